@@ -1,0 +1,126 @@
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CLIPTokenizer } from "./clip-tokenizer.js";
+
+const fixtures = fileURLToPath(new URL("../../fixtures/clip-tokenizer", import.meta.url));
+const golden = JSON.parse(await readFile(join(fixtures, "golden.json"), "utf8")) as {
+  texts: string[];
+  endoftext77: number[][];
+  endoftext16: number[][];
+  exclamation77: number[][];
+  exclamation16: number[][];
+};
+
+/** A copy of the fixture that holds only some of its files, and other contents for some. */
+async function folderWith(files: string[], contents: Record<string, string> = {}): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "clip-tokenizer-"));
+  folders.push(folder);
+  for (const file of files) await copyFile(join(fixtures, file), join(folder, file));
+  for (const [file, text] of Object.entries(contents)) await writeFile(join(folder, file), text);
+  return folder;
+}
+const folders: string[] = [];
+afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
+
+describe("CLIPTokenizer", () => {
+  let tokenizer: CLIPTokenizer;
+  beforeAll(async () => {
+    await tf.setBackend("cpu");
+    tokenizer = await CLIPTokenizer.fromPretrained(fixtures);
+  });
+
+  it("reads lengths and special tokens", () => {
+    expect(tokenizer.modelMaxLength).toBe(77);
+    expect([tokenizer.bosTokenId, tokenizer.eosTokenId, tokenizer.padTokenId]).toEqual([740, 741, 741]);
+    expect(tokenizer.vocabSize).toBe(742);
+  });
+
+  it.each(golden.texts.map((text, index) => ({ text, index })))(
+    "gives transformers' ids for $text",
+    ({ text, index }) => {
+      expect(Array.from(tokenizer.encodeRows([text])[0]!)).toEqual(golden.endoftext77[index]);
+      expect(Array.from(tokenizer.encodeRows([text], { maxLength: 16 })[0]!)).toEqual(
+        golden.endoftext16[index],
+      );
+    },
+  );
+
+  it("pads with ! as Stable Diffusion 2.x does, where special_tokens_map.json says so", async () => {
+    const map = JSON.parse(await readFile(join(fixtures, "special_tokens_map.json"), "utf8"));
+    const folder = await folderWith(["vocab.json", "merges.txt", "tokenizer_config.json"], {
+      "special_tokens_map.json": JSON.stringify({ ...map, pad_token: "!" }),
+    });
+    const second = await CLIPTokenizer.fromPretrained(folder);
+    expect(second.padTokenId).toBe(0);
+    for (const length of [77, 16] as const) {
+      const rows = second.encodeRows(golden.texts, { maxLength: length });
+      expect(rows.map((row) => Array.from(row))).toEqual(golden[`exclamation${length}`]);
+    }
+  });
+
+  it("gives tokenizer_config.json the say where it holds added_tokens_decoder", async () => {
+    const config = JSON.parse(await readFile(join(fixtures, "tokenizer_config.json"), "utf8"));
+    const folder = await folderWith(["vocab.json", "merges.txt", "special_tokens_map.json"], {
+      "tokenizer_config.json": JSON.stringify({
+        ...config,
+        model_max_length: 20,
+        pad_token: { __type: "AddedToken", content: "!" },
+        added_tokens_decoder: {},
+      }),
+    });
+    const other = await CLIPTokenizer.fromPretrained(folder);
+    expect([other.padTokenId, other.modelMaxLength]).toEqual([0, 20]);
+  });
+
+  it("reads tokenizer.json alone", async () => {
+    const folder = await folderWith(["tokenizer.json", "tokenizer_config.json"]);
+    const other = await CLIPTokenizer.fromPretrained(folder);
+    const rows = other.encodeRows(golden.texts);
+    expect(rows.map((row) => Array.from(row))).toEqual(golden.endoftext77);
+    expect([other.vocabSize, other.padTokenId]).toEqual([742, 741]);
+  });
+
+  it("encodes to an int32 tensor that the caller owns", () => {
+    const before = tf.memory().numTensors;
+    const ids = tokenizer.encode(golden.texts.slice(0, 3), { maxLength: 16 });
+    expect(ids.dtype).toBe("int32");
+    expect(ids.arraySync()).toEqual(golden.endoftext16.slice(0, 3));
+    ids.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("decodes what it encoded", () => {
+    const text = "a photo of a cat and a naïve café 日本語";
+    expect(tokenizer.decode(tokenizer.encodeRows([text])[0]!)).toBe(text);
+    expect(tokenizer.decode(tokenizer.encodeRows([""])[0]!)).toBe("");
+  });
+
+  it("keeps the context of 77 where the folder says no limit", async () => {
+    const folder = await folderWith(["vocab.json", "merges.txt"], {
+      "tokenizer_config.json": '{"model_max_length": 1e30}',
+    });
+    expect((await CLIPTokenizer.fromPretrained(folder)).modelMaxLength).toBe(77);
+  });
+
+  it("names what is missing or wrong", async () => {
+    const missing = join(tmpdir(), "no-such-tokenizer");
+    await expect(CLIPTokenizer.fromPretrained(missing)).rejects.toThrow(
+      /vocab\.json and merges\.txt, or tokenizer\.json, in .*no-such-tokenizer/,
+    );
+    const broken = await folderWith(["merges.txt"], { "vocab.json": "{" });
+    await expect(CLIPTokenizer.fromPretrained(broken)).rejects.toThrow(/vocab\.json is not valid JSON/);
+    const lines = await folderWith(["vocab.json"], { "merges.txt": "#version: 0.2\na b c\n" });
+    await expect(CLIPTokenizer.fromPretrained(lines)).rejects.toThrow(/two pieces .* got "a b c"/);
+    await expect(CLIPTokenizer.fromPretrained(fixtures, { padToken: "<pad>" })).rejects.toThrow(
+      /padToken "<pad>" is not in the vocabulary of 742 pieces/,
+    );
+    expect(() => tokenizer.encode([])).toThrow(/non-empty array of strings, got an array of 0/);
+    expect(() => tokenizer.encode(["a"], { maxLength: 1 })).toThrow(/at least 2 \(bos and eos\), got 1/);
+    expect(() => tokenizer.encode([3 as unknown as string])).toThrow(/texts\[0\] must be a string, got 3/);
+  });
+});

@@ -1,1 +1,20 @@
-export {};
+export { Conv2d, Embedding, GroupNorm, LayerNorm, Linear } from "./nn/layers.js";
+export { type LoadOptions, Module, type StateDict } from "./nn/module.js";
+export { type Initializer, Parameter, type ParameterOptions } from "./nn/parameter.js";
+export { type GeluVariant, gelu, silu } from "./ops/activation.js";
+export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.js";
+export { type Conv2dOptions, conv2d, type Padding } from "./ops/conv2d.js";
+export { type GroupNormOptions, groupNorm } from "./ops/group-norm.js";
+export { l2Normalize } from "./ops/l2-normalize.js";
+export { layerNorm } from "./ops/layer-norm.js";
+export { linear } from "./ops/linear.js";
+export { upsampleNearest2d } from "./ops/upsample.js";
+export { AdamW, type AdamWOptions } from "./optim/adamw.js";
+export { clipGradNorm, globalNorm } from "./optim/clip-grad-norm.js";
+export { type LearningRateSchedule, warmupConstant, warmupCosine } from "./optim/schedules.js";
+export { valueAndGradients } from "./optim/value-and-gradients.js";
+export { Random, type RandomState } from "./random.js";
+
+import "./gradients/register.js";
+
+export { type DeviceChoice, type DeviceInfo, deviceChoices, initialize } from "./device/initialize.js";

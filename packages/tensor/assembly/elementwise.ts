@@ -1,0 +1,127 @@
+import { exp4, sigmoid4 } from "./exp";
+
+/**
+ * erf by Abramowitz and Stegun's form 7.1.26 is too coarse for float32; this is the rational approximation of
+ * Eigen and XLA, x * P(x^2) / Q(x^2) on [-4, 4], within a few units in the last place.
+ */
+// @ts-expect-error: decorator
+@inline
+function erf4(value: v128): v128 {
+  const x = f32x4.min(f32x4.max(value, f32x4.splat(-4)), f32x4.splat(4));
+  const s = f32x4.mul(x, x);
+  let p = f32x4.splat(-2.72614225801306e-10);
+  p = f32x4.add(f32x4.mul(p, s), f32x4.splat(2.77068142495902e-8));
+  p = f32x4.add(f32x4.mul(p, s), f32x4.splat(-2.10102402082508e-6));
+  p = f32x4.add(f32x4.mul(p, s), f32x4.splat(-5.69250639462346e-5));
+  p = f32x4.add(f32x4.mul(p, s), f32x4.splat(-7.34990630326855e-4));
+  p = f32x4.add(f32x4.mul(p, s), f32x4.splat(-2.954600241e-3));
+  p = f32x4.add(f32x4.mul(p, s), f32x4.splat(-1.60960333262415e-2));
+  let q = f32x4.splat(-1.45660718464996e-5);
+  q = f32x4.add(f32x4.mul(q, s), f32x4.splat(-2.13374055278905e-4));
+  q = f32x4.add(f32x4.mul(q, s), f32x4.splat(-1.68282697438203e-3));
+  q = f32x4.add(f32x4.mul(q, s), f32x4.splat(-7.37332916720468e-3));
+  q = f32x4.add(f32x4.mul(q, s), f32x4.splat(-1.42647390514189e-2));
+  return f32x4.div(f32x4.mul(x, p), q);
+}
+
+// @ts-expect-error: decorator
+@inline
+function curve(code: i32, x: v128): v128 {
+  const half = f32x4.splat(0.5);
+  const one = f32x4.splat(1);
+  if (code == 0) return exp4(x);
+  if (code == 1) return erf4(x);
+  if (code == 2) return f32x4.mul(x, sigmoid4(x));
+  if (code == 3) return f32x4.mul(x, sigmoid4(f32x4.mul(x, f32x4.splat(1.702))));
+  if (code == 4) return f32x4.mul(f32x4.mul(x, half), f32x4.add(one, erf4(f32x4.mul(x, f32x4.splat(0.70710678118)))));
+  // gelu-tanh: 0.5 (1 + tanh u) = sigmoid(2 u)
+  const u = f32x4.mul(x, f32x4.add(f32x4.splat(1.5957691216), f32x4.mul(f32x4.splat(0.0713548163), f32x4.mul(x, x))));
+  return f32x4.mul(x, sigmoid4(u));
+}
+
+// @ts-expect-error: decorator
+@inline
+function slope(code: i32, x: v128): v128 {
+  const half = f32x4.splat(0.5);
+  const one = f32x4.splat(1);
+  if (code == 4) {
+    const cdf = f32x4.mul(half, f32x4.add(one, erf4(f32x4.mul(x, f32x4.splat(0.70710678118)))));
+    const density = f32x4.mul(exp4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5))), f32x4.splat(0.3989422804));
+    return f32x4.add(cdf, f32x4.mul(x, density));
+  }
+  let u = x;
+  let du = one;
+  if (code == 3) {
+    du = f32x4.splat(1.702);
+    u = f32x4.mul(x, du);
+  } else if (code == 5) {
+    const s = f32x4.mul(x, x);
+    u = f32x4.mul(x, f32x4.add(f32x4.splat(1.5957691216), f32x4.mul(f32x4.splat(0.0713548163), s)));
+    du = f32x4.add(f32x4.splat(1.5957691216), f32x4.mul(f32x4.splat(0.2140644488), s));
+  }
+  const gate = sigmoid4(u);
+  return f32x4.mul(gate, f32x4.add(one, f32x4.mul(f32x4.mul(x, du), f32x4.sub(one, gate))));
+}
+
+/** y = f(x). Codes: 0 exp, 1 erf, 2 silu, 3 gelu quick, 4 gelu erf, 5 gelu tanh. */
+export function unary(code: i32, size: i32, x: usize, y: usize): void {
+  let i: usize = 0;
+  const bytes = <usize>4 * <usize>size;
+  for (; i + 16 <= bytes; i += 16) v128.store(y + i, curve(code, v128.load(x + i)));
+  for (; i < bytes; i += 4) store<f32>(y + i, f32x4.extract_lane(curve(code, f32x4.splat(load<f32>(x + i))), 0));
+}
+
+/** dx = dy * f'(x) for codes 2 to 5. */
+export function unaryGradient(code: i32, size: i32, x: usize, dy: usize, dx: usize): void {
+  let i: usize = 0;
+  const bytes = <usize>4 * <usize>size;
+  for (; i + 16 <= bytes; i += 16) {
+    v128.store(dx + i, f32x4.mul(v128.load(dy + i), slope(code, v128.load(x + i))));
+  }
+  for (; i < bytes; i += 4) {
+    store<f32>(dx + i, load<f32>(dy + i) * f32x4.extract_lane(slope(code, f32x4.splat(load<f32>(x + i))), 0));
+  }
+}
+
+/** One step of AdamW, in place. */
+export function adamW(
+  size: i32, parameter: usize, gradient: usize, first: usize, second: usize,
+  beta1: f32, beta2: f32, stepSize: f32, correction: f32, epsilon: f32, decay: f32,
+): void {
+  const rest1: f32 = 1 - beta1;
+  const rest2: f32 = 1 - beta2;
+  for (let i: usize = 0; i < <usize>4 * <usize>size; i += 4) {
+    const g = load<f32>(gradient + i);
+    const m = beta1 * load<f32>(first + i) + rest1 * g;
+    const v = beta2 * load<f32>(second + i) + rest2 * g * g;
+    store<f32>(first + i, m);
+    store<f32>(second + i, v);
+    const step = (stepSize * m) / (sqrt<f32>(v) / correction + epsilon);
+    store<f32>(parameter + i, load<f32>(parameter + i) * decay - step);
+  }
+}
+
+/** y[n] = sum over m of x[m, n]. */
+export function sumRows(m: i32, n: i32, x: usize, y: usize): void {
+  const bytes = <usize>4 * <usize>n;
+  memory.fill(y, 0, bytes);
+  for (let i = 0; i < m; i++) {
+    const row = x + bytes * <usize>i;
+    let j: usize = 0;
+    for (; j + 16 <= bytes; j += 16) v128.store(y + j, f32x4.add(v128.load(y + j), v128.load(row + j)));
+    for (; j < bytes; j += 4) store<f32>(y + j, load<f32>(y + j) + load<f32>(row + j));
+  }
+}
+
+/** y[n, m] = x[m, n], in square blocks that stay in cache. */
+export function transpose(m: i32, n: i32, x: usize, y: usize): void {
+  for (let ib = 0; ib < m; ib += 32) {
+    for (let jb = 0; jb < n; jb += 32) {
+      for (let i = ib; i < min(m, ib + 32); i++) {
+        for (let j = jb; j < min(n, jb + 32); j++) {
+          store<f32>(y + <usize>4 * <usize>(j * m + i), load<f32>(x + <usize>4 * <usize>(i * n + j)));
+        }
+      }
+    }
+  }
+}

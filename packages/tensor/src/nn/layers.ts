@@ -1,0 +1,133 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { conv2d, type Padding } from "../ops/conv2d.js";
+import { groupNorm } from "../ops/group-norm.js";
+import { layerNorm } from "../ops/layer-norm.js";
+import { linear } from "../ops/linear.js";
+import { Module } from "./module.js";
+import { type Initializer, Parameter } from "./parameter.js";
+
+const ones: Initializer = (shape) => tf.ones(shape);
+
+/** PyTorch's default for weights and biases of linear and convolution layers: U(-1/sqrt(fanIn), 1/sqrt(fanIn)). */
+const uniformFanIn =
+  (fanIn: number): Initializer =>
+  (shape, random) =>
+    random.uniform(shape, -1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn));
+
+/** `y = x W^T + b`, `x` of shape `[..., inFeatures]`; `weight` is `[outFeatures, inFeatures]`. */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias?: Parameter;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    options: { bias?: boolean } = {},
+  ) {
+    super();
+    this.weight = new Parameter([outFeatures, inFeatures], { init: uniformFanIn(inFeatures) });
+    if (options.bias ?? true) this.bias = new Parameter([outFeatures], { init: uniformFanIn(inFeatures) });
+  }
+
+  forward<T extends tf.Tensor>(x: T): T {
+    return linear(x, this.weight.value as tf.Tensor2D, this.bias?.value as tf.Tensor1D | undefined);
+  }
+}
+
+/** 2-D convolution over NHWC images; `weight` is HWIO in memory and OIHW in state dicts. */
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias?: Parameter;
+  private readonly geometry: { stride: number; padding: Padding };
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number,
+    options: { stride?: number; padding?: Padding; bias?: boolean } = {},
+  ) {
+    super();
+    const fanIn = inChannels * kernelSize * kernelSize;
+    this.weight = new Parameter([kernelSize, kernelSize, inChannels, outChannels], {
+      init: uniformFanIn(fanIn),
+      layout: "OIHW",
+    });
+    if (options.bias ?? true) this.bias = new Parameter([outChannels], { init: uniformFanIn(fanIn) });
+    this.geometry = { stride: options.stride ?? 1, padding: options.padding ?? 0 };
+  }
+
+  forward(x: tf.Tensor4D): tf.Tensor4D {
+    return conv2d(
+      x,
+      this.weight.value as tf.Tensor4D,
+      this.bias?.value as tf.Tensor1D | undefined,
+      this.geometry,
+    );
+  }
+}
+
+/** Normalises the last axis. */
+export class LayerNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(
+    dim: number,
+    private readonly options: { epsilon?: number } = {},
+  ) {
+    super();
+    this.weight = new Parameter([dim], { init: ones });
+    this.bias = new Parameter([dim]);
+  }
+
+  forward<T extends tf.Tensor>(x: T): T {
+    return layerNorm(
+      x,
+      this.weight.value as tf.Tensor1D,
+      this.bias.value as tf.Tensor1D,
+      this.options.epsilon ?? 1e-5,
+    );
+  }
+}
+
+/** Normalises groups of channels of NHWC images, with an optional SiLU in the same pass. */
+export class GroupNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  constructor(
+    private readonly groups: number,
+    channels: number,
+    private readonly options: { epsilon?: number } = {},
+  ) {
+    super();
+    if (channels % groups !== 0) {
+      throw new Error(`GroupNorm: channels (${channels}) must be a multiple of groups (${groups})`);
+    }
+    this.weight = new Parameter([channels], { init: ones });
+    this.bias = new Parameter([channels]);
+  }
+
+  forward(x: tf.Tensor4D, activation?: "silu"): tf.Tensor4D {
+    return groupNorm(x, this.weight.value as tf.Tensor1D, this.bias.value as tf.Tensor1D, {
+      groups: this.groups,
+      epsilon: this.options.epsilon ?? 1e-5,
+      activation,
+    });
+  }
+}
+
+/** Rows of `weight` `[count, dim]` by int32 ids. */
+export class Embedding extends Module {
+  readonly weight: Parameter;
+
+  constructor(count: number, dim: number) {
+    super();
+    this.weight = new Parameter([count, dim], { init: (shape, random) => random.normal(shape) });
+  }
+
+  /** @param ids int32 of any shape. @returns `[...ids.shape, dim]`. */
+  forward(ids: tf.Tensor): tf.Tensor {
+    return tf.gather(this.weight.value, ids.dtype === "int32" ? (ids as tf.Tensor1D) : tf.cast(ids, "int32"));
+  }
+}

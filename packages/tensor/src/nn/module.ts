@@ -1,0 +1,114 @@
+import type * as tf from "@tensorflow/tfjs-core";
+import { zeros } from "@tensorflow/tfjs-core";
+import type { Random } from "../random.js";
+import { Parameter } from "./parameter.js";
+
+/** Tensors by their Hugging Face name, in PyTorch's layouts. */
+export type StateDict = Record<string, tf.Tensor>;
+
+export interface LoadOptions {
+  /** Refuse names that the module does not have. Default true. */
+  strict?: boolean;
+  /** Read only names that begin with it, without it. Default "". */
+  prefix?: string;
+}
+
+/**
+ * A model or a part of one: its parameters and children are its own properties (a `Parameter`, a `Module` or
+ * an array of modules), and their names are the property paths, equal to Hugging Face's state-dict names.
+ */
+export abstract class Module {
+  /** Whether dropout and its like are active. Set by `train()` for the whole tree. Default false. */
+  training = false;
+
+  *children(): Iterable<[string, Module]> {
+    for (const [name, value] of Object.entries(this)) {
+      if (value instanceof Module) yield [name, value];
+      else if (Array.isArray(value)) {
+        for (const [index, item] of value.entries()) {
+          if (item instanceof Module) yield [`${name}.${index}`, item];
+        }
+      }
+    }
+  }
+
+  /** Every parameter of the tree with its state-dict name. */
+  *namedParameters(prefix = ""): Iterable<[string, Parameter]> {
+    for (const [name, value] of Object.entries(this)) {
+      if (value instanceof Parameter) yield [prefix + name, value];
+    }
+    for (const [name, child] of this.children()) yield* child.namedParameters(`${prefix}${name}.`);
+  }
+
+  parameters(): Parameter[] {
+    return Array.from(this.namedParameters(), ([, parameter]) => parameter);
+  }
+
+  trainableParameters(): Parameter[] {
+    return this.parameters().filter((parameter) => parameter.trainable);
+  }
+
+  /** Fills every parameter, in the order of their names' appearance, as PyTorch would by default. */
+  initialize(random: Random): this {
+    for (const [name, parameter] of this.namedParameters()) {
+      const { init } = parameter.options;
+      const value = init ? init(parameter.shape, random.fork(name)) : zeros(parameter.shape);
+      parameter.assign(value);
+      value.dispose();
+    }
+    return this;
+  }
+
+  /**
+   * Copies weights in.
+   * @throws when a weight is missing, has another shape, or (strict) is not the module's; nothing is changed then.
+   */
+  loadStateDict(dict: StateDict, { strict = true, prefix = "" }: LoadOptions = {}): this {
+    const named = Array.from(this.namedParameters());
+    for (const [name, parameter] of named) {
+      const tensor = dict[prefix + name];
+      const who = this.constructor.name;
+      if (!tensor) throw new Error(`${who}.loadStateDict: weight "${prefix + name}" is missing`);
+      if (String(tensor.shape) !== String(parameter.stateShape)) {
+        throw new Error(
+          `${who}.loadStateDict: weight "${prefix + name}" has shape [${tensor.shape}], expected [${parameter.stateShape}]`,
+        );
+      }
+    }
+    if (strict) {
+      const known = new Set(named.map(([name]) => prefix + name));
+      const unexpected = Object.keys(dict).filter((name) => name.startsWith(prefix) && !known.has(name));
+      if (unexpected.length > 0) {
+        throw new Error(
+          `${this.constructor.name}.loadStateDict: unexpected weight${unexpected.length > 1 ? "s" : ""} ` +
+            unexpected.map((name) => `"${name}"`).join(", "),
+        );
+      }
+    }
+    for (const [name, parameter] of named) parameter.fromState(dict[prefix + name]);
+    return this;
+  }
+
+  /** Fresh tensors by name; the caller disposes them. */
+  stateDict(): StateDict {
+    return Object.fromEntries(
+      Array.from(this.namedParameters(), ([name, parameter]) => [name, parameter.toState()]),
+    );
+  }
+
+  /** Freezes (`false`) or thaws (`true`) every parameter of the tree. */
+  requiresGrad(flag: boolean): this {
+    for (const parameter of this.parameters()) parameter.trainable = flag;
+    return this;
+  }
+
+  train(mode = true): this {
+    this.training = mode;
+    for (const [, child] of this.children()) child.train(mode);
+    return this;
+  }
+
+  dispose(): void {
+    for (const parameter of this.parameters()) parameter.dispose();
+  }
+}

@@ -1,0 +1,80 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Random } from "../random.js";
+
+/** Fills a parameter: given its in-memory shape and a source of randomness, returns its first value. */
+export type Initializer = (shape: number[], random: Random) => tf.Tensor;
+
+export interface ParameterOptions {
+  /** How `Module.initialize` fills it; zeros when left out. */
+  init?: Initializer;
+  /** `"OIHW"`: held as HWIO in memory, as tfjs convolves, and as PyTorch's OIHW in state dicts. */
+  layout?: "OIHW";
+}
+
+/**
+ * A weight of a model. It has a shape from the start, and memory only once it is initialised or loaded,
+ * so that a large checkpoint is never preceded by a random fill of the same size.
+ */
+export class Parameter {
+  /** Whether `trainableParameters` lists it; frozen parameters get no gradient and cost none. */
+  trainable = true;
+  private variable?: tf.Variable;
+
+  /** @param shape the in-memory shape. */
+  constructor(
+    readonly shape: number[],
+    readonly options: ParameterOptions = {},
+  ) {}
+
+  /** The variable that ops read. Throws until `initialize` or `loadStateDict` gave it a value. */
+  get value(): tf.Variable {
+    if (!this.variable) {
+      throw new Error(
+        `Parameter: a parameter of shape [${this.shape}] was read before initialize() or loadStateDict()`,
+      );
+    }
+    return this.variable;
+  }
+
+  get isMaterialized(): boolean {
+    return this.variable !== undefined;
+  }
+
+  /** Copies a tensor of this parameter's in-memory shape into it; the caller keeps the tensor. */
+  assign(tensor: tf.Tensor): void {
+    if (!tf.util.arraysEqual(tensor.shape, this.shape)) {
+      throw new Error(`Parameter.assign: expected shape [${this.shape}], got [${tensor.shape}]`);
+    }
+    const copy = tf.keep(tf.clone(tensor));
+    if (this.variable) {
+      this.variable.assign(copy);
+      return;
+    }
+    this.variable = tf.variable(copy, true);
+    copy.dispose();
+  }
+
+  /** The shape that a state dict holds it in. */
+  get stateShape(): number[] {
+    const [h, w, i, o] = this.shape;
+    return this.options.layout === "OIHW" ? [o, i, h, w] : this.shape;
+  }
+
+  /** A fresh tensor in state-dict layout; the caller disposes it. */
+  toState(): tf.Tensor {
+    return this.options.layout === "OIHW" ? tf.transpose(this.value, [3, 2, 0, 1]) : tf.clone(this.value);
+  }
+
+  /** Copies a tensor in state-dict layout into it; the caller keeps the tensor. */
+  fromState(tensor: tf.Tensor): void {
+    if (this.options.layout !== "OIHW") return this.assign(tensor);
+    const moved = tf.transpose(tensor, [2, 3, 1, 0]);
+    this.assign(moved);
+    moved.dispose();
+  }
+
+  dispose(): void {
+    this.variable?.dispose();
+    this.variable = undefined;
+  }
+}

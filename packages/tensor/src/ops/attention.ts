@@ -1,0 +1,151 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { defineComposite, runFused } from "./fused-kernel.js";
+
+export interface AttentionOptions {
+  /** Number of heads `H`; the last axis is `H * D`, head-major as in PyTorch. */
+  heads: number;
+  /** Factor on the scores. Default `1 / sqrt(D)`. */
+  scale?: number;
+  /** Whether token i sees only tokens 0..i. Default false. */
+  causal?: boolean;
+}
+
+/**
+ * Scaled dot-product attention, `softmax(Q K^T * scale) V` for each head (Vaswani et al. 2017, eq. 1).
+ *
+ * Heads stay interleaved in the last axis, so no transpose is needed around it.
+ *
+ * @param query `[batch, queries, heads * D]`.
+ * @param key `[batch or 1, keys, heads * D]`; a batch of 1 is shared by every query, and its gradient sums.
+ * @param value shaped as `key`.
+ * @returns `[batch, queries, heads * D]`. First-order gradients only.
+ */
+export function scaledDotProductAttention(
+  query: tf.Tensor3D,
+  key: tf.Tensor3D,
+  value: tf.Tensor3D,
+  options: AttentionOptions,
+): tf.Tensor3D {
+  const { heads, causal = false } = options;
+  const [batch, queries, width] = query.shape;
+  if (query.rank !== 3 || width % heads !== 0) {
+    throw new Error(
+      `scaledDotProductAttention: query must be [batch, tokens, heads * D] with heads = ${heads}, got [${query.shape}]`,
+    );
+  }
+  if (
+    !tf.util.arraysEqual(key.shape, value.shape) ||
+    key.shape[2] !== width ||
+    (key.shape[0] !== batch && key.shape[0] !== 1)
+  ) {
+    throw new Error(
+      `scaledDotProductAttention: key and value must be [${batch} or 1, tokens, ${width}], got [${key.shape}] and [${value.shape}]`,
+    );
+  }
+  if (causal && key.shape[1] !== queries) {
+    throw new Error(
+      `scaledDotProductAttention: causal needs as many keys as queries, got ${key.shape[1]} and ${queries}`,
+    );
+  }
+  const scale = options.scale ?? 1 / Math.sqrt(width / heads);
+  const [output] = runFused<tf.Tensor3D[]>(
+    "ScaledDotProductAttention",
+    { query, key, value },
+    { heads, scale, causal },
+  );
+  return output;
+}
+
+interface Attributes {
+  heads: number;
+  scale: number;
+  causal: boolean;
+}
+
+/** `[B, T, H*D]` to `[B, H, T, D]`; a batch of 1 is repeated to `batch`. */
+function splitHeads(x: tf.Tensor, heads: number, batch: number): tf.Tensor4D {
+  const [own, tokens, width] = x.shape;
+  const split = tf.transpose(tf.reshape(x, [own, tokens, heads, width / heads]), [0, 2, 1, 3]);
+  return (own === batch ? split : tf.tile(split, [batch, 1, 1, 1])) as tf.Tensor4D;
+}
+
+/** `[B, H, T, D]` to `[B or 1, T, H*D]`, summing over the batch where the operand was shared. */
+function mergeHeads(x: tf.Tensor, shared: boolean): tf.Tensor {
+  const whole = shared ? tf.sum(x, 0, true) : x;
+  const [batch, heads, tokens, depth] = whole.shape;
+  return tf.reshape(tf.transpose(whole, [0, 2, 1, 3]), [batch, tokens, heads * depth]);
+}
+
+function scores(query: tf.Tensor, key: tf.Tensor, { scale, causal }: Attributes): tf.Tensor {
+  const raw = tf.mul(tf.matMul(query, key, false, true), scale);
+  if (!causal) return raw;
+  const [queries, keys] = raw.shape.slice(-2);
+  const visible = tf.linalg.bandPart(tf.ones([queries, keys]) as tf.Tensor2D, -1, 0);
+  return tf.add(raw, tf.mul(tf.sub(1, visible), -1e9));
+}
+
+defineComposite({
+  kernelName: "ScaledDotProductAttention",
+  compute: ({ query, key, value }, attrs) => {
+    const attributes = attrs as unknown as Attributes;
+    const [batch] = query.shape;
+    const [q, k, v] = [query, key, value].map((x) => splitHeads(x, attributes.heads, batch));
+    const s = scores(q, k, attributes);
+    const logSumExp = tf.logSumExp(s, -1);
+    const probabilities = tf.exp(tf.sub(s, tf.expandDims(logSumExp, -1)));
+    return [mergeHeads(tf.matMul(probabilities, v), false), logSumExp];
+  },
+});
+
+/** What each of the three gradients starts from: probabilities and the gradient of the scores. */
+function backward(inputs: tf.NamedTensorMap, attributes: Attributes) {
+  const { query, key, value, output, logSumExp, dy } = inputs;
+  const [batch] = query.shape;
+  const [q, k, v, dOut] = [query, key, value, dy].map((x) => splitHeads(x, attributes.heads, batch));
+  const probabilities = tf.exp(tf.sub(scores(q, k, attributes), tf.expandDims(logSumExp, -1)));
+  const dScores = () => {
+    const dProbabilities = tf.matMul(dOut, v, false, true);
+    // The softmax's inner product sum_j P_ij dP_ij equals out_i . dOut_i, which needs no N x N sum.
+    const inner = tf.sum(tf.mul(splitHeads(output, attributes.heads, batch), dOut), -1, true);
+    return tf.mul(tf.mul(probabilities, tf.sub(dProbabilities, inner)), attributes.scale);
+  };
+  return { q, k, dOut, probabilities, dScores, shared: key.shape[0] !== batch };
+}
+
+defineComposite({
+  kernelName: "ScaledDotProductAttentionGradQuery",
+  compute: (inputs, attrs) => {
+    const { k, dScores } = backward(inputs, attrs as unknown as Attributes);
+    return mergeHeads(tf.matMul(dScores(), k), false);
+  },
+});
+
+defineComposite({
+  kernelName: "ScaledDotProductAttentionGradKey",
+  compute: (inputs, attrs) => {
+    const { q, dScores, shared } = backward(inputs, attrs as unknown as Attributes);
+    return mergeHeads(tf.matMul(dScores(), q, true, false), shared);
+  },
+});
+
+defineComposite({
+  kernelName: "ScaledDotProductAttentionGradValue",
+  compute: (inputs, attrs) => {
+    const { dOut, probabilities, shared } = backward(inputs, attrs as unknown as Attributes);
+    return mergeHeads(tf.matMul(probabilities, dOut, true, false), shared);
+  },
+});
+
+tf.registerGradient({
+  kernelName: "ScaledDotProductAttention",
+  inputsToSave: ["query", "key", "value"],
+  outputsToSave: [true, true],
+  gradFunc: (dys, saved, attrs) => {
+    const dy = (Array.isArray(dys) ? dys[0] : dys) as tf.Tensor;
+    const [query, key, value, output, logSumExp] = saved;
+    const inputs = { query, key, value, output, logSumExp, dy };
+    const run = (kernel: string) => () =>
+      runFused<tf.Tensor>(`ScaledDotProductAttentionGrad${kernel}`, inputs, attrs as Record<string, unknown>);
+    return { query: run("Query"), key: run("Key"), value: run("Value") };
+  },
+});

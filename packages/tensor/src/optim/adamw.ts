@@ -1,0 +1,88 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { StateDict } from "../nn/module.js";
+import type { Parameter } from "../nn/parameter.js";
+
+export interface AdamWOptions {
+  /** Default 1e-3. */
+  learningRate?: number;
+  /** Decay rates of the two moments. Default [0.9, 0.999]. */
+  betas?: readonly [number, number];
+  /** Default 1e-8. */
+  epsilon?: number;
+  /** Decoupled decay. Default 0.01. */
+  weightDecay?: number;
+}
+
+/** Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2), as `torch.optim.AdamW` computes it. */
+export class AdamW {
+  private readonly first: tf.Variable[];
+  private readonly second: tf.Variable[];
+  private readonly options: Required<AdamWOptions>;
+  /** Steps taken. */
+  stepCount = 0;
+
+  constructor(
+    private readonly parameters: readonly Parameter[],
+    options: AdamWOptions = {},
+  ) {
+    this.options = { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01, ...options };
+    const moment = (parameter: Parameter) => tf.tidy(() => tf.variable(tf.zeros(parameter.shape), false));
+    this.first = parameters.map(moment);
+    this.second = parameters.map(moment);
+  }
+
+  /**
+   * Updates every parameter in place.
+   *
+   * @param gradients one for each parameter, in the constructor's order; the caller keeps them.
+   * @param learningRate for this step; the constructor's by default.
+   */
+  step(gradients: readonly tf.Tensor[], learningRate = this.options.learningRate): void {
+    if (gradients.length !== this.parameters.length) {
+      throw new Error(
+        `AdamW.step: expected ${this.parameters.length} gradients, one for each parameter, got ${gradients.length}`,
+      );
+    }
+    this.stepCount++;
+    const { betas, epsilon, weightDecay } = this.options;
+    const [beta1, beta2] = betas;
+    const stepSize = learningRate / (1 - beta1 ** this.stepCount);
+    const correction = Math.sqrt(1 - beta2 ** this.stepCount);
+    tf.tidy(() => {
+      for (const [i, parameter] of this.parameters.entries()) {
+        const [gradient, first, second] = [gradients[i], this.first[i], this.second[i]];
+        first.assign(tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1)));
+        second.assign(tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
+        const denominator = tf.add(tf.div(tf.sqrt(second), correction), epsilon);
+        const decayed = tf.mul(parameter.value, 1 - learningRate * weightDecay);
+        parameter.value.assign(tf.sub(decayed, tf.mul(tf.div(first, denominator), stepSize)));
+      }
+    });
+  }
+
+  /** Moments by index and the step count; fresh tensors, the caller disposes them. */
+  stateDict(): StateDict {
+    const state: StateDict = { step: tf.scalar(this.stepCount) };
+    for (let i = 0; i < this.parameters.length; i++) {
+      state[`exp_avg.${i}`] = tf.clone(this.first[i]);
+      state[`exp_avg_sq.${i}`] = tf.clone(this.second[i]);
+    }
+    return state;
+  }
+
+  /** Copies a `stateDict()` in; the caller keeps its tensors. */
+  loadStateDict(state: StateDict): void {
+    for (const name of ["step", ...this.parameters.flatMap((_, i) => [`exp_avg.${i}`, `exp_avg_sq.${i}`])]) {
+      if (!state[name]) throw new Error(`AdamW.loadStateDict: "${name}" is missing`);
+    }
+    this.stepCount = state["step"].dataSync()[0];
+    for (let i = 0; i < this.parameters.length; i++) {
+      this.first[i].assign(tf.clone(state[`exp_avg.${i}`]));
+      this.second[i].assign(tf.clone(state[`exp_avg_sq.${i}`]));
+    }
+  }
+
+  dispose(): void {
+    for (const variable of [...this.first, ...this.second]) variable.dispose();
+  }
+}

@@ -1,0 +1,139 @@
+import * as tf from "@tensorflow/tfjs-core";
+
+/** What a stream of random numbers needs to go on where it was. */
+export interface RandomState {
+  /** The key: two unsigned 32-bit words. */
+  key: [number, number];
+  /** How many blocks of four words were taken. */
+  counter: number;
+}
+
+/**
+ * Seeded, counter-based random numbers: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy
+ * as 1, 2, 3"). Drawn on the host, so they are bit-identical on every backend.
+ */
+export class Random {
+  private key: [number, number];
+  private counter = 0;
+
+  /** @param seed an integer in [0, 2^53). */
+  constructor(seed: number) {
+    if (!Number.isSafeInteger(seed) || seed < 0) {
+      throw new Error(`Random: seed must be an integer in [0, 2^53), got ${seed}`);
+    }
+    this.key = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+  }
+
+  get state(): RandomState {
+    return { key: [...this.key], counter: this.counter };
+  }
+
+  set state({ key, counter }: RandomState) {
+    this.key = [...key];
+    this.counter = counter;
+  }
+
+  /** An independent stream, a function of this stream's key and the label alone. */
+  fork(label: string | number): Random {
+    let [a, b] = [this.key[0], this.key[1] ^ 0x5bd1e995];
+    for (const character of `${typeof label}:${label}`) {
+      const [x, y] = philox(a, b, character.codePointAt(0)!, 0x666f726b);
+      [a, b] = [x, y];
+    }
+    const child = new Random(0);
+    child.key = [a, b];
+    return child;
+  }
+
+  /** `n` unsigned 32-bit words. */
+  private words(n: number): Uint32Array {
+    const blocks = Math.ceil(n / 4);
+    const out = new Uint32Array(blocks * 4);
+    for (let i = 0; i < blocks; i++) {
+      const count = this.counter + i;
+      out.set(philox(this.key[0], this.key[1], count >>> 0, Math.floor(count / 2 ** 32) >>> 0), 4 * i);
+    }
+    this.counter += blocks;
+    return out.subarray(0, n);
+  }
+
+  /** One number in [0, 1), with 32 random bits. */
+  number(): number {
+    return this.words(1)[0] / 2 ** 32;
+  }
+
+  /** `n` values from U[low, high) on the host, rounded to float32. */
+  uniformArray(n: number, low = 0, high = 1): Float32Array {
+    return Float32Array.from(this.words(n), (word) => low + (high - low) * (word / 2 ** 32));
+  }
+
+  /** `n` values from N(0, 1) on the host, by Box and Muller's transform in float64, rounded to float32. */
+  normalArray(n: number): Float32Array {
+    const words = this.words(2 * Math.ceil(n / 2));
+    const out = new Float32Array(words.length);
+    for (let i = 0; i < words.length; i += 2) {
+      // (word + 0.5) keeps the logarithm's argument above zero.
+      const radius = Math.sqrt(-2 * Math.log((words[i] + 0.5) / 2 ** 32));
+      const angle = (2 * Math.PI * words[i + 1]) / 2 ** 32;
+      out[i] = radius * Math.cos(angle);
+      out[i + 1] = radius * Math.sin(angle);
+    }
+    return out.subarray(0, n);
+  }
+
+  /** N(0, 1) of any shape. */
+  normal(shape: number[]): tf.Tensor {
+    return tf.tensor(this.normalArray(tf.util.sizeFromShape(shape)), shape, "float32");
+  }
+
+  /** U[low, high) of any shape. */
+  uniform(shape: number[], low = 0, high = 1): tf.Tensor {
+    return tf.tensor(this.uniformArray(tf.util.sizeFromShape(shape), low, high), shape, "float32");
+  }
+
+  /** `n` integers in [low, high). */
+  integerArray(n: number, low: number, high: number): Int32Array {
+    if (!(high > low)) throw new Error(`Random.integers: high must exceed low, got low ${low}, high ${high}`);
+    return Int32Array.from(this.words(n), (word) => low + Math.floor((word / 2 ** 32) * (high - low)));
+  }
+
+  /** int32 integers in [low, high), of any shape. */
+  integers(shape: number[], low: number, high: number): tf.Tensor {
+    return tf.tensor(this.integerArray(tf.util.sizeFromShape(shape), low, high), shape, "int32");
+  }
+
+  /** 0..n-1 in random order (Fisher and Yates). */
+  permutation(n: number): Int32Array {
+    const order = Int32Array.from({ length: n }, (_, i) => i);
+    const words = this.words(n);
+    for (let i = n - 1; i > 0; i--) {
+      const j = Math.floor((words[i] / 2 ** 32) * (i + 1));
+      [order[i], order[j]] = [order[j], order[i]];
+    }
+    return order;
+  }
+}
+
+/** One block of Philox 4x32-10 with counter `(low, high, 0, 0)`. */
+function philox(keyLow: number, keyHigh: number, low: number, high: number): Uint32Array {
+  let [c0, c1, c2, c3] = [low >>> 0, high >>> 0, 0, 0];
+  let [k0, k1] = [keyLow, keyHigh];
+  for (let round = 0; round < 10; round++) {
+    const high0 = multiplyHigh(0xd2511f53, c0);
+    const low0 = Math.imul(0xd2511f53, c0) >>> 0;
+    const high1 = multiplyHigh(0xcd9e8d57, c2);
+    const low1 = Math.imul(0xcd9e8d57, c2) >>> 0;
+    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    k0 = (k0 + 0x9e3779b9) >>> 0;
+    k1 = (k1 + 0xbb67ae85) >>> 0;
+  }
+  return Uint32Array.of(c0, c1, c2, c3);
+}
+
+/** The upper 32 bits of the 64-bit product of two unsigned 32-bit words. */
+function multiplyHigh(a: number, b: number): number {
+  const [aLow, aHigh, bLow, bHigh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
+  const carry = aLow * bHigh + (middle & 0xffff);
+  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) >>> 0;
+}

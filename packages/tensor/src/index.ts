@@ -18,3 +18,12 @@ export { Random, type RandomState } from "./random.js";
 import "./gradients/register.js";
 
 export { type DeviceChoice, type DeviceInfo, deviceChoices, initialize } from "./device/initialize.js";
+export {
+  openSafetensors,
+  readSafetensors,
+  readWeights,
+  type SafetensorsReader,
+  writeFileAtomically,
+  writeSafetensors,
+} from "./io/files.js";
+export { parseSafetensors, type SafetensorsDtype, type SafetensorsInfo, type SerializeOptions, serializeSafetensors } from "./io/safetensors.js";

@@ -1,0 +1,138 @@
+import {
+  gelu,
+  type Initializer,
+  LayerNorm,
+  Linear,
+  Module,
+  type Parameter,
+  scaledDotProductAttention,
+} from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import type { CLIPEncoderConfig } from "./clip-config.js";
+
+const geluVariants = {
+  quick_gelu: "quick",
+  gelu: "erf",
+  gelu_new: "tanh",
+  gelu_pytorch_tanh: "tanh",
+} as const;
+
+/** Draws from N(0, std^2). */
+export function normalInitializer(std: number): Initializer {
+  return (shape, random) =>
+    tf.tidy(() => {
+      const sample = random.normal(shape);
+      return tf.mul(sample, std);
+    });
+}
+
+/** Has `initialize` fill a layer as transformers does for CLIP: N(0, std^2) weights and zero biases. */
+export function initializeNormal(layer: { weight: Parameter; bias?: Parameter }, std: number): void {
+  layer.weight.options.init = normalInitializer(std);
+  if (layer.bias) layer.bias.options.init = undefined;
+}
+
+/** Multi-head self-attention of CLIP (Radford et al. 2021). */
+export class CLIPAttention extends Module {
+  readonly q_proj: Linear;
+  readonly k_proj: Linear;
+  readonly v_proj: Linear;
+  readonly out_proj: Linear;
+  private readonly heads: number;
+
+  constructor(config: CLIPEncoderConfig) {
+    super();
+    const width = config.hidden_size;
+    this.heads = config.num_attention_heads;
+    this.q_proj = new Linear(width, width);
+    this.k_proj = new Linear(width, width);
+    this.v_proj = new Linear(width, width);
+    this.out_proj = new Linear(width, width);
+    const std = width ** -0.5;
+    const depthScale = (2 * config.num_hidden_layers) ** -0.5;
+    for (const layer of [this.q_proj, this.k_proj, this.v_proj]) initializeNormal(layer, std * depthScale);
+    initializeNormal(this.out_proj, std);
+  }
+
+  /**
+   * @param hiddenStates `[batch, tokens, width]`
+   * @param causal whether a token sees only itself and those before it
+   * @returns `[batch, tokens, width]`
+   */
+  forward(hiddenStates: tf.Tensor3D, causal: boolean): tf.Tensor3D {
+    return tf.tidy(() => {
+      const query = this.q_proj.forward(hiddenStates);
+      const key = this.k_proj.forward(hiddenStates);
+      const value = this.v_proj.forward(hiddenStates);
+      const options = { heads: this.heads, causal };
+      return this.out_proj.forward(scaledDotProductAttention(query, key, value, options));
+    });
+  }
+}
+
+/** The two-layer perceptron of a CLIP layer. */
+export class CLIPMLP extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  private readonly variant: "erf" | "tanh" | "quick";
+
+  constructor(config: CLIPEncoderConfig) {
+    super();
+    const { hidden_size: width, intermediate_size: inner } = config;
+    this.variant = geluVariants[config.hidden_act];
+    this.fc1 = new Linear(width, inner);
+    this.fc2 = new Linear(inner, width);
+    initializeNormal(this.fc1, (2 * width) ** -0.5);
+    initializeNormal(this.fc2, width ** -0.5 * (2 * config.num_hidden_layers) ** -0.5);
+  }
+
+  /** @param hiddenStates `[batch, tokens, width]`. @returns the same shape. */
+  forward(hiddenStates: tf.Tensor3D): tf.Tensor3D {
+    return tf.tidy(() => this.fc2.forward(gelu(this.fc1.forward(hiddenStates), this.variant)));
+  }
+}
+
+/** One pre-norm transformer layer: `x += attention(norm(x))`, then `x += mlp(norm(x))`. */
+export class CLIPEncoderLayer extends Module {
+  readonly self_attn: CLIPAttention;
+  readonly layer_norm1: LayerNorm;
+  readonly mlp: CLIPMLP;
+  readonly layer_norm2: LayerNorm;
+
+  constructor(config: CLIPEncoderConfig) {
+    super();
+    this.self_attn = new CLIPAttention(config);
+    this.layer_norm1 = new LayerNorm(config.hidden_size, { epsilon: config.layer_norm_eps });
+    this.mlp = new CLIPMLP(config);
+    this.layer_norm2 = new LayerNorm(config.hidden_size, { epsilon: config.layer_norm_eps });
+  }
+
+  /** @param hiddenStates `[batch, tokens, width]`. @returns the same shape. */
+  forward(hiddenStates: tf.Tensor3D, causal: boolean): tf.Tensor3D {
+    return tf.tidy(() => {
+      const attended = this.self_attn.forward(this.layer_norm1.forward(hiddenStates), causal);
+      const x: tf.Tensor3D = tf.add(hiddenStates, attended);
+      return tf.add<tf.Tensor3D>(x, this.mlp.forward(this.layer_norm2.forward(x)));
+    });
+  }
+}
+
+/** The stack of layers that both of CLIP's towers are made of. */
+export class CLIPEncoder extends Module {
+  readonly layers: CLIPEncoderLayer[];
+
+  constructor(config: CLIPEncoderConfig) {
+    super();
+    this.layers = Array.from({ length: config.num_hidden_layers }, () => new CLIPEncoderLayer(config));
+  }
+
+  /**
+   * @param hiddenStates `[batch, tokens, width]`
+   * @param options causal: for text true, for images false (the default)
+   * @returns `[batch, tokens, width]`, before any final norm
+   */
+  forward(hiddenStates: tf.Tensor3D, options: { causal?: boolean } = {}): tf.Tensor3D {
+    const { causal = false } = options;
+    return tf.tidy(() => this.layers.reduce((x, layer) => layer.forward(x, causal), hiddenStates));
+  }
+}

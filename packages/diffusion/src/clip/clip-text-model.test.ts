@@ -1,0 +1,147 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { initialize, Random, readSafetensors, type StateDict, valueAndGradients } from "@dcr-js/tensor";
+import { expectCloseNorm } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { CLIPTextModel } from "./clip-text-model.js";
+
+const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+/** float32 against float64 through two layers. */
+const tolerance = { relative: 1e-5 };
+const tiny = {
+  vocab_size: 10,
+  hidden_size: 4,
+  intermediate_size: 6,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  max_position_embeddings: 5,
+  eos_token_id: 9,
+};
+
+beforeAll(() => initialize({ device: "cpu" }));
+let tensors = 0;
+beforeEach(() => {
+  tensors = tf.memory().numTensors;
+});
+afterEach(() => expect(tf.memory().numTensors).toBe(tensors));
+
+describe.each(["clip-text-quick-gelu", "clip-text-gelu"])("CLIPTextModel %s", (name) => {
+  let golden: StateDict;
+  let model: CLIPTextModel;
+  beforeAll(async () => {
+    golden = await readSafetensors(join(fixture(name), "golden.safetensors"));
+    model = await CLIPTextModel.fromPretrained(fixture(name));
+  });
+  afterAll(() => {
+    tf.dispose(golden);
+    model.dispose();
+  });
+
+  it("gives transformers' last hidden state and pooled state", () => {
+    const output = model.forward(golden["input_ids"] as tf.Tensor2D);
+    expectCloseNorm(output.lastHiddenState, golden["last_hidden_state"]!, tolerance);
+    expectCloseNorm(output.pooled, golden["pooled"]!, tolerance);
+    tf.dispose([output.lastHiddenState, output.pooled]);
+  });
+
+  it("gives PyTorch's gradient of every weight", () => {
+    const names = Array.from(model.namedParameters(), ([parameterName]) => parameterName);
+    const { value, gradients } = valueAndGradients(() => {
+      const output = model.forward(golden["input_ids"] as tf.Tensor2D);
+      const hidden = tf.sum(tf.mul(output.lastHiddenState, golden["cotangent_hidden"]!));
+      return tf.add(hidden, tf.sum(tf.mul(output.pooled, golden["cotangent_pooled"]!))) as tf.Scalar;
+    }, model.parameters());
+    for (const [index, parameterName] of names.entries()) {
+      // A key's bias shifts every score of a query alike: its gradient is zero, and so is not compared relatively.
+      const expected = golden[`gradient.${parameterName}`]!;
+      if (parameterName.endsWith("k_proj.bias")) {
+        expectCloseNorm(gradients[index]!, expected, { absolute: 1e-4 });
+      } else expectCloseNorm(gradients[index]!, expected, tolerance);
+    }
+    tf.dispose([value, ...gradients]);
+  });
+
+  it("is causal: a later token does not change earlier states", () => {
+    const ids = golden["input_ids"] as tf.Tensor2D;
+    const values = ids.arraySync();
+    for (const row of values) row[row.length - 1] = 7;
+    const changed = tf.tensor2d(values, undefined, "int32");
+    const [first, second] = [model.forward(ids), model.forward(changed)];
+    const [batch, tokens, width] = first.lastHiddenState.shape;
+    const early = (x: tf.Tensor3D) => tf.tidy(() => tf.slice(x, 0, [batch, tokens - 1, width]).dataSync());
+    expect(early(second.lastHiddenState)).toEqual(early(first.lastHiddenState));
+    tf.dispose([changed, ...Object.values(first), ...Object.values(second)]);
+  });
+
+  it("saves a folder that loads back with equal weights", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "clip-text-"));
+    await model.savePretrained(folder);
+    expect((await readdir(folder)).sort()).toEqual(["config.json", "model.safetensors"]);
+    const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+    expect(config.hidden_act).toBe(model.config.hidden_act);
+    expect(config.architectures).toEqual(["CLIPTextModel"]);
+    const again = await CLIPTextModel.fromPretrained(folder);
+    const [before, after] = [model.stateDict(), again.stateDict()];
+    expect(Object.keys(after)).toEqual(Object.keys(before));
+    for (const [key, value] of Object.entries(before))
+      expect(after[key]!.dataSync()).toEqual(value.dataSync());
+    tf.dispose([before, after]);
+    again.dispose();
+    await rm(folder, { recursive: true });
+  });
+});
+
+describe("CLIPTextModel", () => {
+  it("initialises as transformers does, repeatably", () => {
+    const config = { ...tiny, vocab_size: 400, hidden_size: 64, intermediate_size: 128 };
+    const model = new CLIPTextModel(config).initialize(new Random(1));
+    const twin = new CLIPTextModel(config).initialize(new Random(1));
+    const layer = model.text_model.encoder.layers[0]!;
+    const deviation = (x: tf.Tensor) => tf.tidy(() => Math.sqrt(tf.mean(tf.square(x)).dataSync()[0]!));
+    // 25,600 to 8,192 samples: the standard error of a deviation is below one percent.
+    expect(deviation(model.text_model.embeddings.token_embedding.weight.value) / 0.02).toBeCloseTo(1, 1);
+    expect(deviation(layer.self_attn.q_proj.weight.value) / (64 ** -0.5 * 2 ** -0.5)).toBeCloseTo(1, 1);
+    expect(deviation(layer.self_attn.out_proj.weight.value) / 64 ** -0.5).toBeCloseTo(1, 1);
+    expect(deviation(layer.mlp.fc1.weight.value) / 128 ** -0.5).toBeCloseTo(1, 1);
+    expect(deviation(layer.mlp.fc1.bias!.value)).toBe(0);
+    expect(layer.mlp.fc2.weight.value.dataSync()).toEqual(
+      twin.text_model.encoder.layers[0]!.mlp.fc2.weight.value.dataSync(),
+    );
+    model.dispose();
+    twin.dispose();
+  });
+
+  it("pools at position 0 where there is no end-of-text token", () => {
+    const model = new CLIPTextModel(tiny).initialize(new Random(2));
+    const ids = tf.tensor2d([[1, 2, 3]], undefined, "int32");
+    const { lastHiddenState, pooled } = model.forward(ids);
+    expect(Array.from(pooled.dataSync())).toEqual(Array.from(lastHiddenState.dataSync()).slice(0, 4));
+    tf.dispose([ids, lastHiddenState, pooled]);
+    model.dispose();
+  });
+
+  it("names wrong settings and inputs", async () => {
+    expect(() => new CLIPTextModel({ ...tiny, hidden_act: "relu" as "gelu" })).toThrow(
+      /CLIPTextConfig: hidden_act: .*quick_gelu.*got "relu"/,
+    );
+    expect(() => new CLIPTextModel({ ...tiny, num_attention_heads: 3 })).toThrow(
+      /hidden_size must be a multiple of num_attention_heads/,
+    );
+    const model = new CLIPTextModel(tiny).initialize(new Random(0));
+    const run = (ids: number[][], dtype: "int32" | "float32" = "int32") =>
+      tf.tidy(() => void model.forward(tf.tensor2d(ids, undefined, dtype)));
+    expect(() => run([[1, 2, 10]])).toThrow(
+      /token ids must be in 0\.\.9 \(vocab_size 10\), got 10 at \[0, 2\]/,
+    );
+    expect(() => run([[1], [-1]])).toThrow(/got -1 at \[1, 0\]/);
+    expect(() => run([[1, 2, 3, 4, 5, 6]])).toThrow(/int32 \[batch, 1\.\.5\], got int32 \[1,6\]/);
+    expect(() => run([[1]], "float32")).toThrow(/got float32 \[1,1\]/);
+    model.dispose();
+    await expect(CLIPTextModel.fromPretrained(join(tmpdir(), "no-such-model"))).rejects.toThrow(
+      /CLIPTextModel\.fromPretrained: expected a model folder with config\.json, but .*no-such-model.* does not exist/,
+    );
+  });
+});

@@ -1,0 +1,78 @@
+import { Conv2d, GroupNorm, Linear, Module, silu, upsampleNearest2d } from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+
+export interface ResnetOptions {
+  groups: number;
+  epsilon: number;
+  /** Width of the time embedding; none in the VAE. */
+  timeChannels?: number;
+}
+
+/** diffusers' `ResnetBlock2D`: two norm-SiLU-convolution stages around a shortcut, the time added between. */
+export class ResnetBlock2D extends Module {
+  readonly norm1: GroupNorm;
+  readonly conv1: Conv2d;
+  readonly time_emb_proj?: Linear;
+  readonly norm2: GroupNorm;
+  readonly conv2: Conv2d;
+  readonly conv_shortcut?: Conv2d;
+
+  constructor(inChannels: number, outChannels: number, options: ResnetOptions) {
+    super();
+    const { groups, epsilon, timeChannels } = options;
+    this.norm1 = new GroupNorm(groups, inChannels, { epsilon });
+    this.conv1 = new Conv2d(inChannels, outChannels, 3, { padding: 1 });
+    if (timeChannels) this.time_emb_proj = new Linear(timeChannels, outChannels);
+    this.norm2 = new GroupNorm(groups, outChannels, { epsilon });
+    this.conv2 = new Conv2d(outChannels, outChannels, 3, { padding: 1 });
+    if (inChannels !== outChannels) this.conv_shortcut = new Conv2d(inChannels, outChannels, 1);
+  }
+
+  /** @param x `[batch, height, width, inChannels]`. @param time `[batch, timeChannels]`, before its SiLU. */
+  forward(x: tf.Tensor4D, time?: tf.Tensor2D): tf.Tensor4D {
+    return tf.tidy(() => {
+      let hidden = this.conv1.forward(this.norm1.forward(x, "silu"));
+      if (this.time_emb_proj && time) {
+        const shift = this.time_emb_proj.forward(silu(time));
+        hidden = tf.add(hidden, tf.reshape(shift, [shift.shape[0], 1, 1, shift.shape[1]]));
+      }
+      hidden = this.conv2.forward(this.norm2.forward(hidden, "silu"));
+      return tf.add(this.conv_shortcut ? this.conv_shortcut.forward(x) : x, hidden);
+    });
+  }
+}
+
+/** Halves height and width by a strided convolution. */
+export class Downsample2D extends Module {
+  readonly conv: Conv2d;
+
+  /** @param asymmetric pads right and bottom alone, as the VAE's encoder does. */
+  constructor(channels: number, asymmetric = false) {
+    super();
+    const padding = asymmetric
+      ? ([
+          [0, 1],
+          [0, 1],
+        ] as const)
+      : 1;
+    this.conv = new Conv2d(channels, channels, 3, { stride: 2, padding });
+  }
+
+  forward(x: tf.Tensor4D): tf.Tensor4D {
+    return this.conv.forward(x);
+  }
+}
+
+/** Doubles height and width, then convolves. */
+export class Upsample2D extends Module {
+  readonly conv: Conv2d;
+
+  constructor(channels: number) {
+    super();
+    this.conv = new Conv2d(channels, channels, 3, { padding: 1 });
+  }
+
+  forward(x: tf.Tensor4D): tf.Tensor4D {
+    return tf.tidy(() => this.conv.forward(upsampleNearest2d(x)));
+  }
+}

@@ -1,0 +1,171 @@
+import {
+  Conv2d,
+  GroupNorm,
+  gelu,
+  LayerNorm,
+  Linear,
+  Module,
+  scaledDotProductAttention,
+} from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+
+/** What the denoiser is conditioned on. */
+export interface Condition {
+  /** Text hidden states, `[batch or 1, tokens, crossAttentionDim]`; a batch of 1 serves every row. */
+  encoderHiddenStates: tf.Tensor3D;
+  /**
+   * `[batch, crossAttentionDim]`: the same vector added to every token. Attention weights sum to one and keys have
+   * no bias, so its share of the scores cancels in the softmax and
+   * `CrossAttn(x, u + h) = CrossAttn(x, u) + W_o W_v h` (exact; the tokens' keys and values serve all rows).
+   */
+  additive?: tf.Tensor2D;
+}
+
+/** diffusers' `Attention`: multi-head attention without biases on query, key and value. */
+class Attention extends Module {
+  readonly to_q: Linear;
+  readonly to_k: Linear;
+  readonly to_v: Linear;
+  readonly to_out: [Linear];
+  private readonly heads: number;
+
+  constructor(width: number, contextWidth: number, heads: number) {
+    super();
+    this.heads = heads;
+    this.to_q = new Linear(width, width, { bias: false });
+    this.to_k = new Linear(contextWidth, width, { bias: false });
+    this.to_v = new Linear(contextWidth, width, { bias: false });
+    this.to_out = [new Linear(width, width)];
+  }
+
+  forward(x: tf.Tensor3D, condition?: Condition): tf.Tensor3D {
+    const context = condition?.encoderHiddenStates ?? x;
+    let hidden = scaledDotProductAttention(
+      this.to_q.forward(x),
+      this.to_k.forward(context),
+      this.to_v.forward(context),
+      { heads: this.heads },
+    );
+    if (condition?.additive) hidden = tf.add(hidden, tf.expandDims(this.to_v.forward(condition.additive), 1));
+    return this.to_out[0].forward(hidden);
+  }
+}
+
+/** Linear to twice the width, one half gating the other by GELU (Shazeer 2020). */
+class GEGLU extends Module {
+  readonly proj: Linear;
+
+  constructor(width: number, innerWidth: number) {
+    super();
+    this.proj = new Linear(width, innerWidth * 2);
+  }
+
+  forward(x: tf.Tensor3D): tf.Tensor3D {
+    const [hidden, gate] = tf.split(this.proj.forward(x), 2, -1);
+    return tf.mul(hidden, gelu(gate));
+  }
+}
+
+class FeedForward extends Module {
+  /** Index 1 is diffusers' dropout, which has no weights and is off in every released model. */
+  readonly net: [GEGLU, null, Linear];
+
+  constructor(width: number) {
+    super();
+    this.net = [new GEGLU(width, width * 4), null, new Linear(width * 4, width)];
+  }
+
+  forward(x: tf.Tensor3D): tf.Tensor3D {
+    return this.net[2].forward(this.net[0].forward(x));
+  }
+}
+
+class BasicTransformerBlock extends Module {
+  readonly norm1: LayerNorm;
+  readonly attn1: Attention;
+  readonly norm2: LayerNorm;
+  readonly attn2: Attention;
+  readonly norm3: LayerNorm;
+  readonly ff: FeedForward;
+
+  constructor(width: number, crossAttentionDim: number, heads: number) {
+    super();
+    this.norm1 = new LayerNorm(width);
+    this.attn1 = new Attention(width, width, heads);
+    this.norm2 = new LayerNorm(width);
+    this.attn2 = new Attention(width, crossAttentionDim, heads);
+    this.norm3 = new LayerNorm(width);
+    this.ff = new FeedForward(width);
+  }
+
+  /** The self-attention, which comes before the condition. */
+  attendSelf(x: tf.Tensor3D): tf.Tensor3D {
+    return tf.add(x, this.attn1.forward(this.norm1.forward(x)));
+  }
+
+  /** The cross-attention and what follows. */
+  attendCondition(x: tf.Tensor3D, condition: Condition): tf.Tensor3D {
+    const attended: tf.Tensor3D = tf.add(x, this.attn2.forward(this.norm2.forward(x), condition));
+    return tf.add(attended, this.ff.forward(this.norm3.forward(attended)));
+  }
+}
+
+export interface TransformerOptions {
+  channels: number;
+  crossAttentionDim: number;
+  heads: number;
+  layers: number;
+  groups: number;
+  /** Whether the outer projections are linear maps of tokens (SD 2.x) or 1 x 1 convolutions (SD 1.x). */
+  linearProjection: boolean;
+}
+
+/** The tokens that enter the first cross-attention, and the image that the result is added to. */
+export interface EnteredTransformer {
+  tokens: tf.Tensor3D;
+  residual: tf.Tensor4D;
+}
+
+/** diffusers' `Transformer2DModel`, in two halves: before the first use of the condition, and the rest. */
+export class Transformer2DModel extends Module {
+  readonly norm: GroupNorm;
+  readonly proj_in: Conv2d | Linear;
+  readonly transformer_blocks: BasicTransformerBlock[];
+  readonly proj_out: Conv2d | Linear;
+
+  constructor(options: TransformerOptions) {
+    super();
+    const { channels, crossAttentionDim, heads, layers, groups, linearProjection } = options;
+    const projection = () =>
+      linearProjection ? new Linear(channels, channels) : new Conv2d(channels, channels, 1);
+    this.norm = new GroupNorm(groups, channels, { epsilon: 1e-6 });
+    this.proj_in = projection();
+    this.transformer_blocks = Array.from(
+      { length: layers },
+      () => new BasicTransformerBlock(channels, crossAttentionDim, heads),
+    );
+    this.proj_out = projection();
+  }
+
+  /** Run it inside `tf.tidy`. */
+  enter(x: tf.Tensor4D): EnteredTransformer {
+    const [batch, height, width, channels] = x.shape;
+    const projected = this.proj_in.forward(this.norm.forward(x));
+    const tokens = tf.reshape(projected, [batch, height * width, channels]) as tf.Tensor3D;
+    return { tokens: this.transformer_blocks[0].attendSelf(tokens), residual: x };
+  }
+
+  finish({ tokens, residual }: EnteredTransformer, condition: Condition): tf.Tensor4D {
+    return tf.tidy(() => {
+      let hidden = this.transformer_blocks[0].attendCondition(tokens, condition);
+      for (const block of this.transformer_blocks.slice(1)) {
+        hidden = block.attendCondition(block.attendSelf(hidden), condition);
+      }
+      return tf.add(this.proj_out.forward(tf.reshape(hidden, residual.shape) as tf.Tensor4D), residual);
+    });
+  }
+
+  forward(x: tf.Tensor4D, condition: Condition): tf.Tensor4D {
+    return tf.tidy(() => this.finish(this.enter(x), condition));
+  }
+}

@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { initialize, readSafetensors, type StateDict } from "@dcr-js/tensor";
+import { expectClose, expectNoLeaks } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AutoencoderKL, sampleLatents } from "./autoencoder-kl.js";
+
+const folder = fileURLToPath(new URL("../../fixtures/vae", import.meta.url));
+
+describe("AutoencoderKL", () => {
+  let vae: AutoencoderKL;
+  let golden: StateDict;
+
+  beforeAll(async () => {
+    await initialize({ device: "wasm" });
+    vae = await AutoencoderKL.fromPretrained(folder);
+    golden = await readSafetensors(join(folder, "golden.safetensors"));
+  });
+  afterAll(() => {
+    vae.dispose();
+    tf.dispose(golden);
+  });
+
+  it("encodes and decodes what diffusers does", async () => {
+    await expectNoLeaks(() => {
+      const { mean, logvar } = vae.encode(golden.pixels as tf.Tensor4D);
+      expectClose(mean, golden.mean, { relative: 1e-5, absolute: 2e-6 });
+      expectClose(logvar, golden.logvar, { relative: 1e-5, absolute: 2e-6 });
+      const decoded = vae.decode(golden.latents as tf.Tensor4D);
+      expectClose(decoded, golden.decoded, { relative: 1e-5, absolute: 2e-6 });
+      tf.dispose([mean, logvar, decoded]);
+    });
+  });
+
+  it("has diffusers' gradient at the latents", () => {
+    const gradient = tf.grad((z) => tf.sum(tf.square(vae.decode(z as tf.Tensor4D))))(golden.latents);
+    expectClose(gradient, golden.latents_gradient, { relative: 1e-5, absolute: 1e-5 });
+    gradient.dispose();
+  });
+
+  it("samples the posterior", () => {
+    tf.tidy(() => {
+      const mean = tf.fill([1, 1, 1, 2], 3) as tf.Tensor4D;
+      const logvar = tf.fill([1, 1, 1, 2], Math.log(4)) as tf.Tensor4D;
+      const noise = tf.tensor4d([1, -1], [1, 1, 1, 2]);
+      expectClose(sampleLatents({ mean, logvar }, noise), [5, 1], { relative: 1e-6 });
+    });
+  });
+
+  it("refuses images that its levels do not divide", () => {
+    const x = tf.zeros([1, 10, 16, 3]) as tf.Tensor4D;
+    expect(() => vae.encode(x)).toThrow(/multiple of 4.*got \[1,10,16,3\]/);
+    x.dispose();
+  });
+});

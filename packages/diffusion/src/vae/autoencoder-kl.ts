@@ -1,0 +1,260 @@
+import {
+  Conv2d,
+  GroupNorm,
+  Linear,
+  Module,
+  readWeights,
+  type StateDict,
+  scaledDotProductAttention,
+} from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import { z } from "zod";
+import { readModelJson } from "../clip/model-folder.js";
+import { parseConfig } from "../config.js";
+import { Downsample2D, ResnetBlock2D, Upsample2D } from "../resnet.js";
+import { saveModel } from "../save-model.js";
+
+const positive = z.int().positive();
+
+const schema = z.looseObject({
+  in_channels: positive.default(3),
+  out_channels: positive.default(3),
+  down_block_types: z.array(z.literal("DownEncoderBlock2D")).nonempty(),
+  up_block_types: z.array(z.literal("UpDecoderBlock2D")).nonempty(),
+  block_out_channels: z.array(positive).nonempty(),
+  layers_per_block: positive.default(1),
+  latent_channels: positive.default(4),
+  norm_num_groups: positive.default(32),
+  act_fn: z.literal("silu").default("silu"),
+  scaling_factor: z.number().positive().default(0.18215),
+  shift_factor: z.null().optional(),
+  sample_size: positive.nullish(),
+});
+
+/** Settings of an auto-encoder; names and defaults of diffusers' `AutoencoderKL`. Other keys are kept. */
+export type AutoencoderKLConfig = z.infer<typeof schema>;
+/** Settings as a user may give them: what is left out has diffusers' defaults. */
+export type AutoencoderKLConfigInput = z.input<typeof schema>;
+
+/** A diagonal Gaussian over latents, before scaling. */
+export interface LatentDistribution {
+  /** `[batch, h, w, latent_channels]`. */
+  mean: tf.Tensor4D;
+  /** Log of the variance, clamped to [-30, 20]. */
+  logvar: tf.Tensor4D;
+}
+
+/** A sample of the posterior, `mean + exp(logvar / 2) * noise`; not yet times `scaling_factor`. */
+export function sampleLatents({ mean, logvar }: LatentDistribution, noise: tf.Tensor4D): tf.Tensor4D {
+  return tf.tidy(() => tf.add(mean, tf.mul(tf.exp(tf.mul(logvar, 0.5)), noise)));
+}
+
+/** Single-head self-attention over pixels. */
+class AttentionBlock extends Module {
+  readonly group_norm: GroupNorm;
+  readonly to_q: Linear;
+  readonly to_k: Linear;
+  readonly to_v: Linear;
+  readonly to_out: [Linear];
+
+  constructor(channels: number, groups: number) {
+    super();
+    this.group_norm = new GroupNorm(groups, channels, { epsilon: 1e-6 });
+    this.to_q = new Linear(channels, channels);
+    this.to_k = new Linear(channels, channels);
+    this.to_v = new Linear(channels, channels);
+    this.to_out = [new Linear(channels, channels)];
+  }
+
+  forward(x: tf.Tensor4D): tf.Tensor4D {
+    const [batch, height, width, channels] = x.shape;
+    const tokens = tf.reshape(this.group_norm.forward(x), [batch, height * width, channels]) as tf.Tensor3D;
+    const attended = scaledDotProductAttention(
+      this.to_q.forward(tokens),
+      this.to_k.forward(tokens),
+      this.to_v.forward(tokens),
+      { heads: 1 },
+    );
+    return tf.add(x, tf.reshape(this.to_out[0].forward(attended), x.shape));
+  }
+}
+
+class MidBlock extends Module {
+  readonly attentions: [AttentionBlock];
+  readonly resnets: [ResnetBlock2D, ResnetBlock2D];
+
+  constructor(channels: number, groups: number) {
+    super();
+    const resnet = () => new ResnetBlock2D(channels, channels, { groups, epsilon: 1e-6 });
+    this.attentions = [new AttentionBlock(channels, groups)];
+    this.resnets = [resnet(), resnet()];
+  }
+
+  forward(x: tf.Tensor4D): tf.Tensor4D {
+    return this.resnets[1].forward(this.attentions[0].forward(this.resnets[0].forward(x)));
+  }
+}
+
+class Level extends Module {
+  readonly resnets: ResnetBlock2D[];
+  readonly downsamplers?: [Downsample2D];
+  readonly upsamplers?: [Upsample2D];
+
+  constructor(inChannels: number, channels: number, layers: number, groups: number, resize?: "down" | "up") {
+    super();
+    this.resnets = Array.from(
+      { length: layers },
+      (_, i) => new ResnetBlock2D(i === 0 ? inChannels : channels, channels, { groups, epsilon: 1e-6 }),
+    );
+    if (resize === "down") this.downsamplers = [new Downsample2D(channels, true)];
+    if (resize === "up") this.upsamplers = [new Upsample2D(channels)];
+  }
+
+  forward(x: tf.Tensor4D): tf.Tensor4D {
+    let hidden = x;
+    for (const resnet of this.resnets) hidden = resnet.forward(hidden);
+    if (this.downsamplers) return this.downsamplers[0].forward(hidden);
+    return this.upsamplers ? this.upsamplers[0].forward(hidden) : hidden;
+  }
+}
+
+class Encoder extends Module {
+  readonly conv_in: Conv2d;
+  readonly down_blocks: Level[];
+  readonly mid_block: MidBlock;
+  readonly conv_norm_out: GroupNorm;
+  readonly conv_out: Conv2d;
+
+  constructor(config: AutoencoderKLConfig) {
+    super();
+    const { block_out_channels: widths, layers_per_block: layers, norm_num_groups: groups } = config;
+    const last = widths.length - 1;
+    this.conv_in = new Conv2d(config.in_channels, widths[0], 3, { padding: 1 });
+    this.down_blocks = widths.map(
+      (width, i) =>
+        new Level(widths[Math.max(0, i - 1)], width, layers, groups, i < last ? "down" : undefined),
+    );
+    this.mid_block = new MidBlock(widths[last], groups);
+    this.conv_norm_out = new GroupNorm(groups, widths[last], { epsilon: 1e-6 });
+    this.conv_out = new Conv2d(widths[last], 2 * config.latent_channels, 3, { padding: 1 });
+  }
+
+  forward(x: tf.Tensor4D): tf.Tensor4D {
+    let hidden = this.conv_in.forward(x);
+    for (const block of this.down_blocks) hidden = block.forward(hidden);
+    hidden = this.mid_block.forward(hidden);
+    return this.conv_out.forward(this.conv_norm_out.forward(hidden, "silu"));
+  }
+}
+
+class Decoder extends Module {
+  readonly conv_in: Conv2d;
+  readonly mid_block: MidBlock;
+  readonly up_blocks: Level[];
+  readonly conv_norm_out: GroupNorm;
+  readonly conv_out: Conv2d;
+
+  constructor(config: AutoencoderKLConfig) {
+    super();
+    const { layers_per_block: layers, norm_num_groups: groups } = config;
+    const widths = [...config.block_out_channels].reverse();
+    const last = widths.length - 1;
+    this.conv_in = new Conv2d(config.latent_channels, widths[0], 3, { padding: 1 });
+    this.mid_block = new MidBlock(widths[0], groups);
+    this.up_blocks = widths.map(
+      (width, i) =>
+        new Level(widths[Math.max(0, i - 1)], width, layers + 1, groups, i < last ? "up" : undefined),
+    );
+    this.conv_norm_out = new GroupNorm(groups, widths[last], { epsilon: 1e-6 });
+    this.conv_out = new Conv2d(widths[last], config.out_channels, 3, { padding: 1 });
+  }
+
+  forward(z: tf.Tensor4D): tf.Tensor4D {
+    let hidden = this.mid_block.forward(this.conv_in.forward(z));
+    for (const block of this.up_blocks) hidden = block.forward(hidden);
+    return this.conv_out.forward(this.conv_norm_out.forward(hidden, "silu"));
+  }
+}
+
+/** Stable Diffusion's variational auto-encoder, with diffusers' configuration and weight names. Images are NHWC. */
+export class AutoencoderKL extends Module {
+  readonly config: AutoencoderKLConfig;
+  readonly encoder: Encoder;
+  readonly decoder: Decoder;
+  readonly quant_conv: Conv2d;
+  readonly post_quant_conv: Conv2d;
+
+  /** @throws when a field of the configuration is unknown to us or out of range. */
+  constructor(config: AutoencoderKLConfigInput) {
+    super();
+    this.config = parseConfig("AutoencoderKL", schema, config);
+    const { latent_channels: channels } = this.config;
+    this.encoder = new Encoder(this.config);
+    this.decoder = new Decoder(this.config);
+    this.quant_conv = new Conv2d(2 * channels, 2 * channels, 1);
+    this.post_quant_conv = new Conv2d(channels, channels, 1);
+  }
+
+  /** Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `vae`. */
+  static async fromPretrained(folder: string): Promise<AutoencoderKL> {
+    const config = await readModelJson(folder, "config.json", "AutoencoderKL");
+    const model = new AutoencoderKL(config as AutoencoderKLConfigInput);
+    const weights = await readWeights(folder, "diffusion_pytorch_model");
+    try {
+      return model.loadStateDict(renameOldAttention(weights));
+    } finally {
+      tf.dispose(weights);
+    }
+  }
+
+  /** Writes the folder that `fromPretrained`, and diffusers, read. */
+  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
+    await saveModel(folder, this, { _class_name: "AutoencoderKL", ...this.config }, options);
+  }
+
+  /** Pixels per latent, in each direction. */
+  get factor(): number {
+    return 2 ** (this.config.block_out_channels.length - 1);
+  }
+
+  /**
+   * @param x `[batch, height, width, in_channels]` in [-1, 1]; height and width multiples of `factor`.
+   * @returns the posterior; the caller disposes both tensors.
+   */
+  encode(x: tf.Tensor4D): LatentDistribution {
+    const [, height, width, channels] = x.shape;
+    if (channels !== this.config.in_channels || height % this.factor !== 0 || width % this.factor !== 0) {
+      throw new Error(
+        `AutoencoderKL.encode: x must be [batch, multiple of ${this.factor}, multiple of ${this.factor}, ${this.config.in_channels}], got [${x.shape}]`,
+      );
+    }
+    return tf.tidy(() => {
+      const [mean, logvar] = tf.split(this.quant_conv.forward(this.encoder.forward(x)), 2, 3);
+      return { mean, logvar: tf.clipByValue(logvar, -30, 20) };
+    }) as unknown as LatentDistribution;
+  }
+
+  /** @param z `[batch, h, w, latent_channels]`, divided by `scaling_factor` again. @returns pixels, about [-1, 1]. */
+  decode(z: tf.Tensor4D): tf.Tensor4D {
+    if (z.shape[3] !== this.config.latent_channels) {
+      throw new Error(
+        `AutoencoderKL.decode: z must be [batch, h, w, ${this.config.latent_channels}], got [${z.shape}]`,
+      );
+    }
+    return tf.tidy(() => this.decoder.forward(this.post_quant_conv.forward(z)));
+  }
+}
+
+/** Checkpoints from before diffusers 0.18 name the attention's maps otherwise. */
+function renameOldAttention(weights: StateDict): StateDict {
+  const names: Record<string, string> = { query: "to_q", key: "to_k", value: "to_v", proj_attn: "to_out.0" };
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, tensor]) => [
+      name.replace(
+        /(attentions\.\d+)\.(query|key|value|proj_attn)\./,
+        (_, at, old) => `${at}.${names[old]}.`,
+      ),
+      tensor,
+    ]),
+  );
+}

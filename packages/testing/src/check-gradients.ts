@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { expectClose, type Tolerance } from "./close.js";
-import { normalArray } from "./sample-arrays.js";
+import { expectClose, type Tolerance } from "./expect-close.js";
+import { normalArray } from "./inputs.js";
 
 export interface CheckGradientsOptions extends Tolerance {
   /** Distance between the points of the difference, default `1 / 32`. Take less near a kink (relu, max, sort). */
@@ -29,21 +29,16 @@ export async function checkGradients(
   if (inputs.length === 0) throw new Error("checkGradients: inputs is empty");
   const values = await Promise.all(inputs.map((x) => x.data() as Promise<Float32Array>));
 
-  const output = tf.tidy(() => f(...inputs));
-  const weights = normalArray(20, output.size);
-  const outputShape = output.shape;
-  output.dispose();
+  const outputShape = tf.tidy(() => [...f(...inputs).shape]) as number[];
+  const weights = normalArray(20, tf.util.sizeFromShape(outputShape));
 
-  const analytic = tf.tidy(() => {
-    const cotangent = tf.tensor(weights, outputShape);
-    return tf.grads((...xs: tf.Tensor[]) => tf.sum(tf.mul(f(...xs), cotangent)))(inputs);
-  });
+  const analytic = tf.tidy(() => tf.grads(f)(inputs, tf.tensor(weights, outputShape)));
 
   const evaluate = async (which: number, changed: Float32Array): Promise<number> => {
     const y = tf.tidy(() =>
       f(...inputs.map((x, i) => (i === which ? tf.tensor(changed, x.shape) : tf.clone(x)))),
     );
-    const data = await y.data();
+    const data = (await y.data()) as Float32Array;
     y.dispose();
     return data.reduce((sum, value, i) => sum + value * weights[i]!, 0);
   };

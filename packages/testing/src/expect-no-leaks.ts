@@ -1,9 +1,16 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** Runs `body` and asserts that it leaves as many tensors as it found. */
-export async function expectNoLeaks(body: () => unknown): Promise<void> {
+/**
+ * Throws unless there are as many tensors alive after `f` (awaited) as before it. Run `f` once beforehand if its first
+ * call fills a cache that is meant to stay.
+ */
+export async function expectNoLeaks(f: () => unknown): Promise<void> {
   const before = tf.memory().numTensors;
-  await body();
-  const left = tf.memory().numTensors - before;
-  if (left !== 0) throw new Error(`expectNoLeaks: ${left} tensors more than before`);
+  await f();
+  const after = tf.memory().numTensors;
+  if (after !== before) {
+    throw new Error(
+      `${before} tensors before, ${after} after: ${after > before ? `${after - before} leaked` : `${before - after} of someone else's disposed`}`,
+    );
+  }
 }

@@ -1,5 +1,5 @@
 export { type CheckGradientsOptions, checkGradients } from "./check-gradients.js";
-export { expectClose, expectCloseNorm, type Numbers, type Tolerance } from "./close.js";
-export { expectNoLeaks } from "./leaks.js";
+export { expectClose, expectCloseNorm, type Numbers, type Tolerance } from "./expect-close.js";
+export { expectNoLeaks } from "./expect-no-leaks.js";
+export { normalArray, uniformArray } from "./inputs.js";
 export { numericalGradient } from "./numerical-gradient.js";
-export { normalArray, uniformArray } from "./sample-arrays.js";

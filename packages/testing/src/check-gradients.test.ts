@@ -1,0 +1,89 @@
+import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
+import { describe, expect, it } from "vitest";
+import { checkGradients } from "./check-gradients.js";
+import { expectClose } from "./expect-close.js";
+import { expectNoLeaks } from "./expect-no-leaks.js";
+import { normalArray, uniformArray } from "./inputs.js";
+import { numericalGradient } from "./numerical-gradient.js";
+
+/** `x * y` with gradients given by hand, right or wrong. */
+const product = (scaleOfSecond: number) =>
+  tf.customGrad((...args: unknown[]) => {
+    const [x, y, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaveFunc];
+    save([x, y]);
+    return {
+      value: tf.mul(x, y),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => [
+        tf.mul(dy, saved[1]!),
+        tf.mul(scaleOfSecond, tf.mul(dy, saved[0]!)),
+      ],
+    };
+  }) as (...inputs: tf.Tensor[]) => tf.Tensor;
+
+describe("checkGradients", () => {
+  it("passes right gradients, through nonlinear functions, and leaks nothing", async () => {
+    const x = tf.tensor2d(uniformArray(1, 6), [2, 3]);
+    const y = tf.tensor2d(uniformArray(2, 6), [2, 3]);
+    await expectNoLeaks(async () => {
+      await checkGradients(product(1), [x, y], { relative: 1e-4, absolute: 1e-5 });
+    });
+    tf.dispose([x, y]);
+  });
+
+  it("names the input whose gradient is wrong by 1 %", async () => {
+    const x = tf.tensor1d([1, 2]);
+    const y = tf.tensor1d([3, -1]);
+    await expectNoLeaks(async () => {
+      await expect(checkGradients(product(1.01), [x, y])).rejects.toThrow(
+        /gradient of input 1 \(shape \[2\]\): 2 of 2 .* worst at index/,
+      );
+    });
+    tf.dispose([x, y]);
+  });
+
+  it("refuses to check nothing", async () => {
+    await expect(checkGradients(product(1), [])).rejects.toThrow("inputs is empty");
+  });
+});
+
+describe("numericalGradient", () => {
+  it("finds the slope of a cubic and of a function of large arguments", () => {
+    const gradient = numericalGradient(
+      (v) => v[0]! ** 3 + 2 * v[0]! * v[1]! + Math.log(v[2]!),
+      new Float64Array([2, -1, 1e6]),
+    );
+    expectClose(gradient, [10, 4, 1e-6], { relative: 1e-8 });
+  });
+
+  it("leaves the point as it was", () => {
+    const x = new Float64Array([1, 2]);
+    numericalGradient((v) => v[0]! * v[1]!, x);
+    expectClose(x, [1, 2]);
+  });
+});
+
+describe("expectNoLeaks", () => {
+  it("tells a leak and a lost tensor", async () => {
+    const kept: tf.Tensor[] = [];
+    await expect(expectNoLeaks(async () => kept.push(tf.scalar(1), tf.scalar(2)))).rejects.toThrow(
+      /2 leaked/,
+    );
+    await expect(expectNoLeaks(() => tf.dispose(kept))).rejects.toThrow(/2 of someone else's disposed/);
+    await expectNoLeaks(() => tf.scalar(1).dispose());
+  });
+});
+
+describe("inputs", () => {
+  it("have the moments of their distribution and repeat by seed", () => {
+    const moments = (values: Float32Array) => {
+      const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+      return [mean, values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length];
+    };
+    expectClose(moments(normalArray(3, 20_000)), [0, 1], { absolute: 0.03 });
+    expectClose(moments(uniformArray(3, 20_000)), [0, 1 / 3], { absolute: 0.02 });
+    expectClose(moments(uniformArray(3, 20_000, 0, 6)), [3, 3], { absolute: 0.1 });
+    expectClose(normalArray(5, 10), normalArray(5, 10));
+    expect(() => expectClose(normalArray(5, 10), normalArray(6, 10), { absolute: 1e-3 })).toThrow(/differ/);
+  });
+});

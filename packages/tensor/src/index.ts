@@ -23,7 +23,13 @@ export {
   readSafetensors,
   readWeights,
   type SafetensorsReader,
-  writeFileAtomically,
   writeSafetensors,
 } from "./io/files.js";
-export { parseSafetensors, type SafetensorsDtype, type SafetensorsInfo, type SerializeOptions, serializeSafetensors } from "./io/safetensors.js";
+export {
+  parseSafetensors,
+  type SafetensorsDtype,
+  type SafetensorsInfo,
+  type SerializeOptions,
+  serializeSafetensors,
+} from "./io/safetensors.js";
+export { writeFileAtomically } from "./io/write-file-atomically.js";

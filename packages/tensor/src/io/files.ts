@@ -1,64 +1,69 @@
 import type { FileHandle } from "node:fs/promises";
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
+import { nodeModule } from "./node-modules.js";
 import {
+  checkHeaderLength,
   decodeTensor,
-  headerLength,
   parseHeader,
   type SafetensorsInfo,
   type SerializeOptions,
-  serializeSafetensors,
+  safetensorsChunks,
 } from "./safetensors.js";
-
-// Loaded on use, so that a browser's bundle never asks for them.
-const fs = () => import("node:fs/promises");
-const paths = () => import("node:path");
+import { writeFileAtomically } from "./write-file-atomically.js";
 
 /** A safetensors file whose tensors are read one by one, for files larger than memory. */
 export interface SafetensorsReader {
+  /** The tensors' names, in the order of the header. */
   keys(): string[];
+  /** What the header says of one tensor. Throws when there is none of that name. */
   info(name: string): SafetensorsInfo;
+  /** The header's `__metadata__`. */
   metadata: Record<string, string>;
-  /** Reads one tensor; the caller disposes it. */
+  /** Reads one tensor's bytes and nothing else; the caller disposes the tensor. */
   tensor(name: string): Promise<tf.Tensor>;
+  /** Closes the file; the caller's duty. */
   close(): Promise<void>;
 }
 
-async function readRange(file: FileHandle, from: number, length: number, path: string): Promise<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, from + done);
-    if (bytesRead === 0) {
-      throw new Error(`${path}: truncated, ${length} bytes expected at ${from}, got ${done}`);
-    }
-    done += bytesRead;
-  }
-  return bytes.buffer;
-}
-
-/** Opens a file and reads its header alone. The caller closes it. */
+/**
+ * Opens a safetensors file and reads its header alone. Node alone.
+ *
+ * @throws an error that names the file, and the tensor where it is one's fault: no such file, truncated, header that is no
+ * JSON, unknown dtype, offsets that overlap, leave holes or disagree with the shape.
+ */
 export async function openSafetensors(path: string): Promise<SafetensorsReader> {
-  const { open } = await fs();
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: ${error.code === "ENOENT" ? "no such file" : error.message}`);
-  });
+  const file = await nodeModule("node:fs/promises")
+    .open(path)
+    .catch((error: NodeJS.ErrnoException) => {
+      throw new Error(
+        `${path}: ${error.code === "ENOENT" ? "no such file" : `could not be opened (${error.message})`}`,
+        { cause: error },
+      );
+    });
   try {
-    const { size } = await file.stat();
-    const length = headerLength(await readRange(file, 0, Math.min(8, size), path), size, path);
-    const json = new TextDecoder().decode(await readRange(file, 8, length, path));
-    const { tensors, metadata } = parseHeader(json, size - 8 - length, path);
-    const info = (name: string) => {
-      if (!tensors[name]) throw new Error(`${path}: has no tensor "${name}"`);
-      return tensors[name];
+    const stats = await file.stat();
+    if (!stats.isFile()) throw new Error(`${path}: expected a safetensors file, got a folder`);
+    const { size } = stats;
+    const length = checkHeaderLength(await readRange(file, 0, Math.min(8, size), path), size, path);
+    const { tensors, metadata } = parseHeader(
+      await readRange(file, 8, length, path),
+      size - 8 - length,
+      path,
+    );
+    const info = (name: string): SafetensorsInfo => {
+      const found = tensors.get(name);
+      if (!found) throw new Error(`${path}: has no tensor "${name}"`);
+      return found;
     };
     return {
-      keys: () => Object.keys(tensors),
+      keys: () => [...tensors.keys()],
       info,
       metadata,
       tensor: async (name) => {
         const [begin, end] = info(name).data_offsets;
-        return decodeTensor(name, info(name), await readRange(file, 8 + length + begin, end - begin, path), path);
+        const bytes = await readRange(file, 8 + length + begin, end - begin, path);
+        return decodeTensor(name, info(name), bytes, path);
       },
       close: () => file.close(),
     };
@@ -68,29 +73,36 @@ export async function openSafetensors(path: string): Promise<SafetensorsReader> 
   }
 }
 
-/** Every tensor of a file; the caller disposes them. */
+/**
+ * Every tensor of a safetensors file; the caller disposes them. F16, BF16 and F64 become float32, integers int32.
+ *
+ * @throws what {@link openSafetensors} throws, and an error on an I64 value that int32 cannot hold.
+ */
 export async function readSafetensors(path: string): Promise<StateDict> {
   const reader = await openSafetensors(path);
-  const dict: StateDict = {};
+  const tensors: [string, tf.Tensor][] = [];
   try {
-    for (const name of reader.keys()) dict[name] = await reader.tensor(name);
+    for (const name of reader.keys()) tensors.push([name, await reader.tensor(name)]);
   } catch (error) {
-    for (const tensor of Object.values(dict)) tensor.dispose();
+    for (const [, tensor] of tensors) tensor.dispose();
     throw error;
   } finally {
     await reader.close();
   }
-  return dict;
+  return Object.fromEntries(tensors);
 }
 
 /**
  * The weights of a Hugging Face folder: `<baseName>.safetensors`, or the shards that
  * `<baseName>.safetensors.index.json` lists. The caller disposes them.
+ *
+ * @throws an error that names the file: no such folder, neither file there, an index that is malformed, a shard that is
+ * missing or lacks a tensor which the index promises.
  */
 export async function readWeights(folder: string, baseName: string): Promise<StateDict> {
-  const { readFile, stat } = await fs();
-  const { join } = await paths();
-  const exists = (path: string) =>
+  const { readFile, stat } = nodeModule("node:fs/promises");
+  const { join } = nodeModule("node:path");
+  const exists = (path: string): Promise<boolean> =>
     stat(path).then(
       () => true,
       () => false,
@@ -98,42 +110,83 @@ export async function readWeights(folder: string, baseName: string): Promise<Sta
   if (!(await exists(folder))) throw new Error(`${folder}: no such folder`);
   const single = join(folder, `${baseName}.safetensors`);
   if (await exists(single)) return readSafetensors(single);
-  const index = join(folder, `${baseName}.safetensors.index.json`);
+  const index = `${single}.index.json`;
   if (!(await exists(index))) {
     throw new Error(`${folder}: has neither ${baseName}.safetensors nor ${baseName}.safetensors.index.json`);
   }
-  const { weight_map } = JSON.parse(await readFile(index, "utf8")) as { weight_map: Record<string, string> };
-  const dict: StateDict = {};
-  for (const shard of new Set(Object.values(weight_map))) {
-    Object.assign(dict, await readSafetensors(join(folder, shard)));
+  const shards = parseShardIndex(await readFile(index, "utf8"), index);
+  const tensors: [string, tf.Tensor][] = [];
+  try {
+    for (const [shard, names] of shards) {
+      const reader = await openSafetensors(join(folder, shard));
+      try {
+        for (const name of names) tensors.push([name, await reader.tensor(name)]);
+      } finally {
+        await reader.close();
+      }
+    }
+  } catch (error) {
+    tf.dispose(tensors.map(([, tensor]) => tensor));
+    throw error;
   }
-  return dict;
+  return Object.fromEntries(tensors);
+}
+
+/** Names of tensors by the shard that holds them. */
+function parseShardIndex(json: string, path: string): Map<string, string[]> {
+  let weightMap: unknown;
+  try {
+    weightMap = JSON.parse(json)?.weight_map;
+  } catch (error) {
+    throw new Error(`${path}: expected JSON (${(error as Error).message})`, { cause: error });
+  }
+  if (typeof weightMap !== "object" || weightMap === null) {
+    throw new Error(
+      `${path}: expected weight_map to be an object of file names, got ${JSON.stringify(weightMap)}`,
+    );
+  }
+  const shards = new Map<string, string[]>();
+  for (const [name, shard] of Object.entries(weightMap)) {
+    // A shard lies beside its index: a path that leads elsewhere is no business of ours.
+    if (typeof shard !== "string" || /[/\\]/.test(shard)) {
+      throw new Error(
+        `${path}: expected the name of a file in the same folder for tensor "${name}", got ${JSON.stringify(shard)}`,
+      );
+    }
+    shards.set(shard, [...(shards.get(shard) ?? []), name]);
+  }
+  return shards;
 }
 
 /**
- * Writes a whole file or nothing: to a temporary file beside it, flushed to disk, then renamed.
+ * Writes tensors as a safetensors file, whole or not at all, one tensor in memory at a time; the caller keeps the tensors.
+ * Node alone.
+ *
+ * @param options `dtype`: how float32 tensors are stored, default "F32"; `metadata`: strings for the header. A file meant
+ * for Hugging Face's transformers needs `{ format: "pt" }`.
+ * @throws an error that names the file when it cannot be written; what was there before is then untouched.
  */
-export async function writeFileAtomically(path: string, contents: Uint8Array | string): Promise<void> {
-  const { mkdir, open, rename, rm } = await fs();
-  const { dirname } = await paths();
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = await open(temporary, "w");
-    try {
-      await file.writeFile(contents);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw new Error(`${path}: could not be written (${(error as Error).message})`);
-  }
+export async function writeSafetensors(
+  path: string,
+  dict: StateDict,
+  options: SerializeOptions = {},
+): Promise<void> {
+  await writeFileAtomically(path, safetensorsChunks(dict, options));
 }
 
-/** Writes tensors as a safetensors file, whole or not at all; the caller keeps the tensors. */
-export async function writeSafetensors(path: string, dict: StateDict, options: SerializeOptions = {}): Promise<void> {
-  await writeFileAtomically(path, await serializeSafetensors(dict, options));
+async function readRange(file: FileHandle, from: number, length: number, path: string): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    // One read call takes less than 2 GiB.
+    const wanted = Math.min(length - done, 2 ** 30);
+    const { bytesRead } = await file.read(bytes, done, wanted, from + done);
+    if (bytesRead === 0) {
+      throw new Error(
+        `${path}: truncated while being read, expected ${length} bytes at ${from}, got ${done}`,
+      );
+    }
+    done += bytesRead;
+  }
+  return bytes.buffer;
 }

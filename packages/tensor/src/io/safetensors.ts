@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
+import { bfloat16ToNumber, float16ToNumber, numberToFloat16 } from "./half-floats.js";
 
 /** A tensor as a safetensors header describes it. */
 export interface SafetensorsInfo {
@@ -10,7 +11,7 @@ export interface SafetensorsInfo {
 }
 
 export interface SafetensorsHeader {
-  tensors: Record<string, SafetensorsInfo>;
+  tensors: Map<string, SafetensorsInfo>;
   metadata: Record<string, string>;
 }
 
@@ -18,55 +19,6 @@ interface Codec {
   bytes: number;
   dtype: "float32" | "int32" | "bool";
   decode: (bytes: ArrayBuffer) => Float32Array | Int32Array | Uint8Array;
-}
-
-const widen = (bits: Uint16Array, toFloat: (word: number) => number) => {
-  const out = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = toFloat(bits[i]);
-  return out;
-};
-
-const scratch = new DataView(new ArrayBuffer(4));
-
-function bfloat16ToNumber(word: number): number {
-  scratch.setUint32(0, word << 16);
-  return scratch.getFloat32(0);
-}
-
-function float16ToNumber(word: number): number {
-  const sign = word & 0x8000 ? -1 : 1;
-  const exponent = (word >> 10) & 31;
-  const fraction = word & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** Rounds to the nearest half, ties to even. */
-function numberToFloat16(value: number): number {
-  scratch.setFloat32(0, value);
-  const bits = scratch.getUint32(0);
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = Math.abs(value);
-  if (Number.isNaN(value)) return 0x7e00;
-  if (magnitude >= 65520) return sign | 0x7c00;
-  if (magnitude < 2 ** -14) return sign | roundHalfEven(magnitude * 2 ** 24);
-  const exponent = ((bits >>> 23) & 255) - 127;
-  // A fraction that rounds up to 1024 carries into the exponent, as it should.
-  return sign | (((exponent + 15) << 10) + roundHalfEven((magnitude / 2 ** exponent - 1) * 1024));
-}
-
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
-}
-
-function int64ToInt32(words: BigInt64Array): Int32Array {
-  return Int32Array.from(words, (word) => {
-    if (word !== BigInt.asIntN(32, word)) throw new Error(`value ${word} does not fit int32`);
-    return Number(word);
-  });
 }
 
 const codecs = {
@@ -82,123 +34,238 @@ const codecs = {
   BOOL: { bytes: 1, dtype: "bool", decode: (b) => new Uint8Array(b) },
 } satisfies Record<string, Codec>;
 
+/** The dtypes that can be read. Written are F32 (or F16 on request), I32 and BOOL. */
 export type SafetensorsDtype = keyof typeof codecs;
 
-/** The length of the JSON header, from the first eight bytes of a file of `fileBytes`. */
-export function headerLength(prefix: ArrayBuffer, fileBytes: number, source: string): number {
+/** The reference implementation's limit: a longer header is not one. */
+const largestHeader = 100_000_000;
+
+/** Reads and checks the header's length, from the first eight bytes of a file of `fileBytes`. */
+export function checkHeaderLength(prefix: ArrayBuffer, fileBytes: number, source: string): number {
   if (prefix.byteLength < 8) {
-    throw new Error(`${source}: truncated, a safetensors file has at least 8 bytes, got ${prefix.byteLength}`);
+    throw new Error(`${source}: truncated, expected at least 8 bytes, got ${prefix.byteLength}`);
   }
   const length = Number(new DataView(prefix).getBigUint64(0, true));
   if (length > fileBytes - 8) {
     throw new Error(
-      `${source}: truncated or no safetensors file, its header should be ${length} bytes, ${fileBytes - 8} are left`,
+      `${source}: truncated or no safetensors file, expected a header of ${length} bytes, got ${fileBytes - 8}`,
+    );
+  }
+  if (length > largestHeader) {
+    throw new Error(
+      `${source}: no safetensors file, expected a header of at most ${largestHeader} bytes, got ${length}`,
     );
   }
   return length;
 }
 
-/** Checks and returns a header; `dataBytes` is the size of the data section. */
-export function parseHeader(json: string, dataBytes: number, source: string): SafetensorsHeader {
-  let parsed: Record<string, unknown>;
+/** Checks and returns a header; `dataBytes` is the size of the data section, which the tensors must fill exactly. */
+export function parseHeader(bytes: ArrayBuffer, dataBytes: number, source: string): SafetensorsHeader {
+  let parsed: unknown;
   try {
-    parsed = JSON.parse(json);
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    throw new Error(`${source}: its safetensors header is no JSON (${(error as Error).message})`);
+    throw new Error(`${source}: expected its header to be JSON (${(error as Error).message})`, {
+      cause: error,
+    });
   }
-  const { __metadata__: metadata = {}, ...entries } = parsed;
-  const tensors: Record<string, SafetensorsInfo> = {};
-  for (const [name, entry] of Object.entries(entries)) {
-    const info = entry as SafetensorsInfo;
-    const codec = codecs[info?.dtype];
-    if (!codec) {
-      throw new Error(
-        `${source}: tensor "${name}" has dtype ${JSON.stringify(info?.dtype)}, supported are ${Object.keys(codecs).join(", ")}`,
-      );
-    }
-    const [begin, end] = info.data_offsets;
-    const expected = tf.util.sizeFromShape(info.shape) * codec.bytes;
-    if (end - begin !== expected) {
-      throw new Error(
-        `${source}: tensor "${name}" of shape [${info.shape}] and dtype ${info.dtype} needs ${expected} bytes, its offsets span ${end - begin}`,
-      );
-    }
-    if (begin < 0 || end > dataBytes) {
-      throw new Error(
-        `${source}: truncated, tensor "${name}" ends at byte ${end} of the data, which has ${dataBytes}`,
-      );
-    }
-    tensors[name] = info;
+  if (!isObject(parsed)) {
+    throw new Error(`${source}: expected its header to be a JSON object, got ${JSON.stringify(parsed)}`);
   }
-  return { tensors, metadata: metadata as Record<string, string> };
+  let metadata: Record<string, string> = {};
+  const tensors = new Map<string, SafetensorsInfo>();
+  for (const [name, entry] of Object.entries(parsed)) {
+    if (name === "__metadata__") metadata = checkMetadata(entry, source);
+    else tensors.set(name, checkInfo(name, entry, source));
+  }
+  checkLayout(tensors, dataBytes, source);
+  return { tensors, metadata };
 }
 
+function checkMetadata(entry: unknown, source: string): Record<string, string> {
+  if (!isObject(entry) || Object.values(entry).some((value) => typeof value !== "string")) {
+    throw new Error(
+      `${source}: expected __metadata__ to be an object of strings, got ${JSON.stringify(entry)}`,
+    );
+  }
+  return entry as Record<string, string>;
+}
+
+function checkInfo(name: string, entry: unknown, source: string): SafetensorsInfo {
+  const fail = (expected: string, got: unknown): never => {
+    throw new Error(`${source}: tensor "${name}": expected ${expected}, got ${JSON.stringify(got)}`);
+  };
+  if (!isObject(entry)) return fail("dtype, shape and data_offsets", entry);
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== "string" || !Object.hasOwn(codecs, dtype)) {
+    return fail(`dtype to be one of ${Object.keys(codecs).join(", ")}`, dtype);
+  }
+  if (!isSizes(shape)) return fail("shape to be an array of sizes", shape);
+  if (!isSizes(offsets) || offsets.length !== 2) return fail("data_offsets to be [begin, end]", offsets);
+  const info = { dtype, shape, data_offsets: offsets } as SafetensorsInfo;
+  const needed = tf.util.sizeFromShape(shape) * codecs[info.dtype].bytes;
+  const span = offsets[1]! - offsets[0]!;
+  if (span !== needed) {
+    throw new Error(
+      `${source}: tensor "${name}": expected ${needed} bytes for ${dtype} of shape [${shape}], got data_offsets [${offsets}] (${span} bytes)`,
+    );
+  }
+  return info;
+}
+
+/** The tensors fill the data section end to end: an overlap, a hole or a missing end means that the file is not whole. */
+function checkLayout(tensors: Map<string, SafetensorsInfo>, dataBytes: number, source: string): void {
+  const inOrder = [...tensors].sort(
+    ([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1],
+  );
+  let position = 0;
+  for (const [index, [name, { data_offsets: offsets }]] of inOrder.entries()) {
+    if (offsets[0] !== position) {
+      const before = index > 0 ? `the end of tensor "${inOrder[index - 1]![0]}"` : "the start of the data";
+      const what = offsets[0] < position ? "overlaps another tensor" : "leaves a hole";
+      throw new Error(
+        `${source}: tensor "${name}" ${what}, expected it to begin at ${position}, ${before}, got ${offsets[0]}`,
+      );
+    }
+    position = offsets[1];
+    if (position > dataBytes) {
+      throw new Error(
+        `${source}: truncated, tensor "${name}" expected ${position} bytes of data, got ${dataBytes}`,
+      );
+    }
+  }
+  if (position !== dataBytes) {
+    throw new Error(`${source}: expected ${position} bytes of data after the header, got ${dataBytes}`);
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isSizes = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
+
 /** A tensor from its own bytes; the caller disposes it. */
-export function decodeTensor(name: string, info: SafetensorsInfo, bytes: ArrayBuffer, source: string): tf.Tensor {
+export function decodeTensor(
+  name: string,
+  info: SafetensorsInfo,
+  bytes: ArrayBuffer,
+  source: string,
+): tf.Tensor {
   const codec: Codec = codecs[info.dtype];
   try {
     return tf.tensor(codec.decode(bytes), info.shape, codec.dtype);
   } catch (error) {
-    throw new Error(`${source}: tensor "${name}": ${(error as Error).message}`);
+    throw new Error(`${source}: tensor "${name}": ${(error as Error).message}`, { cause: error });
   }
+}
+
+function widen(words: Uint16Array, toNumber: (bits: number) => number): Float32Array {
+  const out = new Float32Array(words.length);
+  for (let i = 0; i < words.length; i++) out[i] = toNumber(words[i]!);
+  return out;
+}
+
+function int64ToInt32(words: BigInt64Array): Int32Array {
+  return Int32Array.from(words, (word) => {
+    if (word !== BigInt.asIntN(32, word)) {
+      throw new Error(`expected I64 values that int32 can hold, got ${word}`);
+    }
+    return Number(word);
+  });
 }
 
 /**
- * Every tensor of a safetensors file held in memory.
+ * Every tensor of a safetensors file held in memory, on any platform.
  *
- * F16, BF16 and F64 become float32; integers become int32. The caller disposes the tensors.
- * @param source what errors call the file.
+ * F16, BF16 and F64 become float32, integers int32, BOOL bool. The caller disposes the tensors.
+ *
+ * @param source What errors call the file.
+ * @throws an error that names the file, and the tensor where it is one's fault, what was expected and what came.
  */
 export function parseSafetensors(buffer: ArrayBuffer, source = "safetensors"): StateDict {
-  const length = headerLength(buffer.slice(0, 8), buffer.byteLength, source);
-  const json = new TextDecoder().decode(buffer.slice(8, 8 + length));
-  const { tensors } = parseHeader(json, buffer.byteLength - 8 - length, source);
-  const dict: StateDict = {};
-  for (const [name, info] of Object.entries(tensors)) {
-    const [begin, end] = info.data_offsets;
-    dict[name] = decodeTensor(name, info, buffer.slice(8 + length + begin, 8 + length + end), source);
+  const length = checkHeaderLength(buffer.slice(0, 8), buffer.byteLength, source);
+  const data = 8 + length;
+  const { tensors } = parseHeader(buffer.slice(8, data), buffer.byteLength - data, source);
+  const decoded: [string, tf.Tensor][] = [];
+  try {
+    for (const [name, info] of tensors) {
+      const [begin, end] = info.data_offsets;
+      decoded.push([name, decodeTensor(name, info, buffer.slice(data + begin, data + end), source)]);
+    }
+  } catch (error) {
+    tf.dispose(decoded.map(([, tensor]) => tensor));
+    throw error;
   }
-  return dict;
+  return Object.fromEntries(decoded);
 }
 
 export interface SerializeOptions {
-  /** How float32 tensors are stored. Default "F32". */
+  /** How float32 tensors are stored. Default "F32". F16 rounds to nearest even, and to infinity from 65520. */
   dtype?: "F32" | "F16";
+  /** Strings for the header's `__metadata__`. */
   metadata?: Record<string, string>;
 }
 
-/** A safetensors file of these tensors, in the order of their names; the caller keeps the tensors. */
-export async function serializeSafetensors(dict: StateDict, options: SerializeOptions = {}): Promise<Uint8Array> {
-  const { dtype = "F32", metadata } = options;
-  const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
-  const parts: Uint8Array[] = [];
-  let offset = 0;
-  for (const name of Object.keys(dict).sort()) {
-    const { stored, bytes } = encode(await dict[name].data(), dict[name].dtype, dtype);
-    header[name] = { dtype: stored, shape: dict[name].shape, data_offsets: [offset, offset + bytes.length] };
-    offset += bytes.length;
-    parts.push(bytes);
-  }
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(text.length / 8) * 8;
-  const file = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
-  file.set(text, 8);
-  let at = 8 + padded;
-  for (const part of parts) {
-    file.set(part, at);
-    at += part.length;
+/** A safetensors file of these tensors, widest dtype first, then by name; the caller keeps the tensors. */
+export async function serializeSafetensors(
+  dict: StateDict,
+  options: SerializeOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of safetensorsChunks(dict, options)) chunks.push(chunk);
+  const file = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
+  let position = 0;
+  for (const chunk of chunks) {
+    file.set(chunk, position);
+    position += chunk.length;
   }
   return file;
 }
 
-function encode(values: tf.TypedArray, dtype: tf.DataType, floats: "F32" | "F16") {
-  const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  if (dtype === "float32") {
-    if (floats === "F32") return { stored: "F32", bytes: raw };
-    return { stored: "F16", bytes: new Uint8Array(Uint16Array.from(values, numberToFloat16).buffer) };
+/** The same, piece by piece: the length and header, then each tensor's bytes, read from its backend when it is due. */
+export async function* safetensorsChunks(
+  dict: StateDict,
+  { dtype = "F32", metadata }: SerializeOptions = {},
+): AsyncGenerator<Uint8Array> {
+  if (dtype !== "F32" && dtype !== "F16") {
+    throw new Error(`writeSafetensors: dtype: expected "F32" or "F16", got ${JSON.stringify(dtype)}`);
   }
-  if (dtype === "int32") return { stored: "I32", bytes: raw };
-  if (dtype === "bool") return { stored: "BOOL", bytes: raw };
-  throw new Error(`serializeSafetensors: dtype ${dtype} has no safetensors form`);
+  // Wide elements first keeps every tensor aligned to its own element size.
+  const entries = Object.entries(dict)
+    .map(([name, tensor]) => ({ name, tensor, stored: storedDtype(name, tensor, dtype) }))
+    .sort((a, b) => codecs[b.stored].bytes - codecs[a.stored].bytes || (a.name < b.name ? -1 : 1));
+  let offset = 0;
+  const header = entries.map(({ name, tensor, stored }): [string, SafetensorsInfo] => {
+    const begin = offset;
+    offset += tensor.size * codecs[stored].bytes;
+    return [name, { dtype: stored, shape: tensor.shape, data_offsets: [begin, offset] }];
+  });
+  yield encodeHeader({ ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(header) });
+  for (const { tensor, stored } of entries) {
+    const values = await tensor.data();
+    if (stored === "F16") yield bytesOf(Uint16Array.from(values, numberToFloat16));
+    else yield bytesOf(values);
+  }
 }
+
+/** The header's length in eight bytes, then its JSON, padded with spaces to a multiple of eight. */
+function encodeHeader(header: Record<string, unknown>): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const padded = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + padded).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+function storedDtype(name: string, { dtype }: tf.Tensor, floats: "F32" | "F16"): SafetensorsDtype {
+  if (name === "__metadata__") throw new Error(`writeSafetensors: a tensor cannot be named "__metadata__"`);
+  if (dtype === "float32") return floats;
+  if (dtype === "int32") return "I32";
+  if (dtype === "bool") return "BOOL";
+  throw new Error(`writeSafetensors: tensor "${name}": expected dtype float32, int32 or bool, got ${dtype}`);
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);

@@ -1,0 +1,19 @@
+interface NodeModules {
+  "node:fs/promises": typeof import("node:fs/promises");
+  "node:path": typeof import("node:path");
+  "node:crypto": typeof import("node:crypto");
+}
+
+/**
+ * Node's own modules, asked for when a file is first touched. `getBuiltinModule` rather than `import`, so that bundlers
+ * for browsers find nothing to resolve.
+ */
+export function nodeModule<Id extends keyof NodeModules>(id: Id): NodeModules[Id] {
+  const builtin = globalThis.process?.getBuiltinModule?.(id);
+  if (!builtin) {
+    throw new Error(
+      `files are read and written in Node alone (${id} is not available here); elsewhere use parseSafetensors and serializeSafetensors`,
+    );
+  }
+  return builtin as NodeModules[Id];
+}

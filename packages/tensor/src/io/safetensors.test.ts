@@ -1,0 +1,206 @@
+import { readFile } from "node:fs/promises";
+import { expectClose, expectNoLeaks, normalArray, uniformArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-backend-cpu";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { StateDict } from "../nn/module.js";
+import { parseSafetensors, serializeSafetensors } from "./safetensors.js";
+
+const fixtures = new URL("../../fixtures/safetensors/", import.meta.url);
+const fixture = async (name: string): Promise<ArrayBuffer> =>
+  new Uint8Array(await readFile(new URL(name, fixtures))).buffer;
+
+beforeAll(() => tf.setBackend("cpu"));
+
+/** A file with this header (an object or raw text) and so many bytes of data. */
+function file(header: unknown, dataBytes = 0): ArrayBuffer {
+  const json = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
+  const bytes = new Uint8Array(8 + json.length + dataBytes);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
+  bytes.set(json, 8);
+  return bytes.buffer;
+}
+
+const floats = (begin: number, end: number, shape = [(end - begin) / 4]) => ({
+  dtype: "F32",
+  shape,
+  data_offsets: [begin, end],
+});
+
+describe("parseSafetensors", () => {
+  it("reads every dtype as Python wrote it", async () => {
+    const golden: Record<string, { shape: number[]; values: string[] }> = JSON.parse(
+      await readFile(new URL("dtypes.json", fixtures), "utf8"),
+    );
+    const buffer = await fixture("dtypes.safetensors");
+    await expectNoLeaks(() => {
+      const dict = parseSafetensors(buffer);
+      expect(Object.keys(dict).sort()).toEqual(Object.keys(golden).sort());
+      for (const [name, { shape, values }] of Object.entries(golden)) {
+        expect(dict[name]!.shape, name).toEqual(shape);
+        const dtype = /^[iu]\d/.test(name) ? "int32" : name === "bool" ? "bool" : "float32";
+        expect(dict[name]!.dtype, name).toBe(dtype);
+        expectClose(dict[name]!, values.map(Number));
+      }
+      tf.dispose(dict);
+    });
+  });
+
+  it("refuses I64 values beyond int32, and leaks nothing then", async () => {
+    const buffer = await fixture("i64-too-large.safetensors");
+    await expectNoLeaks(() =>
+      expect(() => parseSafetensors(buffer, "a.safetensors")).toThrow(
+        'a.safetensors: tensor "i64": expected I64 values that int32 can hold, got 2147483648',
+      ),
+    );
+  });
+
+  it.each<[string, ArrayBuffer, string]>([
+    ["an empty file", new ArrayBuffer(0), "truncated, expected at least 8 bytes, got 0"],
+    [
+      "a header longer than the file",
+      file({ w: floats(0, 4) }, 4).slice(0, 30),
+      "expected a header of 54 bytes, got 22",
+    ],
+    ["another kind of file", new Uint8Array(100).fill(80).buffer, "truncated or no safetensors file"],
+    ["a header that is no JSON", file("{ nonsense"), "expected its header to be JSON"],
+    ["a header that is no object", file([1]), "expected its header to be a JSON object, got [1]"],
+    [
+      "metadata that are no strings",
+      file({ __metadata__: { step: 3 } }),
+      'expected __metadata__ to be an object of strings, got {"step":3}',
+    ],
+    [
+      "an unknown dtype",
+      file({ w: { dtype: "F8_E4M3", shape: [1], data_offsets: [0, 1] } }, 1),
+      'tensor "w": expected dtype to be one of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL, got "F8_E4M3"',
+    ],
+    [
+      "a dtype that objects have by nature",
+      file({ w: { dtype: "constructor", shape: [1], data_offsets: [0, 1] } }, 1),
+      'got "constructor"',
+    ],
+    [
+      "no shape",
+      file({ w: { dtype: "F32", data_offsets: [0, 4] } }, 4),
+      'tensor "w": expected shape to be an array of sizes, got undefined',
+    ],
+    [
+      "a negative size",
+      file({ w: { dtype: "F32", shape: [-1], data_offsets: [0, 4] } }, 4),
+      'tensor "w": expected shape to be an array of sizes, got [-1]',
+    ],
+    [
+      "one offset",
+      file({ w: { dtype: "F32", shape: [1], data_offsets: [0] } }, 4),
+      'tensor "w": expected data_offsets to be [begin, end], got [0]',
+    ],
+    [
+      "an entry that is a number",
+      file({ w: 5 }),
+      'tensor "w": expected dtype, shape and data_offsets, got 5',
+    ],
+    [
+      "offsets that disagree with the shape",
+      file({ w: floats(0, 8, [3]) }, 8),
+      'tensor "w": expected 12 bytes for F32 of shape [3], got data_offsets [0,8] (8 bytes)',
+    ],
+    [
+      "data shorter than the offsets",
+      file({ a: floats(0, 8), w: floats(8, 16) }, 12),
+      'truncated, tensor "w" expected 16 bytes of data, got 12',
+    ],
+    [
+      "overlapping tensors",
+      file({ w: floats(0, 8), v: floats(4, 12) }, 12),
+      'tensor "v" overlaps another tensor, expected it to begin at 8, the end of tensor "w", got 4',
+    ],
+    [
+      "a hole",
+      file({ w: floats(0, 8), v: floats(12, 16) }, 16),
+      'tensor "v" leaves a hole, expected it to begin at 8, the end of tensor "w", got 12',
+    ],
+    [
+      "data that no tensor claims",
+      file({ w: floats(0, 8) }, 9),
+      "expected 8 bytes of data after the header, got 9",
+    ],
+  ])("refuses %s in one line", (_, buffer, message) => {
+    const before = tf.memory().numTensors;
+    let error: Error | undefined;
+    try {
+      parseSafetensors(buffer, "weights.safetensors");
+    } catch (thrown) {
+      error = thrown as Error;
+    }
+    expect(error?.message).toContain(message);
+    expect(error?.message).toMatch(/^weights\.safetensors: [^\n]*$/);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe("serializeSafetensors", () => {
+  it.each([
+    ["floats.safetensors", "F32", { format: "pt" }],
+    ["halves.safetensors", "F16", undefined],
+  ] as const)("writes the very bytes that Python writes (%s)", async (name, dtype, metadata) => {
+    const golden = JSON.parse(await readFile(new URL("dtypes.json", fixtures), "utf8"));
+    const dict: StateDict = {
+      "b.weight": tf.tensor2d(golden.f32.values.map(Number), [11, 2]),
+      "a.weight": tf.tensor3d([0, 1, 2, 3, 4, 5], [1, 2, 3]),
+    };
+    if (dtype === "F32") dict["mask"] = tf.tensor1d([true, false, true], "bool");
+    const bytes = await serializeSafetensors(dict, { dtype, metadata });
+    expect(Buffer.from(bytes).equals(Buffer.from(await fixture(name)))).toBe(true);
+    tf.dispose(dict);
+  });
+
+  it("returns what it was given, for tensors of any name, shape and dtype", async () => {
+    const names = ["a", "layers.0.weight", "naïve ✓", 'quote " and \\', "", "__proto__", "10", "2"];
+    const shapes = [[], [0], [1], [7], [2, 3], [3, 1, 2], [2, 0, 4], [1, 2, 3, 4], [33]];
+    const dtypes = ["float32", "int32", "bool"] as const;
+    await expectNoLeaks(async () => {
+      for (let round = 0; round < 40; round++) {
+        const dice = uniformArray(round, 100, 0, 1);
+        const pick = <T>(from: readonly T[], i: number): T => from[Math.floor(dice[i]! * from.length)]!;
+        const entries = names
+          .filter((_, i) => dice[i]! < 0.7)
+          .map((name, i): [string, tf.Tensor] => {
+            const shape = pick(shapes, 10 + i);
+            const values = normalArray(100 * round + i, tf.util.sizeFromShape(shape)).map((v) => v * 10);
+            const dtype = pick(dtypes, 30 + i);
+            const typed =
+              dtype === "float32"
+                ? values
+                : values.map((v) => (dtype === "int32" ? Math.trunc(v) : Number(v > 0)));
+            return [name, tf.tensor(typed, shape, dtype)];
+          });
+        const dict = Object.fromEntries(entries);
+        const bytes = await serializeSafetensors(dict);
+        expect(new DataView(bytes.buffer).getUint32(0, true) % 8).toBe(0);
+        const back = parseSafetensors(bytes.buffer);
+        expect(Object.keys(back).sort()).toEqual(Object.keys(dict).sort());
+        for (const [name, tensor] of entries) {
+          const copy = Object.getOwnPropertyDescriptor(back, name)!.value as tf.Tensor;
+          expect(copy.dtype).toBe(tensor.dtype);
+          expectClose(copy, tensor);
+          copy.dispose();
+          tensor.dispose();
+        }
+      }
+    });
+  });
+
+  it("refuses what the format cannot hold", async () => {
+    const text = tf.tensor1d(["a"], "string");
+    const one = tf.scalar(1);
+    await expect(serializeSafetensors({ text })).rejects.toThrow(
+      'tensor "text": expected dtype float32, int32 or bool, got string',
+    );
+    await expect(serializeSafetensors({ __metadata__: one })).rejects.toThrow("__metadata__");
+    await expect(serializeSafetensors({ one }, { dtype: "BF16" as "F16" })).rejects.toThrow(
+      'dtype: expected "F32" or "F16", got "BF16"',
+    );
+    tf.dispose([text, one]);
+  });
+});

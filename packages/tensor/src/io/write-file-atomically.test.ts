@@ -1,0 +1,85 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeFileAtomically } from "./write-file-atomically.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "write-file-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("writeFileAtomically", () => {
+  it("replaces a file, from a string, bytes or chunks, and makes the folders on the way", async () => {
+    const path = join(folder, "a", "b", "file");
+    await writeFileAtomically(path, "ün");
+    expect(await readFile(path, "utf8")).toBe("ün");
+    await writeFileAtomically(path, new Uint8Array([65, 66]));
+    expect(await readFile(path, "utf8")).toBe("AB");
+    await writeFileAtomically(
+      path,
+      (async function* () {
+        yield new Uint8Array([65]);
+        yield new Uint8Array(0);
+        yield new Uint8Array([66, 67]);
+      })(),
+    );
+    expect(await readFile(path, "utf8")).toBe("ABC");
+    expect(await readdir(join(folder, "a", "b"))).toEqual(["file"]);
+  });
+
+  it("writers of one path do not disturb each other", async () => {
+    const path = join(folder, "shared", "file");
+    const contents = Array.from({ length: 8 }, (_, i) => String(i).repeat(100_000));
+    await Promise.all(contents.map((text) => writeFileAtomically(path, text)));
+    expect(contents).toContain(await readFile(path, "utf8"));
+    expect(await readdir(join(folder, "shared"))).toEqual(["file"]);
+  });
+
+  it("names the file when its place is taken", async () => {
+    const file = join(folder, "plain");
+    await writeFile(file, "");
+    await expect(writeFileAtomically(join(file, "below"), "x")).rejects.toThrow(
+      /plain\/below: could not be written \(E/,
+    );
+    await expect(writeFileAtomically(folder, "x")).rejects.toThrow(/could not be written \(E/);
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "leaves the old file, and nothing else, when the system stops the write half-way",
+    async () => {
+      // The shell's limit on file sizes: the write fails part-way, as on a full disk, with no need to fill one.
+      const place = await mkdtemp(join(folder, "limit-"));
+      const path = join(place, "model.bin");
+      await writeFile(path, "old");
+      const program = join(folder, "write.mjs");
+      await build({
+        entryPoints: [fileURLToPath(new URL("./write-file-atomically.ts", import.meta.url))],
+        bundle: true,
+        format: "esm",
+        platform: "node",
+        outfile: program,
+        footer: {
+          js: "await writeFileAtomically(process.argv[2], new Uint8Array(Number(process.argv[3])).fill(7)).then(() => console.log('written'), (error) => console.log(error.message));",
+        },
+      });
+      const write = (bytes: number) =>
+        new Promise<string>((resolve, reject) =>
+          execFile(
+            "sh",
+            ["-c", 'ulimit -f 128 && exec "$@"', "sh", process.execPath, program, path, String(bytes)],
+            (error, stdout) => (error ? reject(error) : resolve(stdout.trim())),
+          ),
+        );
+      expect(await write(2_000_000)).toMatch(/model\.bin: could not be written \(EFBIG/);
+      expect(await readdir(place)).toEqual(["model.bin"]);
+      expect(await readFile(path, "utf8")).toBe("old");
+      expect(await write(20_000)).toBe("written");
+      expect((await readFile(path)).length).toBe(20_000);
+    },
+  );
+});

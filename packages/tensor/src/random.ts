@@ -36,9 +36,10 @@ export class Random {
   /** An independent stream, a function of this stream's key and the label alone. */
   fork(label: string | number): Random {
     let [a, b] = [this.key[0], this.key[1] ^ 0x5bd1e995];
+    const block = new Uint32Array(4);
     for (const character of `${typeof label}:${label}`) {
-      const [x, y] = philox(a, b, character.codePointAt(0)!, 0x666f726b);
-      [a, b] = [x, y];
+      philox(a, b, character.codePointAt(0)!, 0x666f726b, block, 0);
+      [a, b] = block;
     }
     const child = new Random(0);
     child.key = [a, b];
@@ -51,7 +52,7 @@ export class Random {
     const out = new Uint32Array(blocks * 4);
     for (let i = 0; i < blocks; i++) {
       const count = this.counter + i;
-      out.set(philox(this.key[0], this.key[1], count >>> 0, Math.floor(count / 2 ** 32) >>> 0), 4 * i);
+      philox(this.key[0], this.key[1], count >>> 0, Math.floor(count / 2 ** 32) >>> 0, out, 4 * i);
     }
     this.counter += blocks;
     return out.subarray(0, n);
@@ -114,26 +115,39 @@ export class Random {
   }
 }
 
-/** One block of Philox 4x32-10 with counter `(low, high, 0, 0)`. */
-function philox(keyLow: number, keyHigh: number, low: number, high: number): Uint32Array {
-  let [c0, c1, c2, c3] = [low >>> 0, high >>> 0, 0, 0];
-  let [k0, k1] = [keyLow, keyHigh];
+/** Writes one block of Philox 4x32-10, with counter `(low, high, 0, 0)`, to `out[at..at + 3]`. */
+function philox(keyLow: number, keyHigh: number, low: number, high: number, out: Uint32Array, at: number): void {
+  let c0 = low;
+  let c1 = high;
+  let c2 = 0;
+  let c3 = 0;
+  let k0 = keyLow;
+  let k1 = keyHigh;
   for (let round = 0; round < 10; round++) {
     const high0 = multiplyHigh(0xd2511f53, c0);
-    const low0 = Math.imul(0xd2511f53, c0) >>> 0;
+    const low0 = Math.imul(0xd2511f53, c0);
     const high1 = multiplyHigh(0xcd9e8d57, c2);
-    const low1 = Math.imul(0xcd9e8d57, c2) >>> 0;
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
+    const low1 = Math.imul(0xcd9e8d57, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
   }
-  return Uint32Array.of(c0, c1, c2, c3);
+  out[at] = c0;
+  out[at + 1] = c1;
+  out[at + 2] = c2;
+  out[at + 3] = c3;
 }
 
 /** The upper 32 bits of the 64-bit product of two unsigned 32-bit words. */
 function multiplyHigh(a: number, b: number): number {
-  const [aLow, aHigh, bLow, bHigh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
   const carry = aLow * bHigh + (middle & 0xffff);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) >>> 0;
+  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) | 0;
 }

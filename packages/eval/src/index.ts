@@ -1,1 +1,18 @@
-export {};
+export {
+  adjustedRandIndex,
+  clusteringAccuracy,
+  type ClusteringScores,
+  clusteringScores,
+  kMeans,
+  type KMeansOptions,
+  normalizedMutualInformation,
+} from "./clustering.js";
+export {
+  type DetailPairScores,
+  imageImagePairs,
+  type PairResult,
+  textImagePairs,
+  wilsonInterval,
+} from "./detail-pairs.js";
+export { nearestNeighbourAccuracy } from "./nearest-neighbours.js";
+export { recallAtK, zeroShotAccuracy } from "./retrieval.js";

@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CLIPModel } from "@dcr-js/dcr";
-import { AutoencoderKL, CLIPTextModel, CLIPTokenizer } from "@dcr-js/diffusion";
+import { AutoencoderKL, CLIPTextModel, CLIPTokenizer, loadStableDiffusion } from "@dcr-js/diffusion";
 import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { Command, InvalidArgumentError } from "commander";
 import { captionTexts } from "./data/captions.js";
@@ -10,8 +10,8 @@ import { loadEmoji } from "./data/emoji.js";
 import { trainBpe } from "./pretrain/bpe.js";
 import { imageProcessor, pretrainClip } from "./pretrain/clip.js";
 import { trainingIndices } from "./pretrain/images.js";
-import { pretrainUNet, schedulerConfig } from "./pretrain/unet.js";
-import { pretrainVae } from "./pretrain/vae.js";
+import { evaluateUNet, pretrainUNet, schedulerConfig } from "./pretrain/unet.js";
+import { evaluateVae, pretrainVae } from "./pretrain/vae.js";
 
 const exampleFolder = join(dirname(fileURLToPath(import.meta.url)), "..");
 const parts = ["tokenizer", "clip", "vae", "unet"] as const;
@@ -24,15 +24,22 @@ const integer = (text: string) => {
 };
 
 const program = new Command("pretrain")
-  .description("Trains the tiny models that the main job starts from: tokenizer, CLIP, auto-encoder, denoiser.")
+  .description(
+    "Trains the tiny models that the main job starts from: tokenizer, CLIP, auto-encoder, denoiser.",
+  )
   .option("--only <part>", `one of ${parts.join(", ")}; all in this order by default`)
   .option("--steps <n>", "steps of the part named by --only; its own default otherwise", integer)
+  .option("--minutes <n>", "ends each part after this much time, where that comes first", Number)
   .option("--seed <n>", "seed of everything random", integer, 0)
   .option("--out <folder>", "where the models go", join(exampleFolder, "models"))
   .parse();
-const options = program.opts<{ only?: Part; steps?: number; seed: number; out: string }>();
+const options = program.opts<{ only?: Part; steps?: number; minutes?: number; seed: number; out: string }>();
 if (options.only && !parts.includes(options.only)) {
   program.error(`error: --only must be one of ${parts.join(", ")}, got "${options.only}"`);
+}
+
+if (options.minutes !== undefined && !(options.minutes > 0)) {
+  program.error(`error: --minutes must be a positive number, got ${options.minutes}`);
 }
 
 const { seed, out } = options;
@@ -42,6 +49,7 @@ const defaultSteps = { clip: 1200, vae: 800, unet: 2500 };
 const settings = (part: "clip" | "vae" | "unet") => ({
   seed,
   steps: (options.only === part ? options.steps : undefined) ?? defaultSteps[part],
+  minutes: options.minutes,
   checkpoints: join(exampleFolder, ".cache", "pretrain"),
 });
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
@@ -56,7 +64,10 @@ async function record(part: "clip" | "vae" | "unet", curve: unknown[], figures: 
     join(folder, `${part}-curve.jsonl`),
     curve.map((point) => `${JSON.stringify(point)}\n`).join(""),
   );
-  await writeFileAtomically(join(folder, `${part}.json`), json({ ...settings(part), checkpoints: undefined, figures }));
+  await writeFileAtomically(
+    join(folder, `${part}.json`),
+    json({ ...settings(part), checkpoints: undefined, figures }),
+  );
   console.log(part, JSON.stringify(figures));
 }
 
@@ -88,9 +99,14 @@ const run: Record<Part, () => Promise<void>> = {
     await record("clip", curve, figures);
   },
   async vae() {
-    const { model, curve, figures } = await pretrainVae(set, settings("vae"));
-    await model.savePretrained(join(diffusionFolder, "vae"));
-    await record("vae", curve, figures);
+    const { model, curve } = await pretrainVae(set, settings("vae"));
+    await model.savePretrained(join(diffusionFolder, "vae"), { dtype: "F16" });
+    // Figures are of the weights as saved, rounded to half precision.
+    await record(
+      "vae",
+      curve,
+      evaluateVae(await AutoencoderKL.fromPretrained(join(diffusionFolder, "vae")), set),
+    );
   },
   async unet() {
     const clip = await CLIPModel.fromPretrained(clipFolder);
@@ -101,8 +117,8 @@ const run: Record<Part, () => Promise<void>> = {
     );
     const tokenizer = await CLIPTokenizer.fromPretrained(join(diffusionFolder, "tokenizer"));
     const vae = await AutoencoderKL.fromPretrained(join(diffusionFolder, "vae"));
-    const { model, curve, figures } = await pretrainUNet(set, { vae, textEncoder, tokenizer }, settings("unet"));
-    await model.savePretrained(join(diffusionFolder, "unet"));
+    const { model, curve } = await pretrainUNet(set, { vae, textEncoder, tokenizer }, settings("unet"));
+    await model.savePretrained(join(diffusionFolder, "unet"), { dtype: "F16" });
     await textEncoder.savePretrained(join(diffusionFolder, "text_encoder"));
     const scheduler = { _class_name: "DDPMScheduler", ...schedulerConfig };
     await writeFileAtomically(join(diffusionFolder, "scheduler", "scheduler_config.json"), json(scheduler));
@@ -117,7 +133,7 @@ const run: Record<Part, () => Promise<void>> = {
       feature_extractor: [null, null],
     };
     await writeFileAtomically(join(diffusionFolder, "model_index.json"), json(index));
-    await record("unet", curve, figures);
+    await record("unet", curve, evaluateUNet(await loadStableDiffusion(diffusionFolder), set, seed));
   },
 };
 for (const part of options.only ? [options.only] : parts) await run[part]();

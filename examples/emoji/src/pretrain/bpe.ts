@@ -24,7 +24,8 @@ export function trainBpe(corpus: readonly string[], mergeCount: number): Vocabul
   const characters = byteCharacters();
   const counts = new Map<string, number>();
   for (const text of corpus) {
-    for (const [word] of text.toLowerCase().matchAll(wordPattern)) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const [word] of text.toLowerCase().matchAll(wordPattern))
+      counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   const words = Array.from(counts, ([word, count]) => {
     const symbols = Array.from(new TextEncoder().encode(word), (byte) => characters[byte]);
@@ -56,7 +57,9 @@ export function trainBpe(corpus: readonly string[], mergeCount: number): Vocabul
     }
   }
   // CLIP's file lists the printable bytes before the others.
-  const sorted = [...characters].sort((a, b) => Number(a >= "\u0100") - Number(b >= "\u0100") || (a < b ? -1 : 1));
+  const sorted = [...characters].sort(
+    (a, b) => Number(a >= "\u0100") - Number(b >= "\u0100") || (a < b ? -1 : 1),
+  );
   const tokens = [
     ...sorted,
     ...sorted.map((character) => `${character}</w>`),

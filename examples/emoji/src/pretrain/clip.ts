@@ -35,7 +35,7 @@ function clipLoss(images: tf.Tensor2D, texts: tf.Tensor2D, logitScale: tf.Tensor
 export async function pretrainClip(
   set: EmojiData,
   tokenizer: CLIPTokenizer,
-  options: { seed: number; steps: number; checkpoints: string },
+  options: { seed: number; steps: number; minutes?: number; checkpoints: string },
 ): Promise<{ model: CLIPModel; curve: CurvePoint[]; figures: ClipFigures }> {
   const random = new Random(options.seed).fork("clip");
   const model = new CLIPModel({
@@ -69,16 +69,24 @@ export async function pretrainClip(
     name: "clip",
     parameters: model.trainableParameters(),
     steps: options.steps,
+    minutes: options.minutes,
     learningRate: 1e-3,
     weightDecay: 0.05,
     checkpoints: options.checkpoints,
     loss: (step) =>
       tf.tidy(() => {
         const own = random.fork(`step/${step}`);
-        const batch = batchOf(pool, batchSize, step, (epoch) => random.fork(`epoch/${epoch}`).permutation(pool.length));
+        const batch = batchOf(pool, batchSize, step, (epoch) =>
+          random.fork(`epoch/${epoch}`).permutation(pool.length),
+        );
         const views = batch.map((i) => augmentView(imageAt(set.images, i), IMAGE_SIZE, own, augmentation));
         const images = imageProcessor.normalize(
-          tf.reshape(tf.stack(views.map((view) => tf.tensor1d(view))), [batchSize, IMAGE_SIZE, IMAGE_SIZE, 3]) as tf.Tensor4D,
+          tf.reshape(tf.stack(views.map((view) => tf.tensor1d(view))), [
+            batchSize,
+            IMAGE_SIZE,
+            IMAGE_SIZE,
+            3,
+          ]) as tf.Tensor4D,
         );
         const ids = tokenizer.encode(batch.map((i) => sampleCaption(set.items[i], own)));
         return clipLoss(model.encodeImage(images), model.encodeText(ids), model.logit_scale.value);
@@ -93,7 +101,8 @@ export function evaluateClip(model: CLIPModel, tokenizer: CLIPTokenizer, set: Em
   const byStyle = (style: string) => indices.filter((i) => set.items[i].style === style);
   const [google, twitter] = [byStyle("google"), byStyle("twitter")];
   return tf.tidy(() => {
-    const encode = (at: number[]) => l2Normalize(model.encodeImage(imageProcessor.normalize(imageTensor(set.images, at))));
+    const encode = (at: number[]) =>
+      l2Normalize(model.encodeImage(imageProcessor.normalize(imageTensor(set.images, at))));
     const captions = Array.from(new Set(indices.map((i) => plainCaption(set.items[i]))));
     const texts = l2Normalize(model.encodeText(tokenizer.encode(captions)));
     const ranks = rankOf(tf.matMul(encode(indices), texts, false, true).arraySync() as number[][], (i) =>

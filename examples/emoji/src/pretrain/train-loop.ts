@@ -21,6 +21,8 @@ export interface TrainLoopOptions {
   /** The loss of a step; everything random in it is a function of the step alone. */
   loss: (step: number) => tf.Scalar;
   steps: number;
+  /** Ends earlier, after this much time; the learning rate's schedule follows. Then no run equals another. */
+  minutes?: number;
   learningRate: number;
   weightDecay?: number;
   /** Folder for checkpoints, deleted at the end. */
@@ -33,10 +35,13 @@ export interface TrainLoopOptions {
 export interface CurvePoint {
   step: number;
   loss: number;
+  /** Since the start, interruptions not counted. */
+  seconds: number;
 }
 
 const checkpointEvery = 100;
 const curveEvery = 20;
+const warmupSteps = 50;
 
 /**
  * Trains with AdamW, warm-up and cosine decay. A stopped run goes on from its last checkpoint, to the same result.
@@ -45,9 +50,14 @@ const curveEvery = 20;
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]> {
   const { name, parameters, loss, steps, learningRate, checkpoints, averageDecay } = options;
-  const optimizer = new AdamW(parameters, { learningRate, weightDecay: options.weightDecay ?? 0.01, betas: [0.9, 0.99] });
-  const schedule = warmupCosine({ warmupSteps: 50, totalSteps: steps });
-  const average: tf.Tensor[] = averageDecay === undefined ? [] : parameters.map((parameter) => tf.keep(tf.clone(parameter.value)));
+  const optimizer = new AdamW(parameters, {
+    learningRate,
+    weightDecay: options.weightDecay ?? 0.01,
+    betas: [0.9, 0.99],
+  });
+  const schedule = warmupCosine({ warmupSteps, totalSteps: steps });
+  const average: tf.Tensor[] =
+    averageDecay === undefined ? [] : parameters.map((parameter) => tf.keep(tf.clone(parameter.value)));
   const weightsPath = join(checkpoints, `${name}.safetensors`);
   const curvePath = join(checkpoints, `${name}.jsonl`);
   await mkdir(checkpoints, { recursive: true });
@@ -79,12 +89,16 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
     etaBuffer: 50,
   });
   bar.start(steps, start, { loss: "-", rate: "-" });
-  const began = performance.now();
+  const began = performance.now() - 1000 * (curve.at(-1)?.seconds ?? 0);
+  const resumed = performance.now();
+  const seconds = () => (performance.now() - began) / 1000;
+  const spent = () => (options.minutes === undefined ? 0 : seconds() / (60 * options.minutes));
   let sum = 0;
-  for (let step = start; step < steps; step++) {
+  for (let step = start; step < steps && spent() < 1; step++) {
+    const scheduled = step < warmupSteps ? step : Math.max(step, spent() * steps);
     const { value, gradients } = valueAndGradients(() => loss(step), parameters);
     const clipped = clipGradNorm(gradients, 1);
-    optimizer.step(clipped.gradients, learningRate * Math.max(schedule(step), step === 0 ? 0.02 : 0));
+    optimizer.step(clipped.gradients, learningRate * Math.max(schedule(scheduled), step === 0 ? 0.02 : 0));
     average.forEach((old, i) => {
       average[i] = tf.keep(
         tf.tidy(() => tf.add(tf.mul(old, averageDecay!), tf.mul(parameters[i].value, 1 - averageDecay!))),
@@ -97,7 +111,8 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
     tf.dispose([value, gradients, clipped.gradients, clipped.norm]);
     const done = step + 1;
     if (done % curveEvery === 0) {
-      const point = { step: done, loss: Number((sum / curveEvery).toPrecision(6)) };
+      const mean = Number((sum / curveEvery).toPrecision(6));
+      const point = { step: done, loss: mean, seconds: Math.round(seconds()) };
       sum = 0;
       curve.push(point);
       await appendFile(curvePath, `${JSON.stringify(point)}\n`);
@@ -113,7 +128,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
       await writeSafetensors(weightsPath, state);
       tf.dispose(state);
     }
-    const rate = (done - start) / ((performance.now() - began) / 1000);
+    const rate = (done - start) / ((performance.now() - resumed) / 1000);
     bar.update(done, { loss: curve.at(-1)?.loss.toFixed(4) ?? current.toFixed(4), rate: rate.toFixed(2) });
   }
   bar.stop();

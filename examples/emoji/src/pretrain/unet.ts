@@ -1,6 +1,6 @@
 import {
   type AutoencoderKL,
-  CLIPTextModel,
+  type CLIPTextModel,
   type CLIPTokenizer,
   DDPMScheduler,
   sampleLatents,
@@ -61,8 +61,8 @@ function encodeLatents(vae: AutoencoderKL, set: EmojiData, indices: number[], ra
 export async function pretrainUNet(
   set: EmojiData,
   parts: Omit<Parts, "unet">,
-  options: { seed: number; steps: number; checkpoints: string },
-): Promise<{ model: UNet2DConditionModel; curve: CurvePoint[]; figures: UNetFigures }> {
+  options: { seed: number; steps: number; minutes?: number; checkpoints: string },
+): Promise<{ model: UNet2DConditionModel; curve: CurvePoint[] }> {
   const random = new Random(options.seed).fork("unet");
   const { vae, textEncoder, tokenizer } = parts;
   const unet = new UNet2DConditionModel({
@@ -84,6 +84,7 @@ export async function pretrainUNet(
     name: "unet",
     parameters: [...unet.trainableParameters(), ...textEncoder.trainableParameters()],
     steps: options.steps,
+    minutes: options.minutes,
     learningRate: 1.5e-3,
     weightDecay: 0.01,
     averageDecay: 0.997,
@@ -113,8 +114,7 @@ export async function pretrainUNet(
       }),
   });
   latents.dispose();
-  const figures = evaluateUNet({ unet, ...parts }, set, options.seed);
-  return { model: unet, curve, figures };
+  return { model: unet, curve };
 }
 
 function encodeAll(vae: AutoencoderKL, set: EmojiData, pool: number[], random: Random): tf.Tensor4D {
@@ -127,8 +127,19 @@ function encodeAll(vae: AutoencoderKL, set: EmojiData, pool: number[], random: R
   });
 }
 
-/** Denoising loss on the held-out codes at ten timesteps, with the right, another emoji's and the empty caption. */
-export function evaluateUNet(parts: Parts, set: EmojiData, seed: number): UNetFigures {
+/** Where {@link evaluateUNet} looks: the middles of ten equal bins. */
+export const evaluationTimesteps = Array.from({ length: 10 }, (_, bin) => 50 + 100 * bin);
+
+/**
+ * Denoising loss on the held-out codes with the right, another emoji's and the empty caption. Noise is a function of
+ * seed and timestep, so that a part of the timesteps gives the same figures as all of them.
+ */
+export function evaluateUNet(
+  parts: Parts,
+  set: EmojiData,
+  seed: number,
+  timesteps: readonly number[] = evaluationTimesteps,
+): UNetFigures {
   const { unet, vae, textEncoder, tokenizer } = parts;
   const scheduler = new DDPMScheduler(schedulerConfig);
   const random = new Random(seed).fork("unet-evaluation");
@@ -141,24 +152,26 @@ export function evaluateUNet(parts: Parts, set: EmojiData, seed: number): UNetFi
     wrongCaption: right.map((_, i) => right[(i + half) % right.length]),
     emptyCaption: right.map(() => ""),
   };
-  const byTimestep = tf.tidy(() => {
-    const x0 = encodeLatents(vae, set, indices, random);
-    const states = Object.entries(captions).map(
-      ([name, texts]) => [name, textEncoder.forward(tokenizer.encode(texts)).lastHiddenState] as const,
-    );
-    return Array.from({ length: 10 }, (_, bin) => {
-      const timestep = 50 + 100 * bin;
-      const timesteps = new Int32Array(indices.length).fill(timestep);
-      const noise = random.normal(x0.shape) as tf.Tensor4D;
-      const noisy = scheduler.addNoise(x0, noise, timesteps);
+  const states = Object.entries(captions).map(
+    ([name, texts]) =>
+      [name, tf.tidy(() => textEncoder.forward(tokenizer.encode(texts)).lastHiddenState)] as const,
+  );
+  const x0 = encodeLatents(vae, set, indices, random.fork("latents"));
+  const byTimestep = timesteps.map((timestep) =>
+    tf.tidy(() => {
+      const rows = new Int32Array(indices.length).fill(timestep);
+      const noise = random.fork(timestep).normal(x0.shape) as tf.Tensor4D;
+      const noisy = scheduler.addNoise(x0, noise, rows);
       const losses = states.map(([name, encoderHiddenStates]) => {
-        const predicted = unet.forward(noisy, tf.tensor1d(timesteps, "int32"), { encoderHiddenStates });
+        const predicted = unet.forward(noisy, tf.tensor1d(rows, "int32"), { encoderHiddenStates });
         return [name, tf.mean(tf.square(tf.sub(predicted, noise))).dataSync()[0]] as const;
       });
       return { timestep, ...(Object.fromEntries(losses) as unknown as DenoisingLoss) };
-    });
-  });
-  const mean = (name: keyof DenoisingLoss) => byTimestep.reduce((sum, bin) => sum + bin[name], 0) / byTimestep.length;
+    }),
+  );
+  tf.dispose([x0, ...states.map(([, state]) => state)]);
+  const mean = (name: keyof DenoisingLoss) =>
+    byTimestep.reduce((sum, bin) => sum + bin[name], 0) / byTimestep.length;
   return {
     rightCaption: mean("rightCaption"),
     wrongCaption: mean("wrongCaption"),

@@ -14,8 +14,8 @@ export interface VaeFigures {
 
 export async function pretrainVae(
   set: EmojiData,
-  options: { seed: number; steps: number; checkpoints: string },
-): Promise<{ model: AutoencoderKL; curve: CurvePoint[]; figures: VaeFigures }> {
+  options: { seed: number; steps: number; minutes?: number; checkpoints: string },
+): Promise<{ model: AutoencoderKL; curve: CurvePoint[] }> {
   const random = new Random(options.seed).fork("vae");
   const architecture = {
     down_block_types: ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"] as const,
@@ -33,6 +33,7 @@ export async function pretrainVae(
     name: "vae",
     parameters: trained.trainableParameters(),
     steps: options.steps,
+    minutes: options.minutes,
     learningRate: 2e-3,
     weightDecay: 0,
     averageDecay: 0.99,
@@ -40,18 +41,32 @@ export async function pretrainVae(
     loss: (step) =>
       tf.tidy(() => {
         const own = random.fork(`step/${step}`);
-        const batch = batchOf(pool, batchSize, step, (epoch) => random.fork(`epoch/${epoch}`).permutation(pool.length));
+        const batch = batchOf(pool, batchSize, step, (epoch) =>
+          random.fork(`epoch/${epoch}`).permutation(pool.length),
+        );
         const x = toSigned(imageTensor(set.images, batch));
         const { mean, logvar } = trained.encode(x);
-        const decoded = trained.decode(sampleLatents({ mean, logvar }, own.normal(mean.shape) as tf.Tensor4D));
+        const decoded = trained.decode(
+          sampleLatents({ mean, logvar }, own.normal(mean.shape) as tf.Tensor4D),
+        );
         const difference = tf.sub(decoded, x);
         const reconstruction = tf.add(tf.mean(tf.abs(difference)), tf.mean(tf.square(difference)));
-        const divergence = tf.mul(0.5, tf.mean(tf.sub(tf.add(tf.square(mean), tf.exp(logvar)), tf.add(logvar, 1))));
+        const divergence = tf.mul(
+          0.5,
+          tf.mean(tf.sub(tf.add(tf.square(mean), tf.exp(logvar)), tf.add(logvar, 1))),
+        );
         return tf.add(reconstruction, tf.mul(divergence, 1e-4)) as tf.Scalar;
       }),
   });
   const spread = tf.tidy(() => {
-    const { mean } = trained.encode(toSigned(imageTensor(set.images, pool.filter((_, i) => i % 8 === 0))));
+    const { mean } = trained.encode(
+      toSigned(
+        imageTensor(
+          set.images,
+          pool.filter((_, i) => i % 8 === 0),
+        ),
+      ),
+    );
     return tf.sqrt(tf.moments(mean).variance).dataSync()[0];
   });
   const scaling_factor = Number((1 / spread).toPrecision(5));
@@ -60,7 +75,7 @@ export async function pretrainVae(
   model.loadStateDict(weights);
   tf.dispose(weights);
   trained.dispose();
-  return { model, curve, figures: evaluateVae(model, set) };
+  return { model, curve };
 }
 
 /** Reconstruction of the held-out codes from the posterior's mean. */

@@ -40,18 +40,14 @@ export class Parameter {
     return this.variable !== undefined;
   }
 
-  /** Copies a tensor of this parameter's in-memory shape into it; the caller keeps the tensor. */
+  /** Takes on a tensor's value, of this parameter's in-memory shape; the caller keeps the tensor. */
   assign(tensor: tf.Tensor): void {
     if (!tf.util.arraysEqual(tensor.shape, this.shape)) {
       throw new Error(`Parameter.assign: expected shape [${this.shape}], got [${tensor.shape}]`);
     }
-    const copy = tf.keep(tf.clone(tensor));
-    if (this.variable) {
-      this.variable.assign(copy);
-      return;
-    }
-    this.variable = tf.variable(copy, true);
-    copy.dispose();
+    // The variable shares the tensor's memory, by reference count.
+    if (this.variable) this.variable.assign(tensor);
+    else this.variable = tf.variable(tensor);
   }
 
   /** The shape that a state dict holds it in. */

@@ -1,0 +1,81 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { deviceChoices } from "@dcr-js/tensor";
+import { z } from "zod";
+
+export const methodNames = ["original", "rec", "con", "naive", "dcr"] as const;
+export type MethodName = (typeof methodNames)[number];
+
+const stage = z.strictObject({
+  steps: z.int().nonnegative(),
+  batch: z.int().min(2),
+  learningRate: z.number().positive(),
+});
+
+export const runConfigSchema = z.strictObject({
+  methods: z.array(z.enum(methodNames)).nonempty(),
+  seeds: z.array(z.int().nonnegative()).nonempty(),
+  device: z.enum(deviceChoices as [string, ...string[]]),
+  quick: z.boolean(),
+  /** `reserved`: the final evaluation. `validation`: held-out visible codes, to choose settings with. */
+  evaluate: z.enum(["reserved", "validation"]),
+  /** Stage 1, projector alignment. */
+  align: stage,
+  /** Stage 2, encoder enhancement. */
+  enhance: stage,
+  lora: z.strictObject({
+    rank: z.int().positive(),
+    alpha: z.number().positive(),
+    dropout: z.number().min(0).max(0.99),
+  }),
+  temperature: z.number().positive(),
+  augment: z.strictObject({ horizontalFlip: z.number(), verticalFlip: z.number() }),
+  savings: z.strictObject({ chunk: z.int().nonnegative(), sharedPrefix: z.boolean(), additive: z.boolean() }),
+  digitsPerClass: z.int().positive(),
+});
+
+/** Everything that determines a run's numbers; written to its folder as `config.json`. */
+export type RunConfig = z.infer<typeof runConfigSchema>;
+
+const full: Omit<RunConfig, "methods" | "seeds" | "device" | "evaluate"> = {
+  quick: false,
+  align: { steps: 300, batch: 16, learningRate: 1e-3 },
+  enhance: { steps: 80, batch: 8, learningRate: 3e-4 },
+  lora: { rank: 16, alpha: 16, dropout: 0.1 },
+  temperature: 0.1,
+  augment: { horizontalFlip: 0.5, verticalFlip: 0.5 },
+  savings: { chunk: 36, sharedPrefix: true, additive: true },
+  digitsPerClass: 100,
+};
+
+/** The settings that a run starts from; `quick` is for seeing it work. */
+export function defaultSettings(quick: boolean): typeof full {
+  if (!quick) return full;
+  return {
+    ...full,
+    quick: true,
+    align: { ...full.align, steps: 60 },
+    enhance: { ...full.enhance, steps: 16 },
+    digitsPerClass: 30,
+  };
+}
+
+/** Reads a run folder's configuration. @throws one line that names the folder and what is wrong. */
+export async function readRunConfig(folder: string): Promise<RunConfig> {
+  const path = join(folder, "config.json");
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new Error(`${folder}: no run to resume, it has no config.json`);
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path}: not valid JSON (${(error as Error).message})`);
+  }
+  const result = runConfigSchema.safeParse(json);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw new Error(`${path}: ${issue.path.join(".")}: ${issue.message}`);
+  }
+  return result.data;
+}

@@ -1,0 +1,172 @@
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { addLoRA, alignProjector, enhanceEncoder, type ImageSource, methods, type Stage, type StageOptions } from "@dcr-js/dcr";
+import { initialize, Random, readSafetensors, writeFileAtomically, writeSafetensors } from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import { loadEmoji } from "../data/emoji.js";
+import { IMAGE_SIZE, imageAt, imageTensor } from "../data/images.js";
+import { loadMnist } from "../data/mnist.js";
+import { toSigned, trainingIndices } from "../pretrain/images.js";
+import { type RunConfig, readRunConfig } from "./config.js";
+import { discriminationSet, encodeImages, evaluate } from "./evaluate.js";
+import { type Job, jobFiles } from "./jobs.js";
+import { appendMetrics, type MetricsRow, truncateMetrics } from "./metrics-file.js";
+import { loadModels, type Models } from "./models.js";
+import { writeReconstructions } from "./reconstructions.js";
+
+/** What a job tells the process that started it. */
+export type JobMessage =
+  | { type: "progress"; phase: string; done: number; total: number; loss?: number }
+  | { type: "done" }
+  | { type: "stopped" }
+  | { type: "failed"; message: string };
+
+const checkpointEvery = 10;
+
+let stopping = false;
+const tell = (message: JobMessage) => process.send?.(message);
+process.on("message", (message) => {
+  if (message === "stop") stopping = true;
+});
+// Ctrl-C reaches the whole process group; the parent decides what it means.
+process.on("SIGINT", () => {});
+// Without a parent nobody would collect the result.
+process.on("disconnect", () => process.exit(1));
+
+class Stopped extends Error {}
+
+function stageOptions(config: RunConfig, job: Job, models: Models, images: Uint8Array, rows: number[]) {
+  const { vae, scheduler } = models.diffusion;
+  const source: ImageSource = { length: rows.length, size: IMAGE_SIZE, image: (i) => imageAt(images, rows[i]) };
+  const posteriors = new Map<number, [tf.Tensor4D, tf.Tensor4D]>();
+  const latents: StageOptions["latents"] = (indices) => {
+    const missing = Array.from(indices).filter((i) => !posteriors.has(i));
+    if (missing.length > 0) {
+      const { mean, logvar } = tf.tidy(
+        () => vae.encode(toSigned(imageTensor(images, missing.map((i) => rows[i])))) as never,
+      ) as { mean: tf.Tensor4D; logvar: tf.Tensor4D };
+      for (const [at, index] of missing.entries()) {
+        const row = (x: tf.Tensor4D) => tf.keep(tf.slice(x, at, 1)) as tf.Tensor4D;
+        posteriors.set(index, [row(mean), row(logvar)]);
+      }
+      tf.dispose([mean, logvar]);
+    }
+    const gather = (part: 0 | 1) => tf.concat(Array.from(indices, (i) => posteriors.get(i)![part])) as tf.Tensor4D;
+    return { mean: gather(0), logvar: gather(1) };
+  };
+  const stage = job.kind === "align" ? config.align : config.enhance;
+  return {
+    source,
+    latents,
+    scheduler,
+    scalingFactor: vae.config.scaling_factor,
+    processor: models.processor,
+    encoder: models.encoder,
+    projector: models.projector,
+    denoiser: models.denoiser,
+    seed: job.seed,
+    batchSize: stage.batch,
+    learningRate: stage.learningRate,
+    temperature: config.temperature,
+    augment: config.augment,
+  };
+}
+
+/** Runs a stage from its checkpoint, or from the start, to `steps`. */
+async function runStage(run: string, job: Job, stage: Stage, steps: number): Promise<void> {
+  const files = jobFiles(run, job);
+  let start = 0;
+  if (existsSync(files.checkpoint)) {
+    const state = await readSafetensors(files.checkpoint);
+    stage.restore(state);
+    start = (await state.step.data())[0];
+    tf.dispose(state);
+  }
+  await truncateMetrics(files.metrics, start);
+  const save = async () => {
+    const state = stage.state();
+    await writeSafetensors(files.checkpoint, state);
+    tf.dispose(state);
+  };
+  for (let step = start; step < steps; step++) {
+    const began = performance.now();
+    const { loss, losses, gradNorm, conflict } = await stage.step();
+    const [pair] = conflict?.pairs ?? [];
+    const row: MetricsRow = {
+      method: job.kind === "align" ? "projector" : job.kind,
+      stage: job.kind === "align" ? 1 : 2,
+      seed: job.seed,
+      step,
+      loss,
+      losses,
+      gradNorm,
+      norms: conflict?.norms,
+      cosine: pair?.cosine,
+      magnitudeSimilarity: pair?.magnitudeSimilarity,
+      time: Number(((performance.now() - began) / 1000).toFixed(4)),
+    };
+    await appendMetrics(files.metrics, row);
+    tell({ type: "progress", phase: "training", done: step + 1, total: steps, loss });
+    if (stopping || (step + 1) % checkpointEvery === 0) await save();
+    // The pause lets a "stop" arrive.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (stopping) throw new Stopped();
+  }
+}
+
+async function align(run: string, config: RunConfig, job: Job, models: Models): Promise<void> {
+  const emoji = await loadEmoji();
+  models.projector.initialize(new Random(job.seed).fork("projector"));
+  const options = stageOptions(config, job, models, emoji.images, trainingIndices(emoji));
+  const stage = alignProjector(options);
+  await runStage(run, job, stage, config.align.steps);
+  const weights = models.projector.stateDict();
+  await writeSafetensors(jobFiles(run, job).projector, weights);
+  await writeFileAtomically(jobFiles(run, job).result, "{}\n");
+}
+
+async function enhance(run: string, config: RunConfig, job: Job, models: Models): Promise<void> {
+  const files = jobFiles(run, job);
+  const [emoji, mnist] = [await loadEmoji(), await loadMnist()];
+  const projector = await readSafetensors(jobFiles(run, { kind: "align", seed: job.seed }).projector);
+  models.projector.loadStateDict(projector);
+  tf.dispose(projector);
+  if (job.kind !== "original" && job.kind !== "align") {
+    const lora = addLoRA(models.encoder, {
+      ...config.lora,
+      bias: "lora_only",
+      within: "vision_model",
+      random: new Random(job.seed).fork("lora"),
+    });
+    const options = stageOptions(config, job, models, emoji.images, trainingIndices(emoji));
+    const stage = enhanceEncoder({ ...options, lora, method: methods[job.kind] });
+    await runStage(run, job, stage, config.enhance.steps);
+    stage.dispose();
+    lora.merge();
+  }
+  tell({ type: "progress", phase: "evaluating", done: 0, total: 1 });
+  models.encoder.train(false);
+  const evaluation = await evaluate(models, { emoji, mnist }, config, job.seed);
+  const { rows, labels } = discriminationSet(emoji, config);
+  const features = { features: encodeImages(models, emoji.images, rows), labels: tf.tensor1d(labels, "int32") };
+  await writeSafetensors(files.features, features);
+  await writeReconstructions(files.reconstructions, models, emoji, config, job.seed);
+  await models.encoder.savePretrained(files.encoder);
+  await writeFileAtomically(files.result, `${JSON.stringify(evaluation, null, 2)}\n`);
+}
+
+const [run, kind, seed] = process.argv.slice(2);
+try {
+  const job: Job = { kind: kind as Job["kind"], seed: Number(seed) };
+  const config = await readRunConfig(run);
+  await mkdir(jobFiles(run, job).folder, { recursive: true });
+  await initialize({ device: config.device as "auto" });
+  const models = await loadModels(config);
+  await (job.kind === "align" ? align : enhance)(run, config, job, models);
+  await rm(jobFiles(run, job).checkpoint, { force: true });
+  tell({ type: "done" });
+} catch (error) {
+  tell(error instanceof Stopped ? { type: "stopped" } : { type: "failed", message: (error as Error).message });
+  process.exitCode = 1;
+}
+process.disconnect?.();

@@ -1,0 +1,57 @@
+import { DDIMScheduler } from "@dcr-js/diffusion";
+import { Random, writeFileAtomically } from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import sharp from "sharp";
+import type { EmojiData } from "../data/emoji.js";
+import { IMAGE_SIZE, imageTensor } from "../data/images.js";
+import type { RunConfig } from "./config.js";
+import { discriminationSet } from "./evaluate.js";
+import type { Models } from "./models.js";
+
+const count = 10;
+const samplingSteps = 20;
+
+/**
+ * What the denoiser paints from noise when all that it knows of an image is the encoder's feature: a row of held-out
+ * originals above a row of samples, the same noise for every method.
+ */
+export async function writeReconstructions(
+  path: string,
+  models: Models,
+  emoji: EmojiData,
+  config: RunConfig,
+  seed: number,
+): Promise<void> {
+  const { encoder, processor, projector, denoiser, diffusion } = models;
+  const { rows } = discriminationSet(emoji, config);
+  const chosen = Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)]);
+  const scheduler = new DDIMScheduler(diffusion.scheduler.config);
+  const pixels = tf.tidy(() => {
+    const images = imageTensor(emoji.images, chosen);
+    const additive = projector.forward(encoder.encodeImage(processor.normalize(images)));
+    const side = IMAGE_SIZE / diffusion.vae.factor;
+    let sample = new Random(seed)
+      .fork("reconstructions")
+      .normal([count, side, side, diffusion.vae.config.latent_channels]) as tf.Tensor4D;
+    for (const t of scheduler.timesteps(samplingSteps)) {
+      sample = tf.tidy(() => {
+        const predicted = denoiser.unet.forward(sample, tf.fill([count], t, "int32") as tf.Tensor1D, {
+          encoderHiddenStates: denoiser.emptyPrompt,
+          additive,
+        });
+        return scheduler.step(predicted, t, sample, samplingSteps);
+      });
+    }
+    const decoded = diffusion.vae.decode(tf.div(sample, diffusion.vae.config.scaling_factor));
+    const painted = tf.clipByValue(tf.div(tf.add(decoded, 1), 2), 0, 1);
+    const line = (x: tf.Tensor) =>
+      tf.reshape(tf.transpose(x, [1, 0, 2, 3]), [IMAGE_SIZE, count * IMAGE_SIZE, 3]);
+    return tf.round(tf.mul(tf.concat([line(images), line(painted)]), 255)).dataSync();
+  });
+  const png = await sharp(Uint8Array.from(pixels), {
+    raw: { width: count * IMAGE_SIZE, height: 2 * IMAGE_SIZE, channels: 3 },
+  })
+    .png()
+    .toBuffer();
+  await writeFileAtomically(path, png);
+}

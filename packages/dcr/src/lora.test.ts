@@ -193,8 +193,8 @@ describe("addLoRA", () => {
     const layer = model.q_proj as LoRALinear;
     // With A the identity and B a row of ones, the branch is the sum of what is left of the input.
     const [identity, row] = [tf.eye(4), tf.ones<tf.Rank.R2>([3, 4])];
-    layer.lora_A.weight.assign(identity);
-    layer.lora_B.weight.assign(row);
+    layer.lora_A.weight.value.assign(identity);
+    layer.lora_B.weight.value.assign(row);
     const x = tf.ones<tf.Rank.R2>([1000, 4]);
     const plain = layer.base.forward(x);
     const branch = () =>

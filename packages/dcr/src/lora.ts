@@ -139,7 +139,7 @@ export class LoRA {
     }
     const unexpected = Object.keys(dict).find((name) => !known.has(name.slice(PEFT_PREFIX.length)));
     if (unexpected !== undefined) throw new Error(`LoRA.loadStateDict: unexpected "${unexpected}"`);
-    for (const [name, parameter] of known) parameter.fromState(dict[PEFT_PREFIX + name]!);
+    for (const [name, parameter] of known) parameter.value.assign(dict[PEFT_PREFIX + name]!);
     return this;
   }
 
@@ -150,7 +150,7 @@ export class LoRA {
   merge(): void {
     this.restore("merge", (layer) => {
       const merged = tf.tidy(() => tf.add(layer.weight.value, layer.update()));
-      layer.weight.assign(merged);
+      layer.weight.value.assign(merged);
       merged.dispose();
     });
   }

@@ -23,7 +23,7 @@ export {
   CLIPTextTransformer,
 } from "./clip/clip-text-model.js";
 export { CLIPTokenizer, type CLIPTokenizerOptions, type CLIPVocabulary } from "./clip/clip-tokenizer.js";
-export { readModelJson, readModelWeights, savedConfig, writeModelFolder } from "./clip/model-folder.js";
+export { readModelFile, readModelJson, readModelWeights, writeModelFolder } from "./clip/model-folder.js";
 export { DDIMScheduler } from "./scheduler/ddim-scheduler.js";
 export { DDPMScheduler } from "./scheduler/ddpm-scheduler.js";
 export {

@@ -1,14 +1,12 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import {
   type CLIPConfig,
   type CLIPConfigInput,
   CLIPTextTransformer,
   initializeNormal,
   parseCLIPConfig,
+  readModelFile,
   readModelJson,
   readModelWeights,
-  savedConfig,
   writeModelFolder,
 } from "@dcr-js/diffusion";
 import { Linear, Module, Parameter } from "@dcr-js/tensor";
@@ -89,11 +87,8 @@ export class CLIPModel extends Module {
       tf.dispose(weights);
     }
     for (const name of COMPANIONS) {
-      try {
-        model.companionFiles[name] = await readFile(join(folder, name));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      }
+      const bytes = await readModelFile(folder, name);
+      if (bytes) model.companionFiles[name] = bytes;
     }
     return model;
   }
@@ -139,18 +134,16 @@ export class CLIPModel extends Module {
    * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files; each atomically.
    *
    * @param folder made if it is missing
+   * @param options dtype: how the weights are stored, default F32
    * @throws while LoRA adapters are in place: merge them first
    */
-  async savePretrained(folder: string): Promise<void> {
+  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
     for (const [name] of this.namedParameters()) {
       if (name.includes(".lora_")) {
         throw new Error(`CLIPModel.savePretrained: merge the LoRA adapters first; found ${name}`);
       }
     }
     const config = { architectures: ["CLIPModel"], model_type: "clip", ...this.config };
-    await writeModelFolder(folder, this.stateDict(), {
-      ...this.companionFiles,
-      "config.json": savedConfig(config),
-    });
+    await writeModelFolder(folder, this.stateDict(), config, { ...options, files: this.companionFiles });
   }
 }

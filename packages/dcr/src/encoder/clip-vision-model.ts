@@ -6,7 +6,6 @@ import {
   parseCLIPVisionConfig,
   readModelJson,
   readModelWeights,
-  savedConfig,
   writeModelFolder,
 } from "@dcr-js/diffusion";
 import { Conv2d, Embedding, LayerNorm, Module, Parameter } from "@dcr-js/tensor";
@@ -147,9 +146,10 @@ export class CLIPVisionModel extends Module {
    * Writes config.json and model.safetensors, as transformers reads them; every file atomically.
    *
    * @param folder made if it is missing
+   * @param options dtype: how the weights are stored, default F32
    */
-  async savePretrained(folder: string): Promise<void> {
+  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
     const config = { architectures: ["CLIPVisionModel"], model_type: "clip_vision_model", ...this.config };
-    await writeModelFolder(folder, this.stateDict(), { "config.json": savedConfig(config) });
+    await writeModelFolder(folder, this.stateDict(), config, options);
   }
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseConfig } from "../config.js";
 
 // The defaults are transformers' own: its config.json files may leave out what equals them.
 const transformer = {
@@ -39,8 +40,8 @@ const visionConfig = z
 const clipConfig = z.looseObject({
   projection_dim: z.int().positive().default(512),
   logit_scale_init_value: z.number().default(2.6592),
-  text_config: z.unknown(),
-  vision_config: z.unknown(),
+  text_config: z.unknown().optional(),
+  vision_config: z.unknown().optional(),
 });
 
 /** Settings of a CLIP text tower; names and defaults of transformers' `CLIPTextConfig`. Other keys are kept. */
@@ -75,7 +76,7 @@ export type CLIPEncoderConfig = Pick<
  * @throws naming every setting that is not what it should be, such as an unknown hidden_act
  */
 export function parseCLIPTextConfig(config: unknown): CLIPTextConfig {
-  return parse("CLIPTextConfig", textConfig, config);
+  return parseConfig("CLIPTextConfig", textConfig, config);
 }
 
 /**
@@ -85,7 +86,7 @@ export function parseCLIPTextConfig(config: unknown): CLIPTextConfig {
  * @throws naming every setting that is not what it should be, such as an unknown hidden_act
  */
 export function parseCLIPVisionConfig(config: unknown): CLIPVisionConfig {
-  return parse("CLIPVisionConfig", visionConfig, config);
+  return parseConfig("CLIPVisionConfig", visionConfig, config);
 }
 
 /**
@@ -96,7 +97,7 @@ export function parseCLIPVisionConfig(config: unknown): CLIPVisionConfig {
  * @throws naming every setting that is not what it should be
  */
 export function parseCLIPConfig(config: unknown): CLIPConfig {
-  const { text_config_dict, vision_config_dict, ...rest } = parse("CLIPConfig", clipConfig, config);
+  const { text_config_dict, vision_config_dict, ...rest } = parseConfig("CLIPConfig", clipConfig, config);
   return {
     ...rest,
     text_config: parseCLIPTextConfig({ ...asObject(rest.text_config), ...asObject(text_config_dict) }),
@@ -109,17 +110,6 @@ export function parseCLIPConfig(config: unknown): CLIPConfig {
 
 function asObject(value: unknown): Record<string, unknown> {
   return (value ?? {}) as Record<string, unknown>;
-}
-
-function parse<T>(name: string, schema: z.ZodType<T>, config: unknown): T {
-  const result = schema.safeParse(config);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    const given = issue.path.reduce<unknown>((value, key) => (value as never)?.[key], config);
-    const got = issue.path.length > 0 ? `, got ${JSON.stringify(given)}` : "";
-    return `${issue.path.join(".") || "config"}: ${issue.message}${got}`;
-  });
-  throw new Error(`${name}: ${problems.join("; ")}`);
 }
 
 function dividesHeads(config: { hidden_size: number; num_attention_heads: number }): boolean {

@@ -2,7 +2,7 @@ import { Embedding, LayerNorm, Module } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { type CLIPTextConfig, parseCLIPTextConfig } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal } from "./clip-encoder.js";
-import { readModelJson, readModelWeights, savedConfig, writeModelFolder } from "./model-folder.js";
+import { readModelJson, readModelWeights, writeModelFolder } from "./model-folder.js";
 
 /** Stands in configurations written before transformers 4.31, whatever the vocabulary. */
 const LEGACY_EOS_TOKEN_ID = 2;
@@ -139,10 +139,11 @@ export class CLIPTextModel extends Module {
    * Writes config.json and model.safetensors, as transformers reads them; every file atomically.
    *
    * @param folder made if it is missing
+   * @param options dtype: how the weights are stored, default F32
    */
-  async savePretrained(folder: string): Promise<void> {
+  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
     const config = { architectures: ["CLIPTextModel"], model_type: "clip_text_model", ...this.config };
-    await writeModelFolder(folder, this.stateDict(), { "config.json": savedConfig(config) });
+    await writeModelFolder(folder, this.stateDict(), config, options);
   }
 }
 

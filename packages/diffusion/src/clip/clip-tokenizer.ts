@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import * as tf from "@tensorflow/tfjs-core";
+import { parseJsonObject, readModelFile } from "./model-folder.js";
 
 /** What a {@link CLIPTokenizer} is made of; the names are those of Hugging Face's tokenizer_config.json. */
 export interface CLIPTokenizerOptions {
@@ -94,17 +93,22 @@ export class CLIPTokenizer {
    * @throws if the folder holds neither form, or a file is not what it should be
    */
   static async fromPretrained(folder: string, options: CLIPTokenizerOptions = {}): Promise<CLIPTokenizer> {
-    const vocab = await readJson(join(folder, "vocab.json"));
-    const merges = await readText(join(folder, "merges.txt"));
-    const definition =
-      vocab && merges !== undefined ? undefined : await readJson(join(folder, "tokenizer.json"));
-    if (!definition && !(vocab && merges !== undefined)) {
+    const vocab = await readOptionalJson(folder, "vocab.json");
+    const merges = await readModelFile(folder, "merges.txt");
+    const source =
+      vocab && merges
+        ? {
+            vocab: vocab as Record<string, number>,
+            merges: parseMerges(new TextDecoder().decode(merges), `${folder}/merges.txt`),
+          }
+        : await readOptionalJson(folder, "tokenizer.json");
+    if (!source) {
       throw new Error(
         `CLIPTokenizer.fromPretrained: expected vocab.json and merges.txt, or tokenizer.json, in ${folder}; found neither`,
       );
     }
-    const config = (await readJson(join(folder, "tokenizer_config.json"))) ?? {};
-    const map = (await readJson(join(folder, "special_tokens_map.json"))) ?? {};
+    const config = (await readOptionalJson(folder, "tokenizer_config.json")) ?? {};
+    const map = (await readOptionalJson(folder, "special_tokens_map.json")) ?? {};
     // Since transformers 4.34 tokenizer_config.json (then with added_tokens_decoder) is the authority; in older
     // folders, Stable Diffusion's among them, special_tokens_map.json wins where the two differ.
     const merged = "added_tokens_decoder" in config ? { ...map, ...config } : { ...config, ...map };
@@ -115,10 +119,6 @@ export class CLIPTokenizer {
       padToken: tokenText(merged["pad_token"]) ?? END,
       unkToken: tokenText(merged["unk_token"]) ?? END,
       modelMaxLength: typeof maxLength === "number" && maxLength < UNLIMITED ? maxLength : CONTEXT_LENGTH,
-    };
-    const source = definition ?? {
-      vocab: vocab as Record<string, number>,
-      merges: parseMerges(merges as string, join(folder, "merges.txt")),
     };
     return new CLIPTokenizer(source, { ...fromFolder, ...options });
   }
@@ -287,21 +287,7 @@ function tokenText(value: unknown): string | undefined {
   return typeof content === "string" ? content : undefined;
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-async function readJson(path: string): Promise<Record<string, unknown> | undefined> {
-  const text = await readText(path);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw new Error(`CLIPTokenizer: ${path} is not valid JSON: ${(error as Error).message}`);
-  }
+async function readOptionalJson(folder: string, name: string): Promise<Record<string, unknown> | undefined> {
+  const bytes = await readModelFile(folder, name);
+  return bytes && parseJsonObject(bytes, `${folder}/${name}`, "CLIPTokenizer.fromPretrained");
 }

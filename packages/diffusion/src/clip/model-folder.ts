@@ -1,39 +1,69 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { readWeights, type StateDict, writeSafetensors } from "@dcr-js/tensor";
+import {
+  readWeights,
+  type SerializeOptions,
+  type StateDict,
+  writeFileAtomically,
+  writeSafetensors,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
 /**
- * Reads a JSON file of a model folder.
+ * Reads a file of a model folder, if it is there. Node alone.
+ *
+ * @param folder the model folder
+ * @param name the file in it
+ * @returns its bytes, or undefined where there is no such file
+ */
+export async function readModelFile(folder: string, name: string): Promise<Uint8Array | undefined> {
+  try {
+    return await nodeFiles().readFile(`${folder}/${name}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads a JSON file of a model folder. Node alone.
  *
  * @param folder the model folder
  * @param name the file in it, for example `config.json`
  * @param what who reads it, for the error
- * @throws if it is missing or not JSON
+ * @throws if it is missing, or not a JSON object
  */
 export async function readModelJson(
   folder: string,
   name: string,
   what: string,
 ): Promise<Record<string, unknown>> {
-  const path = join(folder, name);
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new Error(`${what}: expected a model folder with ${name}, but ${path} does not exist`);
-  }
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch (error) {
-    throw new Error(`${what}: ${path} is not valid JSON: ${(error as Error).message}`);
-  }
+  const bytes = await readModelFile(folder, name);
+  const path = `${folder}/${name}`;
+  if (!bytes) throw new Error(`${what}: expected a model folder with ${name}, but ${path} does not exist`);
+  return parseJsonObject(bytes, path, what);
 }
 
 /**
- * Reads model.safetensors, whole or in shards, without the buffers of positions that older checkpoints hold.
+ * Parses the bytes of a JSON file.
+ *
+ * @param path the file's name, for the error
+ * @param what who reads it, for the error
+ * @throws if it is not a JSON object
+ */
+export function parseJsonObject(bytes: Uint8Array, path: string, what: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new Error(`${what}: ${path} is not valid JSON: ${(error as Error).message}`, { cause: error });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Error(`${what}: ${path} must hold a JSON object, got ${JSON.stringify(value).slice(0, 40)}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/**
+ * Reads model.safetensors, whole or in shards, without the buffers of positions that older checkpoints hold. Node alone.
  *
  * @param folder the model folder
  * @returns the weights; the caller disposes them
@@ -49,50 +79,51 @@ export async function readModelWeights(folder: string): Promise<StateDict> {
 }
 
 /**
- * Writes a Hugging Face model folder: model.safetensors and other files. Each file is written beside its place and
- * renamed, the weights first, so that a reader never sees half a file.
+ * Writes a transformers model folder: model.safetensors, config.json and what else belongs to it. Each file is written
+ * whole or not at all, config.json last. Node alone.
  *
  * @param folder the model folder; made if it is missing
  * @param weights disposed when written
- * @param files the other files by name, config.json among them; an object is written as JSON, bytes as they are
+ * @param config the settings; their dtype is made that of the weights
+ * @param options dtype: how the weights are stored, default F32; files: other files by name
  */
 export async function writeModelFolder(
   folder: string,
   weights: StateDict,
-  files: Record<string, Record<string, unknown> | Uint8Array>,
+  config: Record<string, unknown>,
+  options: Pick<SerializeOptions, "dtype"> & { files?: Record<string, Uint8Array> } = {},
 ): Promise<void> {
+  const { dtype = "F32", files = {} } = options;
   try {
-    await mkdir(folder, { recursive: true });
-    await writeSafetensors(join(folder, "model.safetensors"), weights, { metadata: { format: "pt" } });
+    await writeSafetensors(`${folder}/model.safetensors`, weights, { dtype, metadata: { format: "pt" } });
   } finally {
     tf.dispose(weights);
   }
-  // A sharded checkpoint's index in this folder would now be stale, and transformers prefers model.safetensors anyway.
-  await rm(join(folder, "model.safetensors.index.json"), { force: true });
-  for (const [name, value] of Object.entries(files)) {
-    const content = value instanceof Uint8Array ? value : `${JSON.stringify(value, null, 2)}\n`;
-    await writeAtomically(join(folder, name), content);
-  }
+  // The index of a sharded checkpoint that was here before would now name shards that are not the model's.
+  await nodeFiles().rm(`${folder}/model.safetensors.index.json`, { force: true });
+  for (const [name, bytes] of Object.entries(files)) await writeFileAtomically(`${folder}/${name}`, bytes);
+  const saved = withDtype(config, dtype === "F16" ? "float16" : "float32");
+  await writeFileAtomically(`${folder}/config.json`, `${JSON.stringify(saved, null, 2)}\n`);
 }
 
-/** The settings as saved: weights are written as float32, whatever the checkpoint had. */
-export function savedConfig(config: Record<string, unknown>): Record<string, unknown> {
-  const saved: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(config)) {
-    const nested = key === "text_config" || key === "vision_config";
-    if (key === "dtype" || key === "torch_dtype") saved[key] = "float32";
-    else saved[key] = nested && value ? savedConfig(value as Record<string, unknown>) : value;
-  }
-  return saved;
+/** Settings that name a dtype, at the top or for a tower, name this one. */
+function withDtype(config: Record<string, unknown>, dtype: string): Record<string, unknown> {
+  const entries = Object.entries(config).map(([key, value]) => {
+    if (key === "dtype" || key === "torch_dtype") return [key, dtype];
+    const tower =
+      (key === "text_config" || key === "vision_config") && typeof value === "object" && value !== null;
+    return [key, tower ? withDtype(value as Record<string, unknown>, dtype) : value];
+  });
+  return Object.fromEntries(entries);
 }
 
-async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    await writeFile(temporary, content);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+/** Asked for when a file is first touched, so that bundlers for browsers find nothing to resolve. */
+function nodeFiles(): typeof import("node:fs/promises") {
+  const files = globalThis.process?.getBuiltinModule?.("node:fs/promises");
+  if (!files) {
+    throw new Error(
+      "model folders are read and written in Node alone; elsewhere use the constructors and loadStateDict",
+    );
   }
+  return files;
 }

@@ -80,7 +80,10 @@ describe.each(["clip-text-quick-gelu", "clip-text-gelu"])("CLIPTextModel %s", (n
     const folder = await mkdtemp(join(tmpdir(), "clip-text-"));
     await model.savePretrained(folder);
     expect((await readdir(folder)).sort()).toEqual(["config.json", "model.safetensors"]);
-    const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+    const text = await readFile(join(folder, "config.json"), "utf8");
+    // transformers 5 refuses an integer here.
+    expect(text).toMatch(/"initializer_factor": 1\.0,/);
+    const config = JSON.parse(text);
     expect(config.hidden_act).toBe(model.config.hidden_act);
     expect(config.architectures).toEqual(["CLIPTextModel"]);
     const again = await CLIPTextModel.fromPretrained(folder);
@@ -89,6 +92,19 @@ describe.each(["clip-text-quick-gelu", "clip-text-gelu"])("CLIPTextModel %s", (n
     for (const [key, value] of Object.entries(before))
       expect(after[key]!.dataSync()).toEqual(value.dataSync());
     tf.dispose([before, after]);
+    again.dispose();
+    await rm(folder, { recursive: true });
+  });
+
+  it("saves in half precision and says so", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "clip-text-"));
+    await model.savePretrained(folder, { dtype: "F16" });
+    expect(JSON.parse(await readFile(join(folder, "config.json"), "utf8")).dtype).toBe("float16");
+    const again = await CLIPTextModel.fromPretrained(folder);
+    const output = again.forward(golden["input_ids"] as tf.Tensor2D);
+    // Half precision keeps 11 bits.
+    expectCloseNorm(output.lastHiddenState, golden["last_hidden_state"]!, { relative: 2 ** -10 });
+    tf.dispose([output.lastHiddenState, output.pooled]);
     again.dispose();
     await rm(folder, { recursive: true });
   });

@@ -7,6 +7,15 @@ import {
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
+const floatSettings = [
+  "attention_dropout",
+  "dropout",
+  "initializer_factor",
+  "initializer_range",
+  "layer_norm_eps",
+  "logit_scale_init_value",
+];
+
 /**
  * Reads a file of a model folder, if it is there. Node alone.
  *
@@ -103,7 +112,16 @@ export async function writeModelFolder(
   await nodeFiles().rm(`${folder}/model.safetensors.index.json`, { force: true });
   for (const [name, bytes] of Object.entries(files)) await writeFileAtomically(`${folder}/${name}`, bytes);
   const saved = withDtype(config, dtype === "F16" ? "float16" : "float32");
-  await writeFileAtomically(`${folder}/config.json`, `${JSON.stringify(saved, null, 2)}\n`);
+  await writeFileAtomically(`${folder}/config.json`, configJson(saved));
+}
+
+/**
+ * The settings as JSON in which a float is written as one: JavaScript writes 1.0 as `1`, which transformers 5 refuses
+ * where its configuration says float.
+ */
+function configJson(config: Record<string, unknown>): string {
+  const whole = new RegExp(`^(\\s*"(?:${floatSettings.join("|")})": -?\\d+)(,?)$`, "gm");
+  return `${JSON.stringify(config, null, 2).replace(whole, "$1.0$2")}\n`;
 }
 
 /** Settings that name a dtype, at the top or for a tower, name this one. */

@@ -14,7 +14,6 @@ const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`
 /** float32 against float64 through two layers. */
 const tolerance = { relative: 1e-5 };
 
-beforeAll(() => initialize({ device: "cpu" }));
 let tensors = 0;
 beforeEach(() => {
   tensors = tf.memory().numTensors;
@@ -22,12 +21,17 @@ beforeEach(() => {
 afterEach(() => expect(tf.memory().numTensors).toBe(tensors));
 
 // The second is in shards.
-describe.each(["clip-quick-gelu", "clip-gelu"])("CLIPModel %s", (name) => {
+describe.each([
+  ["clip-quick-gelu", "cpu"],
+  ["clip-gelu", "cpu"],
+  ["clip-quick-gelu", "wasm"],
+] as const)("CLIPModel %s on %s", (name, device) => {
   let golden: StateDict;
   let model: CLIPModel;
   let pixels: tf.Tensor4D;
   let ids: tf.Tensor2D;
   beforeAll(async () => {
+    await initialize({ device });
     golden = await readSafetensors(join(fixture(name), "golden.safetensors"));
     model = await CLIPModel.fromPretrained(fixture(name));
     pixels = golden["pixels"] as tf.Tensor4D;
@@ -145,6 +149,8 @@ describe("CLIPModel", () => {
     num_hidden_layers: 1,
     intermediate_size: 8,
   };
+
+  beforeAll(() => initialize({ device: "cpu" }));
 
   it("starts with the temperature of its settings, and ignores pixels beyond the last whole patch", () => {
     const model = new CLIPModel({ text_config: text, vision_config: vision, projection_dim: 6 });

@@ -21,17 +21,21 @@ const tiny = {
   eos_token_id: 9,
 };
 
-beforeAll(() => initialize({ device: "cpu" }));
 let tensors = 0;
 beforeEach(() => {
   tensors = tf.memory().numTensors;
 });
 afterEach(() => expect(tf.memory().numTensors).toBe(tensors));
 
-describe.each(["clip-text-quick-gelu", "clip-text-gelu"])("CLIPTextModel %s", (name) => {
+describe.each([
+  ["clip-text-quick-gelu", "cpu"],
+  ["clip-text-gelu", "cpu"],
+  ["clip-text-gelu", "wasm"],
+] as const)("CLIPTextModel %s on %s", (name, device) => {
   let golden: StateDict;
   let model: CLIPTextModel;
   beforeAll(async () => {
+    await initialize({ device });
     golden = await readSafetensors(join(fixture(name), "golden.safetensors"));
     model = await CLIPTextModel.fromPretrained(fixture(name));
   });
@@ -111,6 +115,8 @@ describe.each(["clip-text-quick-gelu", "clip-text-gelu"])("CLIPTextModel %s", (n
 });
 
 describe("CLIPTextModel", () => {
+  beforeAll(() => initialize({ device: "cpu" }));
+
   it("initialises as transformers does, repeatably", () => {
     const config = { ...tiny, vocab_size: 400, hidden_size: 64, intermediate_size: 128 };
     const model = new CLIPTextModel(config).initialize(new Random(1));

@@ -244,7 +244,30 @@ const groupNormGradient =
     return gradient;
   };
 
+/** Sums over leading axes, where bias gradients come from; other axes are left to tfjs. */
+const sumLeading: Kernel = ({ inputs, kernels, attrs, at, output }) => {
+  const { x } = inputs;
+  const count = tf.util.parseAxisParam(attrs.axis, x.shape).length;
+  const kept = x.shape.slice(count);
+  const y = output(attrs.keepDims ? [...x.shape.slice(0, count).fill(1), ...kept] : kept);
+  kernels.sumRows(size(x.shape.slice(0, count)), size(kept), at(x), at(y));
+  return y;
+};
+
+function sumsLeadingAxes({ x }: Inputs, { axis }: Record<string, any>): boolean {
+  const axes = tf.util.parseAxisParam(axis, x.shape).sort((a, b) => a - b);
+  return axes.length > 0 && axes.length < x.shape.length && axes.every((value, i) => value === i);
+}
+
+/** Shares the data, which tfjs-backend-wasm copies. */
+const identity: Kernel = ({ inputs, backend }) => {
+  backend.incRef(inputs.x.dataId);
+  return { dataId: inputs.x.dataId, shape: inputs.x.shape, dtype: inputs.x.dtype };
+};
+
 const simdKernels: Record<string, Kernel> = {
+  Identity: identity,
+  Sum: sumLeading,
   BatchMatMul: batchMatMul,
   Conv2DBackpropInput: conv2dBackpropInput,
   Conv2DBackpropFilter: conv2dBackpropFilter,
@@ -283,9 +306,10 @@ function unsortedSegmentSum({ inputs, attrs, backend }: Omit<Call, "kernels" | "
   return y;
 }
 
-/** Whether a kernel of ours, which knows float32 alone, can take these inputs. */
-const allFloat = (inputs: Inputs) =>
-  Object.values(inputs).every((info) => info.dtype === "float32" && size(info.shape) > 0);
+/** Whether a kernel of ours, which knows non-empty float32 tensors alone, can take this call. */
+const takes = (kernelName: string, inputs: Inputs, attrs: Record<string, any>) =>
+  Object.values(inputs).every((info) => info.dtype === "float32" && size(info.shape) > 0) &&
+  (kernelName !== "Sum" || sumsLeadingAxes(inputs, attrs));
 
 /** Registers our kernels for the backend "wasm", over tfjs's where both exist. */
 export async function registerWasmKernels(): Promise<void> {
@@ -299,7 +323,7 @@ export async function registerWasmKernels(): Promise<void> {
       setupFunc: theirs?.setupFunc,
       kernelFunc: (params) => {
         const inputs = params.inputs as Inputs;
-        if (theirs && !allFloat(inputs)) return theirs.kernelFunc(params);
+        if (theirs && !takes(kernelName, inputs, params.attrs as Record<string, any>)) return theirs.kernelFunc(params);
         const backend = params.backend as WasmBackend;
         return kernel({
           inputs,

@@ -35,6 +35,7 @@ export interface WasmBackend {
     _free(pointer: number): void;
   };
   dataIdMap: { get(dataId: object): { memoryOffset: number } };
+  incRef(dataId: object): void;
   makeOutput(shape: number[], dtype: string): TensorInfo;
   typedArrayFromHeap(info: TensorInfo): TypedArray;
 }

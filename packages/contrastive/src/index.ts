@@ -1,5 +1,12 @@
-export { clipLoss, type ClipLossOptions, sigLipLoss } from "./clip-loss.js";
-export { infoNCE, type InfoNCEOptions, ntXent } from "./info-nce.js";
-export { multiPositive, type MultiPositiveOptions, supCon } from "./multi-positive.js";
-export type { Reduced, Reduction } from "./reduction.js";
-export { cosineSimilarity, normalizeRows } from "./similarity.js";
+export { type ClipLossOptions, clipLoss, sigLipLoss } from "./clip-loss.js";
+export { type InfoNCEOptions, infoNCE, ntXent } from "./info-nce.js";
+export {
+  type ContrastiveOptions,
+  type Formulation,
+  type MultiPositiveOptions,
+  multiPositive,
+} from "./multi-positive.js";
+export { type Reduced, type Reduction, reduce } from "./reduction.js";
+export { cosineSimilarity, dotSimilarity, normalizeRows, type Similarity } from "./similarity.js";
+export { type SupConOptions, supCon } from "./sup-con.js";
+export { type Distance, type TripletMarginOptions, tripletMargin } from "./triplet-margin.js";

@@ -1,5 +1,12 @@
 export { type AugmentOptions, augmentView, type HostImage } from "./augment.js";
 export {
+  backpropagateInChunks,
+  type ConditionedPredictions,
+  chunkedGradient,
+  type LossGradient,
+  predictInChunks,
+} from "./chunked-gradient.js";
+export {
   conditionGradient,
   createDenoiser,
   createPredictor,
@@ -27,12 +34,18 @@ export {
 export { addLoRA, LoRA, type LoRABias, LoRALinear, type LoRAOptions } from "./lora.js";
 export { type ConditionTerm, dcrTerms, reconstructionTerm } from "./loss/condition-terms.js";
 export {
+  type DCRGradientOptions,
+  type DCRGradients,
   type DCRLosses,
   type DCRLossOptions,
+  type DCRPositive,
   type DCRPredictions,
+  type DCRTermsOptions,
   dcrLoss,
+  dcrLossGradients,
   dcrLossTerms,
 } from "./loss/dcr-loss.js";
+export { reconstructionLoss } from "./loss/reconstruction-loss.js";
 export { Projector } from "./projector.js";
 export {
   alignProjector,

@@ -80,16 +80,26 @@ describe("dcrTerms", () => {
       tf.tidy(() => {
         const weighted = (part: (index: number) => tf.Tensor) =>
           tf.addN(terms.map((term, i) => tf.mul(part(i), term.weight)));
-        expectClose(weighted((i) => terms[i].value).dataSync(), expected.value.dataSync(), { relative: 1e-5 });
+        expectClose(weighted((i) => terms[i].value).dataSync(), expected.value.dataSync(), {
+          relative: 1e-5,
+        });
         const scale = (x: tf.Tensor) => 1e-5 * tf.max(tf.abs(x)).dataSync()[0];
-        expectClose(weighted((i) => terms[i].conditions), expected.grads[0], {
-          relative: 1e-5,
-          absolute: scale(expected.grads[0]),
-        });
-        expectClose(weighted((i) => terms[i].augmented!), expected.grads[1], {
-          relative: 1e-5,
-          absolute: scale(expected.grads[1]),
-        });
+        expectClose(
+          weighted((i) => terms[i].conditions),
+          expected.grads[0],
+          {
+            relative: 1e-5,
+            absolute: scale(expected.grads[0]),
+          },
+        );
+        expectClose(
+          weighted((i) => terms[i].augmented!),
+          expected.grads[1],
+          {
+            relative: 1e-5,
+            absolute: scale(expected.grads[1]),
+          },
+        );
       });
       tf.dispose([expected.value, expected.grads, terms as unknown as tf.TensorContainer]);
     });

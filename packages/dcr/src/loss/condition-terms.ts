@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import {
-  conditionGradient,
-  createPredictor,
-  type Denoiser,
-  type NoisyBatch,
-  type Pairs,
-  predictAll,
-} from "../denoiser.js";
-import { dcrLossTerms, type DCRLossOptions } from "./dcr-loss.js";
+  backpropagateInChunks,
+  type ConditionedPredictions,
+  chunkedGradient,
+  predictInChunks,
+} from "../chunked-gradient.js";
+import { createPredictor, type Denoiser, type NoisyBatch, type Predictor } from "../denoiser.js";
+import { type DCRPositive, type DCRTermsOptions, dcrLossGradients, dcrLossTerms } from "./dcr-loss.js";
+import { reconstructionLoss } from "./reconstruction-loss.js";
 
 /** A loss on predictions, and its gradient at the conditions that they were made with. */
 export interface ConditionTerm {
@@ -23,91 +23,129 @@ export interface ConditionTerm {
 
 const range = (n: number) => Int32Array.from({ length: n }, (_, i) => i);
 
+/** Predictions of the predictor, each of image `images[r]` with condition `conditionOf[r]`. */
+function conditionedPredictions(
+  predictor: Predictor,
+  images: Int32Array,
+  conditions: tf.Tensor2D,
+  conditionOf: Int32Array,
+  chunk: number,
+): ConditionedPredictions {
+  return {
+    conditions,
+    conditionOf,
+    chunk,
+    predict: (rows, e) =>
+      predictor.predict(
+        { images: rows.map((row) => images[row]), conditions: range(rows.length) },
+        e as tf.Tensor2D,
+      ),
+  };
+}
+
 /**
- * The reconstruction loss of DIVA and GenHancer, `mean || P[i, i] - G_i ||^2` (Han et al. 2026, eq. 2), with its
- * gradient at the conditions `[N, c]`. The caller disposes the tensors.
+ * {@link reconstructionLoss} of the own predictions `P[i, i]`, with its gradient at the conditions `[N, c]`. The caller
+ * disposes the tensors.
  */
-export function reconstructionTerm(denoiser: Denoiser, batch: NoisyBatch, conditions: tf.Tensor2D): ConditionTerm {
+export function reconstructionTerm(
+  denoiser: Denoiser,
+  batch: NoisyBatch,
+  conditions: tf.Tensor2D,
+): ConditionTerm {
   const n = conditions.shape[0];
   const predictor = createPredictor(denoiser, batch);
-  const own = { images: range(n), conditions: range(n) };
-  const { value, grad } = tf.valueAndGrad((h) =>
-    tf.mean(tf.squaredDifference(predictor.predict(own, h as tf.Tensor2D), batch.target)),
-  )(conditions);
+  const { chunk } = denoiser.savings;
+  const loss = (x: tf.Tensor) => reconstructionLoss(x, batch.target);
+  let result: { value: tf.Tensor; gradient: tf.Tensor };
+  if (chunk === 0 || n <= chunk) {
+    // One graph holds them all: no need to predict twice.
+    const own = { images: range(n), conditions: range(n) };
+    const { value, grad } = tf.valueAndGrad((h) => loss(predictor.predict(own, h as tf.Tensor2D)))(
+      conditions,
+    );
+    result = { value, gradient: grad };
+  } else {
+    const predictions = conditionedPredictions(predictor, range(n), conditions, range(n), chunk);
+    const { value, conditionGradient } = chunkedGradient(predictions, (x) => {
+      const { value, grad } = tf.valueAndGrad(loss)(x);
+      return { value: value as tf.Scalar, gradient: grad };
+    });
+    result = { value, gradient: conditionGradient };
+  }
   predictor.dispose();
-  return { name: "rec", weight: 1, value: value as tf.Scalar, conditions: grad as tf.Tensor2D };
+  return {
+    name: "rec",
+    weight: 1,
+    value: result.value as tf.Scalar,
+    conditions: result.gradient as tf.Tensor2D,
+  };
 }
 
-/** The pairs that DCR predicts: all (i, k) by rows, then each image with its own augmented view's condition. */
-function dcrPairs(n: number): Pairs {
-  const images = Int32Array.from({ length: n * n + n }, (_, row) => (row < n * n ? Math.floor(row / n) : row - n * n));
-  const conditions = Int32Array.from({ length: n * n + n }, (_, row) => (row < n * n ? row % n : row - n * n + n));
-  return { images, conditions };
-}
+const termNames = { augmented: "dcrAugmented", target: "dcrTarget" };
 
 /**
- * The DCR loss (Han et al. 2026, eq. 6) split by positive, with gradients at the conditions; the weights of the two
- * terms are one half each. All N^2 + N predictions are made without a graph; then, from the loss's gradient at the
- * predictions, the denoiser is run again in chunks.
+ * The DCR loss (Han et al. 2026, eq. 6) apart by positive, with gradients at the conditions; the terms' weights make
+ * the loss. All N^2 + N predictions are made without a graph; then, from the loss's gradient at the predictions, the
+ * denoiser is run again in chunks.
  *
- * The terms share everything but `s(a, A+)` and `s(a, G)`, so their gradients are the whole gradient plus or minus
- * half of that difference's, which passes through the 2N predictions of anchors and augmented views alone.
+ * The two terms share everything but `s(a, A+)` and `s(a, G)`, so their gradients are the whole gradient plus and
+ * minus half of that difference's, which passes through the 2N predictions of anchors and augmented views alone.
  *
  * @param conditions `h(z)`, `[N, c]`. @param augmented `h(z)` of the augmented views, `[N, c]`.
- * @returns the terms `dcrAugmented` and `dcrTarget`; the caller disposes their tensors.
+ * @returns the terms `dcrAugmented` and `dcrTarget`, those of `options.positives`; the caller disposes their tensors.
  */
 export function dcrTerms(
   denoiser: Denoiser,
   batch: NoisyBatch,
   conditions: tf.Tensor2D,
   augmented: tf.Tensor2D,
-  options: DCRLossOptions = {},
+  options: DCRTermsOptions = {},
 ): ConditionTerm[] {
   const n = conditions.shape[0];
-  const { chunk } = denoiser.savings;
+  const { positives = ["augmented", "target"] } = options;
+  const withAugmented = positives.includes("augmented");
+  const count = withAugmented ? n * n + n : n * n;
+  // All (i, k) by rows, then each image with its own augmented view's condition.
+  const images = Int32Array.from({ length: count }, (_, row) =>
+    row < n * n ? Math.floor(row / n) : row - n * n,
+  );
+  const conditionOf = Int32Array.from({ length: count }, (_, row) =>
+    row < n * n ? row % n : row - n * n + n,
+  );
   const predictor = createPredictor(denoiser, batch);
-  const pairs = dcrPairs(n);
   const terms = tf.tidy(() => {
-    const both = tf.concat([conditions, augmented]) as tf.Tensor2D;
-    const predicted = predictAll(predictor, pairs, both, chunk);
-    const image = batch.target.shape.slice(1) as [number, number, number];
-    const losses = (all: tf.Tensor) =>
-      dcrLossTerms(
-        {
-          predictions: tf.reshape(tf.slice(all, 0, n * n), [n, n, ...image]) as tf.Tensor5D,
-          augmented: tf.slice(all, n * n, n) as tf.Tensor4D,
-          target: batch.target,
-        },
-        options,
-      );
-    const dWhole = tf.grad((all) => {
-      const { augmented: a, target: g } = losses(all);
-      return tf.mean(tf.mul(tf.add(a, g), 0.5));
-    })(predicted) as tf.Tensor4D;
-    const dDifference = tf.grad((all) => {
-      const { augmented: a, target: g } = losses(all);
-      return tf.mean(tf.sub(a, g));
-    })(predicted) as tf.Tensor4D;
+    const all = withAugmented ? (tf.concat([conditions, augmented]) as tf.Tensor2D) : conditions;
+    const made = conditionedPredictions(predictor, images, all, conditionOf, denoiser.savings.chunk);
+    const predicted = predictInChunks(made);
+    const item = batch.target.shape.slice(1);
+    const inputs = {
+      predictions: tf.reshape(tf.slice(predicted, 0, n * n), [n, n, ...item]),
+      target: batch.target,
+      ...(withAugmented && { augmented: tf.slice(predicted, n * n, n) }),
+    };
+    const gradientAt = (towards: readonly DCRPositive[]) => {
+      const { predictions, augmented: views } = dcrLossGradients(inputs, { ...options, towards });
+      const flat = tf.reshape(predictions, [n * n, ...item]);
+      return views ? tf.concat([flat, views]) : flat;
+    };
+    const values = dcrLossTerms(inputs, options);
+    const whole = gradientAt(positives);
+    const gradient = backpropagateInChunks(made, whole);
+    const term = (positive: DCRPositive, gradient: tf.Tensor): ConditionTerm => ({
+      name: termNames[positive],
+      weight: 1 / positives.length,
+      value: tf.mean(values[positive]!),
+      conditions: tf.slice(gradient, 0, n) as tf.Tensor2D,
+      ...(withAugmented && { augmented: tf.slice(gradient, n, n) as tf.Tensor2D }),
+    });
+    if (positives.length === 1) return [term(positives[0], gradient)] as never;
     const touched = Int32Array.from({ length: 2 * n }, (_, i) => (i < n ? i * (n + 1) : n * n + i - n));
-    const few = {
-      images: touched.map((row) => pairs.images[row]),
-      conditions: touched.map((row) => pairs.conditions[row]),
-    };
-    const whole = conditionGradient(predictor, pairs, both, dWhole, chunk);
-    const rows = tf.tensor1d(touched, "int32");
-    const difference = conditionGradient(predictor, few, both, tf.gather(dDifference, rows) as tf.Tensor4D, chunk);
-    const values = losses(predicted);
-    const term = (name: string, value: tf.Tensor1D, sign: number): ConditionTerm => {
-      const gradient = tf.add(whole, tf.mul(difference, sign * 0.5));
-      return {
-        name,
-        weight: 0.5,
-        value: tf.mean(value),
-        conditions: tf.slice(gradient, 0, n) as tf.Tensor2D,
-        augmented: tf.slice(gradient, n, n) as tf.Tensor2D,
-      };
-    };
-    return [term("dcrAugmented", values.augmented, 1), term("dcrTarget", values.target, -1)] as never;
+    const apart = tf.gather(tf.sub(gradientAt(["augmented"]), whole), tf.tensor1d(touched, "int32"));
+    const difference = backpropagateInChunks(made, apart, touched);
+    return [
+      term("augmented", tf.add(gradient, difference)),
+      term("target", tf.sub(gradient, difference)),
+    ] as never;
   }) as unknown as ConditionTerm[];
   predictor.dispose();
   return terms;

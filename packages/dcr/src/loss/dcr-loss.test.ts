@@ -1,114 +1,231 @@
-import { initialize, readSafetensors, type StateDict } from "@dcr-js/tensor";
-import { expectClose, expectNoLeaks, normalArray, numericalGradient } from "@dcr-js/testing";
-import * as tf from "@tensorflow/tfjs-core";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dcrLoss, dcrLossTerms } from "./dcr-loss.js";
+import { initialize, readSafetensors, type StateDict } from "@dcr-js/tensor";
+import {
+  checkGradients,
+  expectClose,
+  expectCloseNorm,
+  normalArray,
+  numericalGradient,
+} from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  type DCRPositive,
+  type DCRPredictions,
+  dcrLoss,
+  dcrLossGradients,
+  dcrLossTerms,
+} from "./dcr-loss.js";
 
+const n = 3;
+const item = [2, 2, 3];
+const size = 12;
 let golden: StateDict;
+let inputs: Required<DCRPredictions>;
+let before: number;
+
 beforeAll(async () => {
   await initialize({ device: "wasm" });
-  golden = await readSafetensors(fileURLToPath(new URL("../../fixtures/dcr-loss.safetensors", import.meta.url)));
+  golden = await readSafetensors(
+    fileURLToPath(new URL("../../fixtures/dcr-loss/golden.safetensors", import.meta.url)),
+  );
 });
 afterAll(() => tf.dispose(golden));
+beforeEach(() => {
+  before = tf.memory().numTensors;
+  inputs = {
+    predictions: tf.tensor(normalArray(1, n * n * size), [n, n, ...item]),
+    augmented: tf.tensor(normalArray(2, n * size), [n, ...item]),
+    target: tf.tensor(normalArray(3, n * size), [n, ...item]),
+  };
+});
+afterEach(() => {
+  tf.dispose(Object.values(inputs));
+  expect(tf.memory().numTensors).toBe(before);
+});
 
-/** The equation as loops, in float64. */
-function reference(p: Float64Array, a: Float64Array, g: Float64Array, n: number, dim: number, tau: number): number {
-  const row = (x: Float64Array, i: number) => x.subarray(i * dim, (i + 1) * dim);
-  const dot = (x: Float64Array, y: Float64Array) => x.reduce((sum, value, i) => sum + value * y[i], 0);
-  const s = (x: Float64Array, y: Float64Array) => dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y)) / tau;
-  let total = 0;
+/** The loss as the paper writes it, in float64: a loop over anchors, positives and candidates. */
+function naive(
+  predictions: ArrayLike<number>,
+  augmented: ArrayLike<number>,
+  target: ArrayLike<number>,
+  temperature: number,
+  positives: readonly DCRPositive[] = ["augmented", "target"],
+): number {
+  const at = (x: ArrayLike<number>, row: number) => Array.from({ length: size }, (_, d) => x[row * size + d]);
+  const dot = (a: number[], b: number[]) => a.reduce((sum, value, d) => sum + value * b[d], 0);
+  const s = (a: number[], b: number[]) => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+  let sum = 0;
   for (let i = 0; i < n; i++) {
-    const anchor = row(p, i * n + i);
-    const scores = [s(anchor, row(a, i)), s(anchor, row(g, i))];
-    for (let k = 0; k < n; k++) if (k !== i) scores.push(s(anchor, row(p, i * n + k)));
-    const highest = Math.max(...scores);
-    const lse = highest + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - highest), 0));
-    total += lse - (scores[0] + scores[1]) / 2;
+    const anchor = at(predictions, i * n + i);
+    const own = positives.map((positive) => at(positive === "augmented" ? augmented : target, i));
+    const candidates = [...own];
+    for (let k = 0; k < n; k++) if (k !== i) candidates.push(at(predictions, i * n + k));
+    const total = candidates.reduce((z, c) => z + Math.exp(s(anchor, c) / temperature), 0);
+    for (const p of own) sum -= Math.log(Math.exp(s(anchor, p) / temperature) / total) / own.length;
   }
-  return total / n;
+  return sum / n;
 }
 
+const both = (p: tf.Tensor, a: tf.Tensor, target: tf.Tensor, temperature?: number) =>
+  dcrLoss({ predictions: p, augmented: a, target }, { temperature });
+
 describe("dcrLoss", () => {
-  it.each([0.1, 0.001])("has PyTorch's value and gradients at temperature %f", async (temperature) => {
-    const part = (name: string) => golden[`${temperature}.${name}`];
-    await expectNoLeaks(() => {
-      const { value, grads } = tf.valueAndGrads((p: tf.Tensor, a: tf.Tensor) =>
-        dcrLoss(
-          { predictions: p as tf.Tensor5D, augmented: a as tf.Tensor4D, target: part("target") as tf.Tensor4D },
-          { temperature },
-        ),
-      )([part("predictions"), part("augmented")]);
-      // At the small temperature scores reach hundreds, of which float32 keeps seven digits.
-      const scale = 1e-6 / temperature;
-      expectClose([value.dataSync()[0]], part("loss").dataSync(), { relative: 1e-5 });
-      expectClose(grads[0], part("dPredictions"), { relative: 1e-5, absolute: scale });
-      expectClose(grads[1], part("dAugmented"), { relative: 1e-5, absolute: scale });
-      tf.dispose([value, grads]);
-    });
+  it.each(["apart", "close"])("gives PyTorch's losses and gradients for predictions that are %s", (name) => {
+    const [p, a, target] = ["predictions", "augmented", "target"].map((key) => golden[`${name}.${key}`]!);
+    for (const temperature of [0.1, 0.001]) {
+      const key = `${name}.${temperature}`;
+      // A score is a cosine over tau: float32's rounding of a cosine grows by 1 / tau, and with it every gradient.
+      const relative = temperature === 0.1 ? 1e-5 : 1e-4;
+      const each = dcrLoss({ predictions: p, augmented: a, target }, { temperature, reduction: "none" });
+      expectCloseNorm(each, golden[`${key}.losses`]!, { relative });
+      const { value, grads } = tf.valueAndGrads((x: tf.Tensor, y: tf.Tensor) =>
+        both(x, y, target, temperature),
+      )([p, a]);
+      const closed = dcrLossGradients({ predictions: p, augmented: a, target }, { temperature });
+      for (const [loss, dP, dA] of [
+        [value, ...grads],
+        [closed.value, closed.predictions, closed.augmented!],
+      ]) {
+        expectCloseNorm(loss, golden[`${key}.value`]!, { relative });
+        expectCloseNorm(dP, golden[`${key}.gradient.predictions`]!, { relative });
+        expectCloseNorm(dA, golden[`${key}.gradient.augmented`]!, { relative });
+      }
+      tf.dispose([each, value, grads, closed] as tf.TensorContainer);
+    }
   });
 
-  it("has the gradient of the equation, by float64 differences", () => {
-    const [n, dim, tau] = [3, 6, 0.5];
-    const [p, a, g] = [normalArray(1, n * n * dim), normalArray(2, n * dim), normalArray(3, n * dim)];
-    const wide = [p, a, g].map((x) => Float64Array.from(x));
-    tf.tidy(() => {
-      const inputs = {
-        augmented: tf.tensor4d(a, [n, 1, 2, 3]),
-        target: tf.tensor4d(g, [n, 1, 2, 3]),
+  it("equals the paper's sum written as loops, and its finite differences in float64", () => {
+    const [p, a, g] = [inputs.predictions, inputs.augmented, inputs.target].map((x) =>
+      Float64Array.from(x.dataSync()),
+    );
+    for (const positives of [["augmented", "target"], ["augmented"], ["target"]] as DCRPositive[][]) {
+      const loss = dcrLoss(inputs, { temperature: 0.2, positives });
+      expectClose(loss, [naive(p, a, g, 0.2, positives)], { relative: 1e-6 });
+      const closed = dcrLossGradients(inputs, { temperature: 0.2, positives });
+      const dP = numericalGradient((x) => naive(x, a, g, 0.2, positives), p);
+      expectCloseNorm(closed.predictions.dataSync(), dP, { relative: 1e-6 });
+      if (positives.includes("augmented")) {
+        const dA = numericalGradient((x) => naive(p, x, g, 0.2, positives), a);
+        expectCloseNorm(closed.augmented!.dataSync(), dA, { relative: 1e-6 });
+      } else expect(closed.augmented).toBeUndefined();
+      tf.dispose([loss, ...Object.values(closed)]);
+    }
+  });
+
+  it("has the gradients that finite differences of itself show", async () => {
+    const shape = [2, 2, 1, 1, 2];
+    const p = tf.tensor(normalArray(4, 8), shape);
+    const a = tf.tensor(normalArray(5, 4), [2, 1, 1, 2]);
+    const g = tf.tensor(normalArray(6, 4), [2, 1, 1, 2]);
+    await checkGradients(
+      (x, y, z) =>
+        dcrLoss({ predictions: x, augmented: y, target: z }, { temperature: 1, reduction: "none" }),
+      [p, a, g],
+      { relative: 1e-3, absolute: 1e-4 },
+    );
+    tf.dispose([p, a, g]);
+  });
+
+  it("has closed-form gradients equal to the tape's, for each positive and their mean", () => {
+    const closed = dcrLossGradients(inputs);
+    const tape = tf.grads((p: tf.Tensor, a: tf.Tensor) => both(p, a, inputs.target))([
+      inputs.predictions,
+      inputs.augmented,
+    ]);
+    expectCloseNorm(closed.predictions, tape[0], { relative: 1e-6 });
+    expectCloseNorm(closed.augmented!, tape[1], { relative: 1e-6 });
+    const sum = dcrLossGradients(inputs, { reduction: "sum" });
+    expectCloseNorm(
+      sum.predictions.dataSync().map((x) => x / n),
+      tape[0].dataSync(),
+      { relative: 1e-6 },
+    );
+    tf.dispose([...Object.values(closed), ...tape, ...Object.values(sum)]);
+    for (const positive of ["augmented", "target"] as const) {
+      const one = dcrLossGradients(inputs, { towards: [positive] });
+      const { value, grads } = tf.valueAndGrads((predictions: tf.Tensor, augmented: tf.Tensor) => {
+        const terms = dcrLossTerms({ predictions, augmented, target: inputs.target });
+        return tf.mean(terms[positive]!) as tf.Scalar;
+      })([inputs.predictions, inputs.augmented]);
+      expectCloseNorm(one.value, value, { relative: 1e-6 });
+      expectCloseNorm(one.predictions, grads[0], { relative: 1e-6 });
+      expectCloseNorm(one.augmented!, grads[1], { relative: 1e-6 });
+      tf.dispose([...Object.values(one), value, ...grads]);
+    }
+  });
+
+  it("does not change when predictions are scaled, and permutes with the batch", () => {
+    const values = (given: DCRPredictions) => {
+      const losses = dcrLoss(given, { reduction: "none" });
+      const result = Array.from(losses.dataSync());
+      losses.dispose();
+      return result;
+    };
+    const plain = values(inputs);
+    for (const scale of [1e-10, 1e10]) {
+      const scaled = tf.mul(inputs.predictions, scale);
+      expectClose(values({ ...inputs, predictions: scaled }), plain, { relative: 1e-5 });
+      scaled.dispose();
+    }
+    const order = [2, 0, 1];
+    const permuted = tf.tidy(() => {
+      const index = tf.tensor1d(order, "int32");
+      return {
+        predictions: tf.gather(tf.gather(inputs.predictions, index), index, 1),
+        augmented: tf.gather(inputs.augmented, index),
+        target: tf.gather(inputs.target, index),
       };
-      const { value, grad } = tf.valueAndGrad((x) =>
-        dcrLoss({ ...inputs, predictions: x as tf.Tensor5D }, { temperature: tau }),
-      )(tf.tensor5d(p, [n, n, 1, 2, 3]));
-      expectClose([value.dataSync()[0]], [reference(wide[0], wide[1], wide[2], n, dim, tau)], { relative: 1e-6 });
-      const numeric = numericalGradient((x) => reference(x, wide[1], wide[2], n, dim, tau), wide[0]);
-      expectClose(grad.dataSync(), numeric, { relative: 1e-5, absolute: 1e-6 });
     });
+    expectClose(
+      values(permuted),
+      order.map((i) => plain[i]),
+      { relative: 1e-6 },
+    );
+    tf.dispose(permuted);
   });
 
-  it("does not change with the order of the batch or the scale of a prediction", () => {
-    tf.tidy(() => {
-      const part = (name: string) => golden[`0.1.${name}`];
-      const [p, a, g] = [part("predictions"), part("augmented"), part("target")] as [tf.Tensor5D, tf.Tensor4D, tf.Tensor4D];
-      const order = tf.tensor1d([2, 0, 3, 1], "int32");
-      const plain = dcrLoss({ predictions: p, augmented: a, target: g }).dataSync();
-      const permuted = dcrLoss({
-        predictions: tf.gather(tf.gather(p, order), order, 1),
-        augmented: tf.gather(a, order),
-        target: tf.gather(g, order),
-      });
-      expectClose(permuted.dataSync(), plain, { relative: 1e-6 });
-      const scaled = dcrLoss({ predictions: tf.mul(p, 7), augmented: tf.mul(a, 0.2), target: tf.mul(g, 3) });
-      expectClose(scaled.dataSync(), plain, { relative: 1e-6 });
-    });
+  it("stays finite for a tiny temperature and for equal predictions", () => {
+    const equal = tf.ones([n, n, ...item]);
+    for (const predictions of [inputs.predictions, equal]) {
+      const {
+        value,
+        predictions: dP,
+        augmented,
+      } = dcrLossGradients({ ...inputs, predictions }, { temperature: 1e-5 });
+      for (const x of [value, dP, augmented!]) expect(x.dataSync().every(Number.isFinite)).toBe(true);
+      tf.dispose([value, dP, augmented!]);
+    }
+    // All candidates alike: log of their number.
+    const same = tf.ones([n, ...item]);
+    const value = dcrLoss({ predictions: equal, augmented: same, target: same }, { temperature: 1e-3 });
+    expectClose(value, [Math.log(n + 1)], { absolute: 1e-3 });
+    tf.dispose([equal, same, value]);
   });
 
-  it("is the mean of its two halves", () => {
-    tf.tidy(() => {
-      const inputs = {
-        predictions: golden["0.1.predictions"] as tf.Tensor5D,
-        augmented: golden["0.1.augmented"] as tf.Tensor4D,
-        target: golden["0.1.target"] as tf.Tensor4D,
-      };
-      const { augmented, target } = dcrLossTerms(inputs);
-      expectClose(
-        tf.mean(tf.div(tf.add(augmented, target), 2)).dataSync(),
-        dcrLoss(inputs).dataSync(),
-        { relative: 1e-6 },
-      );
-    });
-  });
-
-  it("refuses a batch of one, other shapes and a temperature of zero", () => {
-    tf.tidy(() => {
-      const inputs = (n: number, h: number) => ({
-        predictions: tf.ones([n, n, 2, 2, 1]) as tf.Tensor5D,
-        augmented: tf.ones([n, h, 2, 1]) as tf.Tensor4D,
-        target: tf.ones([n, 2, 2, 1]) as tf.Tensor4D,
-      });
-      expect(() => dcrLoss(inputs(1, 2))).toThrow(/batch of one/);
-      expect(() => dcrLoss(inputs(2, 3))).toThrow(/got \[2,2,2,2,1\], \[2,3,2,1\] and \[2,2,2,1\]/);
-      expect(() => dcrLoss(inputs(2, 2), { temperature: 0 })).toThrow(/temperature must be positive, got 0/);
-    });
+  it("refuses a batch of one, shapes that differ, missing positives and a temperature of 0", () => {
+    const { predictions, augmented, target } = inputs;
+    const single = tf.ones([1, 1, ...item]);
+    const wide = tf.ones([n, 2, 2, 4]);
+    const refused = (given: DCRPredictions, options: Parameters<typeof dcrLoss>[1], message: RegExp) => {
+      for (const f of [dcrLoss, dcrLossGradients] as (typeof dcrLoss)[])
+        expect(() => f(given, options)).toThrow(message);
+    };
+    refused({ ...inputs, predictions: single }, {}, /batch of one has no negatives/);
+    refused(
+      { ...inputs, predictions: augmented },
+      {},
+      /predictions must be \[N, N, \.\.\.\], got \[3,2,2,3\]/,
+    );
+    refused({ ...inputs, target: wide }, {}, /target must be \[3,2,2,3\] .*got \[3,2,2,4\]/);
+    refused({ predictions, target }, {}, /augmented must be \[3,2,2,3\] .*got nothing/);
+    refused(inputs, { temperature: 0 }, /temperature must be positive, got 0/);
+    refused(inputs, { temperature: Number.NaN }, /temperature must be positive, got NaN/);
+    refused(inputs, { positives: [] }, /positives must be one or more of augmented, target/);
+    expect(() => dcrLossGradients(inputs, { positives: ["target"], towards: ["augmented"] })).toThrow(
+      /towards must be one or more of target, each once, got \[augmented\]/,
+    );
+    const alone = dcrLoss({ predictions, target }, { positives: ["target"] });
+    tf.dispose([single, wide, alone]);
   });
 });

@@ -1,0 +1,125 @@
+import * as tf from "@tensorflow/tfjs-core";
+
+/** Many predictions from few conditions: prediction `r` is made with condition `conditionOf[r]`. */
+export interface ConditionedPredictions {
+  /** `e`, `[M, ...]`. */
+  conditions: tf.Tensor;
+  /** For each of the `R` predictions its row of `conditions`. */
+  conditionOf: Int32Array;
+  /**
+   * Makes some of the predictions: numbers in `0..R-1`, and for each its condition, `[rows.length, ...]`.
+   * Returns `[rows.length, ...]`, differentiable in the conditions. Runs in a tidy: it need dispose nothing.
+   */
+  predict: (rows: Int32Array, conditions: tf.Tensor) => tf.Tensor;
+  /** How many predictions are made at once; 0 makes all. */
+  chunk: number;
+}
+
+/** A loss on all predictions and its gradient there, `[R, ...]`. */
+export interface LossGradient {
+  value: tf.Scalar;
+  gradient: tf.Tensor;
+}
+
+/** All predictions, `[R, ...]`, `chunk` at a time and without a graph; the caller disposes them. */
+export function predictInChunks({
+  conditions,
+  conditionOf,
+  predict,
+  chunk,
+}: ConditionedPredictions): tf.Tensor {
+  const rows = range(conditionOf.length);
+  checkChunk("predictInChunks", rows.length, chunk);
+  return tf.tidy(() =>
+    tf.concat(
+      [...chunks(rows, chunk)].map(([, part]) =>
+        tf.tidy(() => predict(part, gatherRows(conditions, conditionOf, part))),
+      ),
+    ),
+  );
+}
+
+/**
+ * `sum over rows of <dPredictions_r, d predict_r / d conditions>`, `chunk` rows at a time, so that no more graphs than
+ * that are alive. The caller disposes the result.
+ *
+ * @param dPredictions `[rows.length, ...]`, the loss's gradient at those predictions.
+ * @param rows which predictions have a gradient; default all.
+ * @returns `[M, ...]`, of the shape of `conditions`.
+ */
+export function backpropagateInChunks(
+  { conditions, conditionOf, predict, chunk }: ConditionedPredictions,
+  dPredictions: tf.Tensor,
+  rows: Int32Array = range(conditionOf.length),
+): tf.Tensor {
+  checkChunk("backpropagateInChunks", rows.length, chunk);
+  if (dPredictions.shape[0] !== rows.length) {
+    throw new Error(
+      `backpropagateInChunks: dPredictions must have a row for each of ${rows.length} predictions, got [${dPredictions.shape}]`,
+    );
+  }
+  return tf.tidy(() => {
+    const m = conditions.shape[0];
+    const perRow = [...chunks(rows, chunk)].map(([start, part]) =>
+      tf.tidy(() => {
+        const dy = tf.slice(dPredictions, start, part.length);
+        const e = gatherRows(conditions, conditionOf, part);
+        return tf.grad((x) => predict(part, x))(e, dy);
+      }),
+    );
+    // A product with the rows' one-hot conditions sums what belongs together: gather's transpose, which every backend has.
+    const oneHot = new Float32Array(m * rows.length);
+    for (const [i, row] of rows.entries()) oneHot[conditionOf[row] * rows.length + i] = 1;
+    const flat = tf.reshape(tf.concat(perRow), [rows.length, -1]) as tf.Tensor2D;
+    return tf.reshape(tf.matMul(tf.tensor2d(oneHot, [m, rows.length]), flat), conditions.shape);
+  });
+}
+
+/**
+ * The gradient of a loss on many predictions at the few conditions that they were made with, exactly, with a bounded
+ * number of graphs (GradCache; Gao et al. 2021, section 3): all predictions without a graph, the loss's gradient at
+ * them, then the predictions again, `chunk` at a time with a graph, to carry it to the conditions.
+ *
+ * Costs one forward pass more than the plain path. Peak memory is that of `chunk` graphs, plus predictions and their
+ * gradient, which hold `R` outputs and no intermediates.
+ *
+ * @param lossGradients takes all predictions `[R, ...]`; it need dispose nothing. A tape is not needed: see
+ *   {@link dcrLossGradients}.
+ * @returns value and gradient `[M, ...]`; the caller disposes both.
+ * @throws when `chunk` is not an integer of at least 0 or there are no predictions.
+ */
+export function chunkedGradient(
+  predictions: ConditionedPredictions,
+  lossGradients: (predictions: tf.Tensor) => LossGradient,
+): { value: tf.Scalar; conditionGradient: tf.Tensor } {
+  return tf.tidy(() => {
+    const { value, gradient } = tf.tidy(
+      () => lossGradients(predictInChunks(predictions)) as never,
+    ) as LossGradient;
+    return { value, conditionGradient: backpropagateInChunks(predictions, gradient) };
+  });
+}
+
+function checkChunk(where: string, count: number, chunk: number): void {
+  if (!Number.isInteger(chunk) || chunk < 0) {
+    throw new Error(`${where}: chunk must be an integer, 0 or more, got ${chunk}`);
+  }
+  if (count === 0) throw new Error(`${where}: expected one prediction or more, got none`);
+}
+
+function gatherRows(conditions: tf.Tensor, conditionOf: Int32Array, rows: Int32Array): tf.Tensor {
+  return tf.gather(
+    conditions,
+    tf.tensor1d(
+      Int32Array.from(rows, (row) => conditionOf[row]),
+      "int32",
+    ),
+  );
+}
+
+function* chunks(rows: Int32Array, chunk: number): Iterable<[start: number, rows: Int32Array]> {
+  const step = chunk === 0 ? rows.length : chunk;
+  for (let start = 0; start < rows.length; start += step) yield [start, rows.subarray(start, start + step)];
+}
+
+const range = (n: number) => Int32Array.from({ length: n }, (_, i) => i);

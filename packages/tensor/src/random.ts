@@ -65,7 +65,11 @@ export class Random {
 
   /** `n` values from U[low, high) on the host, rounded to float32. */
   uniformArray(n: number, low = 0, high = 1): Float32Array {
-    return Float32Array.from(this.words(n), (word) => low + (high - low) * (word / 2 ** 32));
+    const words = this.words(n);
+    const out = new Float32Array(n);
+    const scale = (high - low) / 2 ** 32;
+    for (let i = 0; i < n; i++) out[i] = low + scale * words[i];
+    return out;
   }
 
   /** `n` values from N(0, 1) on the host, by Box and Muller's transform in float64, rounded to float32. */

@@ -40,8 +40,8 @@ export type RunConfig = z.infer<typeof runConfigSchema>;
 const full: Omit<RunConfig, "methods" | "seeds" | "device" | "evaluate"> = {
   quick: false,
   align: { steps: 300, batch: 16, learningRate: 1e-3 },
-  enhance: { steps: 80, batch: 8, learningRate: 3e-4 },
-  lora: { rank: 16, alpha: 16, dropout: 0.1 },
+  enhance: { steps: 100, batch: 8, learningRate: 3e-4 },
+  lora: { rank: 16, alpha: 16, dropout: 0 },
   temperature: 0.1,
   augment: { horizontalFlip: 0.5, verticalFlip: 0.5 },
   savings: { chunk: 36, sharedPrefix: true, additive: true },

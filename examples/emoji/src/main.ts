@@ -2,12 +2,18 @@
 import { existsSync, statfsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import { initialize, writeFileAtomically, deviceChoices } from "@dcr-js/tensor";
+import { deviceChoices, initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { Command, InvalidArgumentError } from "commander";
 import { loadEmoji } from "./data/emoji.js";
 import { loadMnist } from "./data/mnist.js";
 import { writeReport } from "./report/report.js";
-import { defaultSettings, methodNames, readRunConfig, type RunConfig, runConfigSchema } from "./run/config.js";
+import {
+  defaultSettings,
+  methodNames,
+  type RunConfig,
+  readRunConfig,
+  runConfigSchema,
+} from "./run/config.js";
 import { loadModels } from "./run/models.js";
 import { resultsTable, writeResults } from "./run/results.js";
 import { RunStopped, runJobs } from "./run/run-jobs.js";
@@ -56,7 +62,12 @@ const program = new Command("npm start --")
   .option("--seed <n>", "seed of everything random", integer(0), 0)
   .option("--seeds <list>", "several seeds, comma-separated; overrides --seed", integers)
   .option("--device <kind>", deviceChoices.join(", "), oneOf(deviceChoices), ["auto"])
-  .option("--evaluate <codes>", "reserved, or validation to choose settings with", oneOf(["reserved", "validation"]), ["reserved"])
+  .option(
+    "--evaluate <codes>",
+    "reserved, or validation to choose settings with",
+    oneOf(["reserved", "validation"]),
+    ["reserved"],
+  )
   .option("--quick", "few steps: to see it work, not to conclude from", false)
   .option("--out <folder>", "where the run goes; a new folder under runs/ by default")
   .option("--resume <folder>", "go on with a stopped run; every other option is the run's own")
@@ -94,7 +105,9 @@ async function prepare(): Promise<{ run: string; config: RunConfig }> {
   await mkdir(run, { recursive: true });
   const { bavail, bsize } = statfsSync(run);
   if (bavail * bsize < 64e6) {
-    throw new Error(`--out: ${run}: the disk has ${Math.round((bavail * bsize) / 1e6)} MB left, a run needs 64 MB`);
+    throw new Error(
+      `--out: ${run}: the disk has ${Math.round((bavail * bsize) / 1e6)} MB left, a run needs 64 MB`,
+    );
   }
   await writeFileAtomically(`${run}/config.json`, `${JSON.stringify(config, null, 2)}\n`);
   return { run, config };
@@ -111,7 +124,12 @@ try {
   await loadEmoji();
   await loadMnist();
   const models = await loadModels(config);
-  for (const module of [models.encoder, models.diffusion.unet, models.diffusion.vae, models.diffusion.textEncoder]) {
+  for (const module of [
+    models.encoder,
+    models.diffusion.unet,
+    models.diffusion.vae,
+    models.diffusion.textEncoder,
+  ]) {
     module.dispose();
   }
   await runJobs(run, config);

@@ -120,7 +120,14 @@ export class Random {
 }
 
 /** Writes one block of Philox 4x32-10, with counter `(low, high, 0, 0)`, to `out[at..at + 3]`. */
-function philox(keyLow: number, keyHigh: number, low: number, high: number, out: Uint32Array, at: number): void {
+function philox(
+  keyLow: number,
+  keyHigh: number,
+  low: number,
+  high: number,
+  out: Uint32Array,
+  at: number,
+): void {
   let c0 = low;
   let c1 = high;
   let c2 = 0;

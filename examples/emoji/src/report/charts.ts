@@ -23,8 +23,15 @@ const color = {
 /** The loss of each method over its steps, one small chart each: losses of different methods share no scale. */
 export function lossCurves(metrics: MetricsRow[]): Promise<string> {
   return draw({
-    data: { values: metrics.map(({ method, step, loss, seed }) => ({ method, step, loss, seed: String(seed) })) },
-    facet: { field: "method", type: "nominal", title: null, sort: ["projector", "rec", "con", "naive", "dcr"] },
+    data: {
+      values: metrics.map(({ method, step, loss, seed }) => ({ method, step, loss, seed: String(seed) })),
+    },
+    facet: {
+      field: "method",
+      type: "nominal",
+      title: null,
+      sort: ["projector", "rec", "con", "naive", "dcr"],
+    },
     columns: 3,
     spec: {
       width: 240,

@@ -8,7 +8,8 @@ import type { Results, Spread } from "../run/results.js";
 import { cosineCharts, lossCurves, mapChart, patternChart } from "./charts.js";
 import { tsneMap } from "./tsne-map.js";
 
-const escape = (text: string) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
+const escape = (text: string) =>
+  text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
 
 const figures = ["nmi", "acc", "ari", "knn"] as const;
 const titles = ["NMI", "ACC", "ARI", "kNN", "P text", "P image", "image to text R@1", "cross-style R@1"];
@@ -24,7 +25,10 @@ function scoreTable(results: Results): string {
   const rows = (Object.keys(results.methods) as MethodName[]).map((method) => {
     const cells = figuresOf(results, method).map(({ mean, std }, i) => {
       const change = original && method !== "original" ? 100 * (mean - original[i].mean) : undefined;
-      const side = change === undefined ? "" : `<small class="${change < 0 ? "down" : "up"}">${change >= 0 ? "+" : ""}${change.toFixed(1)}</small>`;
+      const side =
+        change === undefined
+          ? ""
+          : `<small class="${change < 0 ? "down" : "up"}">${change >= 0 ? "+" : ""}${change.toFixed(1)}</small>`;
       return `<td>${(100 * mean).toFixed(1)}${several ? ` <small>±${(100 * std).toFixed(1)}</small>` : ""} ${side}</td>`;
     });
     return `<tr><th>${method}</th>${cells.join("")}</tr>`;
@@ -73,15 +77,22 @@ export async function writeReport(
 ): Promise<string> {
   const methods = Object.keys(results.methods) as MethodName[];
   const [seed] = config.seeds;
-  const shown = methods.includes("original") && methods.includes("dcr") ? (["original", "dcr"] as const) : methods.slice(0, 2);
+  const shown =
+    methods.includes("original") && methods.includes("dcr")
+      ? (["original", "dcr"] as const)
+      : methods.slice(0, 2);
   const maps: string[] = [];
   for (const kind of shown) {
-    maps.push(`<figure>${await mapChart(await tsneMap(jobFiles(run, { kind, seed }).features))}<figcaption>${kind}</figcaption></figure>`);
+    maps.push(
+      `<figure>${await mapChart(await tsneMap(jobFiles(run, { kind, seed }).features))}<figcaption>${kind}</figcaption></figure>`,
+    );
   }
   const grids: string[] = [];
   for (const kind of methods) {
     const png = await readFile(jobFiles(run, { kind, seed }).reconstructions);
-    grids.push(`<figure><img src="data:image/png;base64,${png.toString("base64")}" alt="originals above reconstructions"><figcaption>${kind}</figcaption></figure>`);
+    grids.push(
+      `<figure><img src="data:image/png;base64,${png.toString("base64")}" alt="originals above reconstructions"><figcaption>${kind}</figcaption></figure>`,
+    );
   }
   const patterns = methods.flatMap((method) =>
     Object.entries(results.methods[method]!.P.byPattern).map(([pattern, { image, count }]) => ({

@@ -1,7 +1,6 @@
-import { readSafetensors } from "@dcr-js/tensor";
+import { Random, readSafetensors } from "@dcr-js/tensor";
 import { TSNE } from "@keckelt/tsne";
 import * as tf from "@tensorflow/tfjs-core";
-import { Random } from "@dcr-js/tensor";
 
 /** A t-SNE map (van der Maaten & Hinton 2008) of a job's features; the same for the same features. */
 export async function tsneMap(path: string): Promise<{ x: number; y: number; label: number }[]> {

@@ -1,6 +1,14 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { addLoRA, alignProjector, enhanceEncoder, type ImageSource, methods, type Stage, type StageOptions } from "@dcr-js/dcr";
+import {
+  addLoRA,
+  alignProjector,
+  enhanceEncoder,
+  type ImageSource,
+  methods,
+  type Stage,
+  type StageOptions,
+} from "@dcr-js/dcr";
 import { initialize, Random, readSafetensors, writeFileAtomically, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { loadEmoji } from "../data/emoji.js";
@@ -37,13 +45,25 @@ class Stopped extends Error {}
 
 function stageOptions(config: RunConfig, job: Job, models: Models, images: Uint8Array, rows: number[]) {
   const { vae, scheduler } = models.diffusion;
-  const source: ImageSource = { length: rows.length, size: IMAGE_SIZE, image: (i) => imageAt(images, rows[i]) };
+  const source: ImageSource = {
+    length: rows.length,
+    size: IMAGE_SIZE,
+    image: (i) => imageAt(images, rows[i]),
+  };
   const posteriors = new Map<number, [tf.Tensor4D, tf.Tensor4D]>();
   const latents: StageOptions["latents"] = (indices) => {
     const missing = Array.from(indices).filter((i) => !posteriors.has(i));
     if (missing.length > 0) {
       const { mean, logvar } = tf.tidy(
-        () => vae.encode(toSigned(imageTensor(images, missing.map((i) => rows[i])))) as never,
+        () =>
+          vae.encode(
+            toSigned(
+              imageTensor(
+                images,
+                missing.map((i) => rows[i]),
+              ),
+            ),
+          ) as never,
       ) as { mean: tf.Tensor4D; logvar: tf.Tensor4D };
       for (const [at, index] of missing.entries()) {
         const row = (x: tf.Tensor4D) => tf.keep(tf.slice(x, at, 1)) as tf.Tensor4D;
@@ -51,7 +71,8 @@ function stageOptions(config: RunConfig, job: Job, models: Models, images: Uint8
       }
       tf.dispose([mean, logvar]);
     }
-    const gather = (part: 0 | 1) => tf.concat(Array.from(indices, (i) => posteriors.get(i)![part])) as tf.Tensor4D;
+    const gather = (part: 0 | 1) =>
+      tf.concat(Array.from(indices, (i) => posteriors.get(i)![part])) as tf.Tensor4D;
     return { mean: gather(0), logvar: gather(1) };
   };
   const stage = job.kind === "align" ? config.align : config.enhance;
@@ -148,7 +169,10 @@ async function enhance(run: string, config: RunConfig, job: Job, models: Models)
   models.encoder.train(false);
   const evaluation = await evaluate(models, { emoji, mnist }, config, job.seed);
   const { rows, labels } = discriminationSet(emoji, config);
-  const features = { features: encodeImages(models, emoji.images, rows), labels: tf.tensor1d(labels, "int32") };
+  const features = {
+    features: encodeImages(models, emoji.images, rows),
+    labels: tf.tensor1d(labels, "int32"),
+  };
   await writeSafetensors(files.features, features);
   await writeReconstructions(files.reconstructions, models, emoji, config, job.seed);
   await models.encoder.savePretrained(files.encoder);
@@ -166,7 +190,9 @@ try {
   await rm(jobFiles(run, job).checkpoint, { force: true });
   tell({ type: "done" });
 } catch (error) {
-  tell(error instanceof Stopped ? { type: "stopped" } : { type: "failed", message: (error as Error).message });
+  tell(
+    error instanceof Stopped ? { type: "stopped" } : { type: "failed", message: (error as Error).message },
+  );
   process.exitCode = 1;
 }
 process.disconnect?.();

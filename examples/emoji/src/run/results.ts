@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { summarizeCosines } from "@dcr-js/dcr";
 import { type DeviceInfo, writeFileAtomically } from "@dcr-js/tensor";
-import { join } from "node:path";
 import type { MethodName, RunConfig } from "./config.js";
 import type { Evaluation } from "./evaluate.js";
 import { jobFiles, listJobs } from "./jobs.js";
@@ -51,19 +51,25 @@ export async function writeResults(
 ): Promise<{ results: Results; metrics: MetricsRow[] }> {
   const metrics: MetricsRow[] = [];
   for (const job of listJobs(config)) metrics.push(...(await readMetrics(jobFiles(run, job).metrics)));
-  await writeFileAtomically(join(run, "metrics.jsonl"), metrics.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  await writeFileAtomically(
+    join(run, "metrics.jsonl"),
+    metrics.map((row) => `${JSON.stringify(row)}\n`).join(""),
+  );
 
   const evaluations = async (kind: MethodName) =>
     Promise.all(
       config.seeds.map(
-        async (seed) => JSON.parse(await readFile(jobFiles(run, { kind, seed }).result, "utf8")) as Evaluation,
+        async (seed) =>
+          JSON.parse(await readFile(jobFiles(run, { kind, seed }).result, "utf8")) as Evaluation,
       ),
     );
   const methods: Results["methods"] = {};
   for (const kind of config.methods) methods[kind] = spreads(await evaluations(kind));
   const conflict: Results["conflict"] = {};
   for (const method of ["naive", "dcr"] as const) {
-    const cosines = metrics.flatMap((row) => (row.method === method && row.cosine !== undefined ? [row.cosine] : []));
+    const cosines = metrics.flatMap((row) =>
+      row.method === method && row.cosine !== undefined ? [row.cosine] : [],
+    );
     if (cosines.length > 0) conflict[method] = { ...summarizeCosines(cosines), steps: cosines.length };
   }
   const timeless = metrics.map(({ time: _, ...row }) => JSON.stringify(row)).join("\n");
@@ -87,7 +93,8 @@ export function resultsTable({ methods, seeds, conflict }: Results): string {
     ),
   ]);
   const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => row[i].length)));
-  const line = (row: string[]) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
+  const line = (row: string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
   const conflicts = Object.entries(conflict).map(
     ([name, { negativeShare, meanCosine, steps }]) =>
       `${name}: gradient cosine negative in ${(100 * negativeShare).toFixed(1)} % of ${steps} steps, mean ${meanCosine.toFixed(3)}`,

@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
-import { type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 import type { RunConfig } from "./config.js";
 import type { JobMessage } from "./job-process.js";
+import { type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 
 /** The user stopped the run; it can be resumed. */
 export class RunStopped extends Error {}
@@ -44,9 +44,13 @@ export async function runJobs(run: string, config: RunConfig): Promise<void> {
 
   const runOne = (job: Job) =>
     new Promise<void>((resolve, reject) => {
-      const child = fork(fileURLToPath(new URL("./job-process.js", import.meta.url)), [run, job.kind, String(job.seed)], {
-        stdio: ["ignore", "ignore", "pipe", "ipc"],
-      });
+      const child = fork(
+        fileURLToPath(new URL("./job-process.js", import.meta.url)),
+        [run, job.kind, String(job.seed)],
+        {
+          stdio: ["ignore", "ignore", "pipe", "ipc"],
+        },
+      );
       children.add(child);
       let bar: SingleBar | undefined;
       let began = 0;
@@ -80,7 +84,8 @@ export async function runJobs(run: string, config: RunConfig): Promise<void> {
         if (last?.type === "done") resolve();
         else if (last?.type === "stopped" || stopped) reject(new RunStopped());
         else if (last?.type === "failed") reject(new Error(`${jobName(job)}: ${last.message}`));
-        else reject(new Error(`${jobName(job)}: its process ended with ${signal ?? code}; ${complaint.trim()}`));
+        else
+          reject(new Error(`${jobName(job)}: its process ended with ${signal ?? code}; ${complaint.trim()}`));
       });
     });
 
@@ -89,7 +94,9 @@ export async function runJobs(run: string, config: RunConfig): Promise<void> {
   const limit = Math.min(2, Math.max(1, cpus().length));
   try {
     while ((waiting.length > 0 && !failure && !stopped) || running.size > 0) {
-      const ready = waiting.findIndex((job) => job.kind === "align" || done({ kind: "align", seed: job.seed }));
+      const ready = waiting.findIndex(
+        (job) => job.kind === "align" || done({ kind: "align", seed: job.seed }),
+      );
       if (!failure && !stopped && running.size < limit && ready >= 0) {
         const [job] = waiting.splice(ready, 1);
         const task = runOne(job)

@@ -48,12 +48,14 @@ export function scaledDotProductAttention(
     );
   }
   const scale = options.scale ?? 1 / Math.sqrt(width / heads);
-  const [output] = runFused<tf.Tensor3D[]>(
-    "ScaledDotProductAttention",
-    { query, key, value },
-    { heads, scale, causal },
+  return tf.tidy(
+    () =>
+      runFused<tf.Tensor3D[]>(
+        "ScaledDotProductAttention",
+        { query, key, value },
+        { heads, scale, causal },
+      )[0],
   );
-  return output;
 }
 
 interface Attributes {

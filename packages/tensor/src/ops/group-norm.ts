@@ -35,7 +35,7 @@ export function groupNorm(
     );
   }
   const attrs = { groups, epsilon, silu: activation === "silu" };
-  return runFused<tf.Tensor4D[]>("GroupNorm", { x, weight, bias }, attrs)[0];
+  return tf.tidy(() => runFused<tf.Tensor4D[]>("GroupNorm", { x, weight, bias }, attrs)[0]);
 }
 
 interface Attributes {

@@ -77,8 +77,8 @@ export class AdamW {
     }
     this.stepCount = state["step"].dataSync()[0];
     for (let i = 0; i < this.parameters.length; i++) {
-      this.first[i].assign(tf.clone(state[`exp_avg.${i}`]));
-      this.second[i].assign(tf.clone(state[`exp_avg_sq.${i}`]));
+      this.first[i].assign(state[`exp_avg.${i}`]);
+      this.second[i].assign(state[`exp_avg_sq.${i}`]);
     }
   }
 

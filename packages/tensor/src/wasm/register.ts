@@ -323,7 +323,8 @@ export async function registerWasmKernels(): Promise<void> {
       setupFunc: theirs?.setupFunc,
       kernelFunc: (params) => {
         const inputs = params.inputs as Inputs;
-        if (theirs && !takes(kernelName, inputs, params.attrs as Record<string, any>)) return theirs.kernelFunc(params);
+        if (theirs && !takes(kernelName, inputs, params.attrs as Record<string, any>))
+          return theirs.kernelFunc(params);
         const backend = params.backend as WasmBackend;
         return kernel({
           inputs,

@@ -97,7 +97,10 @@ export function conditionGradient(
       const next = tf.tidy(() => {
         const [, ...image] = dPredictions.shape;
         const dy = tf.slice(dPredictions, [start, 0, 0, 0], [part.images.length, ...image]);
-        const gradient = tf.grad((h) => predictor.predict(part, h as tf.Tensor2D))(conditions, dy) as tf.Tensor2D;
+        const gradient = tf.grad((h) => predictor.predict(part, h as tf.Tensor2D))(
+          conditions,
+          dy,
+        ) as tf.Tensor2D;
         return sum ? (tf.add(sum, gradient) as tf.Tensor2D) : gradient;
       });
       sum?.dispose();
@@ -108,8 +111,15 @@ export function conditionGradient(
 }
 
 /** All predictions, `[pairs, h, w, channels]`, without a graph and a few at a time. */
-export function predictAll(predictor: Predictor, pairs: Pairs, conditions: tf.Tensor2D, chunk: number): tf.Tensor4D {
-  return tf.tidy(() => tf.concat(Array.from(chunks(pairs, chunk), ([, part]) => predictor.predict(part, conditions))));
+export function predictAll(
+  predictor: Predictor,
+  pairs: Pairs,
+  conditions: tf.Tensor2D,
+  chunk: number,
+): tf.Tensor4D {
+  return tf.tidy(() =>
+    tf.concat(Array.from(chunks(pairs, chunk), ([, part]) => predictor.predict(part, conditions))),
+  );
 }
 
 function* chunks(pairs: Pairs, chunk: number): Iterable<[number, Pairs]> {
@@ -117,6 +127,9 @@ function* chunks(pairs: Pairs, chunk: number): Iterable<[number, Pairs]> {
   const step = chunk === 0 ? count : chunk;
   for (let start = 0; start < count; start += step) {
     const end = Math.min(count, start + step);
-    yield [start, { images: pairs.images.subarray(start, end), conditions: pairs.conditions.subarray(start, end) }];
+    yield [
+      start,
+      { images: pairs.images.subarray(start, end), conditions: pairs.conditions.subarray(start, end) },
+    ];
   }
 }

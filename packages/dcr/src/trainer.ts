@@ -175,10 +175,15 @@ export interface Stage {
  */
 export function batchIndices(seed: number, length: number, batchSize: number, step: number): Int32Array {
   if (batchSize < 1 || batchSize > length) {
-    throw new Error(`batchIndices: batchSize must be in 1..${length}, the number of images, got ${batchSize}`);
+    throw new Error(
+      `batchIndices: batchSize must be in 1..${length}, the number of images, got ${batchSize}`,
+    );
   }
   const perEpoch = Math.floor(length / batchSize);
-  const order = new Random(seed).fork("order").fork(Math.floor(step / perEpoch)).permutation(length);
+  const order = new Random(seed)
+    .fork("order")
+    .fork(Math.floor(step / perEpoch))
+    .permutation(length);
   const first = (step % perEpoch) * batchSize;
   return order.slice(first, first + batchSize);
 }
@@ -196,9 +201,15 @@ function noisyBatch(options: StageOptions, indices: Int32Array, random: Random):
   const tensors = tf.tidy(() => {
     const posterior = latents(indices);
     const shape = posterior.mean.shape;
-    const x0 = tf.mul(sampleLatents(posterior, random.normal(shape) as tf.Tensor4D), scalingFactor) as tf.Tensor4D;
+    const x0 = tf.mul(
+      sampleLatents(posterior, random.normal(shape) as tf.Tensor4D),
+      scalingFactor,
+    ) as tf.Tensor4D;
     const noise = random.normal(shape) as tf.Tensor4D;
-    return { noisy: scheduler.addNoise(x0, noise, timesteps), target: scheduler.target(x0, noise, timesteps) };
+    return {
+      noisy: scheduler.addNoise(x0, noise, timesteps),
+      target: scheduler.target(x0, noise, timesteps),
+    };
   });
   return { ...tensors, timesteps };
 }
@@ -210,7 +221,13 @@ interface Accumulated {
   gradients: Map<string, tf.Tensor[]>;
 }
 
-function addGradients(into: Accumulated, name: string, weight: number, value: number, gradients: tf.Tensor[]): void {
+function addGradients(
+  into: Accumulated,
+  name: string,
+  weight: number,
+  value: number,
+  gradients: tf.Tensor[],
+): void {
   into.values[name] = (into.values[name] ?? 0) + value;
   into.weights[name] = weight;
   const before = into.gradients.get(name);
@@ -263,14 +280,17 @@ class OptimizedStage implements Stage {
     const losses = Object.fromEntries(names.map((name) => [name, sums.values[name] / accumulation]));
     const loss = names.reduce((sum, name) => sum + losses[name] * sums.weights[name], 0);
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-      throw new Error(`training: step ${this.done} gave a loss of ${loss} and a gradient norm of ${gradNorm}`);
+      throw new Error(
+        `training: step ${this.done} gave a loss of ${loss} and a gradient norm of ${gradNorm}`,
+      );
     }
     return { step: this.done++, loss, losses, gradNorm, conflict };
   }
 
   state(): StateDict {
     const state = this.optimizer.stateDict();
-    for (const [i, parameter] of this.parameters.entries()) state[`parameter.${i}`] = tf.clone(parameter.value);
+    for (const [i, parameter] of this.parameters.entries())
+      state[`parameter.${i}`] = tf.clone(parameter.value);
     return state;
   }
 
@@ -349,7 +369,12 @@ export function alignProjector(
   };
 }
 
-function augmentedViews(source: ImageSource, indices: Int32Array, random: Random, options?: AugmentOptions): HostImage[] {
+function augmentedViews(
+  source: ImageSource,
+  indices: Int32Array,
+  random: Random,
+  options?: AugmentOptions,
+): HostImage[] {
   const own = random.fork("augment");
   return Array.from(indices, (index) => augmentView(source.image(index), source.size, own, options));
 }
@@ -380,7 +405,9 @@ export function enhanceEncoder(options: EnhanceOptions): Stage {
     const batch = noisyBatch(options, indices, own.fork("noise"));
     const images = Array.from(indices, (index) => source.image(index));
     const pixels = tf.tidy(() =>
-      processor.normalize(stackImages([...images, ...augmentedViews(source, indices, own, options.augment)], source.size)),
+      processor.normalize(
+        stackImages([...images, ...augmentedViews(source, indices, own, options.augment)], source.size),
+      ),
     ) as tf.Tensor4D;
     const masks = own.fork("dropout").state;
     const encode = () => {
@@ -392,7 +419,9 @@ export function enhanceEncoder(options: EnhanceOptions): Stage {
     const [features, augmented] = tf.split(z, 2) as [tf.Tensor2D, tf.Tensor2D];
     const terms = method({ features, augmented, batch, denoiser, projector, temperature });
     for (const term of terms) {
-      const dz = tf.tidy(() => tf.concat([term.features, term.augmented ?? tf.zeros([n, features.shape[1]])]));
+      const dz = tf.tidy(() =>
+        tf.concat([term.features, term.augmented ?? tf.zeros([n, features.shape[1]])]),
+      );
       const { value, gradients } = valueAndGradients(
         () => tf.tidy(() => tf.sum(tf.mul(encode(), dz)) as tf.Scalar),
         parameters,

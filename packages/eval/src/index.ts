@@ -1,10 +1,10 @@
 export {
   adjustedRandIndex,
-  clusteringAccuracy,
   type ClusteringScores,
+  clusteringAccuracy,
   clusteringScores,
-  kMeans,
   type KMeansOptions,
+  kMeans,
   normalizedMutualInformation,
 } from "./clustering.js";
 export {

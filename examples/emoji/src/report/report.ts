@@ -8,7 +8,7 @@ import type { Results, Spread } from "../run/results.js";
 import { cosineCharts, lossCurves, mapChart, patternChart } from "./charts.js";
 import { tsneMap } from "./tsne-map.js";
 
-const escape = (text: string) =>
+const escapeHtml = (text: string) =>
   text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
 
 const figures = ["nmi", "acc", "ari", "knn"] as const;
@@ -111,7 +111,7 @@ figure { display: inline-block; margin: 0.5rem; vertical-align: top; } figcaptio
 img { image-rendering: pixelated; width: 640px; } pre { background: #f6f6f6; padding: 1rem; overflow: auto; }
 </style></head><body>
 <h1>Diffusion Contrastive Reconstruction on emoji</h1>
-<p>Device: ${escape(results.device.kind)} (${escape(results.device.reason)}). Seeds: ${config.seeds.join(", ")}.
+<p>Device: ${escapeHtml(results.device.kind)} (${escapeHtml(results.device.reason)}). Seeds: ${config.seeds.join(", ")}.
 Evaluated on ${config.evaluate} codes, which no model was trained on${config.quick ? ". <b>Quick mode: too few steps to conclude from.</b>" : ""}.</p>
 <h2>D-Ability and P-Ability</h2>
 <p>In percent; the change against <i>original</i> beside it. NMI, ACC, ARI and kNN are means over held-out emoji
@@ -132,7 +132,7 @@ ${maps.join("\n")}
 <p>Held-out originals above samples from noise, 20 DDIM steps, the same noise for each method. Seed ${seed}.</p>
 ${grids.join("\n")}
 <h2>Configuration</h2>
-<pre>${escape(JSON.stringify(config, null, 2))}</pre>
+<pre>${escapeHtml(JSON.stringify(config, null, 2))}</pre>
 <h2>Images</h2>
 <p>Noto Emoji images by Google, Apache License 2.0. Twemoji images by Twitter, Inc. and other contributors, CC BY 4.0.
 Both through emoji-datasource 16.0.0. Captions from emoji-datasource and emojibase-data (MIT). Digits from MNIST.</p>

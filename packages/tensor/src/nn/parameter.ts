@@ -63,10 +63,7 @@ export class Parameter {
 
   /** Copies a tensor in state-dict layout into it; the caller keeps the tensor. */
   fromState(tensor: tf.Tensor): void {
-    if (this.options.layout !== "OIHW") return this.assign(tensor);
-    const moved = tf.transpose(tensor, [2, 3, 1, 0]);
-    this.assign(moved);
-    moved.dispose();
+    tf.tidy(() => this.assign(this.options.layout === "OIHW" ? tf.transpose(tensor, [2, 3, 1, 0]) : tensor));
   }
 
   dispose(): void {

@@ -10,10 +10,12 @@ import {
 } from "./simd-kernels.js";
 
 type Inputs = Record<string, TensorInfo>;
+// biome-ignore lint/suspicious/noExplicitAny: what attributes hold is each kernel's own affair
+type Attrs = Record<string, any>;
 
 interface Call {
   inputs: Inputs;
-  attrs: Record<string, any>;
+  attrs: Attrs;
   backend: WasmBackend;
   kernels: SimdKernels;
   /** The address of an input. */
@@ -29,7 +31,7 @@ const flag = (value: unknown) => (value ? 1 : 0);
 
 /** A kernel that is `f` on every element; codes as in assembly/elementwise.ts. */
 const unary =
-  (code: number | ((attrs: Record<string, any>) => number)): Kernel =>
+  (code: number | ((attrs: Attrs) => number)): Kernel =>
   ({ inputs, attrs, kernels, at, output }) => {
     const y = output(inputs.x.shape);
     kernels.unary(typeof code === "number" ? code : code(attrs), size(y.shape), at(inputs.x), at(y));
@@ -37,14 +39,14 @@ const unary =
   };
 
 const unaryGradient =
-  (code: (attrs: Record<string, any>) => number): Kernel =>
+  (code: (attrs: Attrs) => number): Kernel =>
   ({ inputs, attrs, kernels, at, output }) => {
     const dx = output(inputs.x.shape);
     kernels.unaryGradient(code(attrs), size(dx.shape), at(inputs.x), at(inputs.dy), at(dx));
     return dx;
   };
 
-const geluCode = ({ variant }: Record<string, any>) => ({ quick: 3, erf: 4, tanh: 5 })[variant as "erf"];
+const geluCode = ({ variant }: Attrs) => ({ quick: 3, erf: 4, tanh: 5 })[variant as "erf"];
 
 const batchMatMul: Kernel = ({ inputs, attrs, backend, kernels, at, output }) => {
   const { a, b } = inputs;
@@ -88,7 +90,7 @@ const batchMatMul: Kernel = ({ inputs, attrs, backend, kernels, at, output }) =>
 };
 
 /** The integers that both gradients of a convolution take. */
-function convGeometry(xShape: number[], filterShape: number[], attrs: Record<string, any>): number[] {
+function convGeometry(xShape: number[], filterShape: number[], attrs: Attrs): number[] {
   const info = tf.backend_util.computeConv2DInfo(
     xShape as [number, number, number, number],
     filterShape as [number, number, number, number],
@@ -145,7 +147,7 @@ const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend, kernels, at, out
   return dw;
 };
 
-function attentionGeometry({ query, key }: Inputs, { heads, scale, causal }: Record<string, any>) {
+function attentionGeometry({ query, key }: Inputs, { heads, scale, causal }: Attrs) {
   const [batch, queries, width] = query.shape;
   const keys = key.shape[1];
   const shared = flag(key.shape[0] === 1 && batch > 1);
@@ -254,7 +256,7 @@ const sumLeading: Kernel = ({ inputs, kernels, attrs, at, output }) => {
   return y;
 };
 
-function sumsLeadingAxes({ x }: Inputs, { axis }: Record<string, any>): boolean {
+function sumsLeadingAxes({ x }: Inputs, { axis }: Attrs): boolean {
   const axes = tf.util.parseAxisParam(axis, x.shape).sort((a, b) => a - b);
   return axes.length > 0 && axes.length < x.shape.length && axes.every((value, i) => value === i);
 }
@@ -307,7 +309,7 @@ function unsortedSegmentSum({ inputs, attrs, backend }: Omit<Call, "kernels" | "
 }
 
 /** Whether a kernel of ours, which knows non-empty float32 tensors alone, can take this call. */
-const takes = (kernelName: string, inputs: Inputs, attrs: Record<string, any>) =>
+const takes = (kernelName: string, inputs: Inputs, attrs: Attrs) =>
   Object.values(inputs).every((info) => info.dtype === "float32" && size(info.shape) > 0) &&
   (kernelName !== "Sum" || sumsLeadingAxes(inputs, attrs));
 
@@ -323,12 +325,11 @@ export async function registerWasmKernels(): Promise<void> {
       setupFunc: theirs?.setupFunc,
       kernelFunc: (params) => {
         const inputs = params.inputs as Inputs;
-        if (theirs && !takes(kernelName, inputs, params.attrs as Record<string, any>))
-          return theirs.kernelFunc(params);
+        if (theirs && !takes(kernelName, inputs, params.attrs as Attrs)) return theirs.kernelFunc(params);
         const backend = params.backend as WasmBackend;
         return kernel({
           inputs,
-          attrs: params.attrs as Record<string, any>,
+          attrs: params.attrs as Attrs,
           backend,
           kernels,
           at: (info) => address(backend, info),

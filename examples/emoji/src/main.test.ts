@@ -48,14 +48,27 @@ afterAll(() => rm(folder, { recursive: true }));
 
 describe("the main job", () => {
   it("gives the same to the last digit when stopped and resumed, and what it promises to write", async () => {
-    const few = ["--quick", "--methods", "original,naive,dcr", "--align-steps", "3", "--steps", "3", "--seed", "5"];
+    const few = [
+      "--quick",
+      "--methods",
+      "original,naive,dcr",
+      "--align-steps",
+      "3",
+      "--steps",
+      "3",
+      "--seed",
+      "5",
+    ];
     const [whole, stopped] = [join(folder, "whole"), join(folder, "stopped")];
     const first = await run([...few, "--out", whole]);
     expect(first.output).toMatch(/report:/);
     expect(first.code).toBe(0);
 
     const steps = join(stopped, "jobs", "dcr-seed5", "metrics.jsonl");
-    const cut = await run([...few, "--out", stopped], () => existsSync(steps) && readFileSync(steps, "utf8") !== "");
+    const cut = await run(
+      [...few, "--out", stopped],
+      () => existsSync(steps) && readFileSync(steps, "utf8") !== "",
+    );
     expect(cut.output).toMatch(/--resume/);
     expect(cut.code).toBe(130);
     expect(existsSync(join(stopped, "results.json"))).toBe(false);

@@ -55,6 +55,7 @@ export {
   type FeatureTerm,
   featureMethod,
   type ImageSource,
+  jointMethod,
   type Method,
   type MethodInput,
   type MethodName,

@@ -105,6 +105,12 @@ const dcr: Method = (input) => {
   return throughProjector(input.projector, input, terms);
 };
 
+/** The naive joint objective, `lambdaCon L_con + lambdaRec L_rec`, both 1 by default. */
+export function jointMethod({ lambdaCon = 1, lambdaRec = 1 } = {}): Method {
+  const weighted = (terms: FeatureTerm[], weight: number) => terms.map((term) => ({ ...term, weight }));
+  return (input) => [...weighted(con(input), lambdaCon), ...weighted(rec(input), lambdaRec)];
+}
+
 /** The paper's comparison (Han et al. 2026, section 5): all but `original`, which trains nothing. */
 export const methods = {
   /** The reconstruction loss alone (DIVA, GenHancer). */
@@ -112,7 +118,7 @@ export const methods = {
   /** A contrastive loss on the features alone. */
   con,
   /** Both, summed with equal weights: the naive joint objective. */
-  naive: (input: MethodInput) => [...con(input), ...rec(input)],
+  naive: jointMethod(),
   /** The contrastive loss on predicted noise. */
   dcr,
 } satisfies Record<string, Method>;

@@ -94,7 +94,7 @@ export function patternChart(rows: { pattern: string; method: string; accuracy: 
     height: { step: 9 },
     mark: "bar",
     encoding: {
-      y: { field: "pattern", type: "nominal", title: null, axis: { labelLimit: 260 } },
+      y: { field: "pattern", type: "nominal", title: null, axis: { labelLimit: 400 } },
       yOffset: { field: "method", type: "nominal", sort: [...color.scale.domain] },
       x: { field: "accuracy", type: "quantitative", axis: { format: "%" }, title: "pairs right" },
       color,

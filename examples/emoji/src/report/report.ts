@@ -112,7 +112,7 @@ img { image-rendering: pixelated; width: 640px; } pre { background: #f6f6f6; pad
 </style></head><body>
 <h1>Diffusion Contrastive Reconstruction on emoji</h1>
 <p>Device: ${escapeHtml(results.device.kind)} (${escapeHtml(results.device.reason)}). Seeds: ${config.seeds.join(", ")}.
-Evaluated on ${config.evaluate} codes, which no model was trained on${config.quick ? ". <b>Quick mode: too few steps to conclude from.</b>" : ""}.</p>
+Evaluated on ${config.evaluate} codes, which no model was trained on${config.quick ? ". <b>Quick mode: too few steps to conclude from</b>" : ""}.</p>
 <h2>D-Ability and P-Ability</h2>
 <p>In percent; the change against <i>original</i> beside it. NMI, ACC, ARI and kNN are means over held-out emoji
 (subcategories) and MNIST; P text is MMVP-VLM's rule, P image matches each image with its twin in the other drawing.</p>

@@ -29,6 +29,8 @@ export const runConfigSchema = z.strictObject({
     dropout: z.number().min(0).max(0.99),
   }),
   temperature: z.number().positive(),
+  /** Weights of the two losses of `naive`. */
+  naive: z.strictObject({ lambdaCon: z.number(), lambdaRec: z.number() }),
   augment: z.strictObject({ horizontalFlip: z.number(), verticalFlip: z.number() }),
   savings: z.strictObject({ chunk: z.int().nonnegative(), sharedPrefix: z.boolean(), additive: z.boolean() }),
   digitsPerClass: z.int().positive(),
@@ -43,6 +45,7 @@ const full: Omit<RunConfig, "methods" | "seeds" | "device" | "evaluate"> = {
   enhance: { steps: 100, batch: 8, learningRate: 3e-4 },
   lora: { rank: 16, alpha: 16, dropout: 0 },
   temperature: 0.1,
+  naive: { lambdaCon: 1, lambdaRec: 1 },
   augment: { horizontalFlip: 0.5, verticalFlip: 0.5 },
   savings: { chunk: 36, sharedPrefix: true, additive: true },
   digitsPerClass: 100,

@@ -5,6 +5,7 @@ import {
   alignProjector,
   enhanceEncoder,
   type ImageSource,
+  jointMethod,
   methods,
   type Stage,
   type StageOptions,
@@ -160,7 +161,11 @@ async function enhance(run: string, config: RunConfig, job: Job, models: Models)
       random: new Random(job.seed).fork("lora"),
     });
     const options = stageOptions(config, job, models, emoji.images, trainingIndices(emoji));
-    const stage = enhanceEncoder({ ...options, lora, method: methods[job.kind] });
+    const stage = enhanceEncoder({
+      ...options,
+      lora,
+      method: job.kind === "naive" ? jointMethod(config.naive) : methods[job.kind],
+    });
     await runStage(run, job, stage, config.enhance.steps);
     stage.dispose();
     lora.merge();

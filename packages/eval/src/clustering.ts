@@ -40,7 +40,8 @@ export async function kMeans(features: tf.Tensor2D, options: KMeansOptions): Pro
   return Int32Array.from(best!.clusters);
 }
 
-const squaredDistance = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0);
+const squaredDistance = (a: number[], b: number[]) =>
+  a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0);
 
 /** How many rows have each (label, cluster), and the margins. */
 function contingency(labels: ArrayLike<number>, clusters: ArrayLike<number>) {
@@ -49,7 +50,8 @@ function contingency(labels: ArrayLike<number>, clusters: ArrayLike<number>) {
       `clustering: labels and clusters must be of one length above 0, got ${labels.length} and ${clusters.length}`,
     );
   }
-  const index = (values: ArrayLike<number>) => new Map([...new Set(Array.from(values))].map((value, i) => [value, i]));
+  const index = (values: ArrayLike<number>) =>
+    new Map([...new Set(Array.from(values))].map((value, i) => [value, i]));
   const [rowOf, columnOf] = [index(labels), index(clusters)];
   const table = Array.from({ length: rowOf.size }, () => new Array<number>(columnOf.size).fill(0));
   for (let i = 0; i < labels.length; i++) table[rowOf.get(labels[i])!][columnOf.get(clusters[i])!]++;
@@ -82,7 +84,9 @@ export function clusteringAccuracy(labels: ArrayLike<number>, clusters: ArrayLik
   const { table, rows, columns, n } = contingency(labels, clusters);
   const size = Math.max(rows.length, columns.length);
   // The assignment minimises, and wants a square matrix.
-  const cost = Array.from({ length: size }, (_, i) => Array.from({ length: size }, (_, j) => -(table[i]?.[j] ?? 0)));
+  const cost = Array.from({ length: size }, (_, i) =>
+    Array.from({ length: size }, (_, j) => -(table[i]?.[j] ?? 0)),
+  );
   const matched = (munkres(cost) as [number, number][]).reduce((sum, [i, j]) => sum - cost[i][j], 0);
   return matched / n;
 }

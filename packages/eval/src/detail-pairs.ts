@@ -34,7 +34,13 @@ export function textImagePairs(
   statementsB: tf.Tensor2D,
   patterns: readonly string[],
 ): Promise<DetailPairScores> {
-  return score("textImagePairs", [imagesA, imagesB], [statementsA, statementsB], patterns, ([a1, a2, b1, b2]) => a1 > b1 && b2 > a2);
+  return score(
+    "textImagePairs",
+    [imagesA, imagesB],
+    [statementsA, statementsB],
+    patterns,
+    ([a1, a2, b1, b2]) => a1 > b1 && b2 > a2,
+  );
 }
 
 /**
@@ -69,7 +75,9 @@ async function score(
   const n = patterns.length;
   for (const tensor of [a, b, one, two]) {
     if (tensor.shape[0] !== n || n === 0) {
-      throw new Error(`${where}: expected ${n} rows (at least 1), one for each pattern, got [${tensor.shape}]`);
+      throw new Error(
+        `${where}: expected ${n} rows (at least 1), one for each pattern, got [${tensor.shape}]`,
+      );
     }
   }
   const [a1, a2, b1, b2] = [

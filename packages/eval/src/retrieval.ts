@@ -38,7 +38,9 @@ export async function zeroShotAccuracy(
   labels: ArrayLike<number>,
 ): Promise<number> {
   if (labels.length !== images.shape[0]) {
-    throw new Error(`zeroShotAccuracy: expected ${images.shape[0]} labels, one for each image, got ${labels.length}`);
+    throw new Error(
+      `zeroShotAccuracy: expected ${images.shape[0]} labels, one for each image, got ${labels.length}`,
+    );
   }
   return (await recallAtK(images, classTexts, (image, text) => labels[image] === text, [1]))[1];
 }

@@ -118,7 +118,7 @@ try {
   const { run, config } = await prepare();
   started = relative(base, run) || run;
   const device = await initialize({ device: config.device as "auto" });
-  console.log(`device: ${device.kind}: ${device.reason}`);
+  console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
   console.log(`run:    ${started}`);
   // Decoding once, and finding a broken model folder, before several processes start.
   await loadEmoji();

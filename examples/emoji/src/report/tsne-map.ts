@@ -5,10 +5,9 @@ import * as tf from "@tensorflow/tfjs-core";
 /** A t-SNE map (van der Maaten & Hinton 2008) of a job's features; the same for the same features. */
 export async function tsneMap(path: string): Promise<{ x: number; y: number; label: number }[]> {
   const stored = await readSafetensors(path);
-  const features = tf.tidy(() => {
-    const x = stored.features;
-    return tf.div(x, tf.norm(x, 2, 1, true)).arraySync() as number[][];
-  });
+  const unit = tf.tidy(() => tf.div(stored.features, tf.norm(stored.features, 2, 1, true)) as tf.Tensor2D);
+  const features = await unit.array();
+  unit.dispose();
   const labels = Array.from(await stored.labels.data());
   tf.dispose(stored);
   const random = new Random(0);

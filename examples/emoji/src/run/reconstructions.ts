@@ -26,7 +26,7 @@ export async function writeReconstructions(
   const { rows } = discriminationSet(emoji, config);
   const chosen = Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)]);
   const scheduler = new DDIMScheduler(diffusion.scheduler.config);
-  const pixels = tf.tidy(() => {
+  const painting = tf.tidy(() => {
     const images = imageTensor(emoji.images, chosen);
     const additive = projector.forward(encoder.encodeImage(processor.normalize(images)));
     const side = IMAGE_SIZE / diffusion.vae.factor;
@@ -46,8 +46,10 @@ export async function writeReconstructions(
     const painted = tf.clipByValue(tf.div(tf.add(decoded, 1), 2), 0, 1);
     const line = (x: tf.Tensor) =>
       tf.reshape(tf.transpose(x, [1, 0, 2, 3]), [IMAGE_SIZE, count * IMAGE_SIZE, 3]);
-    return tf.round(tf.mul(tf.concat([line(images), line(painted)]), 255)).dataSync();
+    return tf.round(tf.mul(tf.concat([line(images), line(painted)]), 255));
   });
+  const pixels = await painting.data();
+  painting.dispose();
   const png = await sharp(Uint8Array.from(pixels), {
     raw: { width: count * IMAGE_SIZE, height: 2 * IMAGE_SIZE, channels: 3 },
   })

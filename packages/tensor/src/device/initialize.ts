@@ -1,14 +1,17 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { registerFusedKernels } from "../ops/fused-kernel.js";
 
-export type DeviceChoice = "auto" | "wasm" | "cpu";
+/** `"software"` is a WebGPU adapter that runs on the CPU, such as llvmpipe or SwiftShader. */
+export type DeviceChoice = "auto" | "webgpu" | "software" | "wasm" | "cpu";
 
-export const deviceChoices: readonly DeviceChoice[] = ["auto", "wasm", "cpu"];
+export const deviceChoices: readonly DeviceChoice[] = ["auto", "webgpu", "software", "wasm", "cpu"];
 
 export interface DeviceInfo {
   /** Name of the tfjs backend that runs. */
   backend: string;
   kind: Exclude<DeviceChoice, "auto">;
+  /** The WebGPU adapter's own name. */
+  adapter?: string;
   /** Why this one, in a sentence. */
   reason: string;
 }
@@ -16,7 +19,7 @@ export interface DeviceInfo {
 /**
  * Chooses a device, makes it tfjs's backend and registers every kernel and gradient for it.
  *
- * `"auto"` (the default) takes WebAssembly.
+ * `"auto"` (the default) takes a WebGPU adapter that runs on a GPU where there is one, else WebAssembly.
  *
  * @throws when the device asked for is not there; the message says what was tried.
  */
@@ -36,8 +39,15 @@ async function start(device: DeviceChoice): Promise<DeviceInfo> {
       return startCpu();
     case "wasm":
       return startWasm("asked for");
+    case "webgpu":
+    case "software":
+      return startWebGPU(device, "asked for");
     case "auto":
-      return startWasm("the fastest backend of this version");
+      try {
+        return await startWebGPU("webgpu", "a GPU is there");
+      } catch (error) {
+        return startWasm(`no GPU for WebGPU: ${(error as Error).message}`);
+      }
   }
 }
 
@@ -51,4 +61,16 @@ async function startWasm(reason: string): Promise<DeviceInfo> {
   const { startWasmBackend } = await import("../wasm/backend.js");
   await startWasmBackend();
   return { backend: "wasm", kind: "wasm", reason };
+}
+
+async function startWebGPU(kind: "webgpu" | "software", reason: string): Promise<DeviceInfo> {
+  const { requestWebGPUDevice } = await import("./request-device.js");
+  const { registerWebGPUBackend } = await import("../backend/register-backend.js");
+  const { backendName } = await import("../backend/backend-name.js");
+  const found = await requestWebGPUDevice({ software: kind === "software" });
+  registerWebGPUBackend(found);
+  if (!(await tf.setBackend(backendName))) {
+    throw new Error(`initialize: the WebGPU backend did not start on ${found.name}`);
+  }
+  return { backend: backendName, kind, adapter: found.name, reason };
 }

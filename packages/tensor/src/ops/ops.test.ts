@@ -1,9 +1,10 @@
 import { fileURLToPath } from "node:url";
-import { expectClose, expectNoLeaks } from "@dcr-js/testing";
+import { expectClose, expectNoLeaks, type Tolerance } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import "../gradients/register.js";
-import { initialize } from "../device/initialize.js";
+import { type DeviceChoice, initialize } from "../device/initialize.js";
+import { requestWebGPUDevice } from "../device/request-device.js";
 import { readSafetensors } from "../io/files.js";
 import type { StateDict } from "../nn/module.js";
 import { gelu, silu } from "./activation.js";
@@ -57,7 +58,23 @@ const cases: Record<string, (inputs: Inputs) => tf.Tensor> = {
   l2Normalize: ({ x }) => l2Normalize(x),
 };
 
-describe.each(["cpu", "wasm"] as const)("fused ops on %s", (device) => {
+// An adapter is there where a Vulkan driver is; without one, this says so and the other devices remain.
+const adapter = await requestWebGPUDevice({ software: true }).catch((error: Error) => error);
+const devices: DeviceChoice[] = adapter instanceof Error ? ["cpu", "wasm"] : ["cpu", "wasm", "software"];
+
+if (adapter instanceof Error) {
+  it("names what is missing where there is no WebGPU adapter", () => {
+    expect(adapter.message).toMatch(/WebGPU/);
+  });
+}
+
+/** WebGPU reads asynchronously alone. */
+async function expectSame(actual: tf.Tensor, expected: tf.Tensor, tolerance: Tolerance): Promise<void> {
+  expect(actual.shape).toEqual(expected.shape);
+  expectClose(await actual.data(), await expected.data(), tolerance);
+}
+
+describe.each(devices)("fused ops on %s", (device) => {
   let golden: StateDict;
   beforeAll(async () => {
     await initialize({ device });
@@ -73,15 +90,15 @@ describe.each(["cpu", "wasm"] as const)("fused ops on %s", (device) => {
     expect(names.length).toBeGreaterThan(0);
     const run = (...values: tf.Tensor[]) =>
       cases[name](Object.fromEntries(values.map((value, i) => [names[i], value])));
-    await expectNoLeaks(() => {
+    await expectNoLeaks(async () => {
       const inputs = names.map((key) => golden[prefix + key]);
       const y = run(...inputs);
-      expectClose(y, golden[`${name}.y`], { relative: 1e-5, absolute: 2e-6 });
+      await expectSame(y, golden[`${name}.y`], { relative: 1e-5, absolute: 2e-6 });
       const gradients = tf.grads((...values: tf.Tensor[]) =>
         tf.sum(tf.mul(run(...values), golden[`${name}.weight`])),
       )(inputs);
       for (const [i, key] of names.entries()) {
-        expectClose(gradients[i], golden[`${name}.grad.${key}`], { relative: 1e-5, absolute: 5e-6 });
+        await expectSame(gradients[i], golden[`${name}.grad.${key}`], { relative: 1e-5, absolute: 5e-6 });
       }
       tf.dispose([y, gradients]);
     });

@@ -1,0 +1,84 @@
+/** Buffers are allocated in multiples of this, so that a partly filled last vec4 can be read and written. */
+const granularity = 16;
+
+/** Free storage buffers kept for reuse by size, oldest first, up to a bound in bytes. */
+export class BufferPool {
+  private readonly free = new Map<number, GPUBuffer[]>();
+  /** Buffers over the bound; commands not yet submitted may still name them. */
+  private doomed: GPUBuffer[] = [];
+  /** Bytes in buffers that are in use. */
+  usedBytes = 0;
+  /** Bytes in buffers that wait for reuse. */
+  freeBytes = 0;
+
+  /**
+   * @param maxFreeBytes bound on what waits for reuse.
+   * @param created called for each new buffer with a promise of its error.
+   */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly maxFreeBytes: number,
+    private readonly created: (error: Promise<GPUError | null>, bytes: number) => void,
+  ) {}
+
+  /**
+   * A storage buffer of at least `bytes`.
+   *
+   * @param busy buffers not to take: a write from the host would overtake the recorded commands that read them.
+   */
+  acquire(bytes: number, busy?: ReadonlySet<GPUBuffer>): GPUBuffer {
+    const size = Math.max(granularity, Math.ceil(bytes / granularity) * granularity);
+    this.usedBytes += size;
+    const candidates = this.free.get(size);
+    if (candidates) {
+      const index = busy ? candidates.findIndex((buffer) => !busy.has(buffer)) : candidates.length - 1;
+      if (index >= 0) {
+        this.freeBytes -= size;
+        return candidates.splice(index, 1)[0];
+      }
+    }
+    this.device.pushErrorScope("out-of-memory");
+    const buffer = this.device.createBuffer({
+      size,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    this.created(this.device.popErrorScope(), size);
+    return buffer;
+  }
+
+  release(buffer: GPUBuffer): void {
+    this.usedBytes -= buffer.size;
+    this.freeBytes += buffer.size;
+    const list = this.free.get(buffer.size);
+    if (list) list.push(buffer);
+    else this.free.set(buffer.size, [buffer]);
+    while (this.freeBytes > this.maxFreeBytes) this.evict();
+  }
+
+  /** Gives up one free buffer of the size that was first used longest ago. */
+  private evict(): void {
+    for (const [size, list] of this.free) {
+      const buffer = list.shift();
+      if (!buffer) {
+        this.free.delete(size);
+        continue;
+      }
+      this.freeBytes -= size;
+      this.doomed.push(buffer);
+      return;
+    }
+  }
+
+  /** Destroys what was evicted; to be called when no recorded command is left unsubmitted. */
+  destroyEvicted(): void {
+    for (const buffer of this.doomed) buffer.destroy();
+    this.doomed = [];
+  }
+
+  /** Destroys every free buffer. */
+  clear(): void {
+    for (const list of this.free.values()) this.doomed.push(...list);
+    this.free.clear();
+    this.freeBytes = 0;
+  }
+}

@@ -1,0 +1,105 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+
+/** A field of a kernel's uniform struct. */
+export interface Uniform {
+  name: string;
+  type: "u32" | "i32" | "f32";
+  value: number;
+}
+
+export const u32 = (name: string, value: number): Uniform => ({ name, type: "u32", value });
+export const i32 = (name: string, value: number): Uniform => ({ name, type: "i32", value });
+export const f32 = (name: string, value: number): Uniform => ({ name, type: "f32", value });
+
+/** Fields `prefix0`, `prefix1`, ... */
+export const u32List = (prefix: string, values: readonly number[]) =>
+  values.map((value, i) => u32(prefix + i, value));
+export const i32List = (prefix: string, values: readonly number[]) =>
+  values.map((value, i) => i32(prefix + i, value));
+
+/** A tensor as a kernel sees it: a variable `name` of type `array<type>`. */
+export interface Binding {
+  name: string;
+  info: TensorInfo;
+  /** Element type; by default f32 for float32, i32 for int32 and bool. */
+  type?: string;
+}
+
+interface LaunchBase {
+  /** The kernel, as it appears in errors. */
+  name: string;
+  /**
+   * Everything that the WGSL text depends on besides the name and the element types: pipelines are cached under it,
+   * and the text is made once.
+   */
+  key: string;
+  inputs: readonly Binding[];
+  /** Written tensors. One that is also read (`update` in place) is listed here alone. */
+  outputs: readonly Binding[];
+  uniforms?: readonly Uniform[];
+  /** WGSL at module scope. */
+  declarations?: () => string;
+}
+
+/** One invocation per index; `body` sees `index: u32` in `[0, count)` and the uniforms as `u.name`. */
+export interface LinearLaunch extends LaunchBase {
+  count: number;
+  body: () => string;
+}
+
+/** A grid of workgroups; `body` sees `group`, `local` (`vec3<u32>`) and `localIndex` (`u32`). */
+export interface GridLaunch extends LaunchBase {
+  workgroups: readonly [number, number, number];
+  workgroupSize: readonly [number, number, number];
+  body: () => string;
+}
+
+export type Launch = LinearLaunch | GridLaunch;
+
+/** Invocations in a workgroup of a linear launch. */
+export const linearWorkgroupSize = 64;
+
+const defaultType = (info: TensorInfo) => (info.dtype === "float32" ? "f32" : "i32");
+
+export const bindingType = (binding: Binding) => binding.type ?? defaultType(binding.info);
+
+/** The uniforms of a launch in the order of its struct; a linear launch's count comes first. */
+export function uniformsOf(launch: Launch): Uniform[] {
+  const own = launch.uniforms ?? [];
+  return "count" in launch ? [u32("count", launch.count), ...own] : [...own];
+}
+
+/** The whole WGSL module of a launch. */
+export function wgslOf(launch: Launch): string {
+  const uniforms = uniformsOf(launch);
+  const fields = uniforms.length ? uniforms : [u32("unused", 0)];
+  const bindings = [
+    ...launch.inputs.map((binding) => ({ binding, access: "read" })),
+    ...launch.outputs.map((binding) => ({ binding, access: "read_write" })),
+  ];
+  const linear = "count" in launch;
+  const size = linear ? [linearWorkgroupSize, 1, 1] : launch.workgroupSize;
+  const prologue = linear
+    ? `let index = (group.x + group.y * groups.x) * ${linearWorkgroupSize}u + localIndex;
+  if (index >= u.count) { return; }`
+    : "";
+  return `struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
+@group(0) @binding(0) var<uniform> u: Uniforms;
+${bindings
+  .map(({ binding, access }, i) => {
+    return `@group(1) @binding(${i}) var<storage, ${access}> ${binding.name}: array<${bindingType(binding)}>;`;
+  })
+  .join("\n")}
+${launch.declarations?.() ?? ""}
+@compute @workgroup_size(${size.join(", ")})
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_id) local: vec3<u32>,
+  @builtin(local_invocation_index) localIndex: u32,
+) {
+  ${prologue}
+  ${launch.body()}
+}
+`;
+}

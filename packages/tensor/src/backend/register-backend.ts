@@ -1,0 +1,24 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { WebGPUDevice } from "../device/request-device.js";
+import { registerKernels } from "../kernels/kernel-list.js";
+import { backendName } from "./backend-name.js";
+import { WebGPUBackend, type WebGPUBackendOptions } from "./webgpu-backend.js";
+
+/**
+ * Registers tfjs backend "dcr-webgpu" on a device, with every kernel of ours. `tf.setBackend("dcr-webgpu")` starts it.
+ *
+ * A backend registered before under the name is removed, and its tensors with it.
+ *
+ * @param source what `requestWebGPUDevice` gave.
+ */
+export function registerWebGPUBackend(
+  source: Pick<WebGPUDevice, "device" | "isSoftware">,
+  options: Omit<WebGPUBackendOptions, "isSoftware"> = {},
+): void {
+  if (tf.findBackendFactory(backendName)) tf.removeBackend(backendName);
+  tf.registerBackend(
+    backendName,
+    () => new WebGPUBackend(source.device, { isSoftware: source.isSoftware, ...options }),
+  );
+  registerKernels();
+}

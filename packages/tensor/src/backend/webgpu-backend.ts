@@ -1,0 +1,398 @@
+import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { BufferPool } from "./buffer-pool.js";
+import { CommandRecorder } from "./command-recorder.js";
+import { type Launch, linearWorkgroupSize, uniformsOf } from "./launch.js";
+import { PipelineCache } from "./pipeline-cache.js";
+
+type HostValues = Float32Array | Int32Array | Uint8Array | Uint8Array[];
+
+interface Data {
+  dtype: DataType;
+  size: number;
+  refCount: number;
+  /** On the device; made when a kernel first asks for it. */
+  buffer: GPUBuffer | null;
+  /** On the host, until uploaded; small ones stay. */
+  host: HostValues | null;
+}
+
+export interface WebGPUBackendOptions {
+  /** Whether the adapter computes on the CPU: kernels then keep to registers and use no workgroup memory. */
+  isSoftware?: boolean;
+  /** Bound on the bytes of free buffers kept for reuse. Default 512 MiB. */
+  maxFreeBytes?: number;
+  /** Dispatches recorded before they are submitted without being asked. Default 64. */
+  maxDispatches?: number;
+  /** Makes each launch's WGSL anew and throws where it differs from the cached one. For tests. */
+  checkKeys?: boolean;
+}
+
+/** Host copies of at most this many elements are kept after upload, so that scalars can be read at once. */
+const keptElements = 64;
+
+/** Elements on the device are 32 bits wide; bool is stored as i32 0 or 1. */
+const bytesPerElement = 4;
+
+const maxBindGroups = 8192;
+
+/**
+ * A tfjs backend on a WebGPU device.
+ *
+ * It stores tensors as buffers, records the dispatches that kernels launch and submits them in batches. It knows no
+ * kernel: those are registered beside it (`kernels/kernel-list.ts`) and call `launch`.
+ *
+ * WebGPU reports errors late: one that a batch, a shader or an allocation caused is thrown by the launches and reads that come
+ * after the report, with the kernel and shapes it belongs to. Since tensors made meanwhile cannot be trusted, it is thrown by
+ * all of them, and so is the loss of the device; a backend registered anew starts clean.
+ */
+export class WebGPUBackend extends tf.KernelBackend {
+  readonly isSoftware: boolean;
+  private readonly data: tf.DataStorage<Data>;
+  private readonly pool: BufferPool;
+  private readonly recorder: CommandRecorder;
+  private readonly pipelines: PipelineCache;
+  private readonly bindGroups = new Map<string, GPUBindGroup>();
+  private readonly bufferIds = new WeakMap<GPUBuffer, number>();
+  private nextBufferId = 0;
+  private readonly staging: BufferPoolForReading;
+  private readonly pendingErrors = new Set<Promise<void>>();
+  private failure: Error | null = null;
+  private disposed = false;
+  /** The kernel that runs, for messages. */
+  private running: { kernelName: string; inputs: Record<string, TensorInfo | undefined> } | null = null;
+
+  constructor(
+    readonly device: GPUDevice,
+    options: WebGPUBackendOptions = {},
+  ) {
+    super();
+    this.isSoftware = options.isSoftware ?? false;
+    this.data = new tf.DataStorage(this, tf.engine());
+    this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) =>
+      this.watch(error, `allocating ${bytes} bytes for`),
+    );
+    this.recorder = new CommandRecorder(device, options.maxDispatches ?? 64, (error) => {
+      this.watch(error, "a batch of commands that ends with");
+      this.pool.destroyEvicted();
+    });
+    this.pipelines = new PipelineCache(
+      device,
+      this.recorder.uniformLayout,
+      options.checkKeys ?? false,
+      (error) => this.watch(error, "the shader of"),
+    );
+    this.staging = new BufferPoolForReading(device);
+    device.lost.then(({ reason, message }) => {
+      if (!this.disposed)
+        this.failure ??= new Error(`dcr-webgpu: the device was lost (${reason}): ${message}`);
+    });
+  }
+
+  // ---- storage
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    const dataId = {};
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(
+    dataId: DataId,
+    values: BackendValues,
+    shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    if (dtype === "complex64") throw new Error("dcr-webgpu: complex64 tensors are not supported");
+    const size = tf.util.sizeFromShape(shape);
+    this.data.set(dataId, { dtype, size, refCount, buffer: null, host: hostValues(values, dtype) });
+  }
+
+  override refCount(dataId: DataId): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: DataId): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const data = this.data.get(dataId);
+    data.refCount--;
+    if (!force && data.refCount > 0) return false;
+    if (data.buffer) this.pool.release(data.buffer);
+    this.data.delete(dataId);
+    return true;
+  }
+
+  /** A new tensor whose values a kernel will write. */
+  output(shape: number[], dtype: DataType): TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, {
+      dtype,
+      size: tf.util.sizeFromShape(shape),
+      refCount: 1,
+      buffer: null,
+      host: null,
+    });
+    return { dataId, shape, dtype };
+  }
+
+  /** A new tensor of values that lie on the host. */
+  fromHost(values: BackendValues, shape: number[], dtype: DataType): TensorInfo {
+    return { dataId: this.write(values, shape, dtype), shape, dtype };
+  }
+
+  /** The same values under another shape or, between int32 and bool, type; shares the buffer. */
+  alias(info: TensorInfo, shape: number[], dtype: DataType = info.dtype): TensorInfo {
+    this.incRef(info.dataId);
+    return { dataId: info.dataId, shape, dtype };
+  }
+
+  /** Values that lie on the host, or null. */
+  hostValues(dataId: DataId): HostValues | null {
+    return this.data.get(dataId).host;
+  }
+
+  /** Disposes kernels' intermediate tensors. */
+  disposeAll(...infos: TensorInfo[]): void {
+    for (const { dataId } of infos) this.disposeData(dataId);
+  }
+
+  override readSync(dataId: DataId): BackendValues {
+    const { host, size, dtype } = this.data.get(dataId);
+    if (host) return host;
+    if (size === 0) return emptyValues(dtype);
+    throw new Error(
+      "dcr-webgpu: WebGPU cannot read a tensor synchronously; use `await tensor.data()` instead of `dataSync()` or `arraySync()`",
+    );
+  }
+
+  override async read(dataId: DataId): Promise<BackendValues> {
+    const { host, buffer, size, dtype } = this.data.get(dataId);
+    if (host) return host;
+    if (!buffer || size === 0) return emptyValues(dtype, size);
+    this.throwFailure();
+    const bytes = size * bytesPerElement;
+    const staging = this.staging.acquire(bytes);
+    this.recorder.copy(buffer, staging, bytes);
+    this.recorder.flush();
+    try {
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+    } catch (cause) {
+      await this.settle();
+      throw new Error("dcr-webgpu: reading a tensor failed", { cause });
+    }
+    await this.settle();
+    const copy = staging.getMappedRange(0, bytes).slice(0);
+    staging.unmap();
+    this.staging.release(staging);
+    if (dtype === "float32") return new Float32Array(copy);
+    return dtype === "bool" ? Uint8Array.from(new Int32Array(copy)) : new Int32Array(copy);
+  }
+
+  // ---- launching
+
+  /** Runs `kernel` with its name and inputs known to error messages. */
+  within<T>(kernelName: string, inputs: Record<string, TensorInfo | undefined>, kernel: () => T): T {
+    const before = this.running;
+    this.running = { kernelName, inputs };
+    try {
+      return kernel();
+    } finally {
+      this.running = before;
+    }
+  }
+
+  /** Records one dispatch. Does nothing where there is nothing to compute. */
+  launch(launch: Launch): void {
+    this.throwFailure();
+    const workgroups = this.grid(launch);
+    if (workgroups.some((count) => count === 0)) return;
+    const buffers = [...launch.inputs, ...launch.outputs].map(({ info }) => this.buffer(info.dataId));
+    for (const { info } of launch.outputs) this.data.get(info.dataId).host = null;
+    const { pipeline, groupLayout } = this.pipelines.get(launch);
+    const group = this.bindGroup(groupLayout, launch.inputs.length, buffers);
+    this.recorder.dispatch(pipeline, group, buffers, uniformsOf(launch), workgroups);
+  }
+
+  /** Submits what was recorded. */
+  flush(): void {
+    this.recorder.flush();
+  }
+
+  private grid(launch: Launch): readonly [number, number, number] {
+    const most = this.device.limits.maxComputeWorkgroupsPerDimension;
+    if ("count" in launch) {
+      const groups = Math.ceil(launch.count / linearWorkgroupSize);
+      const rows = Math.ceil(groups / most);
+      return rows === 0 ? [0, 0, 0] : [Math.ceil(groups / rows), rows, 1];
+    }
+    if (launch.workgroups.some((count) => count > most)) {
+      throw new Error(
+        `${this.subject(launch.name)} needs [${launch.workgroups}] workgroups; at most ${most} fit along an axis`,
+      );
+    }
+    return launch.workgroups;
+  }
+
+  /** The device buffer of a tensor, uploaded or allocated now where it has none. */
+  private buffer(dataId: DataId): GPUBuffer {
+    const data = this.data.get(dataId);
+    if (data.buffer) return data.buffer;
+    const bytes = data.size * bytesPerElement;
+    const most = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+    if (bytes > most) {
+      throw new Error(
+        `${this.subject()} needs a tensor of ${bytes} bytes; this device's kernels reach at most ${most}`,
+      );
+    }
+    const { host } = data;
+    data.buffer = this.pool.acquire(bytes, host ? this.recorder.busy : undefined);
+    if (host && bytes > 0) {
+      const words =
+        data.dtype === "bool" ? Int32Array.from(host as Uint8Array) : (host as Float32Array<ArrayBuffer>);
+      this.device.queue.writeBuffer(data.buffer, 0, words);
+      if (data.size > keptElements) data.host = null;
+    }
+    return data.buffer;
+  }
+
+  private bindGroup(layout: GPUBindGroupLayout, inputs: number, buffers: GPUBuffer[]): GPUBindGroup {
+    let key = `${inputs}`;
+    for (const buffer of buffers) {
+      let id = this.bufferIds.get(buffer);
+      if (id === undefined) {
+        id = this.nextBufferId++;
+        this.bufferIds.set(buffer, id);
+      }
+      key += `,${id}`;
+    }
+    let group = this.bindGroups.get(key);
+    if (!group) {
+      if (this.bindGroups.size >= maxBindGroups) this.bindGroups.clear();
+      group = this.device.createBindGroup({
+        layout,
+        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+      });
+      this.bindGroups.set(key, group);
+    }
+    return group;
+  }
+
+  // ---- errors
+
+  private subject(name?: string): string {
+    if (!this.running) return `dcr-webgpu: ${name ?? "a kernel"}`;
+    const { kernelName, inputs } = this.running;
+    const shapes = Object.entries(inputs).map(([key, info]) => `${key} [${info?.shape ?? ""}]`);
+    return `dcr-webgpu: ${kernelName} of ${shapes.join(", ")}`;
+  }
+
+  /** Keeps the first error that WebGPU reports, with the kernel that now runs. */
+  private watch(error: Promise<GPUError | null>, what: string): void {
+    const subject = this.subject().replace("dcr-webgpu: ", "");
+    const pending = error.then(
+      (found) => {
+        this.pendingErrors.delete(pending);
+        if (found) this.failure ??= new Error(`dcr-webgpu: ${what} ${subject} failed: ${found.message}`);
+      },
+      () => {
+        this.pendingErrors.delete(pending);
+      },
+    );
+    this.pendingErrors.add(pending);
+  }
+
+  /** Waits for the reports of everything done so far, and throws the first error. */
+  private async settle(): Promise<void> {
+    await Promise.all(this.pendingErrors);
+    this.throwFailure();
+  }
+
+  private throwFailure(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  // ---- the rest of tfjs's interface
+
+  /** Bytes in the buffers of live tensors, and in free buffers kept for reuse; both exact, padding to 16 included. */
+  override memory(): { unreliable: boolean; numBytesInGPU: number; numBytesInPool: number } {
+    return { unreliable: false, numBytesInGPU: this.pool.usedBytes, numBytesInPool: this.pool.freeBytes };
+  }
+
+  override floatPrecision(): 32 {
+    return 32;
+  }
+
+  override timerAvailable(): boolean {
+    return true;
+  }
+
+  /** Wall time from an idle device until the work of `f` is done. */
+  override async time(f: () => void): Promise<{ kernelMs: number }> {
+    this.flush();
+    await this.device.queue.onSubmittedWorkDone();
+    const start = performance.now();
+    f();
+    this.flush();
+    await this.device.queue.onSubmittedWorkDone();
+    return { kernelMs: performance.now() - start };
+  }
+
+  /** Frees the buffers; the device stays its owner's. */
+  override dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.recorder.dispose();
+    this.pool.clear();
+    this.pool.destroyEvicted();
+    this.staging.clear();
+    this.bindGroups.clear();
+  }
+}
+
+/** Buffers for reading back: a few, each as large as the largest read it served. */
+class BufferPoolForReading {
+  private free: GPUBuffer[] = [];
+
+  constructor(private readonly device: GPUDevice) {}
+
+  acquire(bytes: number): GPUBuffer {
+    const index = this.free.findIndex((buffer) => buffer.size >= bytes);
+    if (index >= 0) return this.free.splice(index, 1)[0];
+    const size = Math.max(4096, Math.ceil(bytes / 16) * 16);
+    return this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  }
+
+  release(buffer: GPUBuffer): void {
+    this.free.push(buffer);
+    if (this.free.length > 4) this.free.shift()!.destroy();
+  }
+
+  clear(): void {
+    for (const buffer of this.free) buffer.destroy();
+    this.free = [];
+  }
+}
+
+function hostValues(values: BackendValues, dtype: DataType): HostValues {
+  if (dtype === "string") return values as Uint8Array[];
+  if (dtype === "float32")
+    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
+  if (dtype === "int32")
+    return values instanceof Int32Array ? values : Int32Array.from(values as ArrayLike<number>);
+  return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
+}
+
+function emptyValues(dtype: DataType, size = 0): BackendValues {
+  if (dtype === "string") return [];
+  if (dtype === "float32") return new Float32Array(size);
+  return dtype === "int32" ? new Int32Array(size) : new Uint8Array(size);
+}

@@ -1,0 +1,67 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { webgpuDevice } from "../../test/test-backends.js";
+import { requestWebGPUDevice } from "./request-device.js";
+
+const { device, reason } = await webgpuDevice();
+
+/** A stand-in for the platform's entry point, to see what is asked of it and what is said of its answers. */
+function offer(adapter: object | null): GPURequestAdapterOptions[] {
+  const asked: GPURequestAdapterOptions[] = [];
+  const gpu = {
+    requestAdapter: async (options: GPURequestAdapterOptions) => {
+      asked.push(options);
+      return adapter;
+    },
+  };
+  Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true });
+  return asked;
+}
+
+describe("requestWebGPUDevice", () => {
+  const original = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  afterEach(() => {
+    if (original) Object.defineProperty(globalThis, "navigator", original);
+    else Reflect.deleteProperty(globalThis, "navigator");
+  });
+
+  it("says in one line what was asked when there is no adapter", async () => {
+    const asked = offer(null);
+    await expect(requestWebGPUDevice({ powerPreference: "low-power" })).rejects.toThrow(
+      /^requestWebGPUDevice: no WebGPU adapter: asked navigator.gpu, which offered none.*$/,
+    );
+    expect(asked).toEqual([{ powerPreference: "low-power" }]);
+  });
+
+  it("refuses an adapter of the other kind by name", async () => {
+    const info = {
+      device: "",
+      description: "SwiftShader Device (LLVM 10)",
+      vendor: "google",
+      architecture: "",
+    };
+    offer({ info, features: new Set(), limits: {} });
+    await expect(requestWebGPUDevice({ software: false })).rejects.toThrow(
+      "no hardware WebGPU adapter: asked navigator.gpu, which offered SwiftShader Device (LLVM 10)",
+    );
+    const asked = offer({ info: { ...info, description: "Radeon" }, features: new Set(), limits: {} });
+    await expect(requestWebGPUDevice({ software: true })).rejects.toThrow("no software WebGPU adapter");
+    expect(asked[0]).toEqual({ forceFallbackAdapter: true });
+  });
+
+  if (device)
+    it("opens the adapter of this machine with its own limits", async () => {
+      const { name, isSoftware, limits, features } = device!;
+      expect(name).not.toBe("");
+      expect(device!.device.limits.maxStorageBufferBindingSize).toBe(limits.maxStorageBufferBindingSize);
+      expect(device!.device.features.has("shader-f16")).toBe(features.has("shader-f16"));
+      const same = await requestWebGPUDevice({ software: isSoftware });
+      expect(same.name).toBe(name);
+      same.device.destroy();
+      await expect(requestWebGPUDevice({ software: !isSoftware })).rejects.toThrow(name);
+    });
+
+  if (!device)
+    it("says what is missing on this machine", async () => {
+      expect(reason).toMatch(/no WebGPU adapter: asked .* which offered none|does not load/);
+    });
+});

@@ -1,0 +1,65 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { i32, i32List, u32List } from "../backend/launch.js";
+import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import { mergeStrides } from "./elementwise.js";
+
+/** Where the element at coordinates c lies: `offset + sum_i c_i * strides_i`. */
+export interface Layout {
+  offset: number;
+  strides: readonly number[];
+}
+
+/**
+ * Copies a grid of elements between two layouts: transposition, slices, reversal, tiling, padding, concatenation and
+ * broadcasting are all this. Axes that both sides step through alike are merged, and rows go by four where they can.
+ */
+export function affineCopy(
+  backend: WebGPUBackend,
+  name: string,
+  shape: readonly number[],
+  [from, fromLayout]: [TensorInfo, Layout],
+  [to, toLayout]: [TensorInfo, Layout],
+): void {
+  if (shape.includes(0)) return;
+  const merged = mergeStrides(shape, [fromLayout.strides, toLayout.strides]);
+  // A single element has no axes left.
+  const dims = merged.dims.length ? merged.dims : [1];
+  const [read, write] = merged.dims.length ? merged.strides : [[1], [1]];
+  const inner = dims.length - 1;
+  const rows = [...read.slice(0, -1), ...write.slice(0, -1), fromLayout.offset, toLayout.offset, dims[inner]];
+  const vectors = read[inner] === 1 && write[inner] === 1 && rows.every((step) => step % 4 === 0);
+  const width = vectors ? 4 : 1;
+  const type = vectors ? "vec4<u32>" : "u32";
+  const scaled = (steps: readonly number[]) =>
+    steps.map((step, axis) => (axis === inner ? step : step / width));
+  backend.launch({
+    name,
+    key: `copy${dims.length}`,
+    // Values are moved as bits, so one pipeline serves every dtype.
+    inputs: [{ name: "source", info: from, type }],
+    outputs: [{ name: "destination", info: to, type }],
+    count: dims.reduce((a, b) => a * b, 1) / width,
+    uniforms: [
+      ...u32List(
+        "dim",
+        dims.map((dim, axis) => (axis === inner ? dim / width : dim)),
+      ),
+      ...i32List("read", scaled(read)),
+      ...i32List("write", scaled(write)),
+      i32("readOffset", fromLayout.offset / width),
+      i32("writeOffset", toLayout.offset / width),
+    ],
+    body: () => {
+      const lines = ["var rest = index;"];
+      for (let axis = inner; axis > 0; axis--) {
+        lines.push(`let at${axis} = i32(rest % u.dim${axis}); rest = rest / u.dim${axis};`);
+      }
+      const sum = (field: string) => dims.map((_, axis) => `at${axis} * u.${field}${axis}`).join(" + ");
+      lines.push(
+        "let at0 = i32(rest);",
+        `destination[u.writeOffset + ${sum("write")}] = source[u.readOffset + ${sum("read")}];`,
+      );
+      return lines.join("\n  ");
+    },
+  });
+}

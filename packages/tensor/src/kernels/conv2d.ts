@@ -1,0 +1,348 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { type Uniform, u32 } from "../backend/launch.js";
+import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import { finish } from "./finish.js";
+import { gemm, type RegisterLoop } from "./gemm.js";
+import type { Attributes, Kernel, KernelTable } from "./kernel.js";
+import { batchMatMul } from "./matmul.js";
+import { reduce } from "./reduce.js";
+
+type Info = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+
+function geometry(xShape: number[], filterShape: number[], attrs: Attributes): Info {
+  if (attrs.dataFormat !== "NHWC") {
+    throw new Error(`conv2d: dcr-webgpu computes NHWC, got dataFormat ${attrs.dataFormat}`);
+  }
+  return tf.backend_util.computeConv2DInfo(
+    xShape as [number, number, number, number],
+    filterShape as [number, number, number, number],
+    attrs.strides,
+    attrs.dilations ?? 1,
+    attrs.pad,
+    attrs.dimRoundingMode,
+    false,
+    "channelsLast",
+  );
+}
+
+/** The convolution's sizes as the shaders know them. */
+const sizes = (info: Info): Uniform[] => [
+  u32("height", info.inHeight),
+  u32("width", info.inWidth),
+  u32("channels", info.inChannels),
+  u32("outHeight", info.outHeight),
+  u32("outWidth", info.outWidth),
+  u32("outChannels", info.outChannels),
+  u32("filterHeight", info.filterHeight),
+  u32("filterWidth", info.filterWidth),
+  u32("strideY", info.strideHeight),
+  u32("strideX", info.strideWidth),
+  u32("dilationY", info.dilationHeight),
+  u32("dilationX", info.dilationWidth),
+  u32("top", info.padInfo.top),
+  u32("left", info.padInfo.left),
+];
+
+/** Whether each output pixel is a linear map of the input pixel at its place. */
+const isPointwise = (info: Info) =>
+  info.filterHeight === 1 &&
+  info.filterWidth === 1 &&
+  info.strideHeight === 1 &&
+  info.strideWidth === 1 &&
+  info.padInfo.top + info.padInfo.left + info.padInfo.bottom + info.padInfo.right === 0;
+
+const asMatrix = (info: TensorInfo, columns: number): TensorInfo => ({
+  ...info,
+  shape: [columns === 0 ? 0 : tf.util.sizeFromShape(info.shape) / columns, columns],
+});
+
+const eight = [0, 1, 2, 3, 4, 5, 6, 7];
+const loads = (indices: number[], read: (i: number) => string) =>
+  `vec4<f32>(${indices.map(read).join(", ")})`;
+
+/** WGSL of a filter's row as b0 and b1, at element `at`, in vectors or by elements. */
+const rowOfColumns = (name: string, at: string, vectors: boolean) =>
+  vectors
+    ? `let b0 = ${name}[(${at} + column0) / 4u]; let b1 = ${name}[(${at} + min(column0 + 4u, u.n - 4u)) / 4u];`
+    : [0, 1]
+        .map((half) => {
+          const read = (j: number) => `${name}[${at} + min(column0 + ${j}u, u.n - 1u)]`;
+          return `let b${half} = ${loads(eight.slice(4 * half, 4 * half + 4), read)};`;
+        })
+        .join(" ");
+
+/**
+ * Forward: rows are output pixels, columns output channels, k runs over the filter's window and the input channels.
+ * In registers, the window is the outer loop: a row's place in the input is found once for all channels.
+ */
+function conv2d(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, info: Info): TensorInfo {
+  const output = backend.output(info.outShape, "float32");
+  const vectors = info.outChannels % 4 === 0;
+  const registers: RegisterLoop = {
+    key: vectors ? "vectors" : "elements",
+    inputs: [
+      { name: "x", info: x },
+      { name: "filterValues", info: filter, type: vectors ? "vec4<f32>" : "f32" },
+    ],
+    loop: (step) => `${eight
+      .map(
+        (i) => `let pixel${i} = min(row0 + ${i}u, u.m - 1u);
+  let image${i} = pixel${i} / (u.outHeight * u.outWidth) * u.height * u.width;
+  let y${i} = (pixel${i} / u.outWidth % u.outHeight) * u.strideY;
+  let x${i} = (pixel${i} % u.outWidth) * u.strideX;`,
+      )
+      .join("\n  ")}
+  for (var fy = 0u; fy < u.filterHeight; fy++) {
+    for (var fx = 0u; fx < u.filterWidth; fx++) {
+      let filterBase = (fy * u.filterWidth + fx) * u.channels * u.outChannels;
+      // Coordinates above or left of the image wrap to huge ones, so one comparison bounds both sides.
+      ${eight
+        .map(
+          (
+            i,
+          ) => `let inY${i} = y${i} + fy * u.dilationY - u.top; let inX${i} = x${i} + fx * u.dilationX - u.left;
+      let inside${i} = inY${i} < u.height && inX${i} < u.width;
+      let at${i} = select(0u, (image${i} + inY${i} * u.width + inX${i}) * u.channels, inside${i});`,
+        )
+        .join("\n      ")}
+      for (var channel = 0u; channel < u.channels; channel++) {
+        ${eight.map((i) => `let a${i} = select(0.0, x[at${i} + channel], inside${i});`).join("\n        ")}
+        let at = filterBase + channel * u.outChannels;
+        ${rowOfColumns("filterValues", "at", vectors)}
+        ${step}
+      }
+    }
+  }`,
+  };
+  const columns = info.outChannels;
+  gemm(backend, {
+    name: "Conv2D",
+    key: "",
+    m: info.batchSize * info.outHeight * info.outWidth,
+    n: columns,
+    k: info.filterHeight * info.filterWidth * info.inChannels,
+    batch: 1,
+    inputs: [
+      { name: "x", info: x },
+      { name: "filterValues", info: filter },
+    ],
+    output: { name: "result", info: output },
+    uniforms: sizes(info),
+    access: `
+fn readA(z: u32, row: u32, k: u32) -> f32 {
+  let place = k / u.channels;
+  let y = (row / u.outWidth % u.outHeight) * u.strideY + (place / u.filterWidth) * u.dilationY - u.top;
+  let xx = (row % u.outWidth) * u.strideX + (place % u.filterWidth) * u.dilationX - u.left;
+  if (y >= u.height || xx >= u.width) { return 0.0; }
+  let image = row / (u.outHeight * u.outWidth);
+  return x[((image * u.height + y) * u.width + xx) * u.channels + k % u.channels];
+}
+fn readB(z: u32, k: u32, column: u32) -> f32 { return filterValues[k * u.outChannels + column]; }
+fn writeC(z: u32, row: u32, column: u32, value: f32) { result[row * u.outChannels + column] = value; }`,
+    aRunsAlongK: true,
+    bRunsAlongK: false,
+    registers,
+  });
+  return output;
+}
+
+/**
+ * Gradient of the input: rows are input pixels, columns input channels, k runs over the window and the output channels.
+ * A pixel gets from an output pixel wherever the window's step divides by the stride.
+ */
+function conv2dInputGradient(
+  backend: WebGPUBackend,
+  dy: TensorInfo,
+  filter: TensorInfo,
+  info: Info,
+): TensorInfo {
+  const dx = backend.output(info.inShape, "float32");
+  const source = (row: string, fy: string, fx: string, i: number | "") => `
+      let downY${i} = (${row} / u.width % u.height) + u.top - ${fy} * u.dilationY;
+      let downX${i} = (${row} % u.width) + u.left - ${fx} * u.dilationX;
+      let fromY${i} = downY${i} / u.strideY; let fromX${i} = downX${i} / u.strideX;
+      let inside${i} = fromY${i} < u.outHeight && fromX${i} < u.outWidth
+        && fromY${i} * u.strideY == downY${i} && fromX${i} * u.strideX == downX${i};
+      let at${i} = select(0u, ((${row} / (u.height * u.width) * u.outHeight + fromY${i}) * u.outWidth + fromX${i}) * u.outChannels, inside${i});`;
+  const registers: RegisterLoop = {
+    key: "",
+    inputs: [
+      { name: "dy", info: dy },
+      { name: "filterValues", info: filter },
+    ],
+    loop: (step) => `${eight.map((i) => `let pixel${i} = min(row0 + ${i}u, u.m - 1u);`).join(" ")}
+  for (var fy = 0u; fy < u.filterHeight; fy++) {
+    for (var fx = 0u; fx < u.filterWidth; fx++) {
+      ${eight.map((i) => source(`pixel${i}`, "fy", "fx", i)).join("")}
+      let filterBase = (fy * u.filterWidth + fx) * u.channels * u.outChannels;
+      ${eight.map((j) => `let bAt${j} = filterBase + min(column0 + ${j}u, u.n - 1u) * u.outChannels;`).join("\n      ")}
+      for (var channel = 0u; channel < u.outChannels; channel++) {
+        ${eight.map((i) => `let a${i} = select(0.0, dy[at${i} + channel], inside${i});`).join("\n        ")}
+        let b0 = ${loads([0, 1, 2, 3], (j) => `filterValues[bAt${j} + channel]`)};
+        let b1 = ${loads([4, 5, 6, 7], (j) => `filterValues[bAt${j} + channel]`)};
+        ${step}
+      }
+    }
+  }`,
+  };
+  gemm(backend, {
+    name: "Conv2DBackpropInput",
+    key: "",
+    m: info.batchSize * info.inHeight * info.inWidth,
+    n: info.inChannels,
+    k: info.filterHeight * info.filterWidth * info.outChannels,
+    batch: 1,
+    inputs: [
+      { name: "dy", info: dy },
+      { name: "filterValues", info: filter },
+    ],
+    output: { name: "result", info: dx },
+    uniforms: sizes(info),
+    access: `
+fn readA(z: u32, row: u32, k: u32) -> f32 {
+  let place = k / u.outChannels;
+  let fy = place / u.filterWidth;
+  let fx = place % u.filterWidth;
+  ${source("row", "fy", "fx", "")}
+  if (!inside) { return 0.0; }
+  return dy[at + k % u.outChannels];
+}
+fn readB(z: u32, k: u32, column: u32) -> f32 {
+  return filterValues[(k / u.outChannels * u.channels + column) * u.outChannels + k % u.outChannels];
+}
+fn writeC(z: u32, row: u32, column: u32, value: f32) { result[row * u.channels + column] = value; }`,
+    aRunsAlongK: true,
+    bRunsAlongK: true,
+    registers,
+  });
+  return dx;
+}
+
+/**
+ * Gradient of the filter: rows are the filter's places and input channels, columns output channels, k runs over output
+ * pixels. That sum is long and the result small, so shares of the images' rows go to separate products, summed after.
+ */
+function conv2dFilterGradient(backend: WebGPUBackend, x: TensorInfo, dy: TensorInfo, info: Info): TensorInfo {
+  const m = info.filterHeight * info.filterWidth * info.inChannels;
+  const n = info.outChannels;
+  const imageRows = info.batchSize * info.outHeight;
+  const wanted = backend.isSoftware ? 256 : 262144;
+  const invocations = backend.isSoftware
+    ? Math.ceil(m / 8) * Math.ceil(n / 8)
+    : Math.ceil(m / 64) * Math.ceil(n / 64) * 256;
+  const shares = Math.max(1, Math.min(imageRows, Math.ceil(wanted / Math.max(1, invocations))));
+  const share = Math.ceil(imageRows / shares);
+  const batch = Math.ceil(imageRows / share);
+  const partial = backend.output([batch, m, n], "float32");
+  // With whole tiles of channels, the eight rows of a tile are neighbours at one place of the window.
+  const xVectors = info.inChannels % 8 === 0;
+  const dyVectors = n % 4 === 0;
+  const registers: RegisterLoop = {
+    key: dyVectors ? "vectors" : "elements",
+    inputs: [
+      { name: "x", info: x, type: "vec4<f32>" },
+      { name: "dy", info: dy, type: dyVectors ? "vec4<f32>" : "f32" },
+    ],
+    loop: (step) => `let place = row0 / u.channels;
+  let channel0 = row0 % u.channels;
+  let fy = (place / u.filterWidth) * u.dilationY;
+  let fx = (place % u.filterWidth) * u.dilationX;
+  for (var imageRow = z * u.share; imageRow < min((z + 1u) * u.share, u.imageRows); imageRow++) {
+    let inY = (imageRow % u.outHeight) * u.strideY + fy - u.top;
+    if (inY >= u.height) { continue; }
+    let line = (imageRow / u.outHeight * u.height + inY) * u.width;
+    for (var outX = 0u; outX < u.outWidth; outX++) {
+      let inX = outX * u.strideX + fx - u.left;
+      if (inX >= u.width) { continue; }
+      let xAt = ((line + inX) * u.channels + channel0) / 4u;
+      let aLow = x[xAt]; let aHigh = x[xAt + 1u];
+      ${eight.map((i) => `let a${i} = ${i < 4 ? "aLow" : "aHigh"}.${"xyzw"[i % 4]};`).join(" ")}
+      let dyAt = (imageRow * u.outWidth + outX) * u.outChannels;
+      ${rowOfColumns("dy", "dyAt", dyVectors)}
+      ${step}
+    }
+  }`,
+  };
+  gemm(backend, {
+    name: "Conv2DBackpropFilter",
+    key: "",
+    m,
+    n,
+    k: share * info.outWidth,
+    batch,
+    inputs: [
+      { name: "x", info: x },
+      { name: "dy", info: dy },
+    ],
+    output: { name: "result", info: partial },
+    uniforms: [...sizes(info), u32("share", share), u32("imageRows", imageRows)],
+    access: `
+fn readA(z: u32, row: u32, k: u32) -> f32 {
+  let imageRow = z * u.share + k / u.outWidth;
+  if (imageRow >= u.imageRows) { return 0.0; }
+  let place = row / u.channels;
+  let inY = (imageRow % u.outHeight) * u.strideY + (place / u.filterWidth) * u.dilationY - u.top;
+  let inX = (k % u.outWidth) * u.strideX + (place % u.filterWidth) * u.dilationX - u.left;
+  if (inY >= u.height || inX >= u.width) { return 0.0; }
+  return x[((imageRow / u.outHeight * u.height + inY) * u.width + inX) * u.channels + row % u.channels];
+}
+fn readB(z: u32, k: u32, column: u32) -> f32 {
+  let imageRow = z * u.share + k / u.outWidth;
+  if (imageRow >= u.imageRows) { return 0.0; }
+  return dy[(imageRow * u.outWidth + k % u.outWidth) * u.outChannels + column];
+}
+fn writeC(z: u32, row: u32, column: u32, value: f32) { result[(z * u.m + row) * u.n + column] = value; }`,
+    aRunsAlongK: false,
+    bRunsAlongK: false,
+    registers: xVectors ? registers : undefined,
+  });
+  if (batch === 1) return { ...partial, shape: info.filterShape };
+  const whole = reduce(backend, "Sum", partial, [0]);
+  backend.disposeAll(partial);
+  return { ...whole, shape: info.filterShape };
+}
+
+function forward(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, attrs: Attributes): TensorInfo {
+  const info = geometry(x.shape, filter.shape, attrs);
+  if (!isPointwise(info)) return conv2d(backend, x, filter, info);
+  const product = batchMatMul(
+    backend,
+    asMatrix(x, info.inChannels),
+    asMatrix(filter, info.outChannels),
+    false,
+    false,
+  );
+  return { ...product, shape: info.outShape };
+}
+
+const conv2dKernel: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
+  forward(backend, x, filter, attrs);
+
+const fusedConv2d: Kernel = ({ inputs: { x, filter, bias, preluActivationWeights }, attrs, backend }) => {
+  const product = forward(backend, x, filter, attrs);
+  return finish(backend, product, bias, attrs.activation, preluActivationWeights, attrs.leakyreluAlpha);
+};
+
+const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) => {
+  const info = geometry(attrs.inputShape, filter.shape, attrs);
+  if (!isPointwise(info)) return conv2dInputGradient(backend, dy, filter, info);
+  const product = batchMatMul(
+    backend,
+    asMatrix(dy, info.outChannels),
+    asMatrix(filter, info.outChannels),
+    false,
+    true,
+  );
+  return { ...product, shape: info.inShape };
+};
+
+const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) =>
+  conv2dFilterGradient(backend, x, dy, geometry(x.shape, attrs.filterShape, attrs));
+
+export const conv2dKernels: KernelTable = {
+  Conv2D: conv2dKernel,
+  FusedConv2D: fusedConv2d,
+  Conv2DBackpropInput: backpropInput,
+  Conv2DBackpropFilter: backpropFilter,
+};

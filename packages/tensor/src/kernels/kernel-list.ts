@@ -1,0 +1,54 @@
+import { getKernel, registerKernel } from "@tensorflow/tfjs-core";
+import { backendName } from "../backend/backend-name.js";
+import { activationKernels } from "./activation.js";
+import { attentionKernels } from "./attention.js";
+import { binaryKernels } from "./binary.js";
+import { conv2dKernels } from "./conv2d.js";
+import { einsumKernels } from "./einsum.js";
+import { fillKernels } from "./fill.js";
+import { groupNormKernels } from "./group-norm.js";
+import { imageKernels } from "./image.js";
+import { indexingKernels } from "./indexing.js";
+import type { Call, KernelTable } from "./kernel.js";
+import { layerNormKernels } from "./layer-norm.js";
+import { matmulKernels } from "./matmul.js";
+import { moveKernels } from "./moves.js";
+import { reduceKernels } from "./reduce.js";
+import { shapeKernels } from "./shape.js";
+import { softmaxKernels } from "./softmax.js";
+import { unaryKernels } from "./unary.js";
+
+/** Every kernel of the WebGPU backend. */
+export const kernels: KernelTable = {
+  ...shapeKernels,
+  ...fillKernels,
+  ...moveKernels,
+  ...unaryKernels,
+  ...binaryKernels,
+  ...reduceKernels,
+  ...indexingKernels,
+  ...matmulKernels,
+  ...conv2dKernels,
+  ...softmaxKernels,
+  ...einsumKernels,
+  ...activationKernels,
+  ...layerNormKernels,
+  ...groupNormKernels,
+  ...attentionKernels,
+  ...imageKernels,
+};
+
+/** Registers each kernel once, whatever device the backend then runs on. */
+export function registerKernels(): void {
+  for (const [kernelName, kernel] of Object.entries(kernels)) {
+    if (getKernel(kernelName, backendName)) continue;
+    registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: (params) => {
+        const call = params as unknown as Call;
+        return call.backend.within(kernelName, call.inputs, () => kernel(call));
+      },
+    });
+  }
+}

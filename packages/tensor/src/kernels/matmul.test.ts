@@ -1,0 +1,52 @@
+import { normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { type Case, describeAgainstCpu } from "../../test/against-cpu.js";
+
+const normal = <R extends tf.Rank>(...shape: number[]) =>
+  tf.tensor(normalArray(shape[0] + 7, tf.util.sizeFromShape(shape)), shape) as tf.Tensor<R>;
+
+// Sums of products that cancel: the error is that of the sum, about sqrt(k) ulps of its largest term.
+const near = { relative: 1e-5, absolute: 1e-5 };
+const cases: Record<string, Case> = {};
+const sizes: [number, number, number][] = [
+  [1, 1, 1],
+  [8, 8, 8],
+  [17, 5, 9],
+  [3, 130, 66],
+  [70, 33, 68],
+  [64, 20, 12],
+];
+for (const [m, k, n] of sizes) {
+  for (const [ta, tb] of [
+    [false, false],
+    [false, true],
+    [true, false],
+    [true, true],
+  ]) {
+    cases[`[${m}, ${k}] [${k}, ${n}]${ta ? ", A transposed" : ""}${tb ? ", B transposed" : ""}`] = {
+      run: () => tf.matMul(ta ? normal(k, m) : normal(m, k), tb ? normal(n, k) : normal(k, n), ta, tb),
+      ...near,
+    };
+  }
+}
+const fused = (activation: tf.fused.Activation) => () =>
+  tf.fused.matMul({ a: normal(5, 7), b: normal(7, 6), bias: normal(6), activation });
+Object.assign(cases, {
+  batches: { run: () => tf.matMul(normal(3, 9, 5), normal(3, 5, 12)), ...near },
+  "batches, B transposed": { run: () => tf.matMul(normal(3, 9, 5), normal(3, 12, 5), false, true), ...near },
+  "a batch of one for all, left": { run: () => tf.matMul(normal(1, 9, 5), normal(3, 5, 12)), ...near },
+  "a batch of one for all, right": { run: () => tf.matMul(normal(2, 2, 9, 5), normal(1, 1, 5, 12)), ...near },
+  "no rows": { run: () => tf.matMul(tf.zeros([0, 5]), normal(5, 3)), ...near },
+  "nothing to sum": { run: () => tf.matMul(tf.zeros([3, 0]), tf.zeros([0, 4])), ...near },
+  dot: { run: () => tf.dot(normal(9), normal(9)), ...near },
+  gradients: {
+    run: () => tf.grads((a, b) => tf.sum(tf.square(tf.matMul(a, b))))([normal(9, 5), normal(5, 12)]),
+    ...near,
+  },
+  "fused with bias": { run: fused("linear"), ...near },
+  "fused relu": { run: fused("relu"), ...near },
+  "fused elu": { run: fused("elu"), ...near },
+  "fused sigmoid": { run: fused("sigmoid"), ...near },
+});
+
+await describeAgainstCpu("matrix products", cases, { schedules: "both" });

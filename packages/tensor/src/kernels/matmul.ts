@@ -1,0 +1,180 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { f32, u32 } from "../backend/launch.js";
+import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import { finish } from "./finish.js";
+import { gemm, type RegisterLoop } from "./gemm.js";
+import type { Kernel, KernelTable } from "./kernel.js";
+
+/** Matrices inside a tensor: the steps between batches (outer and inner), rows and columns, in elements. */
+export interface MatrixView {
+  info: TensorInfo;
+  outer: number;
+  inner: number;
+  row: number;
+  column: number;
+}
+
+export interface StridedProduct {
+  name: string;
+  a: MatrixView;
+  b: MatrixView;
+  c: MatrixView;
+  /** How many outer and inner batches. */
+  batch: readonly [number, number];
+  m: number;
+  n: number;
+  k: number;
+  /** Factor on the product. Default 1. */
+  scale?: number;
+}
+
+const isVectors = (...steps: number[]) => steps.every((step) => step % 4 === 0);
+const eight = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** `C = scale * A B` over batches, from and to any strides. */
+export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void {
+  const { a, b, c, m, n, k, batch, scale = 1 } = op;
+  const aRows = a.row === 1 && isVectors(m, a.column, a.outer, a.inner);
+  const bRows = b.column === 1 && isVectors(n, b.row, b.outer, b.inner);
+  const registers: RegisterLoop = {
+    key: `${aRows ? "A by rows" : ""}${bRows ? "B by rows" : ""}`,
+    inputs: [
+      { name: "a", info: a.info, type: aRows ? "vec4<f32>" : "f32" },
+      { name: "b", info: b.info, type: bRows ? "vec4<f32>" : "f32" },
+    ],
+    loop: (step) => `let aBase = (z / u.inner) * u.aOuter + (z % u.inner) * u.aInner;
+  let bBase = (z / u.inner) * u.bOuter + (z % u.inner) * u.bInner;
+  ${
+    aRows
+      ? "let aAt0 = (aBase + row0) / 4u; let aAt1 = (aBase + min(row0 + 4u, u.m - 4u)) / 4u;"
+      : eight.map((i) => `let aAt${i} = aBase + min(row0 + ${i}u, u.m - 1u) * u.aRow;`).join("\n  ")
+  }
+  ${
+    bRows
+      ? "let bAt0 = (bBase + column0) / 4u; let bAt1 = (bBase + min(column0 + 4u, u.n - 4u)) / 4u;"
+      : eight.map((j) => `let bAt${j} = bBase + min(column0 + ${j}u, u.n - 1u) * u.bColumn;`).join("\n  ")
+  }
+  for (var k = 0u; k < u.k; k++) {
+    ${
+      aRows
+        ? `let aStep = k * (u.aColumn / 4u);
+    let aLow = a[aAt0 + aStep]; let aHigh = a[aAt1 + aStep];
+    ${eight.map((i) => `let a${i} = ${i < 4 ? "aLow" : "aHigh"}.${"xyzw"[i % 4]};`).join(" ")}`
+        : `let aStep = k * u.aColumn;
+    ${eight.map((i) => `let a${i} = a[aAt${i} + aStep];`).join(" ")}`
+    }
+    ${
+      bRows
+        ? `let bStep = k * (u.bRow / 4u);
+    let b0 = b[bAt0 + bStep]; let b1 = b[bAt1 + bStep];`
+        : `let bStep = k * u.bRow;
+    let b0 = vec4<f32>(${[0, 1, 2, 3].map((j) => `b[bAt${j} + bStep]`).join(", ")});
+    let b1 = vec4<f32>(${[4, 5, 6, 7].map((j) => `b[bAt${j} + bStep]`).join(", ")});`
+    }
+    ${step}
+  }`,
+  };
+  gemm(backend, {
+    name: op.name,
+    key: scale === 1 ? "" : "scaled",
+    m,
+    n,
+    k,
+    batch: batch[0] * batch[1],
+    inputs: [
+      { name: "a", info: a.info },
+      { name: "b", info: b.info },
+    ],
+    output: { name: "c", info: c.info },
+    uniforms: [
+      u32("inner", batch[1]),
+      ...[a, b, c].flatMap(({ outer, inner, row, column }, i) => {
+        const name = "abc"[i];
+        return [
+          u32(`${name}Outer`, outer),
+          u32(`${name}Inner`, inner),
+          u32(`${name}Row`, row),
+          u32(`${name}Column`, column),
+        ];
+      }),
+      f32("scale", scale),
+    ],
+    access: `
+fn at(z: u32, outer: u32, inner: u32) -> u32 { return (z / u.inner) * outer + (z % u.inner) * inner; }
+fn readA(z: u32, row: u32, k: u32) -> f32 { return a[at(z, u.aOuter, u.aInner) + row * u.aRow + k * u.aColumn]; }
+fn readB(z: u32, k: u32, column: u32) -> f32 { return b[at(z, u.bOuter, u.bInner) + k * u.bRow + column * u.bColumn]; }
+fn writeC(z: u32, row: u32, column: u32, value: f32) {
+  let base = (z / u.inner) * u.cOuter + (z % u.inner) * u.cInner;
+  c[base + row * u.cRow + column * u.cColumn] = ${scale === 1 ? "value" : "value * u.scale"};
+}`,
+    aRunsAlongK: a.column === 1,
+    bRunsAlongK: b.row === 1,
+    registers,
+  });
+}
+
+/** Product of the last two axes, of which either operand's may be transposed; batch axes broadcast. */
+export function batchMatMul(
+  backend: WebGPUBackend,
+  a: TensorInfo,
+  b: TensorInfo,
+  transposeA: boolean,
+  transposeB: boolean,
+): TensorInfo {
+  const [aRows, aColumns] = a.shape.slice(-2);
+  const [bRows, bColumns] = b.shape.slice(-2);
+  const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
+  const [kOfB, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  if (k !== kOfB) {
+    throw new Error(
+      `matMul: inner sizes must agree, got ${k} and ${kOfB} for shapes [${a.shape}] and [${b.shape}] ` +
+        `with transposeA=${transposeA} and transposeB=${transposeB}`,
+    );
+  }
+  const leadA = a.shape.slice(0, -2);
+  const leadB = b.shape.slice(0, -2);
+  const lead = tf.broadcast_util.assertAndGetBroadcastShape(leadA, leadB);
+  const batch = tf.util.sizeFromShape(lead);
+  const [batchA, batchB] = [leadA, leadB].map((shape) => tf.util.sizeFromShape(shape));
+  if ((batchA !== batch && batchA !== 1) || (batchB !== batch && batchB !== 1)) {
+    throw new Error(`matMul: batches of [${a.shape}] and [${b.shape}] broadcast along some axes only`);
+  }
+  const c = backend.output([...lead, m, n], "float32");
+  stridedProduct(backend, {
+    name: "BatchMatMul",
+    a: {
+      info: a,
+      outer: 0,
+      inner: batchA === 1 ? 0 : m * k,
+      row: transposeA ? 1 : k,
+      column: transposeA ? m : 1,
+    },
+    b: {
+      info: b,
+      outer: 0,
+      inner: batchB === 1 ? 0 : n * k,
+      row: transposeB ? 1 : n,
+      column: transposeB ? k : 1,
+    },
+    c: { info: c, outer: 0, inner: m * n, row: n, column: 1 },
+    batch: [1, batch],
+    m,
+    n,
+    k,
+  });
+  return c;
+}
+
+const batchMatMulKernel: Kernel = ({ inputs: { a, b }, attrs, backend }) =>
+  batchMatMul(backend, a, b, attrs.transposeA, attrs.transposeB);
+
+const fusedMatMul: Kernel = ({ inputs: { a, b, bias, preluActivationWeights }, attrs, backend }) => {
+  const product = batchMatMul(backend, a, b, attrs.transposeA, attrs.transposeB);
+  return finish(backend, product, bias, attrs.activation, preluActivationWeights, attrs.leakyreluAlpha);
+};
+
+export const matmulKernels: KernelTable = {
+  BatchMatMul: batchMatMulKernel,
+  _FusedMatMul: fusedMatMul,
+};

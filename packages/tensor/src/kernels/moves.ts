@@ -1,0 +1,228 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import { affineCopy, type Layout } from "./affine-copy.js";
+import { fill } from "./fill.js";
+import type { Kernel, KernelTable } from "./kernel.js";
+
+const { sizeFromShape, parseAxisParam } = tf.util;
+
+/** Steps of a dense tensor, one for each axis. */
+export const stridesOf = (shape: readonly number[]): number[] =>
+  shape.map((_, axis) => sizeFromShape(shape.slice(axis + 1) as number[]));
+
+const dense = (shape: readonly number[]): Layout => ({ offset: 0, strides: stridesOf(shape) });
+
+/** A fresh dense tensor of `shape`, read from `x` through a layout. */
+function gathered(
+  backend: WebGPUBackend,
+  name: string,
+  x: TensorInfo,
+  shape: number[],
+  layout: Layout,
+): TensorInfo {
+  const output = backend.output(shape, x.dtype);
+  affineCopy(backend, name, shape, [x, layout], [output, dense(shape)]);
+  return output;
+}
+
+export function transpose(backend: WebGPUBackend, x: TensorInfo, perm: readonly number[]): TensorInfo {
+  const strides = stridesOf(x.shape);
+  const shape = perm.map((axis) => x.shape[axis]);
+  // Moving only axes of size 1 moves nothing.
+  const moving = perm.filter((axis) => x.shape[axis] !== 1);
+  if (moving.every((axis, i) => i === 0 || moving[i - 1] < axis)) return backend.alias(x, shape);
+  return gathered(backend, "Transpose", x, shape, { offset: 0, strides: perm.map((axis) => strides[axis]) });
+}
+
+export function slice(
+  backend: WebGPUBackend,
+  x: TensorInfo,
+  begin: readonly number[],
+  size: readonly number[],
+  name = "Slice",
+): TensorInfo {
+  const strides = stridesOf(x.shape);
+  const offset = begin.reduce((sum, start, axis) => sum + start * strides[axis], 0);
+  return gathered(backend, name, x, [...size], { offset, strides });
+}
+
+/** Tensors one after another along `axis`. */
+export function concat(
+  backend: WebGPUBackend,
+  parts: TensorInfo[],
+  axis: number,
+  name = "Concat",
+): TensorInfo {
+  const shapes = parts.map((part) => part.shape);
+  const shape = tf.backend_util.computeOutShape(shapes, axis);
+  const output = backend.output(shape, parts[0].dtype);
+  const strides = stridesOf(shape);
+  let start = 0;
+  for (const part of parts) {
+    const layout = { offset: start * strides[axis], strides };
+    affineCopy(backend, name, part.shape, [part, dense(part.shape)], [output, layout]);
+    start += part.shape[axis];
+  }
+  return output;
+}
+
+const concatKernel: Kernel = ({ inputs, attrs, backend }) => {
+  const all = Object.values(inputs);
+  const axis = parseAxisParam(attrs.axis, all[0].shape)[0];
+  tf.backend_util.assertParamsConsistent(
+    all.map(({ shape }) => shape),
+    axis,
+  );
+  const parts = all.filter(({ shape }) => sizeFromShape(shape) > 0);
+  if (parts.length === 1) return backend.alias(parts[0], parts[0].shape);
+  if (parts.length === 0)
+    return backend.output(
+      tf.backend_util.computeOutShape(
+        all.map((t) => t.shape),
+        axis,
+      ),
+      all[0].dtype,
+    );
+  return concat(backend, parts, axis);
+};
+
+const pack: Kernel = ({ inputs, attrs, backend }) => {
+  const parts = Object.values(inputs);
+  const { shape } = parts[0];
+  const axis = attrs.axis < 0 ? attrs.axis + shape.length + 1 : attrs.axis;
+  const wider = [...shape.slice(0, axis), 1, ...shape.slice(axis)];
+  for (const part of parts) {
+    tf.util.assertShapesMatch(shape, part.shape, "All tensors passed to stack must have matching shapes");
+  }
+  return concat(
+    backend,
+    parts.map((part) => ({ ...part, shape: wider })),
+    axis,
+    "Pack",
+  );
+};
+
+const unpack: Kernel = ({ inputs: { value }, attrs, backend }) => {
+  const axis = attrs.axis < 0 ? attrs.axis + value.shape.length : attrs.axis;
+  const size = value.shape.map((n, i) => (i === axis ? 1 : n));
+  const shape = value.shape.filter((_, i) => i !== axis);
+  return Array.from({ length: value.shape[axis] }, (_, i) => {
+    const begin = value.shape.map((_n, d) => (d === axis ? i : 0));
+    return { ...slice(backend, value, begin, size, "Unpack"), shape };
+  });
+};
+
+const splitV: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const axis = parseAxisParam(attrs.axis, x.shape)[0];
+  const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, attrs.numOrSizeSplits, axis);
+  let start = 0;
+  return sizes.map((n) => {
+    const begin = x.shape.map((_, d) => (d === axis ? start : 0));
+    start += n;
+    return slice(
+      backend,
+      x,
+      begin,
+      x.shape.map((all, d) => (d === axis ? n : all)),
+      "SplitV",
+    );
+  });
+};
+
+const sliceKernel: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, attrs.begin, attrs.size);
+  tf.slice_util.assertParamsValid(x as tf.Tensor, begin, size);
+  // The whole tensor, in rows or all: the same values under another shape.
+  if (tf.util.arraysEqual(size, x.shape)) return backend.alias(x, size);
+  return slice(backend, x, begin, size);
+};
+
+const stridedSlice: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const { begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = attrs;
+  const info = tf.slice_util.sliceInfo(
+    x.shape,
+    begin,
+    end,
+    strides,
+    beginMask,
+    endMask,
+    ellipsisMask,
+    newAxisMask,
+    shrinkAxisMask,
+  );
+  const sparse = info.finalShapeSparse;
+  if (sparse.some((n) => n === 0)) return backend.output(info.finalShape, x.dtype);
+  const own = stridesOf(x.shape);
+  const taken = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);
+  const offset = info.begin.reduce((sum, start, axis) => sum + start * own[axis], 0);
+  const layout = { offset, strides: own.map((step, axis) => step * info.strides[axis]) };
+  return { ...gathered(backend, "StridedSlice", x, taken, layout), shape: info.finalShape };
+};
+
+const reverse: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const axes = parseAxisParam(attrs.dims, x.shape);
+  if (x.shape.length === 0) return backend.alias(x, x.shape);
+  const own = stridesOf(x.shape);
+  const offset = axes.reduce((sum, axis) => sum + (x.shape[axis] - 1) * own[axis], 0);
+  const strides = own.map((step, axis) => (axes.includes(axis) ? -step : step));
+  return gathered(backend, "Reverse", x, x.shape, { offset, strides });
+};
+
+/** Every axis becomes two, of which the first, the repetitions, does not move the source. */
+const tile: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const reps: number[] = attrs.reps;
+  const own = stridesOf(x.shape);
+  const split = x.shape.flatMap((n, axis) => [reps[axis], n]);
+  const output = gathered(backend, "Tile", x, split, {
+    offset: 0,
+    strides: own.flatMap((step) => [0, step]),
+  });
+  return { ...output, shape: x.shape.map((n, axis) => n * reps[axis]) };
+};
+
+const broadcastTo: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const shape: number[] = attrs.shape;
+  const padded = [...new Array(shape.length - x.shape.length).fill(1), ...x.shape];
+  const own = stridesOf(padded);
+  return gathered(backend, "BroadcastTo", x, shape, {
+    offset: 0,
+    strides: own.map((step, axis) => (padded[axis] === 1 ? 0 : step)),
+  });
+};
+
+/** `x` inside a larger tensor of `value`. */
+export function pad(
+  backend: WebGPUBackend,
+  x: TensorInfo,
+  paddings: readonly (readonly number[])[],
+  value: number,
+): TensorInfo {
+  const shape = x.shape.map((n, axis) => n + paddings[axis][0] + paddings[axis][1]);
+  if (paddings.every(([before, after]) => before === 0 && after === 0)) return backend.alias(x, shape);
+  const output = fill(backend, shape, x.dtype, value);
+  if (sizeFromShape(x.shape) === 0) return output;
+  const strides = stridesOf(shape);
+  const offset = paddings.reduce((sum, [before], axis) => sum + before * strides[axis], 0);
+  affineCopy(backend, "PadV2", x.shape, [x, dense(x.shape)], [output, { offset, strides }]);
+  return output;
+}
+
+const padV2: Kernel = ({ inputs: { x }, attrs, backend }) =>
+  pad(backend, x, attrs.paddings, attrs.constantValue);
+
+const transposeKernel: Kernel = ({ inputs: { x }, attrs, backend }) => transpose(backend, x, attrs.perm);
+
+export const moveKernels: KernelTable = {
+  Transpose: transposeKernel,
+  Slice: sliceKernel,
+  StridedSlice: stridedSlice,
+  Reverse: reverse,
+  Tile: tile,
+  BroadcastTo: broadcastTo,
+  PadV2: padV2,
+  Concat: concatKernel,
+  Pack: pack,
+  Unpack: unpack,
+  SplitV: splitV,
+};

@@ -1,0 +1,85 @@
+import { expectClose, type Tolerance } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { backendName } from "../src/backend/backend-name.js";
+import { registerWebGPUBackend } from "../src/backend/register-backend.js";
+import type { WebGPUBackend } from "../src/backend/webgpu-backend.js";
+import { requestWebGPUDevice } from "../src/device/request-device.js";
+import { registerFusedKernels } from "../src/ops/fused-kernel.js";
+import { webgpuDevice } from "./test-backends.js";
+
+/** A computation from nothing: it makes its own inputs, so that each backend gets the same. */
+export type Computation = () => tf.Tensor | tf.Tensor[];
+
+export interface Case extends Tolerance {
+  run: Computation;
+}
+
+async function outputsOn(backend: string, run: Computation) {
+  await tf.setBackend(backend);
+  const before = tf.memory();
+  const outputs = tf.tidy(() => [run()].flat());
+  const values = await Promise.all(
+    outputs.map(async (y) => ({ shape: y.shape, dtype: y.dtype, data: await y.data() })),
+  );
+  tf.dispose(outputs);
+  const after = tf.memory();
+  expect(after.numTensors).toBe(before.numTensors);
+  expect(after.numDataBuffers).toBe(before.numDataBuffers);
+  return values;
+}
+
+const bothSchedules = [
+  { schedule: "registers", isSoftware: true },
+  { schedule: "workgroups", isSoftware: false },
+];
+
+/**
+ * Declares a test for each case: the outputs on dcr-webgpu have the shapes, dtypes and values of those on tfjs's cpu backend,
+ * to a relative 1e-5 plus 1e-6 unless the case says otherwise, and nothing leaks, to the byte. A kernel that has one
+ * schedule for CPU adapters and one for GPUs (`schedules: "both"`) is run by both, on whichever adapter there is.
+ */
+export async function describeAgainstCpu(
+  title: string,
+  cases: Record<string, Computation | Case>,
+  { schedules = "adapter's" }: { schedules?: "adapter's" | "both" } = {},
+): Promise<void> {
+  const { device, reason } = await webgpuDevice();
+  if (!device) {
+    it(`${title}: no adapter, and the request says so`, async () => {
+      expect(reason).toMatch(/no WebGPU adapter|does not load/);
+      await expect(requestWebGPUDevice()).rejects.toThrow(reason);
+    });
+    return;
+  }
+  const variants =
+    schedules === "both" ? bothSchedules : [{ schedule: "adapter's", isSoftware: device.isSoftware }];
+  describe.each(variants)(`${title} ($schedule schedule)`, ({ isSoftware }) => {
+    let backend: WebGPUBackend;
+    beforeAll(async () => {
+      registerWebGPUBackend({ device: device.device, isSoftware }, { checkKeys: true });
+      registerFusedKernels("cpu");
+      registerFusedKernels(backendName);
+      // tfjs then checks every kernel for intermediate tensors it forgot.
+      tf.env().set("IS_TEST", true);
+      await tf.setBackend(backendName);
+      backend = tf.backend() as WebGPUBackend;
+    });
+    afterAll(async () => {
+      await tf.setBackend("cpu");
+      tf.removeBackend(backendName);
+    });
+    it.each(Object.entries(cases))("%s", async (_name, entry) => {
+      const { run, relative = 1e-5, absolute = 1e-6 } = typeof entry === "function" ? { run: entry } : entry;
+      const expected = await outputsOn("cpu", run);
+      const bytes = backend.memory().numBytesInGPU;
+      const actual = await outputsOn(backendName, run);
+      expect(backend.memory().numBytesInGPU).toBe(bytes);
+      expect(actual.map(({ shape, dtype }) => ({ shape, dtype }))).toEqual(
+        expected.map(({ shape, dtype }) => ({ shape, dtype })),
+      );
+      for (const [i, { data }] of actual.entries())
+        expectClose(data, expected[i].data, { relative, absolute });
+    });
+  });
+}

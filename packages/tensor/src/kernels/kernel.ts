@@ -2,7 +2,6 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 
 /** A kernel's attributes, checked by the op that calls it. */
-// biome-ignore lint/suspicious/noExplicitAny: each kernel knows the types of its own.
 export type Attributes = Record<string, any>;
 
 /** What a kernel gets from tfjs. */

@@ -28,8 +28,8 @@ export interface WebGPUBackendOptions {
   checkKeys?: boolean;
 }
 
-/** Host copies of at most this many elements are kept after upload, so that scalars can be read at once. */
-const keptElements = 64;
+/** Host copies of at most this many elements are kept after upload, so that scalars and indices can be read at once. */
+const keptElements = 4096;
 
 /** Elements on the device are 32 bits wide; bool is stored as i32 0 or 1. */
 const bytesPerElement = 4;
@@ -246,6 +246,8 @@ export class WebGPUBackend extends tf.KernelBackend {
   private buffer(dataId: DataId): GPUBuffer {
     const data = this.data.get(dataId);
     if (data.buffer) return data.buffer;
+    if (data.dtype === "string")
+      throw new Error(`${this.subject()}: dcr-webgpu keeps strings but computes none`);
     const bytes = data.size * bytesPerElement;
     const most = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
     if (bytes > most) {
@@ -335,15 +337,13 @@ export class WebGPUBackend extends tf.KernelBackend {
     return true;
   }
 
-  /** Wall time from an idle device until the work of `f` is done. */
-  override async time(f: () => void): Promise<{ kernelMs: number }> {
+  /** Wall time until the work of `f`, and what was submitted before it, is done. tfjs expects `f` to run at once. */
+  override time(f: () => void): Promise<{ kernelMs: number }> {
     this.flush();
-    await this.device.queue.onSubmittedWorkDone();
     const start = performance.now();
     f();
     this.flush();
-    await this.device.queue.onSubmittedWorkDone();
-    return { kernelMs: performance.now() - start };
+    return this.device.queue.onSubmittedWorkDone().then(() => ({ kernelMs: performance.now() - start }));
   }
 
   /** Frees the buffers; the device stays its owner's. */

@@ -164,7 +164,7 @@ const prelu: Kernel = ({ inputs: { x, alpha }, backend }) =>
     inputs: { x, alpha },
     shape: tf.broadcast_util.assertAndGetBroadcastShape(x.shape, alpha.shape),
     dtype: "float32",
-    expression: "select(alpha * x, x, x >= 0.0)",
+    expression: "select(f32(alpha) * f32(x), f32(x), f32(x) >= 0.0)",
   });
 
 const eluGrad: Kernel = ({ inputs: { dy, y }, backend }) =>

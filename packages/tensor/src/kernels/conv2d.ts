@@ -6,20 +6,44 @@ import { finish } from "./finish.js";
 import { gemm, type RegisterLoop } from "./gemm.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { batchMatMul } from "./matmul.js";
+import { transpose } from "./moves.js";
 import { reduce } from "./reduce.js";
 
 type Info = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 
+const nchwToNhwc = [0, 2, 3, 1];
+const nhwcToNchw = [0, 3, 1, 2];
+const isChannelsFirst = (attrs: Attributes) => attrs.dataFormat === "NCHW";
+
+/** The kernels compute NHWC; NCHW goes there and back. */
+function channelsLast(
+  backend: WebGPUBackend,
+  images: TensorInfo[],
+  attrs: Attributes,
+  compute: (...images: TensorInfo[]) => TensorInfo,
+  returnsImage = true,
+): TensorInfo {
+  if (!isChannelsFirst(attrs)) return compute(...images);
+  const turned = images.map((image) => transpose(backend, image, nchwToNhwc));
+  const result = compute(...turned);
+  backend.disposeAll(...turned);
+  if (!returnsImage) return result;
+  const back = transpose(backend, result, nhwcToNchw);
+  backend.disposeAll(result);
+  return back;
+}
+
+/** Explicit padding is given in the order of the data format. */
+const padOf = (attrs: Attributes) =>
+  Array.isArray(attrs.pad) && isChannelsFirst(attrs) ? nchwToNhwc.map((axis) => attrs.pad[axis]) : attrs.pad;
+
 function geometry(xShape: number[], filterShape: number[], attrs: Attributes): Info {
-  if (attrs.dataFormat !== "NHWC") {
-    throw new Error(`conv2d: dcr-webgpu computes NHWC, got dataFormat ${attrs.dataFormat}`);
-  }
   return tf.backend_util.computeConv2DInfo(
     xShape as [number, number, number, number],
     filterShape as [number, number, number, number],
     attrs.strides,
     attrs.dilations ?? 1,
-    attrs.pad,
+    padOf(attrs),
     attrs.dimRoundingMode,
     false,
     "channelsLast",
@@ -317,28 +341,46 @@ function forward(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, attr
 }
 
 const conv2dKernel: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
-  forward(backend, x, filter, attrs);
+  channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
 
-const fusedConv2d: Kernel = ({ inputs: { x, filter, bias, preluActivationWeights }, attrs, backend }) => {
-  const product = forward(backend, x, filter, attrs);
-  return finish(backend, product, bias, attrs.activation, preluActivationWeights, attrs.leakyreluAlpha);
-};
-
-const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) => {
-  const info = geometry(attrs.inputShape, filter.shape, attrs);
-  if (!isPointwise(info)) return conv2dInputGradient(backend, dy, filter, info);
-  const product = batchMatMul(
+const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
+  const { x, filter, bias, preluActivationWeights } = inputs;
+  const product = channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
+  // A vector belongs to the channels, wherever their axis is.
+  const along = (info: TensorInfo | undefined) =>
+    info && isChannelsFirst(attrs) && info.shape.length === 1
+      ? { ...info, shape: [info.shape[0], 1, 1] }
+      : info;
+  return finish(
     backend,
-    asMatrix(dy, info.outChannels),
-    asMatrix(filter, info.outChannels),
-    false,
-    true,
+    product,
+    along(bias),
+    attrs.activation,
+    along(preluActivationWeights),
+    attrs.leakyreluAlpha,
   );
-  return { ...product, shape: info.inShape };
 };
+
+const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) =>
+  channelsLast(backend, [dy], attrs, (gradient) => {
+    const inputShape = isChannelsFirst(attrs)
+      ? nchwToNhwc.map((axis) => attrs.inputShape[axis])
+      : attrs.inputShape;
+    const info = geometry(inputShape, filter.shape, attrs);
+    if (!isPointwise(info)) return conv2dInputGradient(backend, gradient, filter, info);
+    const matrices = [asMatrix(gradient, info.outChannels), asMatrix(filter, info.outChannels)];
+    return { ...batchMatMul(backend, matrices[0], matrices[1], false, true), shape: info.inShape };
+  });
 
 const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) =>
-  conv2dFilterGradient(backend, x, dy, geometry(x.shape, attrs.filterShape, attrs));
+  channelsLast(
+    backend,
+    [x, dy],
+    attrs,
+    (image, gradient) =>
+      conv2dFilterGradient(backend, image, gradient, geometry(image.shape, attrs.filterShape, attrs)),
+    false,
+  );
 
 export const conv2dKernels: KernelTable = {
   Conv2D: conv2dKernel,

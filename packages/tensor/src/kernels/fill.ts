@@ -40,7 +40,9 @@ const like =
     fill(backend, x.shape, x.dtype, value);
 
 const range: Kernel = ({ attrs, backend }) => {
-  const { start, stop, step, dtype } = attrs;
+  const { start, stop, dtype } = attrs;
+  // tfjs turns a step that was not given towards `stop`.
+  const step = stop < start && attrs.step === 1 ? -1 : attrs.step;
   const count = start === stop ? 0 : Math.max(0, Math.ceil((stop - start) / step));
   const values = tf.util.getArrayFromDType(dtype as "float32", count);
   for (let i = 0; i < count; i++) values[i] = start + i * step;

@@ -7,7 +7,10 @@ import { cast } from "./shape.js";
 
 const size = (shape: readonly number[]) => tf.util.sizeFromShape(shape as number[]);
 
-/** Slices of `x` along an axis by index; an index out of range gives zeros, since a shader cannot throw. */
+/**
+ * Slices of `x` along an axis by index. An index out of range throws where the indices still lie on the host; on the device
+ * it gives zeros, since a shader cannot throw.
+ */
 const gatherV2: Kernel = ({ inputs: { x, indices }, attrs, backend }) => {
   const [axis] = tf.util.parseAxisParam(attrs.axis, x.shape);
   const info = tf.backend_util.segment_util.collectGatherOpShapeInfo(
@@ -16,6 +19,13 @@ const gatherV2: Kernel = ({ inputs: { x, indices }, attrs, backend }) => {
     axis,
     attrs.batchDims ?? 0,
   );
+  for (const index of (backend.hostValues(indices.dataId) as Int32Array | null) ?? []) {
+    if (index < 0 || index >= info.dimSize) {
+      throw new Error(
+        `GatherV2: the index value ${index} is not in [0, ${info.dimSize - 1}], for x [${x.shape}] along axis ${axis}`,
+      );
+    }
+  }
   const output = backend.output(info.outputShape, x.dtype);
   const picks = size(indices.shape) / info.batchSize;
   const whole = cast(backend, indices, "int32");

@@ -5,6 +5,8 @@ import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { finish } from "./finish.js";
 import { gemm, type RegisterLoop } from "./gemm.js";
 import type { Kernel, KernelTable } from "./kernel.js";
+import { broadcastTo } from "./moves.js";
+import { cast } from "./shape.js";
 
 /** Matrices inside a tensor: the steps between batches (outer and inner), rows and columns, in elements. */
 export interface MatrixView {
@@ -114,8 +116,27 @@ fn writeC(z: u32, row: u32, column: u32, value: f32) {
   });
 }
 
-/** Product of the last two axes, of which either operand's may be transposed; batch axes broadcast. */
+/**
+ * Product of the last two axes, of which either operand's may be transposed; batch axes broadcast. Products of int32 are
+ * computed in float32: exact while sums stay below 2^24.
+ */
 export function batchMatMul(
+  backend: WebGPUBackend,
+  a: TensorInfo,
+  b: TensorInfo,
+  transposeA: boolean,
+  transposeB: boolean,
+): TensorInfo {
+  if (a.dtype === "float32" && b.dtype === "float32")
+    return floatMatMul(backend, a, b, transposeA, transposeB);
+  const floats = [cast(backend, a, "float32"), cast(backend, b, "float32")];
+  const product = floatMatMul(backend, floats[0], floats[1], transposeA, transposeB);
+  const result = cast(backend, product, tf.upcastType(a.dtype, b.dtype));
+  backend.disposeAll(...floats, product);
+  return result;
+}
+
+function floatMatMul(
   backend: WebGPUBackend,
   a: TensorInfo,
   b: TensorInfo,
@@ -138,7 +159,11 @@ export function batchMatMul(
   const batch = tf.util.sizeFromShape(lead);
   const [batchA, batchB] = [leadA, leadB].map((shape) => tf.util.sizeFromShape(shape));
   if ((batchA !== batch && batchA !== 1) || (batchB !== batch && batchB !== 1)) {
-    throw new Error(`matMul: batches of [${a.shape}] and [${b.shape}] broadcast along some axes only`);
+    // Broadcast along some batch axes only, which one step between batches cannot describe.
+    const whole = [a, b].map((info) => broadcastTo(backend, info, [...lead, ...info.shape.slice(-2)]));
+    const product = floatMatMul(backend, whole[0], whole[1], transposeA, transposeB);
+    backend.disposeAll(...whole);
+    return product;
   }
   const c = backend.output([...lead, m, n], "float32");
   stridedProduct(backend, {

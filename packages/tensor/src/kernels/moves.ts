@@ -89,11 +89,12 @@ const concatKernel: Kernel = ({ inputs, attrs, backend }) => {
 
 const pack: Kernel = ({ inputs, attrs, backend }) => {
   const parts = Object.values(inputs);
-  const { shape } = parts[0];
+  const { shape, dtype } = parts[0];
   const axis = attrs.axis < 0 ? attrs.axis + shape.length + 1 : attrs.axis;
   const wider = [...shape.slice(0, axis), 1, ...shape.slice(axis)];
   for (const part of parts) {
     tf.util.assertShapesMatch(shape, part.shape, "All tensors passed to stack must have matching shapes");
+    tf.util.assert(dtype === part.dtype, () => "All tensors passed to stack must have matching dtypes");
   }
   return concat(
     backend,
@@ -181,15 +182,16 @@ const tile: Kernel = ({ inputs: { x }, attrs, backend }) => {
   return { ...output, shape: x.shape.map((n, axis) => n * reps[axis]) };
 };
 
-const broadcastTo: Kernel = ({ inputs: { x }, attrs, backend }) => {
-  const shape: number[] = attrs.shape;
+export function broadcastTo(backend: WebGPUBackend, x: TensorInfo, shape: number[]): TensorInfo {
   const padded = [...new Array(shape.length - x.shape.length).fill(1), ...x.shape];
   const own = stridesOf(padded);
   return gathered(backend, "BroadcastTo", x, shape, {
     offset: 0,
     strides: own.map((step, axis) => (padded[axis] === 1 ? 0 : step)),
   });
-};
+}
+
+const broadcastToKernel: Kernel = ({ inputs: { x }, attrs, backend }) => broadcastTo(backend, x, attrs.shape);
 
 /** `x` inside a larger tensor of `value`. */
 export function pad(
@@ -219,7 +221,7 @@ export const moveKernels: KernelTable = {
   StridedSlice: stridedSlice,
   Reverse: reverse,
   Tile: tile,
-  BroadcastTo: broadcastTo,
+  BroadcastTo: broadcastToKernel,
   PadV2: padV2,
   Concat: concatKernel,
   Pack: pack,

@@ -16,8 +16,15 @@ const reshape: Kernel = ({ inputs: { x }, attrs, backend }) => {
 };
 
 const expandDims: Kernel = ({ inputs: { input }, attrs, backend }) => {
+  const rank = input.shape.length;
+  const { dim } = attrs;
+  if (!(dim >= -(rank + 1) && dim <= rank)) {
+    throw new Error(
+      `ExpandDims: dim must be in [${-(rank + 1)}, ${rank}] for shape [${input.shape}], got ${dim}`,
+    );
+  }
   const shape = [...input.shape];
-  shape.splice(attrs.dim < 0 ? input.shape.length + attrs.dim + 1 : attrs.dim, 0, 1);
+  shape.splice(dim < 0 ? rank + dim + 1 : dim, 0, 1);
   return backend.alias(input, shape);
 };
 

@@ -80,7 +80,11 @@ const table: Record<string, Unary> = {
     int: "i32(clamp(f32(x), u.clipValueMin, u.clipValueMax))",
     attrs: { clipValueMin: 0, clipValueMax: 0 },
   },
-  Step: { float: keepNan("select(u.alpha, 1.0, x > 0.0)"), attrs: { alpha: 0 } },
+  Step: {
+    float: keepNan("select(u.alpha, 1.0, x > 0.0)"),
+    int: "select(i32(u.alpha), 1, x > 0)",
+    attrs: { alpha: 0 },
+  },
   LeakyRelu: { float: "select(u.alpha * x, x, x >= 0.0)", attrs: { alpha: 0.2 } },
   Elu: { float: "select(expm1Of(x), x, x >= 0.0)", declarations: expm1Declaration },
   Selu: {

@@ -17,6 +17,9 @@ export { Random, type RandomState } from "./random.js";
 
 import "./gradients/register.js";
 
+export { backendName as webgpuBackendName } from "./backend/backend-name.js";
+export { registerWebGPUBackend } from "./backend/register-backend.js";
+export { requestWebGPUDevice, type WebGPUDevice, type WebGPUDeviceOptions } from "./device/request-device.js";
 export { type DeviceChoice, type DeviceInfo, deviceChoices, initialize } from "./device/initialize.js";
 export {
   openSafetensors,

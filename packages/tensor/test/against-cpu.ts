@@ -29,20 +29,22 @@ async function outputsOn(backend: string, run: Computation) {
   return values;
 }
 
-const bothSchedules = [
-  { schedule: "registers", isSoftware: true },
-  { schedule: "workgroups", isSoftware: false },
+/** Ways that a kernel can be laid out; lanes needs a CPU adapter's subgroups and is registers again where it has none. */
+const allSchedules = [
+  { schedule: "lanes", isSoftware: true, subgroups: true },
+  { schedule: "registers", isSoftware: true, subgroups: false },
+  { schedule: "workgroups", isSoftware: false, subgroups: false },
 ];
 
 /**
  * Declares a test for each case: the outputs on dcr-webgpu have the shapes, dtypes and values of those on tfjs's cpu backend,
  * to a relative 1e-5 plus 1e-6 unless the case says otherwise, and nothing leaks, to the byte. A kernel that has one
- * schedule for CPU adapters and one for GPUs (`schedules: "both"`) is run by both, on whichever adapter there is.
+ * schedule for CPU adapters and one for GPUs (`schedules: "all"`) is run by each, on whichever adapter there is.
  */
 export async function describeAgainstCpu(
   title: string,
   cases: Record<string, Computation | Case>,
-  { schedules = "adapter's" }: { schedules?: "adapter's" | "both" } = {},
+  { schedules = "adapter's" }: { schedules?: "adapter's" | "all" } = {},
 ): Promise<void> {
   const { device, reason } = await webgpuDevice();
   if (!device) {
@@ -53,11 +55,13 @@ export async function describeAgainstCpu(
     return;
   }
   const variants =
-    schedules === "both" ? bothSchedules : [{ schedule: "adapter's", isSoftware: device.isSoftware }];
-  describe.each(variants)(`${title} ($schedule schedule)`, ({ isSoftware }) => {
+    schedules === "all"
+      ? allSchedules
+      : [{ schedule: "adapter's", isSoftware: device.isSoftware, subgroups: true }];
+  describe.each(variants)(`${title} ($schedule schedule)`, ({ isSoftware, subgroups }) => {
     let backend: WebGPUBackend;
     beforeAll(async () => {
-      registerWebGPUBackend({ device: device.device, isSoftware }, { checkKeys: true });
+      registerWebGPUBackend({ device: device.device, isSoftware }, { subgroups, checkKeys: true });
       registerFusedKernels("cpu");
       registerFusedKernels(backendName);
       // tfjs then checks every kernel for intermediate tensors it forgot.

@@ -39,6 +39,8 @@ interface LaunchBase {
   uniforms?: readonly Uniform[];
   /** WGSL at module scope. */
   declarations?: () => string;
+  /** Whether the WGSL uses subgroup operations; it then sees `lane`, the place in the subgroup. */
+  subgroups?: boolean;
 }
 
 /** One invocation per index; `body` sees `index: u32` in `[0, count)` and the uniforms as `u.name`. */
@@ -83,7 +85,7 @@ export function wgslOf(launch: Launch): string {
     ? `let index = (group.x + group.y * groups.x) * ${linearWorkgroupSize}u + localIndex;
   if (index >= u.count) { return; }`
     : "";
-  return `struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
+  return `${launch.subgroups ? "enable subgroups;\n" : ""}struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
 @group(0) @binding(0) var<uniform> u: Uniforms;
 ${bindings
   .map(({ binding, access }, i) => {
@@ -97,6 +99,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_id) local: vec3<u32>,
   @builtin(local_invocation_index) localIndex: u32,
+  ${launch.subgroups ? "@builtin(subgroup_invocation_id) lane: u32," : ""}
 ) {
   ${prologue}
   ${launch.body()}

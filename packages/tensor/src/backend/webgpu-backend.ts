@@ -18,6 +18,8 @@ interface Data {
 }
 
 export interface WebGPUBackendOptions {
+  /** Whether kernels for CPU adapters may use subgroups where the device has them. Default true. */
+  subgroups?: boolean;
   /** Whether the adapter computes on the CPU: kernels then keep to registers and use no workgroup memory. */
   isSoftware?: boolean;
   /** Bound on the bytes of free buffers kept for reuse. Default 512 MiB. */
@@ -48,6 +50,8 @@ const maxBindGroups = 8192;
  */
 export class WebGPUBackend extends tf.KernelBackend {
   readonly isSoftware: boolean;
+  /** Lanes of a subgroup on a CPU adapter, where all its subgroups have 4 or 8; else 0. */
+  readonly lanes: 0 | 4 | 8;
   private readonly data: tf.DataStorage<Data>;
   private readonly pool: BufferPool;
   private readonly recorder: CommandRecorder;
@@ -68,6 +72,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   ) {
     super();
     this.isSoftware = options.isSoftware ?? false;
+    this.lanes = this.isSoftware && (options.subgroups ?? true) ? lanesOf(device) : 0;
     this.data = new tf.DataStorage(this, tf.engine());
     this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) =>
       this.watch(error, `allocating ${bytes} bytes for`),
@@ -380,6 +385,14 @@ class BufferPoolForReading {
     for (const buffer of this.free) buffer.destroy();
     this.free = [];
   }
+}
+
+function lanesOf(device: GPUDevice): 0 | 4 | 8 {
+  if (!device.features.has("subgroups")) return 0;
+  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
+  return subgroupMinSize === subgroupMaxSize && (subgroupMinSize === 4 || subgroupMinSize === 8)
+    ? subgroupMinSize
+    : 0;
 }
 
 function hostValues(values: BackendValues, dtype: DataType): HostValues {

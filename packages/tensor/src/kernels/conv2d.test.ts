@@ -54,4 +54,4 @@ cases["fused with bias and relu"] = {
   ...near,
 };
 
-await describeAgainstCpu("convolutions", cases, { schedules: "both" });
+await describeAgainstCpu("convolutions", cases, { schedules: "all" });

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type Uniform, u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { finish } from "./finish.js";
-import { gemm, type RegisterLoop } from "./gemm.js";
+import { gemm, loadColumns, type RegisterLoop } from "./gemm.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { batchMatMul } from "./matmul.js";
 import { transpose } from "./moves.js";
@@ -81,21 +81,6 @@ const asMatrix = (info: TensorInfo, columns: number): TensorInfo => ({
   shape: [columns === 0 ? 0 : tf.util.sizeFromShape(info.shape) / columns, columns],
 });
 
-const eight = [0, 1, 2, 3, 4, 5, 6, 7];
-const loads = (indices: number[], read: (i: number) => string) =>
-  `vec4<f32>(${indices.map(read).join(", ")})`;
-
-/** WGSL of a filter's row as b0 and b1, at element `at`, in vectors or by elements. */
-const rowOfColumns = (name: string, at: string, vectors: boolean) =>
-  vectors
-    ? `let b0 = ${name}[(${at} + column0) / 4u]; let b1 = ${name}[(${at} + min(column0 + 4u, u.n - 4u)) / 4u];`
-    : [0, 1]
-        .map((half) => {
-          const read = (j: number) => `${name}[${at} + min(column0 + ${j}u, u.n - 1u)]`;
-          return `let b${half} = ${loads(eight.slice(4 * half, 4 * half + 4), read)};`;
-        })
-        .join(" ");
-
 /**
  * Forward: rows are output pixels, columns output channels, k runs over the filter's window and the input channels.
  * In registers, the window is the outer loop: a row's place in the input is found once for all channels.
@@ -109,42 +94,40 @@ function conv2d(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, info:
       { name: "x", info: x },
       { name: "filterValues", info: filter, type: vectors ? "vec4<f32>" : "f32" },
     ],
-    loop: (step) => `${eight
+    loop: ({ rows, columns, step }) => `${rows
       .map(
-        (i) => `let pixel${i} = min(row0 + ${i}u, u.m - 1u);
-  let image${i} = pixel${i} / (u.outHeight * u.outWidth) * u.height * u.width;
-  let y${i} = (pixel${i} / u.outWidth % u.outHeight) * u.strideY;
-  let x${i} = (pixel${i} % u.outWidth) * u.strideX;`,
+        (s) => `let image${s} = row${s} / (u.outHeight * u.outWidth) * u.height * u.width;
+  let y${s} = (row${s} / u.outWidth % u.outHeight) * u.strideY;
+  let x${s} = (row${s} % u.outWidth) * u.strideX;`,
       )
       .join("\n  ")}
   for (var fy = 0u; fy < u.filterHeight; fy++) {
     for (var fx = 0u; fx < u.filterWidth; fx++) {
       let filterBase = (fy * u.filterWidth + fx) * u.channels * u.outChannels;
       // Coordinates above or left of the image wrap to huge ones, so one comparison bounds both sides.
-      ${eight
+      ${rows
         .map(
           (
-            i,
-          ) => `let inY${i} = y${i} + fy * u.dilationY - u.top; let inX${i} = x${i} + fx * u.dilationX - u.left;
-      let inside${i} = inY${i} < u.height && inX${i} < u.width;
-      let at${i} = select(0u, (image${i} + inY${i} * u.width + inX${i}) * u.channels, inside${i});`,
+            s,
+          ) => `let inY${s} = y${s} + fy * u.dilationY - u.top; let inX${s} = x${s} + fx * u.dilationX - u.left;
+      let inside${s} = inY${s} < u.height && inX${s} < u.width;
+      let at${s} = select(0u, (image${s} + inY${s} * u.width + inX${s}) * u.channels, inside${s});`,
         )
         .join("\n      ")}
       for (var channel = 0u; channel < u.channels; channel++) {
-        ${eight.map((i) => `let a${i} = select(0.0, x[at${i} + channel], inside${i});`).join("\n        ")}
-        let at = filterBase + channel * u.outChannels;
-        ${rowOfColumns("filterValues", "at", vectors)}
+        ${rows.map((s) => `let a${s} = select(0.0, x[at${s} + channel], inside${s});`).join("\n        ")}
+        let filterAt = filterBase + channel * u.outChannels;
+        ${columns.map((s) => `let b${s} = ${loadColumns("filterValues", "filterAt", `column${s}`, vectors)};`).join(" ")}
         ${step}
       }
     }
   }`,
   };
-  const columns = info.outChannels;
   gemm(backend, {
     name: "Conv2D",
     key: "",
     m: info.batchSize * info.outHeight * info.outWidth,
-    n: columns,
+    n: info.outChannels,
     k: info.filterHeight * info.filterWidth * info.inChannels,
     batch: 1,
     inputs: [
@@ -152,8 +135,9 @@ function conv2d(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, info:
       { name: "filterValues", info: filter },
     ],
     output: { name: "result", info: output },
+    outputVectors: vectors,
     uniforms: sizes(info),
-    access: `
+    read: `
 fn readA(z: u32, row: u32, k: u32) -> f32 {
   let place = k / u.channels;
   let y = (row / u.outWidth % u.outHeight) * u.strideY + (place / u.filterWidth) * u.dilationY - u.top;
@@ -162,8 +146,8 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
   let image = row / (u.outHeight * u.outWidth);
   return x[((image * u.height + y) * u.width + xx) * u.channels + k % u.channels];
 }
-fn readB(z: u32, k: u32, column: u32) -> f32 { return filterValues[k * u.outChannels + column]; }
-fn writeC(z: u32, row: u32, column: u32, value: f32) { result[row * u.outChannels + column] = value; }`,
+fn readB(z: u32, k: u32, column: u32) -> f32 { return filterValues[k * u.outChannels + column]; }`,
+    place: "row * u.outChannels + column",
     aRunsAlongK: true,
     bRunsAlongK: false,
     registers,
@@ -182,29 +166,39 @@ function conv2dInputGradient(
   info: Info,
 ): TensorInfo {
   const dx = backend.output(info.inShape, "float32");
-  const source = (row: string, fy: string, fx: string, i: number | "") => `
-      let downY${i} = (${row} / u.width % u.height) + u.top - ${fy} * u.dilationY;
-      let downX${i} = (${row} % u.width) + u.left - ${fx} * u.dilationX;
-      let fromY${i} = downY${i} / u.strideY; let fromX${i} = downX${i} / u.strideX;
-      let inside${i} = fromY${i} < u.outHeight && fromX${i} < u.outWidth
-        && fromY${i} * u.strideY == downY${i} && fromX${i} * u.strideX == downX${i};
-      let at${i} = select(0u, ((${row} / (u.height * u.width) * u.outHeight + fromY${i}) * u.outWidth + fromX${i}) * u.outChannels, inside${i});`;
+  const source = (row: string, s: string) => `
+      let downY${s} = (${row} / u.width % u.height) + u.top - fy * u.dilationY;
+      let downX${s} = (${row} % u.width) + u.left - fx * u.dilationX;
+      let fromY${s} = downY${s} / u.strideY; let fromX${s} = downX${s} / u.strideX;
+      let inside${s} = fromY${s} < u.outHeight && fromX${s} < u.outWidth
+        && fromY${s} * u.strideY == downY${s} && fromX${s} * u.strideX == downX${s};
+      let image${s} = ${row} / (u.height * u.width);
+      let at${s} = select(0u, ((image${s} * u.outHeight + fromY${s}) * u.outWidth + fromX${s}) * u.outChannels, inside${s});`;
   const registers: RegisterLoop = {
     key: "",
     inputs: [
       { name: "dy", info: dy },
       { name: "filterValues", info: filter },
     ],
-    loop: (step) => `${eight.map((i) => `let pixel${i} = min(row0 + ${i}u, u.m - 1u);`).join(" ")}
-  for (var fy = 0u; fy < u.filterHeight; fy++) {
+    loop: ({ rows, columns, step }) => `for (var fy = 0u; fy < u.filterHeight; fy++) {
     for (var fx = 0u; fx < u.filterWidth; fx++) {
-      ${eight.map((i) => source(`pixel${i}`, "fy", "fx", i)).join("")}
+      ${rows.map((s) => source(`row${s}`, s)).join("")}
       let filterBase = (fy * u.filterWidth + fx) * u.channels * u.outChannels;
-      ${eight.map((j) => `let bAt${j} = filterBase + min(column0 + ${j}u, u.n - 1u) * u.outChannels;`).join("\n      ")}
+      ${columns
+        .map((s) =>
+          [0, 1, 2, 3]
+            .map((j) => `let bAt${s}_${j} = filterBase + min(column${s} + ${j}u, u.n - 1u) * u.outChannels;`)
+            .join(" "),
+        )
+        .join("\n      ")}
       for (var channel = 0u; channel < u.outChannels; channel++) {
-        ${eight.map((i) => `let a${i} = select(0.0, dy[at${i} + channel], inside${i});`).join("\n        ")}
-        let b0 = ${loads([0, 1, 2, 3], (j) => `filterValues[bAt${j} + channel]`)};
-        let b1 = ${loads([4, 5, 6, 7], (j) => `filterValues[bAt${j} + channel]`)};
+        ${rows.map((s) => `let a${s} = select(0.0, dy[at${s} + channel], inside${s});`).join("\n        ")}
+        ${columns
+          .map(
+            (s) =>
+              `let b${s} = vec4<f32>(${[0, 1, 2, 3].map((j) => `filterValues[bAt${s}_${j} + channel]`).join(", ")});`,
+          )
+          .join(" ")}
         ${step}
       }
     }
@@ -222,20 +216,21 @@ function conv2dInputGradient(
       { name: "filterValues", info: filter },
     ],
     output: { name: "result", info: dx },
+    outputVectors: info.inChannels % 4 === 0,
     uniforms: sizes(info),
-    access: `
+    read: `
 fn readA(z: u32, row: u32, k: u32) -> f32 {
   let place = k / u.outChannels;
   let fy = place / u.filterWidth;
   let fx = place % u.filterWidth;
-  ${source("row", "fy", "fx", "")}
+  ${source("row", "")}
   if (!inside) { return 0.0; }
   return dy[at + k % u.outChannels];
 }
 fn readB(z: u32, k: u32, column: u32) -> f32 {
   return filterValues[(k / u.outChannels * u.channels + column) * u.outChannels + k % u.outChannels];
-}
-fn writeC(z: u32, row: u32, column: u32, value: f32) { result[row * u.channels + column] = value; }`,
+}`,
+    place: "row * u.channels + column",
     aRunsAlongK: true,
     bRunsAlongK: true,
     registers,
@@ -251,39 +246,49 @@ function conv2dFilterGradient(backend: WebGPUBackend, x: TensorInfo, dy: TensorI
   const m = info.filterHeight * info.filterWidth * info.inChannels;
   const n = info.outChannels;
   const imageRows = info.batchSize * info.outHeight;
-  const wanted = backend.isSoftware ? 256 : 262144;
-  const invocations = backend.isSoftware
-    ? Math.ceil(m / 8) * Math.ceil(n / 8)
-    : Math.ceil(m / 64) * Math.ceil(n / 64) * 256;
-  const shares = Math.max(1, Math.min(imageRows, Math.ceil(wanted / Math.max(1, invocations))));
+  // Workgroups that keep a device busy, and how many one share gives.
+  const wanted = backend.isSoftware ? 32 : 1024;
+  const workgroups = backend.isSoftware
+    ? Math.ceil(m / 16) * Math.ceil(n / 64)
+    : Math.ceil(m / 64) * Math.ceil(n / 64);
+  const shares = Math.max(1, Math.min(imageRows, Math.ceil(wanted / Math.max(1, workgroups))));
   const share = Math.ceil(imageRows / shares);
   const batch = Math.ceil(imageRows / share);
   const partial = backend.output([batch, m, n], "float32");
-  // With whole tiles of channels, the eight rows of a tile are neighbours at one place of the window.
-  const xVectors = info.inChannels % 8 === 0;
-  const dyVectors = n % 4 === 0;
+  const vectors = n % 4 === 0;
   const registers: RegisterLoop = {
-    key: dyVectors ? "vectors" : "elements",
+    key: vectors ? "vectors" : "elements",
     inputs: [
-      { name: "x", info: x, type: "vec4<f32>" },
-      { name: "dy", info: dy, type: dyVectors ? "vec4<f32>" : "f32" },
+      { name: "x", info: x },
+      { name: "dy", info: dy, type: vectors ? "vec4<f32>" : "f32" },
     ],
-    loop: (step) => `let place = row0 / u.channels;
-  let channel0 = row0 % u.channels;
-  let fy = (place / u.filterWidth) * u.dilationY;
-  let fx = (place % u.filterWidth) * u.dilationX;
+    loop: ({ rows, columns, step }) => `${rows
+      .map(
+        (s) => `let place${s} = row${s} / u.channels;
+  let channel${s} = row${s} % u.channels;
+  let downY${s} = (place${s} / u.filterWidth) * u.dilationY;
+  let downX${s} = (place${s} % u.filterWidth) * u.dilationX;`,
+      )
+      .join("\n  ")}
   for (var imageRow = z * u.share; imageRow < min((z + 1u) * u.share, u.imageRows); imageRow++) {
-    let inY = (imageRow % u.outHeight) * u.strideY + fy - u.top;
-    if (inY >= u.height) { continue; }
-    let line = (imageRow / u.outHeight * u.height + inY) * u.width;
+    let y = (imageRow % u.outHeight) * u.strideY;
+    ${rows
+      .map(
+        (s) => `let inY${s} = y + downY${s} - u.top;
+    let line${s} = (imageRow / u.outHeight * u.height + inY${s}) * u.width;`,
+      )
+      .join("\n    ")}
     for (var outX = 0u; outX < u.outWidth; outX++) {
-      let inX = outX * u.strideX + fx - u.left;
-      if (inX >= u.width) { continue; }
-      let xAt = ((line + inX) * u.channels + channel0) / 4u;
-      let aLow = x[xAt]; let aHigh = x[xAt + 1u];
-      ${eight.map((i) => `let a${i} = ${i < 4 ? "aLow" : "aHigh"}.${"xyzw"[i % 4]};`).join(" ")}
+      ${rows
+        .map(
+          (s) => `let inX${s} = outX * u.strideX + downX${s} - u.left;
+      let inside${s} = inY${s} < u.height && inX${s} < u.width;
+      let at${s} = select(0u, (line${s} + inX${s}) * u.channels + channel${s}, inside${s});
+      let a${s} = select(0.0, x[at${s}], inside${s});`,
+        )
+        .join("\n      ")}
       let dyAt = (imageRow * u.outWidth + outX) * u.outChannels;
-      ${rowOfColumns("dy", "dyAt", dyVectors)}
+      ${columns.map((s) => `let b${s} = ${loadColumns("dy", "dyAt", `column${s}`, vectors)};`).join(" ")}
       ${step}
     }
   }`,
@@ -300,8 +305,9 @@ function conv2dFilterGradient(backend: WebGPUBackend, x: TensorInfo, dy: TensorI
       { name: "dy", info: dy },
     ],
     output: { name: "result", info: partial },
+    outputVectors: vectors,
     uniforms: [...sizes(info), u32("share", share), u32("imageRows", imageRows)],
-    access: `
+    read: `
 fn readA(z: u32, row: u32, k: u32) -> f32 {
   let imageRow = z * u.share + k / u.outWidth;
   if (imageRow >= u.imageRows) { return 0.0; }
@@ -315,11 +321,11 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
   let imageRow = z * u.share + k / u.outWidth;
   if (imageRow >= u.imageRows) { return 0.0; }
   return dy[(imageRow * u.outWidth + k % u.outWidth) * u.outChannels + column];
-}
-fn writeC(z: u32, row: u32, column: u32, value: f32) { result[(z * u.m + row) * u.n + column] = value; }`,
+}`,
+    place: "(z * u.m + row) * u.n + column",
     aRunsAlongK: false,
     bRunsAlongK: false,
-    registers: xVectors ? registers : undefined,
+    registers,
   });
   if (batch === 1) return { ...partial, shape: info.filterShape };
   const whole = reduce(backend, "Sum", partial, [0]);

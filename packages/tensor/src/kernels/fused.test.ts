@@ -81,4 +81,4 @@ for (const factor of [2, 3]) {
   };
 }
 
-await describeAgainstCpu("fused kernels", cases, { schedules: "both" });
+await describeAgainstCpu("fused kernels", cases, { schedules: "all" });

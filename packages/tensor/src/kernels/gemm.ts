@@ -3,7 +3,7 @@ import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 
 /**
  * A product of matrices, `C[z] = A[z] B[z]`, whose operands need not lie in memory as matrices: convolutions and their
- * gradients are this too, with pixels as rows (implicit GEMM). Two schedules compute it, one for each kind of adapter.
+ * gradients are this too, with pixels as rows (implicit GEMM). Three schedules compute it; the adapter decides which.
  */
 export interface Gemm {
   name: string;
@@ -15,76 +15,160 @@ export interface Gemm {
   k: number;
   batch: number;
   inputs: readonly Binding[];
+  /** Type left to the schedule. */
   output: Binding;
+  /** Whether four neighbouring columns of C, from a multiple of four on, lie in one vec4 of memory. */
+  outputVectors: boolean;
   uniforms: readonly Uniform[];
-  /**
-   * WGSL of `readA(z, row, k) -> f32`, `readB(z, k, column) -> f32` and `writeC(z, row, column, value)`, with coordinates
-   * in range.
-   */
-  access: string;
+  /** For workgroup tiles: WGSL of `readA(z, row, k) -> f32` and `readB(z, k, column) -> f32`, with coordinates in range. */
+  read: string;
+  /** WGSL expression of the element of the output where C's `row` and `column` of product `z` lie. */
+  place: string;
+  /** WGSL expression of what is written there, from `value`. Default `value`. */
+  value?: string;
   /** Whether neighbours in k, rather than in the row (of A) or column (of B), lie side by side in memory. */
   aRunsAlongK: boolean;
   bRunsAlongK: boolean;
-  /** A better inner loop for registers, where the operands allow one. */
-  registers?: RegisterLoop;
+  registers: RegisterLoop;
+}
+
+/** What a schedule wants of the loop over k: which rows of A an invocation reads, and which columns of B. */
+export interface LoopParts {
+  /** Suffixes s of rows: the variable `row<s>` is in range; the loop gives `a<s>: f32`. */
+  rows: readonly string[];
+  /** Suffixes s of vectors of columns: `column<s>` to `column<s> + 3`; the loop gives `b<s>: vec4<f32>`. */
+  columns: readonly string[];
+  /** To be run once for each k, with all of those in scope. */
+  step: string;
 }
 
 /**
- * The loop over k of an 8 x 8 tile, in WGSL that sees `z`, `row0` and `column0`, and runs `step` with the scalars `a0` to `a7`
- * and the vectors `b0` and `b1` (columns 0 to 3 and 4 to 7) in scope. Rows and columns beyond the edge may hold anything.
+ * The loop over k for tiles held in registers, in WGSL that also sees `z`. A column beyond the edge may give anything, but must
+ * not read out of range; no control flow may depend on the row or column, since lanes exchange values in `step`.
  */
 export interface RegisterLoop {
   key: string;
   inputs: readonly Binding[];
-  loop: (step: string) => string;
+  loop: (parts: LoopParts) => string;
 }
+
+/**
+ * WGSL of four elements of B as a vec4, `at` being the element for column 0: one load where `n` and every row start on a
+ * vector, else one for each column.
+ */
+export const loadColumns = (name: string, at: string, column: string, vectors: boolean): string =>
+  vectors
+    ? `${name}[(${at} + min(${column}, u.n - 4u)) / 4u]`
+    : `vec4<f32>(${[0, 1, 2, 3].map((j) => `${name}[${at} + min(${column} + ${j}u, u.n - 1u)]`).join(", ")})`;
 
 export function gemm(backend: WebGPUBackend, op: Gemm): void {
   if (op.m === 0 || op.n === 0 || op.batch === 0) return;
-  if (backend.isSoftware) registerTiles(backend, op);
-  else workgroupTiles(backend, op);
+  if (!backend.isSoftware) workgroupTiles(backend, op);
+  else if (backend.lanes) laneTiles(backend, op, backend.lanes);
+  else registerTiles(backend, op);
 }
 
-const eight = [0, 1, 2, 3, 4, 5, 6, 7];
+const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+/** WGSL of `store(z, row, column, values)`, which writes what of four columns lies inside C. */
+function storeDeclaration({ output, outputVectors, place, value = "value" }: Gemm): string {
+  return outputVectors
+    ? `
+fn store(z: u32, row: u32, column: u32, value: vec4<f32>) {
+  if (row < u.m && column < u.n) { ${output.name}[(${place}) / 4u] = ${value}; }
+}`
+    : `
+fn storeOne(z: u32, row: u32, column: u32, value: f32) { ${output.name}[${place}] = ${value}; }
+fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
+  if (row >= u.m) { return; }
+  for (var j = 0u; j < 4u; j++) {
+    if (column + j < u.n) { storeOne(z, row, column + j, values[j]); }
+  }
+}`;
+}
+
+const softwareOutput = ({ output, outputVectors }: Gemm): Binding => ({
+  ...output,
+  type: outputVectors ? "vec4<f32>" : "f32",
+});
+
+/** Rows of a tile in the lanes schedule. */
+const laneRows = 16;
 
 /**
- * For CPU adapters: each invocation keeps an 8 x 8 tile of C in registers and reads A and B straight from memory. There,
- * workgroup memory is ordinary memory and a barrier is a loop over invocations, so the usual tiling costs four times as much.
- * A workgroup is 4 x 2 tiles: the eight lanes of one AVX register.
+ * For CPU adapters with subgroups, whose lanes are those of a vector register: a workgroup is one subgroup and holds a tile of
+ * 16 rows, each lane with 4 or 8 columns of its own. A lane reads A for its share of the rows only, and lanes pass those
+ * values around, so that a step of k costs few loads, which are what is slow there: each is bounds-checked and gathered.
+ */
+function laneTiles(backend: WebGPUBackend, op: Gemm, lanes: number): void {
+  const { m, n, k, batch, registers } = op;
+  const vectors = n <= 4 * lanes ? 1 : 2;
+  const rows = range(laneRows / lanes).map(String);
+  const columns = range(vectors).map(String);
+  const width = 4 * lanes * vectors;
+  const step = range(laneRows)
+    .map((i) => {
+      const shared = `let shared${i} = vec4<f32>(subgroupShuffle(a${Math.floor(i / lanes)}, ${i % lanes}u));`;
+      return `${shared} ${columns.map((c) => `c${i}_${c} = fma(shared${i}, b${c}, c${i}_${c});`).join(" ")}`;
+    })
+    .join("\n    ");
+  backend.launch({
+    name: op.name,
+    key: `lanes${lanes}/${vectors}/${op.outputVectors}/${op.key}/${registers.key}`,
+    subgroups: true,
+    inputs: registers.inputs,
+    outputs: [softwareOutput(op)],
+    uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
+    workgroups: [Math.ceil(n / width), Math.ceil(m / laneRows), batch],
+    workgroupSize: [lanes, 1, 1],
+    declarations: () => storeDeclaration(op),
+    body: () => `let z = group.z;
+  let firstRow = group.y * ${laneRows}u;
+  let firstColumn = group.x * ${width}u;
+  ${rows.map((s, i) => `let row${s} = min(firstRow + ${i * lanes}u + lane, u.m - 1u);`).join(" ")}
+  ${columns.map((s, i) => `let column${s} = firstColumn + ${i * 4 * lanes}u + 4u * lane;`).join(" ")}
+  ${range(laneRows)
+    .map((i) => columns.map((c) => `var c${i}_${c} = vec4<f32>(0.0);`).join(" "))
+    .join("\n  ")}
+  ${registers.loop({ rows, columns, step })}
+  ${range(laneRows)
+    .map((i) => columns.map((c) => `store(z, firstRow + ${i}u, column${c}, c${i}_${c});`).join(" "))
+    .join("\n  ")}`,
+  });
+}
+
+/** Tiles of 8 x 8 in the registers schedule; a workgroup is 4 x 2 of them. */
+const registerTile = 8;
+
+/**
+ * For CPU adapters without usable subgroups: each invocation keeps an 8 x 8 tile of C in registers and reads A and B straight
+ * from memory. Workgroup memory is ordinary memory there and a barrier is a loop over invocations, so the tiling that suits
+ * a GPU costs several times as much.
  */
 function registerTiles(backend: WebGPUBackend, op: Gemm): void {
   const { m, n, k, batch, registers } = op;
-  const plainLoop = (step: string) => `for (var k = 0u; k < u.k; k++) {
-    ${eight.map((i) => `let a${i} = readA(z, min(row0 + ${i}u, u.m - 1u), k);`).join("\n    ")}
-    let b0 = vec4<f32>(${[0, 1, 2, 3].map((j) => `readB(z, k, min(column0 + ${j}u, u.n - 1u))`).join(", ")});
-    let b1 = vec4<f32>(${[4, 5, 6, 7].map((j) => `readB(z, k, min(column0 + ${j}u, u.n - 1u))`).join(", ")});
-    ${step}
-  }`;
+  const rows = range(registerTile).map(String);
+  const columns = ["0", "1"];
+  const step = rows
+    .map((i) => columns.map((c) => `c${i}_${c} = fma(vec4<f32>(a${i}), b${c}, c${i}_${c});`).join(" "))
+    .join("\n    ");
   backend.launch({
     name: op.name,
-    key: `registers/${op.key}/${registers?.key ?? "plain"}`,
-    inputs: registers?.inputs ?? op.inputs,
-    outputs: [op.output],
+    key: `registers/${op.outputVectors}/${op.key}/${registers.key}`,
+    inputs: registers.inputs,
+    outputs: [softwareOutput(op)],
     uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
-    workgroups: [Math.ceil(n / 32), Math.ceil(m / 16), batch],
+    workgroups: [Math.ceil(n / (4 * registerTile)), Math.ceil(m / (2 * registerTile)), batch],
     workgroupSize: [4, 2, 1],
-    declarations: () => `${registers ? op.access.slice(op.access.indexOf("fn writeC")) : op.access}
-fn storeRow(z: u32, row: u32, column: u32, low: vec4<f32>, high: vec4<f32>) {
-  for (var j = 0u; j < min(8u, u.n - column); j++) {
-    writeC(z, row, column + j, select(low[j % 4u], high[j % 4u], j > 3u));
-  }
-}`,
+    declarations: () => storeDeclaration(op),
     body: () => `let z = group.z;
-  let row0 = (group.y * 2u + local.y) * 8u;
-  let column0 = (group.x * 4u + local.x) * 8u;
-  if (row0 >= u.m || column0 >= u.n) { return; }
-  ${eight.map((i) => `var c${i}0 = vec4<f32>(0.0); var c${i}1 = vec4<f32>(0.0);`).join("\n  ")}
-  ${(registers?.loop ?? plainLoop)(
-    eight
-      .map((i) => `c${i}0 = fma(vec4<f32>(a${i}), b0, c${i}0); c${i}1 = fma(vec4<f32>(a${i}), b1, c${i}1);`)
-      .join("\n    "),
-  )}
-  ${eight.map((i) => `if (row0 + ${i}u < u.m) { storeRow(z, row0 + ${i}u, column0, c${i}0, c${i}1); }`).join("\n  ")}`,
+  let firstRow = (group.y * 2u + local.y) * ${registerTile}u;
+  let firstColumn = (group.x * 4u + local.x) * ${registerTile}u;
+  ${rows.map((i) => `let row${i} = min(firstRow + ${i}u, u.m - 1u);`).join(" ")}
+  let column0 = firstColumn; let column1 = firstColumn + 4u;
+  ${rows.map((i) => `var c${i}_0 = vec4<f32>(0.0); var c${i}_1 = vec4<f32>(0.0);`).join("\n  ")}
+  ${registers.loop({ rows, columns, step })}
+  ${rows.map((i) => `store(z, firstRow + ${i}u, column0, c${i}_0); store(z, firstRow + ${i}u, column1, c${i}_1);`).join("\n  ")}`,
   });
 }
 
@@ -97,9 +181,9 @@ const depth = 16;
  * so that every value read from memory serves 64 products.
  */
 function workgroupTiles(backend: WebGPUBackend, op: Gemm): void {
-  const { m, n, k, batch } = op;
+  const { m, n, k, batch, output, place, value = "value" } = op;
   // Neighbouring invocations read neighbouring addresses.
-  const place = (alongK: boolean) =>
+  const staging = (alongK: boolean) =>
     alongK
       ? `let inK = e % ${depth}u; let across = e / ${depth}u;`
       : `let across = e % ${tile}u; let inK = e / ${tile}u;`;
@@ -107,11 +191,12 @@ function workgroupTiles(backend: WebGPUBackend, op: Gemm): void {
     name: op.name,
     key: `workgroup/${op.key}/${op.aRunsAlongK}${op.bRunsAlongK}`,
     inputs: op.inputs,
-    outputs: [op.output],
+    outputs: [output],
     uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
     workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), batch],
     workgroupSize: [16, 16, 1],
-    declarations: () => `${op.access}
+    declarations: () => `${op.read}
+fn storeOne(z: u32, row: u32, column: u32, value: f32) { ${output.name}[${place}] = ${value}; }
 var<workgroup> aTile: array<f32, ${tile * depth}>;
 var<workgroup> bTile: array<f32, ${tile * depth}>;`,
     body: () => `let z = group.z;
@@ -120,14 +205,14 @@ var<workgroup> bTile: array<f32, ${tile * depth}>;`,
   var c: array<vec4<f32>, 4>;
   for (var start = 0u; start < u.k; start += ${depth}u) {
     for (var e = localIndex; e < ${tile * depth}u; e += 256u) {
-      ${place(op.aRunsAlongK)}
+      ${staging(op.aRunsAlongK)}
       let row = firstRow + across;
       var value = 0.0;
       if (row < u.m && start + inK < u.k) { value = readA(z, row, start + inK); }
       aTile[inK * ${tile}u + across] = value;
     }
     for (var e = localIndex; e < ${tile * depth}u; e += 256u) {
-      ${place(op.bRunsAlongK)}
+      ${staging(op.bRunsAlongK)}
       let column = firstColumn + across;
       var value = 0.0;
       if (column < u.n && start + inK < u.k) { value = readB(z, start + inK, column); }
@@ -148,7 +233,7 @@ var<workgroup> bTile: array<f32, ${tile * depth}>;`,
     let row = firstRow + local.y * 4u + i;
     for (var j = 0u; j < 4u; j++) {
       let column = firstColumn + local.x + j * 16u;
-      if (row < u.m && column < u.n) { writeC(z, row, column, c[i][j]); }
+      if (row < u.m && column < u.n) { storeOne(z, row, column, c[i][j]); }
     }
   }`,
   });

@@ -49,4 +49,4 @@ Object.assign(cases, {
   "fused sigmoid": { run: fused("sigmoid"), ...near },
 });
 
-await describeAgainstCpu("matrix products", cases, { schedules: "both" });
+await describeAgainstCpu("matrix products", cases, { schedules: "all" });

@@ -32,48 +32,41 @@ export interface StridedProduct {
 }
 
 const isVectors = (...steps: number[]) => steps.every((step) => step % 4 === 0);
-const eight = [0, 1, 2, 3, 4, 5, 6, 7];
+const four = [0, 1, 2, 3];
 
 /** `C = scale * A B` over batches, from and to any strides. */
 export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void {
   const { a, b, c, m, n, k, batch, scale = 1 } = op;
-  const aRows = a.row === 1 && isVectors(m, a.column, a.outer, a.inner);
-  const bRows = b.column === 1 && isVectors(n, b.row, b.outer, b.inner);
+  const bVectors = b.column === 1 && isVectors(n, b.row, b.outer, b.inner);
   const registers: RegisterLoop = {
-    key: `${aRows ? "A by rows" : ""}${bRows ? "B by rows" : ""}`,
+    key: bVectors ? "vectors" : "elements",
     inputs: [
-      { name: "a", info: a.info, type: aRows ? "vec4<f32>" : "f32" },
-      { name: "b", info: b.info, type: bRows ? "vec4<f32>" : "f32" },
+      { name: "a", info: a.info },
+      { name: "b", info: b.info, type: bVectors ? "vec4<f32>" : "f32" },
     ],
-    loop: (step) => `let aBase = (z / u.inner) * u.aOuter + (z % u.inner) * u.aInner;
+    loop: ({ rows, columns, step }) => `let aBase = (z / u.inner) * u.aOuter + (z % u.inner) * u.aInner;
   let bBase = (z / u.inner) * u.bOuter + (z % u.inner) * u.bInner;
-  ${
-    aRows
-      ? "let aAt0 = (aBase + row0) / 4u; let aAt1 = (aBase + min(row0 + 4u, u.m - 4u)) / 4u;"
-      : eight.map((i) => `let aAt${i} = aBase + min(row0 + ${i}u, u.m - 1u) * u.aRow;`).join("\n  ")
-  }
-  ${
-    bRows
-      ? "let bAt0 = (bBase + column0) / 4u; let bAt1 = (bBase + min(column0 + 4u, u.n - 4u)) / 4u;"
-      : eight.map((j) => `let bAt${j} = bBase + min(column0 + ${j}u, u.n - 1u) * u.bColumn;`).join("\n  ")
-  }
+  ${rows.map((s) => `let aAt${s} = aBase + row${s} * u.aRow;`).join(" ")}
+  ${columns
+    .map((s) =>
+      bVectors
+        ? `let bAt${s} = (bBase + min(column${s}, u.n - 4u)) / 4u;`
+        : four
+            .map((j) => `let bAt${s}_${j} = bBase + min(column${s} + ${j}u, u.n - 1u) * u.bColumn;`)
+            .join(" "),
+    )
+    .join("\n  ")}
   for (var k = 0u; k < u.k; k++) {
-    ${
-      aRows
-        ? `let aStep = k * (u.aColumn / 4u);
-    let aLow = a[aAt0 + aStep]; let aHigh = a[aAt1 + aStep];
-    ${eight.map((i) => `let a${i} = ${i < 4 ? "aLow" : "aHigh"}.${"xyzw"[i % 4]};`).join(" ")}`
-        : `let aStep = k * u.aColumn;
-    ${eight.map((i) => `let a${i} = a[aAt${i} + aStep];`).join(" ")}`
-    }
-    ${
-      bRows
-        ? `let bStep = k * (u.bRow / 4u);
-    let b0 = b[bAt0 + bStep]; let b1 = b[bAt1 + bStep];`
-        : `let bStep = k * u.bRow;
-    let b0 = vec4<f32>(${[0, 1, 2, 3].map((j) => `b[bAt${j} + bStep]`).join(", ")});
-    let b1 = vec4<f32>(${[4, 5, 6, 7].map((j) => `b[bAt${j} + bStep]`).join(", ")});`
-    }
+    let aStep = k * u.aColumn;
+    let bStep = k * ${bVectors ? "(u.bRow / 4u)" : "u.bRow"};
+    ${rows.map((s) => `let a${s} = a[aAt${s} + aStep];`).join(" ")}
+    ${columns
+      .map((s) =>
+        bVectors
+          ? `let b${s} = b[bAt${s} + bStep];`
+          : `let b${s} = vec4<f32>(${four.map((j) => `b[bAt${s}_${j} + bStep]`).join(", ")});`,
+      )
+      .join(" ")}
     ${step}
   }`,
   };
@@ -89,6 +82,7 @@ export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void
       { name: "b", info: b.info },
     ],
     output: { name: "c", info: c.info },
+    outputVectors: c.column === 1 && isVectors(n, c.row, c.outer, c.inner),
     uniforms: [
       u32("inner", batch[1]),
       ...[a, b, c].flatMap(({ outer, inner, row, column }, i) => {
@@ -102,14 +96,12 @@ export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void
       }),
       f32("scale", scale),
     ],
-    access: `
+    read: `
 fn at(z: u32, outer: u32, inner: u32) -> u32 { return (z / u.inner) * outer + (z % u.inner) * inner; }
 fn readA(z: u32, row: u32, k: u32) -> f32 { return a[at(z, u.aOuter, u.aInner) + row * u.aRow + k * u.aColumn]; }
-fn readB(z: u32, k: u32, column: u32) -> f32 { return b[at(z, u.bOuter, u.bInner) + k * u.bRow + column * u.bColumn]; }
-fn writeC(z: u32, row: u32, column: u32, value: f32) {
-  let base = (z / u.inner) * u.cOuter + (z % u.inner) * u.cInner;
-  c[base + row * u.cRow + column * u.cColumn] = ${scale === 1 ? "value" : "value * u.scale"};
-}`,
+fn readB(z: u32, k: u32, column: u32) -> f32 { return b[at(z, u.bOuter, u.bInner) + k * u.bRow + column * u.bColumn]; }`,
+    place: "(z / u.inner) * u.cOuter + (z % u.inner) * u.cInner + row * u.cRow + column * u.cColumn",
+    value: scale === 1 ? "value" : "value * u.scale",
     aRunsAlongK: a.column === 1,
     bRunsAlongK: b.row === 1,
     registers,

@@ -48,7 +48,7 @@ Object.assign(cases, {
   },
 });
 
-await describeAgainstCpu("reductions", cases, { schedules: "both" });
+await describeAgainstCpu("reductions", cases, { schedules: "all" });
 await describeAgainstCpu(
   "softmax",
   {
@@ -58,5 +58,5 @@ await describeAgainstCpu(
     "of one": () => tf.softmax(normal(3, 1)),
     gradient: () => tf.grad((x) => tf.sum(tf.square(tf.softmax(x))))(normal(5, 9)),
   },
-  { schedules: "both" },
+  { schedules: "all" },
 );

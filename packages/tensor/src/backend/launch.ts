@@ -58,8 +58,8 @@ export interface GridLaunch extends LaunchBase {
 
 export type Launch = LinearLaunch | GridLaunch;
 
-/** Invocations in a workgroup of a linear launch. */
-export const linearWorkgroupSize = 64;
+/** Invocations in a workgroup of a linear launch: many where there is work for all, few where that would leave cores idle. */
+export const linearWorkgroupSize = (count: number) => (count >= 16384 ? 256 : 64);
 
 const defaultType = (info: TensorInfo) => (info.dtype === "float32" ? "f32" : "i32");
 
@@ -80,9 +80,9 @@ export function wgslOf(launch: Launch): string {
     ...launch.outputs.map((binding) => ({ binding, access: "read_write" })),
   ];
   const linear = "count" in launch;
-  const size = linear ? [linearWorkgroupSize, 1, 1] : launch.workgroupSize;
+  const size = linear ? [linearWorkgroupSize(launch.count), 1, 1] : launch.workgroupSize;
   const prologue = linear
-    ? `let index = (group.x + group.y * groups.x) * ${linearWorkgroupSize}u + localIndex;
+    ? `let index = (group.x + group.y * groups.x) * ${size[0]}u + localIndex;
   if (index >= u.count) { return; }`
     : "";
   return `${launch.subgroups ? "enable subgroups;\n" : ""}struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }

@@ -1,4 +1,4 @@
-import { bindingType, type Launch, wgslOf } from "./launch.js";
+import { bindingType, type Launch, linearWorkgroupSize, wgslOf } from "./launch.js";
 
 /** Compute pipelines by launch key, and the layouts they share. */
 export class PipelineCache {
@@ -19,6 +19,7 @@ export class PipelineCache {
   get(launch: Launch): { pipeline: GPUComputePipeline; groupLayout: GPUBindGroupLayout } {
     const layout = this.layout(launch.inputs.length, launch.outputs.length);
     let key = `${launch.name}|${launch.key}`;
+    if ("count" in launch) key += `|${linearWorkgroupSize(launch.count)}`;
     for (const binding of launch.inputs) key += `|${bindingType(binding)}`;
     for (const binding of launch.outputs) key += `>${bindingType(binding)}`;
     let entry = this.pipelines.get(key);

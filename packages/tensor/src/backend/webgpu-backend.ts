@@ -235,7 +235,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   private grid(launch: Launch): readonly [number, number, number] {
     const most = this.device.limits.maxComputeWorkgroupsPerDimension;
     if ("count" in launch) {
-      const groups = Math.ceil(launch.count / linearWorkgroupSize);
+      const groups = Math.ceil(launch.count / linearWorkgroupSize(launch.count));
       const rows = Math.ceil(groups / most);
       return rows === 0 ? [0, 0, 0] : [Math.ceil(groups / rows), rows, 1];
     }

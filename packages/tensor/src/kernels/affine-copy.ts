@@ -27,6 +27,21 @@ export function affineCopy(
   const [read, write] = merged.dims.length ? merged.strides : [[1], [1]];
   const inner = dims.length - 1;
   const rows = [...read.slice(0, -1), ...write.slice(0, -1), fromLayout.offset, toLayout.offset, dims[inner]];
+  const turned = read.indexOf(1);
+  if (turned >= 0 && turned !== inner && write[inner] === 1) {
+    const steps = [
+      ...read.filter((_, axis) => axis !== turned),
+      ...write.slice(0, -1),
+      fromLayout.offset,
+      toLayout.offset,
+      dims[inner],
+      dims[turned],
+    ];
+    if (steps.every((step) => step % 4 === 0)) {
+      copyBlocks(backend, name, dims, turned, [from, fromLayout.offset, read], [to, toLayout.offset, write]);
+      return;
+    }
+  }
   const vectors = read[inner] === 1 && write[inner] === 1 && rows.every((step) => step % 4 === 0);
   const width = vectors ? 4 : 1;
   const type = vectors ? "vec4<u32>" : "u32";
@@ -58,6 +73,59 @@ export function affineCopy(
       lines.push(
         "let at0 = i32(rest);",
         `destination[u.writeOffset + ${sum("write")}] = source[u.readOffset + ${sum("read")}];`,
+      );
+      return lines.join("\n  ");
+    },
+  });
+}
+
+/**
+ * The copy where rows run along another axis than they did, by blocks of 4 x 4: four vectors in, four vectors out. `turned` is
+ * the axis along which the source is dense; every other step is a multiple of four.
+ */
+function copyBlocks(
+  backend: WebGPUBackend,
+  name: string,
+  dims: readonly number[],
+  turned: number,
+  [from, readOffset, read]: [TensorInfo, number, readonly number[]],
+  [to, writeOffset, write]: [TensorInfo, number, readonly number[]],
+): void {
+  const inner = dims.length - 1;
+  const blocks = dims.map((dim, axis) => (axis === inner || axis === turned ? dim / 4 : dim));
+  // In vectors: a block further is four elements further, and along the dense axis four elements are one vector.
+  const perBlock = (steps: readonly number[]) =>
+    steps.map((step, axis) => (axis === inner || axis === turned ? step : step / 4));
+  backend.launch({
+    name,
+    key: `blocks${dims.length},${turned}`,
+    inputs: [{ name: "source", info: from, type: "vec4<u32>" }],
+    outputs: [{ name: "destination", info: to, type: "vec4<u32>" }],
+    count: blocks.reduce((a, b) => a * b, 1),
+    uniforms: [
+      ...u32List("dim", blocks),
+      ...i32List("read", perBlock(read)),
+      ...i32List("write", perBlock(write)),
+      i32("readOffset", readOffset / 4),
+      i32("writeOffset", writeOffset / 4),
+      i32("readRow", read[inner] / 4),
+      i32("writeRow", write[turned] / 4),
+    ],
+    body: () => {
+      const lines = ["var rest = index;"];
+      for (let axis = inner; axis > 0; axis--) {
+        lines.push(`let at${axis} = i32(rest % u.dim${axis}); rest = rest / u.dim${axis};`);
+      }
+      const sum = (field: string) => dims.map((_, axis) => `at${axis} * u.${field}${axis}`).join(" + ");
+      lines.push(
+        "let at0 = i32(rest);",
+        `let from0 = u.readOffset + ${sum("read")};`,
+        `let to0 = u.writeOffset + ${sum("write")};`,
+        ...[0, 1, 2, 3].map((i) => `let row${i} = source[from0 + ${i} * u.readRow];`),
+        ...["x", "y", "z", "w"].map(
+          (c, j) =>
+            `destination[to0 + ${j} * u.writeRow] = vec4<u32>(row0.${c}, row1.${c}, row2.${c}, row3.${c});`,
+        ),
       );
       return lines.join("\n  ");
     },

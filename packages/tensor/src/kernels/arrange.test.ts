@@ -23,6 +23,9 @@ for (const perm of perms) {
   cases[`transpose [${perm}]`] = moved(() => tf.transpose(normal(...shape), perm));
 }
 for (const [name, run] of Object.entries<Computation>({
+  "transpose in blocks": () => tf.transpose(normal(8, 12)),
+  "transpose in blocks, in batches": () => tf.transpose(normal(3, 8, 12), [0, 2, 1]),
+  "transpose in blocks across a middle axis": () => tf.transpose(normal(8, 5, 12), [2, 1, 0]),
   "transpose of unit axes": () => tf.transpose(normal(1, 5, 1), [2, 1, 0]),
   "transpose of int32 and bool": () => [
     tf.transpose(ints([1, 2, 3, 4, 5, 6], [2, 3])),

@@ -10,6 +10,7 @@ import { loadEmoji } from "./data/emoji.js";
 import { trainBpe } from "./pretrain/bpe.js";
 import { imageProcessor, pretrainClip } from "./pretrain/clip.js";
 import { trainingIndices } from "./pretrain/images.js";
+import type { CurvePoint } from "./pretrain/train-loop.js";
 import { evaluateUNet, pretrainUNet, schedulerConfig } from "./pretrain/unet.js";
 import { evaluateVae, pretrainVae } from "./pretrain/vae.js";
 
@@ -46,19 +47,19 @@ const { seed, out } = options;
 const clipFolder = join(out, "clip");
 const diffusionFolder = join(out, "diffusion");
 const defaultSteps = { clip: 1200, vae: 800, unet: 2500 };
-const settings = (part: "clip" | "vae" | "unet") => ({
-  seed,
-  steps: (options.only === part ? options.steps : undefined) ?? defaultSteps[part],
-  minutes: options.minutes,
-  checkpoints: join(exampleFolder, ".cache", "pretrain"),
-});
+const settings = (part: "clip" | "vae" | "unet") => {
+  const steps = (options.only === part ? options.steps : undefined) ?? defaultSteps[part];
+  // A stopped run goes on only where seed and length are the same.
+  const checkpoints = join(exampleFolder, ".cache", "pretrain", `seed-${seed}-steps-${steps}`);
+  return { seed, steps, minutes: options.minutes, checkpoints };
+};
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 const device = await initialize({ device: "auto" });
 console.log(`device: ${device.kind}, ${device.reason}`);
 const set = await loadEmoji();
 
-async function record(part: "clip" | "vae" | "unet", curve: unknown[], figures: unknown): Promise<void> {
+async function record(part: "clip" | "vae" | "unet", curve: CurvePoint[], figures: unknown): Promise<void> {
   const folder = join(out, "training");
   await writeFileAtomically(
     join(folder, `${part}-curve.jsonl`),
@@ -66,7 +67,7 @@ async function record(part: "clip" | "vae" | "unet", curve: unknown[], figures: 
   );
   await writeFileAtomically(
     join(folder, `${part}.json`),
-    json({ ...settings(part), checkpoints: undefined, figures }),
+    json({ seed, steps: curve.at(-1)?.step ?? 0, minutes: options.minutes, figures }),
   );
   console.log(part, JSON.stringify(figures));
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { appendFile, mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -46,7 +47,7 @@ const warmupSteps = 50;
 /**
  * Trains with AdamW, warm-up and cosine decay. A stopped run goes on from its last checkpoint, to the same result.
  *
- * @returns the loss curve. The parameters hold the trained (or averaged) weights.
+ * @returns the loss curve; its last point is the last step. The parameters hold the trained (or averaged) weights.
  */
 export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]> {
   const { name, parameters, loss, steps, learningRate, checkpoints, averageDecay } = options;
@@ -64,7 +65,7 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
 
   let start = 0;
   let curve: CurvePoint[] = [];
-  const saved = await readSafetensors(weightsPath).catch(() => undefined);
+  const saved = existsSync(weightsPath) ? await readSafetensors(weightsPath) : undefined;
   if (saved) {
     parameters.forEach((parameter, i) => {
       parameter.assign(saved[`weight.${i}`]);
@@ -93,8 +94,8 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
   const resumed = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
   const spent = () => (options.minutes === undefined ? 0 : seconds() / (60 * options.minutes));
-  let sum = 0;
-  for (let step = start; step < steps && spent() < 1; step++) {
+  let [sum, summed] = [0, 0];
+  for (let step = start, ended = start >= steps; !ended; step++) {
     const scheduled = step < warmupSteps ? step : Math.max(step, spent() * steps);
     const { value, gradients } = valueAndGradients(() => loss(step), parameters);
     const clipped = clipGradNorm(gradients, 1);
@@ -108,16 +109,18 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
     const current = (await value.data())[0];
     if (!Number.isFinite(current)) throw new Error(`${name}: the loss became ${current} at step ${step}`);
     sum += current;
+    summed++;
     tf.dispose([value, gradients, clipped.gradients, clipped.norm]);
     const done = step + 1;
-    if (done % curveEvery === 0) {
-      const mean = Number((sum / curveEvery).toPrecision(6));
+    ended = done >= steps || spent() >= 1;
+    if (done % curveEvery === 0 || ended) {
+      const mean = Number((sum / summed).toPrecision(6));
       const point = { step: done, loss: mean, seconds: Math.round(seconds()) };
-      sum = 0;
+      [sum, summed] = [0, 0];
       curve.push(point);
       await appendFile(curvePath, `${JSON.stringify(point)}\n`);
     }
-    if (done % checkpointEvery === 0 && done < steps) {
+    if (done % checkpointEvery === 0 && !ended) {
       const state: StateDict = optimizer.stateDict();
       parameters.forEach((parameter, i) => {
         state[`weight.${i}`] = tf.clone(parameter.value);

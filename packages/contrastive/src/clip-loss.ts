@@ -38,7 +38,7 @@ export function clipLoss<R extends Reduction = "mean">(
 }
 
 /**
- * SigLIP's loss (Zhai et al. 2023, eq. 2 and algorithm 1): every image-text pair is a yes-or-no question,
+ * SigLIP's loss (Zhai et al. 2023, algorithm 1): every image-text pair is a yes-or-no question,
  * `-log sigmoid(z_ij l_ij)` with `l = exp(logitScale) s + logitBias` and `z` 1 for pairs that belong together, else -1;
  * summed over texts.
  *

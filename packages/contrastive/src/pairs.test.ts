@@ -97,7 +97,7 @@ describe("infoNCE with negatives", () => {
         [3, 5, 3],
         [2, 0, 3],
       ]) {
-        const negatives = tf.ones(shape) as tf.Tensor2D;
+        const negatives = tf.ones(shape as number[] as [number, number]) as tf.Tensor2D;
         expect(() => infoNCE(x, x, { negatives })).toThrow(
           /negatives must be \[m >= 1, 3\] or \[2, m >= 1, 3\], got/,
         );

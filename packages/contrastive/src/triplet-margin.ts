@@ -18,7 +18,7 @@ export interface TripletMarginOptions<R extends Reduction = Reduction> {
 }
 
 /**
- * Triplet margin loss (Schroff et al. 2015, eq. 3; Balntas et al. 2016): `max(0, d(a, p) - d(a, n) + margin)`. The
+ * Triplet margin loss (Schroff et al. 2015, section 3.1; Balntas et al. 2016): `max(0, d(a, p) - d(a, n) + margin)`. The
  * Euclidean distance is PyTorch's, `||x - y + 1e-6||`, whose gradient exists for equal embeddings too.
  *
  * @param anchor `[n, dim]`, n >= 1: a triplet brings its own negative. @param positive `[n, dim]`.

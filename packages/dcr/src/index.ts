@@ -26,11 +26,46 @@ export {
   CLIPVisionTransformer,
 } from "./encoder/clip-vision-model.js";
 export {
+  type Aggregator,
+  type AggregatorContext,
+  aggregateGradients,
+  combineGradients,
+  type Weighting,
+} from "./gradient-conflict/aggregator.js";
+export { type CAGradOptions, cagrad } from "./gradient-conflict/cagrad.js";
+export {
   conflictFromGram,
+  conflictFromGroupedGram,
   type GradientConflict,
+  type GradientConflictOptions,
+  type GroupedGram,
+  gradientConflict,
   gramMatrix,
+  groupedGramMatrices,
   summarizeCosines,
 } from "./gradient-conflict/conflict.js";
+export {
+  type ConflictRecorder,
+  type ConflictSummary,
+  createConflictRecorder,
+  type PairRecord,
+  recordConflict,
+  summarizeConflict,
+} from "./gradient-conflict/conflict-recorder.js";
+export { type GradVacOptions, gradVac } from "./gradient-conflict/grad-vac.js";
+export { imtlG } from "./gradient-conflict/imtl-g.js";
+export {
+  type LossGradients,
+  type LossGradientsOptions,
+  lossGradients,
+  type Trainable,
+} from "./gradient-conflict/loss-gradients.js";
+export { mgda } from "./gradient-conflict/mgda.js";
+export { type NashMTLOptions, nashMTL } from "./gradient-conflict/nash-mtl.js";
+export { pcgrad } from "./gradient-conflict/pcgrad.js";
+export type { OrderOptions } from "./gradient-conflict/shuffled.js";
+export { type UPGradOptions, upgrad } from "./gradient-conflict/upgrad.js";
+export { weightedSum } from "./gradient-conflict/weighted-sum.js";
 export { addLoRA, LoRA, type LoRABias, LoRALinear, type LoRAOptions } from "./lora.js";
 export { type ConditionTerm, dcrTerms, reconstructionTerm } from "./loss/condition-terms.js";
 export {
@@ -47,6 +82,7 @@ export {
 } from "./loss/dcr-loss.js";
 export { reconstructionLoss } from "./loss/reconstruction-loss.js";
 export { Projector } from "./projector.js";
+export { featureScatter, noiseScatter, type Scatter } from "./scatter.js";
 export {
   alignProjector,
   batchIndices,

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
 
 /** How the gradients of several losses stand to one another. */
 export interface GradientConflict {
@@ -11,31 +12,79 @@ export interface GradientConflict {
     /** `2 |a| |b| / (|a|^2 + |b|^2)` in [0, 1] (Yu et al. 2020, definition 2); 1 for equal lengths. */
     magnitudeSimilarity: number;
   }[];
+  /** The same for the variables of each group, where groups are asked for. */
+  groups?: Record<string, GradientConflict>;
+}
+
+/** Gram matrices of all variables and of groups of them, `m * m` row by row. */
+export interface GroupedGram {
+  whole: Float64Array;
+  groups: Record<string, Float64Array>;
 }
 
 /**
- * The inner products of all pairs of gradients, `[m, m]` row by row, with one readback. O(m^2 n) for m gradients of n
+ * The inner products of all pairs of gradients, `[m, m]` row by row, with one readback. `O(m^2 n)` for m gradients of n
  * values.
  *
  * @param gradients of each loss, the same tensors' in the same order.
  */
-export async function gramMatrix(gradients: readonly (readonly tf.Tensor[])[]): Promise<Float32Array> {
+export async function gramMatrix(gradients: readonly (readonly tf.Tensor[])[]): Promise<Float64Array> {
+  const { whole } = await groupedGramMatrices(gradients, []);
+  return whole;
+}
+
+/**
+ * {@link gramMatrix} of all variables and of groups of them, in the same `O(m^2 n)` and still with one readback.
+ *
+ * @param groups for each tensor of a gradient the group that it belongs to; those of none count for the whole alone.
+ */
+export async function groupedGramMatrices(
+  gradients: readonly (readonly tf.Tensor[])[],
+  groups: readonly (string | undefined)[],
+): Promise<GroupedGram> {
   const m = gradients.length;
-  if (m === 0 || gradients.some((list) => list.length !== gradients[0].length)) {
-    throw new Error(`gramMatrix: expected one list of gradients for each loss, all of one length`);
+  if (m === 0 || gradients[0].length === 0 || gradients.some((list) => list.length !== gradients[0].length)) {
+    throw new Error(
+      "gramMatrix: expected one list of gradients for each loss, all of one length of at least 1",
+    );
   }
-  const gram = tf.tidy(() => {
-    const inner = (a: readonly tf.Tensor[], b: readonly tf.Tensor[]) =>
-      tf.addN(a.map((gradient, i) => tf.sum(tf.mul(gradient, b[i]))));
-    const cells: tf.Tensor[] = [];
-    for (let i = 0; i < m; i++) {
-      for (let j = 0; j < m; j++) cells.push(j < i ? cells[j * m + i] : inner(gradients[i], gradients[j]));
+  const ungrouped = Symbol("ungrouped");
+  const members = new Map<string | symbol, number[]>();
+  for (const at of gradients[0].keys()) {
+    for (const [i, list] of gradients.entries()) {
+      if (String(list[at].shape) === String(gradients[0][at].shape)) continue;
+      throw new Error(
+        `gramMatrix: tensor ${at} must have one shape for all losses, got [${gradients[0][at].shape}] and, of loss ${i}, [${list[at].shape}]`,
+      );
     }
-    return tf.stack(cells);
+    const group = groups[at] ?? ungrouped;
+    members.set(group, [...(members.get(group) ?? []), at]);
+  }
+  const keys = [...members.keys()];
+  const cells = tf.tidy(() => {
+    const inner = (tensors: number[], i: number, j: number) =>
+      tf.addN(tensors.map((at) => tf.sum(tf.mul(gradients[i][at], gradients[j][at]))));
+    return tf.stack(
+      keys.flatMap((key) =>
+        Array.from({ length: m }, (_, i) =>
+          Array.from({ length: m - i }, (_, k) => inner(members.get(key)!, i, i + k)),
+        ).flat(),
+      ),
+    );
   });
-  const values = (await gram.data()) as Float32Array;
-  gram.dispose();
-  return values;
+  const values = await cells.data();
+  cells.dispose();
+  const result: GroupedGram = { whole: new Float64Array(m * m), groups: {} };
+  let next = 0;
+  for (const key of keys) {
+    const gram = new Float64Array(m * m);
+    for (let i = 0; i < m; i++) {
+      for (let j = i; j < m; j++) gram[i * m + j] = gram[j * m + i] = values[next++];
+    }
+    for (const [at, value] of gram.entries()) result.whole[at] += value;
+    if (typeof key === "string") result.groups[key] = gram;
+  }
+  return result;
 }
 
 /** Norms, cosines and magnitude similarities from a Gram matrix. @param names of the losses, in its order. */
@@ -58,6 +107,54 @@ export function conflictFromGram(names: readonly string[], gram: ArrayLike<numbe
     }
   }
   return { norms: Object.fromEntries(names.map((name, i) => [name, norm(i)])), pairs };
+}
+
+/** {@link conflictFromGram} of the whole and of each group. */
+export function conflictFromGroupedGram(
+  names: readonly string[],
+  { whole, groups }: GroupedGram,
+): GradientConflict {
+  return {
+    ...conflictFromGram(names, whole),
+    groups: Object.fromEntries(
+      Object.entries(groups).map(([group, gram]) => [group, conflictFromGram(names, gram)]),
+    ),
+  };
+}
+
+export interface GradientConflictOptions extends LossGradientsOptions {
+  /**
+   * The group, such as the layer, of the variable of this name; none where it gives undefined. Without it nothing is
+   * grouped.
+   */
+  groups?: (variable: string) => string | undefined;
+}
+
+/**
+ * How the gradients of any losses stand to one another at any variables: norms, pairwise cosines and magnitude
+ * similarities, over all variables and by group. For losses that share their forward pass, or to step along the
+ * gradients too, take the gradients by other means and use {@link groupedGramMatrices}.
+ *
+ * `m` forward and backward passes, `O(m^2 n)` for the inner products, one readback.
+ *
+ * @throws as {@link lossGradients}.
+ *
+ * @example
+ * const { pairs, groups } = await gradientConflict({
+ *   losses: { con: () => supCon(encode(x), labels), rec: () => reconstructionLoss(decode(encode(x)), x) },
+ *   variables: Object.fromEntries(encoder.namedParameters()),
+ *   groups: (name) => /layers\.\d+/.exec(name)?.[0],
+ * });
+ */
+export async function gradientConflict(options: GradientConflictOptions): Promise<GradientConflict> {
+  const { losses, variables, values, gradients } = lossGradients(options);
+  try {
+    if (!options.groups) return conflictFromGram(losses, await gramMatrix(gradients));
+    const gram = await groupedGramMatrices(gradients, variables.map(options.groups));
+    return conflictFromGroupedGram(losses, gram);
+  } finally {
+    tf.dispose([values, gradients] as tf.TensorContainer);
+  }
 }
 
 /** Over a run's cosines: the share of negative ones and their mean. */

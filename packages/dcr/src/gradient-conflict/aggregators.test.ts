@@ -1,0 +1,313 @@
+import { readFileSync } from "node:fs";
+import { initialize } from "@dcr-js/tensor";
+import { expectClose, expectCloseNorm, expectNoLeaks, normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { type Aggregator, aggregateGradients, combineGradients } from "./aggregator.js";
+import { cagrad } from "./cagrad.js";
+import { gradVac } from "./grad-vac.js";
+import { imtlG } from "./imtl-g.js";
+import { mgda } from "./mgda.js";
+import { nashMTL } from "./nash-mtl.js";
+import { pcgrad } from "./pcgrad.js";
+import { upgrad } from "./upgrad.js";
+import { weightedSum } from "./weighted-sum.js";
+
+beforeAll(() => initialize({ device: "cpu" }));
+
+type Jacobian = number[][];
+const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+const gramOf = (j: Jacobian) => j.flatMap((a) => j.map((b) => dot(a, b)));
+const combine = (j: Jacobian, w: ArrayLike<number>) =>
+  j[0].map((_, d) => j.reduce((s, row, i) => s + w[i] * row[d], 0));
+const direction = (aggregator: Aggregator, j: Jacobian) => combine(j, aggregator.weigh(gramOf(j)).weights);
+const norm = (a: number[]) => Math.sqrt(dot(a, a));
+const random = (seed: number, m: number, n: number): Jacobian => {
+  const values = normalArray(seed, m * n);
+  return Array.from({ length: m }, (_, i) => Array.from(values.subarray(i * n, (i + 1) * n)));
+};
+
+/** Gradients of many kinds, by what is special about them. */
+const samples: Record<string, Jacobian> = {
+  one: random(1, 1, 4),
+  two: random(2, 2, 4),
+  three: random(3, 3, 6),
+  six: random(4, 6, 8),
+  "more losses than parameters": random(5, 5, 3),
+  duplicates: [...random(6, 2, 4), ...random(6, 2, 4)],
+  "a zero gradient": [...random(7, 2, 4), [0, 0, 0, 0]],
+  "lengths 1e3 apart": random(8, 3, 5).map((row, i) => row.map((x) => x * 10 ** (3 * i - 3))),
+  "a shared direction": random(9, 4, 5).map((row) => row.map((x) => x + 3)),
+};
+const opposite = [random(10, 1, 4)[0], random(10, 1, 4)[0].map((x) => -2 * x)];
+const zeros = [
+  [0, 0],
+  [0, 0],
+];
+
+const aggregators: Record<string, Aggregator> = {
+  weightedSum: weightedSum(),
+  pcgrad: pcgrad({ shuffle: false }),
+  mgda: mgda(),
+  imtlG: imtlG(),
+  upgrad: upgrad({ regularization: 1e-10 }),
+  cagrad: cagrad({ c: 0.5 }),
+  cagrad1: cagrad({ c: 1 }),
+  gradVac: gradVac({ shuffle: false, beta: 0.3 }),
+  nashMTL: nashMTL(),
+};
+
+describe("the reference's weights", () => {
+  const golden = JSON.parse(
+    readFileSync(new URL("../../fixtures/aggregators.json", import.meta.url), "utf8"),
+  ) as Record<string, Record<string, number[]>>;
+
+  it.each(Object.keys(golden))("for gradients that are %s", (name) => {
+    const expected = golden[name];
+    const weights = (aggregator: Aggregator) => aggregator.weigh(expected["gram"]).weights;
+    for (const key of ["pcgrad", "imtlG"]) {
+      expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-9 });
+    }
+    expectCloseNorm(weights(upgrad({ regularization: 1e-6 })), expected["upgrad"], { relative: 1e-7 });
+    // These are limited by how far the reference's solvers go: Frank-Wolfe and CLARABEL.
+    for (const key of ["mgda", "cagrad", "cagrad1"]) {
+      expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-4 });
+    }
+    expectCloseNorm(weights(nashMTL()), expected["nashMTL"], { relative: 1e-6 });
+    let memory: number[] | undefined;
+    for (const step of [0, 1]) {
+      const result = aggregators["gradVac"].weigh(expected["gram"], { step, memory });
+      memory = JSON.parse(JSON.stringify(result.memory));
+      expectCloseNorm(result.weights, expected["gradVac"][step] as never, { relative: 1e-6 });
+    }
+  });
+});
+
+describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
+  it("keeps its direction, or scales it, when all gradients are scaled", () => {
+    for (const j of Object.values(samples)) {
+      const plain = direction(aggregator, j);
+      for (const scale of [1e-10, 1e10]) {
+        const scaled = direction(
+          aggregator,
+          j.map((row) => row.map((x) => x * scale)),
+        );
+        // Nash-MTL's direction has a length of its own.
+        const expected = name === "nashMTL" ? plain : plain.map((x) => x * scale);
+        expectCloseNorm(scaled, expected, { relative: 1e-5, absolute: norm(j.flat()) * scale * 1e-9 });
+      }
+    }
+  });
+
+  it("is finite and the same for the same gradients, zero and opposite ones too", () => {
+    for (const j of [...Object.values(samples), opposite, zeros]) {
+      const { weights } = aggregator.weigh(gramOf(j));
+      expect(weights.length).toBe(j.length);
+      expect(weights.every(Number.isFinite)).toBe(true);
+      expect(aggregator.weigh(gramOf(j)).weights).toEqual(weights);
+    }
+  });
+
+  it("refuses a Gram matrix that is not square or not finite", () => {
+    expect(() => aggregator.weigh([1, 2])).toThrow(/gram must have m \* m entries for m losses, got 2/);
+    expect(() => aggregator.weigh([])).toThrow(/got 0/);
+    expect(() => aggregator.weigh([1, 0, Number.NaN, 1])).toThrow(
+      /must be finite, got NaN for losses 1 and 0/,
+    );
+  });
+});
+
+describe("properties", () => {
+  it.each(["weightedSum", "mgda", "imtlG", "upgrad", "cagrad", "cagrad1", "nashMTL"])(
+    "%s does not depend on the order of the losses",
+    (name) => {
+      for (const j of Object.values(samples)) {
+        const expected = direction(aggregators[name], j);
+        const reversed = direction(aggregators[name], [...j].reverse());
+        expectCloseNorm(reversed, expected, { relative: 1e-5, absolute: 1e-7 * norm(j.flat()) });
+      }
+    },
+  );
+
+  it.each(["mgda", "upgrad", "cagrad1", "nashMTL"])("%s conflicts with no gradient", (name) => {
+    for (const j of [...Object.values(samples), opposite]) {
+      const result = direction(aggregators[name], j);
+      for (const row of j)
+        expect(dot(row, result)).toBeGreaterThanOrEqual(-1e-5 * norm(row) * norm(j.flat()));
+    }
+  });
+
+  it.each(["pcgrad", "gradVac"])(
+    "%s conflicts with neither of two gradients, and sums those that agree",
+    (name) => {
+      for (const seed of [1, 2, 3, 4, 5]) {
+        const j = random(seed, 2, 5);
+        const result = direction(aggregators[name], j);
+        for (const row of j) expect(dot(row, result)).toBeGreaterThanOrEqual(-1e-9);
+        if (dot(j[0], j[1]) >= 0) expectClose(result, combine(j, [1, 1]), { relative: 1e-12 });
+        expectCloseNorm(direction(aggregators[name], [j[1], j[0]]), result, { relative: 1e-9 });
+      }
+    },
+  );
+
+  it("pcgrad projects as its algorithm does on the vectors themselves, in its seeded order", () => {
+    const j = random(11, 4, 6).map((row, _, all) =>
+      row.map((x, d) => x - 1.3 * all.reduce((s, r) => s + r[d] / 4, 0)),
+    );
+    const seeded = pcgrad({ seed: 5 });
+    const reached = Array.from({ length: 40 }, (_, step) =>
+      String(seeded.weigh(gramOf(j), { step }).weights),
+    );
+    expect(new Set(reached).size).toBeGreaterThan(3);
+    expect(String(pcgrad({ seed: 5 }).weigh(gramOf(j), { step: 7 }).weights)).toBe(reached[7]);
+    const sum = j[0].map(() => 0);
+    for (const [i, row] of j.entries()) {
+      let own = row;
+      for (const [k, other] of j.entries()) {
+        const inner = dot(own, other);
+        if (k !== i && inner < 0) own = own.map((x, d) => x - (inner / dot(other, other)) * other[d]);
+      }
+      for (const d of sum.keys()) sum[d] += own[d];
+    }
+    expectCloseNorm(direction(pcgrad({ shuffle: false }), j), sum, { relative: 1e-10 });
+  });
+
+  it("mgda's combination is the shortest of the simplex", () => {
+    for (const j of Object.values(samples)) {
+      const m = j.length;
+      const { weights } = mgda().weigh(gramOf(j));
+      expectClose([weights.reduce((s, w) => s + w, 0)], [1], { relative: 1e-12 });
+      expect(Math.min(...weights)).toBeGreaterThanOrEqual(0);
+      const best = combine(j, weights);
+      // The optimality condition: no gradient has a smaller inner product with the combination than itself.
+      for (const row of j)
+        expect(dot(row, best)).toBeGreaterThanOrEqual(dot(best, best) - 1e-9 * m * dot(j.flat(), j.flat()));
+    }
+    expectClose(direction(mgda(), opposite), [0, 0, 0, 0], { absolute: 1e-6 });
+  });
+
+  it("imtlG's projections on all gradients' directions are equal", () => {
+    for (const j of [samples["two"], samples["three"], samples["six"], samples["lengths 1e3 apart"]]) {
+      const { weights } = imtlG().weigh(gramOf(j));
+      const result = combine(j, weights);
+      const projections = j.map((row) => dot(row, result) / norm(row));
+      expectClose(
+        projections,
+        projections.map(() => projections[0]),
+        { relative: 1e-5 },
+      );
+      expectClose([weights.reduce((s, w) => s + w, 0)], [1], { relative: 1e-9 });
+    }
+  });
+
+  it("upgrad is the mean where nothing conflicts, follows preferences, and grows linearly with each gradient", () => {
+    const agreeing = samples["a shared direction"];
+    expectCloseNorm(upgrad().weigh(gramOf(agreeing)).weights, [0.25, 0.25, 0.25, 0.25], { relative: 1e-5 });
+    expectClose(upgrad({ preference: [1, 2, 3, 4] }).weigh(gramOf(agreeing)).weights, [1, 2, 3, 4], {
+      relative: 1e-5,
+    });
+    // Linear under scaling: the sum over two sets of scales is the aggregate of the summed scales.
+    const exact = aggregators["upgrad"];
+    const scaled = (c: number[]) =>
+      direction(
+        exact,
+        samples["three"].map((row, i) => row.map((x) => x * c[i])),
+      );
+    const [a, b, both] = [
+      [1, 2, 3],
+      [4, 1, 0.5],
+      [5, 3, 3.5],
+    ].map(scaled);
+    expectCloseNorm(
+      both,
+      a.map((x, d) => x + b[d]),
+      { relative: 1e-6 },
+    );
+    expect(() => upgrad({ preference: [1] }).weigh(gramOf(agreeing))).toThrow(
+      /preference must have 4 positive entries/,
+    );
+    expect(() => upgrad({ regularization: 0 })).toThrow(/regularization must be positive/);
+  });
+
+  it("cagrad with c = 0 is the mean, and stays within its ball around it", () => {
+    for (const [name, j] of Object.entries(samples)) {
+      const mean = combine(
+        j,
+        j.map(() => 1 / j.length),
+      );
+      expectClose(direction(cagrad({ c: 0 }), j), mean, { relative: 1e-12 });
+      // Where no direction serves all losses there is no step.
+      if (name === "a zero gradient") {
+        expect(direction(cagrad({ c: 0.5 }), j)).toEqual(mean.map(() => 0));
+        continue;
+      }
+      const away = direction(cagrad({ c: 0.5 }), j).map((x, d) => x - mean[d]);
+      expectClose([norm(away)], [0.5 * norm(mean)], { relative: 1e-6 });
+    }
+    // The worst-served loss is served no worse than by any other direction in the ball.
+    const j = samples["three"];
+    const mean = combine(j, [1 / 3, 1 / 3, 1 / 3]);
+    const worst = (d: number[]) => Math.min(...j.map((row) => dot(row, d)));
+    const best = worst(direction(cagrad({ c: 0.5 }), j));
+    for (let seed = 0; seed < 200; seed++) {
+      const step = random(seed, 1, mean.length)[0];
+      const other = mean.map((x, d) => x + (0.5 * norm(mean) * step[d]) / norm(step));
+      expect(worst(other)).toBeLessThanOrEqual(best + 1e-9);
+    }
+    expect(() => cagrad({ c: -1 })).toThrow(/c must be a number of at least 0, got -1/);
+  });
+
+  it("nashMTL solves its bargaining equation and ignores each loss's scale", () => {
+    const free = nashMTL({ maxNorm: 1e6 });
+    for (const j of [samples["two"], samples["three"], samples["six"]]) {
+      const gram = gramOf(j);
+      const { weights } = free.weigh(gram);
+      const product = Array.from(
+        weights,
+        (w, i) => w * j.reduce((s, _, k) => s + gram[i * j.length + k] * weights[k], 0),
+      );
+      expectClose(
+        product,
+        product.map(() => 1),
+        { relative: 1e-6 },
+      );
+      expectClose([norm(combine(j, weights))], [Math.sqrt(j.length)], { relative: 1e-6 });
+      const scaled = j.map((row, i) => row.map((x) => x * (i + 1) * 3));
+      expectCloseNorm(direction(free, scaled), direction(free, j), { relative: 1e-6 });
+      expectClose([norm(direction(nashMTL(), j))], [1], { relative: 1e-6 });
+    }
+  });
+
+  it("gradVac refuses a memory of another number of losses", () => {
+    expect(() => gradVac().weigh([1, 0, 0, 1], { memory: [0] })).toThrow(
+      /memory must have 2 x 2 = 4 entries, got 1/,
+    );
+    expect(() => gradVac({ beta: 2 })).toThrow(/beta must be in \[0, 1\], got 2/);
+  });
+
+  it("weightedSum takes a weight for each loss", () => {
+    expect([...weightedSum([2, 0.5]).weigh([1, 0, 0, 1]).weights]).toEqual([2, 0.5]);
+    expect(() => weightedSum([1]).weigh([1, 0, 0, 1])).toThrow(
+      /expected 2 weights, one for each loss, got 1/,
+    );
+  });
+});
+
+describe("aggregateGradients", () => {
+  it("combines tensors by the weights of their Gram matrix", async () => {
+    const j = random(12, 2, 6);
+    const gradients = j.map((row) => [tf.tensor2d(row.slice(0, 4), [2, 2]), tf.tensor1d(row.slice(4))]);
+    await expectNoLeaks(async () => {
+      const result = await aggregateGradients(mgda(), gradients);
+      const expected = direction(mgda(), j);
+      expectClose(result.gram, gramOf(j), { relative: 1e-5, absolute: 1e-6 });
+      expectClose([...result.gradients[0].dataSync(), ...result.gradients[1].dataSync()], expected, {
+        absolute: 1e-5,
+      });
+      expect(result.gradients.map((x) => x.shape)).toEqual([[2, 2], [2]]);
+      tf.dispose(result.gradients);
+    });
+    expect(() => combineGradients(gradients, [1])).toThrow(/a weight for each of 2 losses, got 1/);
+    tf.dispose(gradients as tf.TensorContainer);
+  });
+});

@@ -1,0 +1,138 @@
+import { initialize, Linear, Random } from "@dcr-js/tensor";
+import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  conflictFromGram,
+  gradientConflict,
+  gramMatrix,
+  groupedGramMatrices,
+  summarizeCosines,
+} from "./conflict.js";
+import { lossGradients } from "./loss-gradients.js";
+
+beforeAll(() => initialize({ device: "cpu" }));
+
+describe("gramMatrix", () => {
+  it("holds the inner products of all pairs, whole and by group", async () => {
+    const values = [1, 2, 3].map((seed) => normalArray(seed, 9));
+    const gradients = values.map((v) => [
+      tf.tensor2d(v.slice(0, 4), [2, 2]),
+      tf.tensor1d(v.slice(4, 6)),
+      tf.tensor1d(v.slice(6)),
+    ]);
+    const inner = (from: number, to: number) =>
+      values.flatMap((a) => values.map((b) => a.slice(from, to).reduce((s, x, d) => s + x * b[from + d], 0)));
+    await expectNoLeaks(async () => {
+      expectClose(await gramMatrix(gradients), inner(0, 9), { relative: 1e-5, absolute: 1e-6 });
+      const { whole, groups } = await groupedGramMatrices(gradients, ["a", undefined, "b"]);
+      expectClose(whole, inner(0, 9), { relative: 1e-5, absolute: 1e-6 });
+      expect(Object.keys(groups)).toEqual(["a", "b"]);
+      expectClose(groups["a"], inner(0, 4), { relative: 1e-5, absolute: 1e-6 });
+      expectClose(groups["b"], inner(6, 9), { relative: 1e-5, absolute: 1e-6 });
+    });
+    await expect(gramMatrix([gradients[0], gradients[1].slice(1)])).rejects.toThrow(/all of one length/);
+    await expect(gramMatrix([gradients[0], [...gradients[1]].reverse()])).rejects.toThrow(
+      /tensor 0 must have one shape for all losses, got \[2,2\] and, of loss 1, \[3\]/,
+    );
+    await expect(gramMatrix([])).rejects.toThrow(/one list of gradients for each loss/);
+    tf.dispose(gradients as tf.TensorContainer);
+  });
+});
+
+describe("conflictFromGram", () => {
+  it("gives norms, cosines and magnitude similarities", () => {
+    // |a| = 3, |b| = 4, |c| = 0, a . b = -6.
+    const { norms, pairs } = conflictFromGram(["a", "b", "c"], [9, -6, 0, -6, 16, 0, 0, 0, 0]);
+    expect(norms).toEqual({ a: 3, b: 4, c: 0 });
+    expect(pairs).toEqual([
+      { losses: ["a", "b"], cosine: -0.5, magnitudeSimilarity: 24 / 25 },
+      { losses: ["a", "c"], cosine: 0, magnitudeSimilarity: 0 },
+      { losses: ["b", "c"], cosine: 0, magnitudeSimilarity: 0 },
+    ]);
+    expect(() => conflictFromGram(["a"], [1, 2])).toThrow(/expected 1 x 1 = 1 inner products, got 2/);
+  });
+});
+
+describe("gradientConflict", () => {
+  it("measures gradients known in closed form, for variables by name and group", async () => {
+    const w = tf.variable(tf.tensor1d([1, -2]), true);
+    const b = tf.variable(tf.scalar(3), true);
+    const losses = {
+      // Gradients 2w = (2, -4) and 1; (-1, -1) and 2b = 6; and nothing at w.
+      square: () => tf.add(tf.sum(tf.square(w)), b) as tf.Scalar,
+      fall: () => tf.sub(tf.square(b), tf.sum(w)) as tf.Scalar,
+      bias: () => tf.mul(b, 2) as tf.Scalar,
+    };
+    await expectNoLeaks(async () => {
+      const conflict = await gradientConflict({
+        losses,
+        variables: { "layers.0.w": w, "layers.1.b": b },
+        groups: (name) => /layers\.\d+/.exec(name)?.[0],
+      });
+      expectClose(Object.values(conflict.norms), [Math.sqrt(21), Math.sqrt(38), 2], { relative: 1e-6 });
+      expect(conflict.pairs.map((pair) => pair.losses)).toEqual([
+        ["square", "fall"],
+        ["square", "bias"],
+        ["fall", "bias"],
+      ]);
+      const cosines = [8 / Math.sqrt(21 * 38), 2 / Math.sqrt(21 * 4), 12 / Math.sqrt(38 * 4)];
+      expectClose(
+        conflict.pairs.map((pair) => pair.cosine),
+        cosines,
+        { relative: 1e-6 },
+      );
+      const first = conflict.groups!["layers.0"];
+      expectClose(
+        first.pairs.map((pair) => pair.cosine),
+        [2 / Math.sqrt(20 * 2), 0, 0],
+        { relative: 1e-6 },
+      );
+      expect(conflict.groups!["layers.1"].norms).toEqual({ square: 1, fall: 6, bias: 2 });
+      const plain = await gradientConflict({ losses, variables: [w, b] });
+      expect(plain.groups).toBeUndefined();
+      expect(plain.pairs).toEqual(conflict.pairs);
+    });
+    tf.dispose([w, b]);
+  });
+
+  it("takes a module's parameters, and finds opposite losses opposite", async () => {
+    const layer = new Linear(3, 2).initialize(new Random(1));
+    const x = new Random(2).normal([4, 3]);
+    const loss = () => tf.tidy(() => tf.sum(tf.square(layer.forward(x)))) as tf.Scalar;
+    await expectNoLeaks(async () => {
+      const { pairs, groups } = await gradientConflict({
+        losses: { up: loss, down: () => tf.tidy(() => tf.mul(loss(), -3)) as tf.Scalar },
+        variables: Object.fromEntries(layer.namedParameters()),
+        groups: (name) => name,
+      });
+      expectClose([pairs[0].cosine, pairs[0].magnitudeSimilarity], [-1, 0.6], { relative: 1e-5 });
+      expect(Object.keys(groups!)).toEqual(["weight", "bias"]);
+    });
+    x.dispose();
+    layer.dispose();
+  });
+
+  it("names the loss that depends on nothing, and leaks nothing then", async () => {
+    const w = tf.variable(tf.scalar(1), true);
+    await expectNoLeaks(() => {
+      const losses = { used: () => tf.square(w) as tf.Scalar, unused: () => tf.scalar(1) };
+      expect(() => lossGradients({ losses, variables: [w] })).toThrow(
+        'loss "unused" depends on none of the variables',
+      );
+      expect(() =>
+        lossGradients({ losses: { many: () => tf.mul(w, [1, 2]) as never }, variables: [w] }),
+      ).toThrow('loss "many" must be a scalar, got shape [2]');
+      expect(() => lossGradients({ losses: {}, variables: [w] })).toThrow(/losses must not be empty/);
+      expect(() => lossGradients({ losses, variables: [] })).toThrow(/variables must not be empty/);
+    });
+    w.dispose();
+  });
+});
+
+describe("summarizeCosines", () => {
+  it("gives the share of negative cosines and their mean", () => {
+    expect(summarizeCosines([0.5, -0.25, 0, -1])).toEqual({ negativeShare: 0.5, meanCosine: -0.1875 });
+    expect(() => summarizeCosines([])).toThrow(/must not be empty/);
+  });
+});

@@ -1,0 +1,52 @@
+import { type Aggregator, normalizeGram } from "./aggregator.js";
+import { type OrderOptions, orderOfOthers } from "./shuffled.js";
+
+export interface GradVacOptions extends OrderOptions {
+  /** Share of the new cosine in the running target, in [0, 1]. Default 0.01. */
+  beta?: number;
+}
+
+/**
+ * GradVac (Wang et al. 2021, algorithm 1): as PCGrad, but a gradient is turned towards another until their cosine
+ * reaches a running mean of that pair's cosines, not only until it is no longer negative. At the first step the targets
+ * are 0, which is PCGrad. `O(m^3)`; its memory is the `m * m` targets.
+ */
+export function gradVac({ beta = 0.01, ...order }: GradVacOptions = {}): Aggregator {
+  if (!(beta >= 0 && beta <= 1)) throw new Error(`gradVac: beta must be in [0, 1], got ${beta}`);
+  return {
+    name: "gradVac",
+    weigh: (gram, { step = 0, memory } = {}) => {
+      const { m, at } = normalizeGram("gradVac", gram);
+      if (memory && memory.length !== m * m) {
+        throw new Error(`gradVac: memory must have ${m} x ${m} = ${m * m} entries, got ${memory.length}`);
+      }
+      const targets = memory ? [...memory] : new Array<number>(m * m).fill(0);
+      const weights = new Float64Array(m);
+      for (let i = 0; i < m; i++) {
+        const own = new Float64Array(m);
+        own[i] = 1;
+        for (const j of orderOfOthers(m, i, step, order)) {
+          const toEach = own.map((_, k) => own.reduce((sum, c, l) => sum + c * at(l, k), 0));
+          const length = Math.sqrt(
+            Math.max(
+              0,
+              toEach.reduce((sum, x, k) => sum + x * own[k], 0),
+            ),
+          );
+          const other = Math.sqrt(Math.max(0, at(j, j)));
+          if (length === 0 || other === 0) continue;
+          const cosine = Math.min(1, Math.max(-1, toEach[j] / (length * other)));
+          const target = targets[i * m + j];
+          const [sine, targetSine] = [Math.sqrt(1 - cosine ** 2), Math.sqrt(1 - target ** 2)];
+          // A target of 1 cannot be reached by adding a finite multiple.
+          if (cosine < target && targetSine > 0) {
+            own[j] += (length * (target * sine - cosine * targetSine)) / (other * targetSine);
+          }
+          targets[i * m + j] = (1 - beta) * target + beta * cosine;
+        }
+        for (let k = 0; k < m; k++) weights[k] += own[k];
+      }
+      return { weights, memory: targets };
+    },
+  };
+}

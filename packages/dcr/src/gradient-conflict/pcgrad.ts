@@ -1,0 +1,28 @@
+import { type Aggregator, normalizeGram } from "./aggregator.js";
+import { type OrderOptions, orderOfOthers } from "./shuffled.js";
+
+/**
+ * PCGrad (Yu et al. 2020, algorithm 1): each gradient is projected onto the normal plane of every other one that it
+ * conflicts with, in random order; the projected gradients are summed. `O(m^3)`.
+ */
+export function pcgrad(options: OrderOptions = {}): Aggregator {
+  return {
+    name: "pcgrad",
+    weigh: (gram, { step = 0 } = {}) => {
+      const { m, at } = normalizeGram("pcgrad", gram);
+      const weights = new Float64Array(m);
+      for (let i = 0; i < m; i++) {
+        // The projected gradient as a combination of the given ones.
+        const own = new Float64Array(m);
+        own[i] = 1;
+        for (const j of orderOfOthers(m, i, step, options)) {
+          let inner = 0;
+          for (let k = 0; k < m; k++) inner += own[k] * at(k, j);
+          if (inner < 0 && at(j, j) > 0) own[j] -= inner / at(j, j);
+        }
+        for (let k = 0; k < m; k++) weights[k] += own[k];
+      }
+      return { weights };
+    },
+  };
+}

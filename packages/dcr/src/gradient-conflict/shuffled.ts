@@ -1,0 +1,30 @@
+/** The numbers `0..m-1` without `left`, in an order drawn from `seed`, `step` and `left` alone (Fisher-Yates on mulberry32). */
+export function shuffledOthers(m: number, left: number, seed: number, step: number): number[] {
+  let state = Math.imul(seed ^ Math.imul(step + 1, 0x9e3779b1), 0x85ebca6b) ^ Math.imul(left + 1, 0xc2b2ae35);
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  const order = Array.from({ length: m }, (_, i) => i).filter((i) => i !== left);
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(next() * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
+/** In which order a gradient meets the others. */
+export interface OrderOptions {
+  /** Default 0. */
+  seed?: number;
+  /** Whether the order is drawn anew at each step, as published; else it is the losses'. Default true. */
+  shuffle?: boolean;
+}
+
+export function orderOfOthers(m: number, left: number, step: number, options: OrderOptions): number[] {
+  const { seed = 0, shuffle = true } = options;
+  if (shuffle) return shuffledOthers(m, left, seed, step);
+  return Array.from({ length: m }, (_, i) => i).filter((i) => i !== left);
+}

@@ -7,14 +7,12 @@ export {
   predictInChunks,
 } from "./chunked-gradient.js";
 export {
-  conditionGradient,
   createDenoiser,
   createPredictor,
   type Denoiser,
   type NoisyBatch,
   type Pairs,
   type Predictor,
-  predictAll,
   type Savings,
 } from "./denoiser.js";
 export { CLIPImageProcessor, type CLIPImageProcessorConfig } from "./encoder/clip-image-processor.js";

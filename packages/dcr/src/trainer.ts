@@ -59,15 +59,17 @@ export interface MethodInput {
  */
 export type Method = (input: MethodInput) => FeatureTerm[];
 
-/** A method from any differentiable loss on the features of images and of their augmented views. */
+/** A method from any differentiable loss on the features of images, of their augmented views, or of both. */
 export function featureMethod(
   name: string,
   loss: (features: tf.Tensor2D, augmented: tf.Tensor2D, input: MethodInput) => tf.Scalar,
 ): Method {
   return (input) => {
-    const { value, grads } = tf.valueAndGrads((z: tf.Tensor, a: tf.Tensor) =>
-      loss(z as tf.Tensor2D, a as tf.Tensor2D, input),
-    )([input.features, input.augmented]);
+    const { value, grads } = tf.valueAndGrads((z: tf.Tensor, a: tf.Tensor) => {
+      // tfjs refuses an input that the loss does not depend on; this gives it a gradient of zero.
+      const nothing = tf.mul(tf.add(tf.sum(z), tf.sum(a)), 0);
+      return tf.add(loss(z as tf.Tensor2D, a as tf.Tensor2D, input), nothing) as tf.Scalar;
+    })([input.features, input.augmented]);
     const [features, augmented] = grads as [tf.Tensor2D, tf.Tensor2D];
     return [{ name, weight: 1, value: value as tf.Scalar, features, augmented }];
   };
@@ -167,10 +169,11 @@ export interface StepRecord {
 
 /** A stage in progress. */
 export interface Stage {
+  /** @throws when loss or gradient is not finite; the weights are as before then. */
   step(): Promise<StepRecord>;
   /** Everything that a later process needs to go on; the caller disposes the tensors. */
   state(): StateDict;
-  /** Goes on from a `state()`, to the identical result. */
+  /** Goes on from a `state()`, to the identical result. @throws on one of another setting; nothing is changed then. */
   restore(state: StateDict): void;
   dispose(): void;
 }
@@ -180,9 +183,9 @@ export interface Stage {
  * method, so that methods see the same images, noise and timesteps.
  */
 export function batchIndices(seed: number, length: number, batchSize: number, step: number): Int32Array {
-  if (batchSize < 1 || batchSize > length) {
+  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > length) {
     throw new Error(
-      `batchIndices: batchSize must be in 1..${length}, the number of images, got ${batchSize}`,
+      `batchIndices: batchSize must be an integer in 1..${length}, the number of images, got ${batchSize}`,
     );
   }
   const perEpoch = Math.floor(length / batchSize);
@@ -280,14 +283,16 @@ class OptimizedStage implements Stage {
       ),
     );
     const { gradients, norm } = clipGradNorm(total, maxGradNorm);
-    this.optimizer.step(gradients, learningRate * this.schedule(this.done));
     const gradNorm = (await norm.data())[0];
-    tf.dispose([lists, total, gradients, norm] as tf.TensorContainer);
     const losses = Object.fromEntries(names.map((name) => [name, sums.values[name] / accumulation]));
     const loss = names.reduce((sum, name) => sum + losses[name] * sums.weights[name], 0);
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+    const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
+    // A step along NaN would leave neither weights nor moments to go back to.
+    if (finite) this.optimizer.step(gradients, learningRate * this.schedule(this.done));
+    tf.dispose([lists, total, gradients, norm] as tf.TensorContainer);
+    if (!finite) {
       throw new Error(
-        `training: step ${this.done} gave a loss of ${loss} and a gradient norm of ${gradNorm}`,
+        `training: step ${this.done} gave a loss of ${loss} and a gradient norm of ${gradNorm}; it was not taken`,
       );
     }
     return { step: this.done++, loss, losses, gradNorm, conflict };
@@ -301,6 +306,15 @@ class OptimizedStage implements Stage {
   }
 
   restore(state: StateDict): void {
+    for (const [i, { shape }] of this.parameters.entries()) {
+      const given = state[`parameter.${i}`];
+      if (!given) throw new Error(`restore: "parameter.${i}" is missing`);
+      if (!tf.util.arraysEqual(given.shape, shape)) {
+        throw new Error(
+          `restore: "parameter.${i}" has shape [${given.shape}], expected [${shape}]; is the stage set up as before?`,
+        );
+      }
+    }
     this.optimizer.loadStateDict(state);
     for (const [i, parameter] of this.parameters.entries()) parameter.assign(state[`parameter.${i}`]);
     this.done = this.optimizer.stepCount;

@@ -23,7 +23,14 @@ export async function kMeans(features: tf.Tensor2D, options: KMeansOptions): Pro
   if (!Number.isInteger(clusters) || clusters < 1 || clusters > features.shape[0]) {
     throw new Error(`kMeans: clusters must be an integer in 1..${features.shape[0]}, got ${clusters}`);
   }
+  for (const [name, value] of Object.entries({ restarts, maxIterations })) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new Error(`kMeans: ${name} must be a positive integer, got ${value}`);
+    }
+  }
   const rows = await features.array();
+  const bad = rows.findIndex((row) => !row.every(Number.isFinite));
+  if (bad >= 0) throw new Error(`kMeans: features must be finite, row ${bad} is not`);
   let best: { clusters: number[]; inertia: number } | undefined;
   for (let restart = 0; restart < restarts; restart++) {
     const result = kmeans(rows, clusters, {

@@ -51,8 +51,40 @@ describe("clustering scores", () => {
     );
   });
 
+  it("see neither the order of rows nor which side is which", () => {
+    const { labels, clusters } = golden.clusterings[1];
+    const order = labels.map((_, i) => (i * 7) % labels.length);
+    const pick = (values: number[]) => order.map((i) => values[i]);
+    expect(new Set(order).size).toBe(labels.length);
+    const scores = Object.values(clusteringScores(labels, clusters));
+    for (const [a, b] of [
+      [pick(labels), pick(clusters)],
+      [clusters, labels],
+    ]) {
+      expectClose(Object.values(clusteringScores(a, b)), scores, { relative: 1e-12 });
+    }
+  });
+
+  it("are scikit-learn's where a side has a single class or every row is its own", () => {
+    const own = [0, 1, 2, 3];
+    const one = [5, 5, 5, 5];
+    expect(clusteringScores(one, one)).toEqual({ nmi: 1, acc: 1, ari: 1 });
+    expectClose(Object.values(clusteringScores(own, own)), [1, 1, 1], { absolute: 1e-12 });
+    expectClose(Object.values(clusteringScores(one, own)), [0, 0.25, 0], { absolute: 1e-12 });
+    expectClose(Object.values(clusteringScores(own, one)), [0, 0.25, 0], { absolute: 1e-12 });
+    expect(clusteringScores([3], [8])).toEqual({ nmi: 1, acc: 1, ari: 1 });
+  });
+
+  it("match clusters to labels as a whole: the greedy choice is not the best", () => {
+    // Label 0 has 3 rows in cluster 0 and 2 in cluster 1, label 1 has 3 in cluster 0: 3 + 0 loses to 2 + 3.
+    const labels = [0, 0, 0, 0, 0, 1, 1, 1];
+    const clusters = [0, 0, 0, 1, 1, 0, 0, 0];
+    expect(clusteringAccuracy(labels, clusters)).toBe(5 / 8);
+  });
+
   it("refuse lists of two lengths", () => {
     expect(() => clusteringScores([0, 1], [0])).toThrow(/one length above 0, got 2 and 1/);
+    expect(() => clusteringScores([], [])).toThrow(/one length above 0, got 0 and 0/);
   });
 });
 
@@ -72,6 +104,21 @@ describe("kMeans", () => {
         /clusters must be an integer in 1..90, got 91/,
       );
     });
+    features.dispose();
+  });
+
+  it("refuses settings and features that give no clustering", async () => {
+    const features = tf.tensor2d([
+      [0, 1],
+      [Number.NaN, 1],
+    ]);
+    await expect(kMeans(features, { clusters: 2, restarts: 0 })).rejects.toThrow(
+      /restarts must be a positive integer, got 0/,
+    );
+    await expect(kMeans(features, { clusters: 2, maxIterations: 0.5 })).rejects.toThrow(
+      /maxIterations must be a positive integer, got 0.5/,
+    );
+    await expect(kMeans(features, { clusters: 2 })).rejects.toThrow(/features must be finite, row 1 is not/);
     features.dispose();
   });
 });
@@ -124,6 +171,67 @@ describe("retrieval", () => {
     );
     tf.dispose([queries, candidates]);
   });
+
+  it("takes the best of several right candidates, and counts only wrong ones above it", async () => {
+    // By similarity to (1, 0): candidates 3 > 1 > 0 > 2; 1 and 0 are right, so one wrong one stands above.
+    const query = tf.tensor2d([[1, 0]]);
+    const candidates = tf.tensor2d([
+      [1, 0.5],
+      [1, 0.2],
+      [0, 1],
+      [1, 0],
+    ]);
+    await expectNoLeaks(async () => {
+      const recall = await recallAtK(query, candidates, (_, j) => j < 2, [1, 2, 9]);
+      expect(recall).toEqual({ 1: 0, 2: 1, 9: 1 });
+    });
+    tf.dispose([query, candidates]);
+  });
+
+  it("classifies by the nearest class text, ties against it", async () => {
+    const classes = tf.tensor2d([
+      [1, 0],
+      [0, 1],
+    ]);
+    // The fourth lies between both, the fifth has no direction: neither counts for any class.
+    const images = tf.tensor2d([
+      [2, 1],
+      [1, 2],
+      [1, 3],
+      [1, 1],
+      [0, 0],
+    ]);
+    await expectNoLeaks(async () => {
+      expect(await zeroShotAccuracy(images, classes, [0, 1, 0, 0, 1])).toBeCloseTo(2 / 5, 12);
+    });
+    await expect(zeroShotAccuracy(images, classes, [0, 1])).rejects.toThrow(/expected 5 labels.*got 2/);
+    await expect(zeroShotAccuracy(images, classes, [0, 1, 0, 2, 1])).rejects.toThrow(
+      /labels must be rows of classTexts, 0..1, got 2/,
+    );
+    tf.dispose([classes, images]);
+  });
+
+  it("refuses what has no similarity: NaN would make every answer right", async () => {
+    const good = tf.eye(2);
+    const wide = tf.eye(3);
+    const isRight = (i: number, j: number) => i === j;
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const bad = tf.tensor2d([
+        [1, 0],
+        [value, 1],
+      ]);
+      await expectNoLeaks(async () => {
+        await expect(recallAtK(bad, good, isRight, [1])).rejects.toThrow(
+          /features must be finite; the similarity of rows 1 and 0 is NaN/,
+        );
+        await expect(nearestNeighbourAccuracy(bad, [0, 0])).rejects.toThrow(/features must be finite/);
+        await expect(textImagePairs(good, good, good, bad, ["x", "x"])).rejects.toThrow(/must be finite/);
+      });
+      bad.dispose();
+    }
+    await expect(recallAtK(good, wide, isRight, [1])).rejects.toThrow(/got \[2,2\] and \[3,3\]/);
+    tf.dispose([good, wide]);
+  });
 });
 
 describe("detail pairs", () => {
@@ -154,9 +262,32 @@ describe("detail pairs", () => {
     tf.dispose([a, b, twinA, twinB]);
   });
 
+  it("between images fail on each of the four comparisons, and on a tie in any", async () => {
+    // By column: right; a's twin nearer to b; b's nearer to a; a nearer to b's twin; b nearer to a's; two ties.
+    const a = at(0, 0, 0, 0, -40, 0, 0);
+    const b = at(90, 90, 90, -40, 0, 90, 90);
+    const twinA = at(10, 50, 5, 30, -25, 45, 10);
+    const twinB = at(80, 95, 40, -25, 30, 100, 45);
+    await expectNoLeaks(async () => {
+      const { pairs, accuracy, count } = await imageImagePairs(a, b, twinA, twinB, Array(7).fill("x"));
+      expect(pairs.map(({ correct }) => correct)).toEqual([true, false, false, false, false, false, false]);
+      expect(pairs[5].similarities[0]).toBe(pairs[5].similarities[2]);
+      expect(pairs[6].similarities[1]).toBe(pairs[6].similarities[3]);
+      expect(accuracy).toBeCloseTo(1 / 7, 12);
+      expect(count).toBe(7);
+      const cosines = [10, 80, 80, 10].map((angle) => Math.cos((angle * Math.PI) / 180));
+      expectClose(pairs[0].similarities, cosines, { absolute: 1e-6 });
+    });
+    tf.dispose([a, b, twinA, twinB]);
+  });
+
   it("have Wilson's interval", () => {
     // Brown, Cai & DasGupta 2001: 0 of 10 gives [0, 0.2775].
     expectClose(wilsonInterval(0, 10), [0, 0.2775], { absolute: 1e-4 });
     expectClose(wilsonInterval(0.5, 100), [0.4038, 0.5962], { absolute: 1e-4 });
+    // With z = 1: centre (p + 1/2n)/(1 + 1/n) = 3/5, half sqrt(p q/n + 1/4n^2)/(1 + 1/n) = sqrt(1/16)/(5/4) for n = 4.
+    const half = Math.sqrt((0.625 * 0.375) / 4 + 1 / 64) / 1.25;
+    expectClose(wilsonInterval(0.625, 4, 1), [0.6 - half, 0.6 + half], { absolute: 1e-12 });
+    expect(wilsonInterval(1, 3)[1]).toBeLessThanOrEqual(1);
   });
 });

@@ -42,5 +42,12 @@ export async function zeroShotAccuracy(
       `zeroShotAccuracy: expected ${images.shape[0]} labels, one for each image, got ${labels.length}`,
     );
   }
+  const classes = classTexts.shape[0];
+  const unknown = Array.from(labels).find(
+    (label) => !(Number.isInteger(label) && label >= 0 && label < classes),
+  );
+  if (unknown !== undefined) {
+    throw new Error(`zeroShotAccuracy: labels must be rows of classTexts, 0..${classes - 1}, got ${unknown}`);
+  }
   return (await recallAtK(images, classTexts, (image, text) => labels[image] === text, [1]))[1];
 }

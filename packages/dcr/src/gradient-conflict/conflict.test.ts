@@ -50,6 +50,14 @@ describe("conflictFromGram", () => {
       { losses: ["a", "c"], cosine: 0, magnitudeSimilarity: 0 },
       { losses: ["b", "c"], cosine: 0, magnitudeSimilarity: 0 },
     ]);
+    const right = conflictFromGram(["a", "b"], [4, 0, 0, 1]);
+    expect(right.pairs[0]).toEqual({ losses: ["a", "b"], cosine: 0, magnitudeSimilarity: 0.8 });
+    const opposite = conflictFromGram(["a", "b"], [2, -2, -2, 2]).pairs[0];
+    expectClose([opposite.cosine, opposite.magnitudeSimilarity], [-1, 1], { relative: 1e-15 });
+    const zeros = conflictFromGram(["a", "b"], [0, 0, 0, 0]);
+    expect(zeros.pairs[0]).toEqual({ losses: ["a", "b"], cosine: 0, magnitudeSimilarity: 1 });
+    // Rounding may carry an inner product beyond the product of the norms; a cosine stays one.
+    expect(conflictFromGram(["a", "b"], [1, 1.0000001, 1.0000001, 1]).pairs[0].cosine).toBe(1);
     expect(() => conflictFromGram(["a"], [1, 2])).toThrow(/expected 1 x 1 = 1 inner products, got 2/);
   });
 });

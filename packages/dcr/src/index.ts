@@ -1,3 +1,4 @@
+export { alignProjector } from "./align-projector.js";
 export { type AugmentOptions, augmentView, type HostImage } from "./augment.js";
 export {
   backpropagateInChunks,
@@ -23,6 +24,7 @@ export {
   type CLIPVisionOutput,
   CLIPVisionTransformer,
 } from "./encoder/clip-vision-model.js";
+export { type EnhanceOptions, enhanceEncoder } from "./enhance-encoder.js";
 export {
   type Aggregator,
   type AggregatorContext,
@@ -79,22 +81,16 @@ export {
   dcrLossTerms,
 } from "./loss/dcr-loss.js";
 export { reconstructionLoss } from "./loss/reconstruction-loss.js";
-export { Projector } from "./projector.js";
-export { featureScatter, noiseScatter, type Scatter } from "./scatter.js";
 export {
-  alignProjector,
-  batchIndices,
-  type EnhanceOptions,
-  enhanceEncoder,
   type FeatureTerm,
   featureMethod,
-  type ImageSource,
   jointMethod,
   type Method,
   type MethodInput,
   type MethodName,
   methods,
-  type Stage,
-  type StageOptions,
-  type StepRecord,
-} from "./trainer.js";
+} from "./methods.js";
+export { Projector } from "./projector.js";
+export { featureScatter, noiseScatter, type Scatter } from "./scatter.js";
+export type { Stage, StageOptions, StepRecord } from "./stage.js";
+export { batchIndices, type ImageSource } from "./training-batch.js";

@@ -83,24 +83,6 @@ export function unaryGradient(code: i32, size: i32, x: usize, dy: usize, dx: usi
   }
 }
 
-/** One step of AdamW, in place. */
-export function adamW(
-  size: i32, parameter: usize, gradient: usize, first: usize, second: usize,
-  beta1: f32, beta2: f32, stepSize: f32, correction: f32, epsilon: f32, decay: f32,
-): void {
-  const rest1: f32 = 1 - beta1;
-  const rest2: f32 = 1 - beta2;
-  for (let i: usize = 0; i < <usize>4 * <usize>size; i += 4) {
-    const g = load<f32>(gradient + i);
-    const m = beta1 * load<f32>(first + i) + rest1 * g;
-    const v = beta2 * load<f32>(second + i) + rest2 * g * g;
-    store<f32>(first + i, m);
-    store<f32>(second + i, v);
-    const step = (stepSize * m) / (sqrt<f32>(v) / correction + epsilon);
-    store<f32>(parameter + i, load<f32>(parameter + i) * decay - step);
-  }
-}
-
 /** y[n] = sum over m of x[m, n]. */
 export function sumRows(m: i32, n: i32, x: usize, y: usize): void {
   const bytes = <usize>4 * <usize>n;
@@ -110,18 +92,5 @@ export function sumRows(m: i32, n: i32, x: usize, y: usize): void {
     let j: usize = 0;
     for (; j + 16 <= bytes; j += 16) v128.store(y + j, f32x4.add(v128.load(y + j), v128.load(row + j)));
     for (; j < bytes; j += 4) store<f32>(y + j, load<f32>(y + j) + load<f32>(row + j));
-  }
-}
-
-/** y[n, m] = x[m, n], in square blocks that stay in cache. */
-export function transpose(m: i32, n: i32, x: usize, y: usize): void {
-  for (let ib = 0; ib < m; ib += 32) {
-    for (let jb = 0; jb < n; jb += 32) {
-      for (let i = ib; i < min(m, ib + 32); i++) {
-        for (let j = jb; j < min(n, jb + 32); j++) {
-          store<f32>(y + <usize>4 * <usize>(j * m + i), load<f32>(x + <usize>4 * <usize>(i * n + j)));
-        }
-      }
-    }
   }
 }

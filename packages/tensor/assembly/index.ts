@@ -1,5 +1,5 @@
 export { attention, attentionGradient, attentionScratch } from "./attention";
 export { convFilterGradient, convInputGradient } from "./conv";
-export { adamW, sumRows, transpose, unary, unaryGradient } from "./elementwise";
+export { sumRows, unary, unaryGradient } from "./elementwise";
 export { batchedGemm, gemmScratch } from "./gemm";
 export { groupNorm, groupNormGradient, layerNorm, layerNormGradInput, layerNormGradWeight } from "./norm";

@@ -1,3 +1,4 @@
+import { clipLoss } from "@dcr-js/contrastive";
 import { augmentView, CLIPImageProcessor, CLIPModel } from "@dcr-js/dcr";
 import type { CLIPTokenizer } from "@dcr-js/diffusion";
 import { l2Normalize, Random } from "@dcr-js/tensor";
@@ -21,15 +22,6 @@ export interface ClipFigures {
   imageToText: { r1: number; r5: number; chanceR1: number; candidates: number };
   /** Share of held-out google images whose nearest twitter image shows the same emoji. */
   crossStyle: { r1: number; chanceR1: number; candidates: number };
-}
-
-/** Symmetric cross entropy of CLIP (Radford et al. 2021, figure 3). */
-function clipLoss(images: tf.Tensor2D, texts: tf.Tensor2D, logitScale: tf.Tensor): tf.Scalar {
-  const n = images.shape[0];
-  const logits = tf.mul(tf.matMul(l2Normalize(images), l2Normalize(texts), false, true), tf.exp(logitScale));
-  const own = tf.sum(tf.mul(logits, tf.eye(n)));
-  const both = tf.add(tf.sum(tf.logSumExp(logits, 0)), tf.sum(tf.logSumExp(logits, 1)));
-  return tf.div(tf.sub(both, tf.mul(own, 2)), 2 * n) as tf.Scalar;
 }
 
 export async function pretrainClip(
@@ -76,9 +68,7 @@ export async function pretrainClip(
     loss: (step) =>
       tf.tidy(() => {
         const own = random.fork(`step/${step}`);
-        const batch = batchOf(pool, batchSize, step, (epoch) =>
-          random.fork(`epoch/${epoch}`).permutation(pool.length),
-        );
+        const batch = batchOf(pool, batchSize, step, random);
         const views = batch.map((i) => augmentView(imageAt(set.images, i), IMAGE_SIZE, own, augmentation));
         const images = imageProcessor.normalize(
           tf.reshape(tf.stack(views.map((view) => tf.tensor1d(view))), [

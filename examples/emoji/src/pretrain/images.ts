@@ -1,3 +1,4 @@
+import type { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { type EmojiData, itemIndices } from "../data/emoji.js";
 
@@ -16,15 +17,10 @@ export function toSigned(images: tf.Tensor4D): tf.Tensor4D {
   return tf.tidy(() => tf.sub(tf.mul(images, 2), 1));
 }
 
-/** `count` entries of `pool` for a step: epochs in random order, each a function of its number. */
-export function batchOf(
-  pool: readonly number[],
-  count: number,
-  step: number,
-  permutation: (epoch: number) => Int32Array,
-): number[] {
+/** `count` entries of `pool` for a step: epochs in random order, each a function of `random`'s key and its number. */
+export function batchOf(pool: readonly number[], count: number, step: number, random: Random): number[] {
   const perEpoch = Math.floor(pool.length / count);
-  const order = permutation(Math.floor(step / perEpoch));
+  const order = random.fork(`epoch/${Math.floor(step / perEpoch)}`).permutation(pool.length);
   const first = (step % perEpoch) * count;
   return Array.from(order.subarray(first, first + count), (i) => pool[i]);
 }

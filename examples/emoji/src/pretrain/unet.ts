@@ -96,7 +96,7 @@ export async function pretrainUNet(
           pool.map((_, i) => i),
           batchSize,
           step,
-          (epoch) => random.fork(`epoch/${epoch}`).permutation(pool.length),
+          random,
         );
         const x0 = tf.gather(latents, tf.tensor1d(rows, "int32"));
         const captions = rows.map((row) =>

@@ -41,9 +41,7 @@ export async function pretrainVae(
     loss: (step) =>
       tf.tidy(() => {
         const own = random.fork(`step/${step}`);
-        const batch = batchOf(pool, batchSize, step, (epoch) =>
-          random.fork(`epoch/${epoch}`).permutation(pool.length),
-        );
+        const batch = batchOf(pool, batchSize, step, random);
         const x = toSigned(imageTensor(set.images, batch));
         const { mean, logvar } = trained.encode(x);
         const decoded = trained.decode(

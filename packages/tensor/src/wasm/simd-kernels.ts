@@ -18,9 +18,7 @@ export type SimdKernels = Record<
   | "layerNorm"
   | "layerNormGradInput"
   | "layerNormGradWeight"
-  | "adamW"
   | "sumRows"
-  | "transpose"
   | "unary"
   | "unaryGradient",
   Kernel

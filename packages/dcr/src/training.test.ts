@@ -4,25 +4,17 @@ import { initialize, type Module, Random, type StateDict } from "@dcr-js/tensor"
 import { expectClose, expectCloseNorm, expectNoLeaks, uniformArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { alignProjector } from "./align-projector.js";
 import { createPredictor, type Denoiser } from "./denoiser.js";
 import { CLIPImageProcessor } from "./encoder/clip-image-processor.js";
 import { CLIPModel } from "./encoder/clip-model.js";
+import { type EnhanceOptions, enhanceEncoder } from "./enhance-encoder.js";
 import { addLoRA } from "./lora.js";
 import { reconstructionLoss } from "./loss/reconstruction-loss.js";
+import { featureMethod, jointMethod, type Method, methods } from "./methods.js";
 import { Projector } from "./projector.js";
-import {
-  alignProjector,
-  batchIndices,
-  type EnhanceOptions,
-  enhanceEncoder,
-  featureMethod,
-  type ImageSource,
-  jointMethod,
-  type Method,
-  methods,
-  type Stage,
-  type StepRecord,
-} from "./trainer.js";
+import type { Stage, StepRecord } from "./stage.js";
+import { batchIndices, type ImageSource } from "./training-batch.js";
 
 beforeAll(() => initialize({ device: "wasm" }));
 

@@ -59,7 +59,6 @@ export function backpropagateInChunks(
     );
   }
   return tf.tidy(() => {
-    const m = conditions.shape[0];
     const perRow = [...chunks(rows, chunk)].map(([start, part]) =>
       tf.tidy(() => {
         const dy = tf.slice(dPredictions, start, part.length);
@@ -67,24 +66,21 @@ export function backpropagateInChunks(
         return tf.grad((x) => predict(part, x))(e, dy);
       }),
     );
-    // A product with the rows' one-hot conditions sums what belongs together: gather's transpose, which every backend has.
-    const oneHot = new Float32Array(m * rows.length);
-    for (const [i, row] of rows.entries()) oneHot[conditionOf[row] * rows.length + i] = 1;
-    const flat = tf.reshape(tf.concat(perRow), [rows.length, -1]) as tf.Tensor2D;
-    return tf.reshape(tf.matMul(tf.tensor2d(oneHot, [m, rows.length]), flat), conditions.shape);
+    return scatterRows(tf.concat(perRow), conditions.shape, conditionOf, rows);
   });
 }
 
 /**
  * The gradient of a loss on many predictions at the few conditions that they were made with, exactly, with a bounded
  * number of graphs (GradCache; Gao et al. 2021, section 3): all predictions without a graph, the loss's gradient at
- * them, then the predictions again, `chunk` at a time with a graph, to carry it to the conditions.
+ * them, then the predictions again, `chunk` at a time with a graph, to carry it to the conditions. Where `chunk` holds
+ * all of them, one graph serves and nothing is predicted twice.
  *
  * Costs one forward pass more than the plain path. Peak memory is that of `chunk` graphs, plus predictions and their
  * gradient, which hold `R` outputs and no intermediates.
  *
- * @param lossGradients takes all predictions `[R, ...]`; it need dispose nothing. A tape is not needed: see
- *   {@link dcrLossGradients}.
+ * @param lossGradients takes all predictions `[R, ...]`; it need dispose nothing. Its gradient is in closed form, as
+ *   that of {@link dcrLossGradients}: it cannot use `tf.grad`, since it may run while a graph is recorded.
  * @returns value and gradient `[M, ...]`; the caller disposes both.
  * @throws when `chunk` is not an integer of at least 0 or there are no predictions.
  */
@@ -92,7 +88,22 @@ export function chunkedGradient(
   predictions: ConditionedPredictions,
   lossGradients: (predictions: tf.Tensor) => LossGradient,
 ): { value: tf.Scalar; conditionGradient: tf.Tensor } {
+  const { conditions, conditionOf, predict, chunk } = predictions;
+  const rows = range(conditionOf.length);
+  checkChunk("chunkedGradient", rows.length, chunk);
   return tf.tidy(() => {
+    if (chunk === 0 || rows.length <= chunk) {
+      const loss = tf.customGrad((predicted, save) => {
+        const { value, gradient } = lossGradients(predicted as tf.Tensor);
+        (save as tf.GradSaveFunc)([gradient]);
+        return { value, gradFunc: (dy, [saved]) => tf.mul(saved, dy) };
+      });
+      const { value, grad } = tf.valueAndGrad((e) => loss(predict(rows, e)))(
+        gatherRows(conditions, conditionOf, rows),
+      );
+      const conditionGradient = scatterRows(grad, conditions.shape, conditionOf, rows);
+      return { value: value as tf.Scalar, conditionGradient };
+    }
     const { value, gradient } = tf.tidy(
       () => lossGradients(predictInChunks(predictions)) as never,
     ) as LossGradient;
@@ -115,6 +126,19 @@ function gatherRows(conditions: tf.Tensor, conditionOf: Int32Array, rows: Int32A
       "int32",
     ),
   );
+}
+
+/** The transpose of {@link gatherRows}, as a product with one-hot rows: each condition gets its rows' sum. */
+function scatterRows(
+  perRow: tf.Tensor,
+  shape: number[],
+  conditionOf: Int32Array,
+  rows: Int32Array,
+): tf.Tensor {
+  const oneHot = new Float32Array(shape[0] * rows.length);
+  for (const [i, row] of rows.entries()) oneHot[conditionOf[row] * rows.length + i] = 1;
+  const flat = tf.reshape(perRow, [rows.length, -1]) as tf.Tensor2D;
+  return tf.reshape(tf.matMul(tf.tensor2d(oneHot, [shape[0], rows.length]), flat), shape);
 }
 
 function* chunks(rows: Int32Array, chunk: number): Iterable<[start: number, rows: Int32Array]> {

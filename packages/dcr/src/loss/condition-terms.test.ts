@@ -1,11 +1,11 @@
 import { type StableDiffusion, UNet2DConditionModel } from "@dcr-js/diffusion";
 import { initialize, Random } from "@dcr-js/tensor";
-import { expectClose, expectNoLeaks } from "@dcr-js/testing";
+import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import type { Denoiser, NoisyBatch, Savings } from "../denoiser.js";
 import { dcrTerms, reconstructionTerm } from "./condition-terms.js";
-import { dcrLoss } from "./dcr-loss.js";
+import { type DCRPredictions, dcrLoss, dcrLossTerms } from "./dcr-loss.js";
 
 const n = 3;
 let unet: StableDiffusion["unet"];
@@ -47,7 +47,7 @@ const denoiser = (savings: Savings): Denoiser => ({
 });
 
 /** The loss with every graph held at once and no saving, differentiated by tfjs. */
-function plain() {
+function plain(lossOf: (inputs: DCRPredictions) => tf.Scalar = (inputs) => dcrLoss(inputs)) {
   const predict = (image: number, h: tf.Tensor) =>
     unet.forward(tf.slice(batch.noisy, image, 1), tf.tensor1d([batch.timesteps[image]], "int32"), {
       encoderHiddenStates: tf.add(emptyPrompt, tf.expandDims(h, 1)) as tf.Tensor3D,
@@ -57,11 +57,7 @@ function plain() {
       tf.concat(Array.from({ length: n }, (_, k) => predict(i, tf.slice(h, k, 1)))),
     );
     const views = tf.concat(Array.from({ length: n }, (_, i) => predict(i, tf.slice(a, i, 1))));
-    return dcrLoss({
-      predictions: tf.stack(rows) as tf.Tensor5D,
-      augmented: views as tf.Tensor4D,
-      target: batch.target,
-    });
+    return lossOf({ predictions: tf.stack(rows), augmented: views, target: batch.target });
   })([conditions, augmented]);
 }
 
@@ -106,12 +102,29 @@ describe("dcrTerms", () => {
   });
 });
 
-describe("reconstructionTerm", () => {
-  it("is the same with and without savings", async () => {
+describe("dcrTerms, apart by positive", () => {
+  it.each([0, 5])("each is that positive's own loss, in chunks of %i", async (chunk) => {
     await expectNoLeaks(() => {
-      const [a, b] = [{}, { sharedPrefix: true, additive: true }].map((savings) =>
-        reconstructionTerm(denoiser(savings), batch, conditions),
-      );
+      const terms = dcrTerms(denoiser({ chunk }), batch, conditions, augmented);
+      for (const [i, positive] of (["augmented", "target"] as const).entries()) {
+        const expected = plain((inputs) => tf.mean(dcrLossTerms(inputs)[positive]!));
+        expectClose(terms[i].value, expected.value, { relative: 1e-5 });
+        expectCloseNorm(terms[i].conditions, expected.grads[0], { relative: 1e-5 });
+        expectCloseNorm(terms[i].augmented!, expected.grads[1], { relative: 1e-5 });
+        tf.dispose([expected.value, expected.grads]);
+      }
+      tf.dispose(terms as unknown as tf.TensorContainer);
+    });
+  });
+});
+
+describe("reconstructionTerm", () => {
+  it.each<[string, Savings]>([
+    ["chunks of two", { chunk: 2 }],
+    ["all savings", { chunk: 2, sharedPrefix: true, additive: true }],
+  ])("is the same with %s as without", async (_, savings) => {
+    await expectNoLeaks(() => {
+      const [a, b] = [{}, savings].map((each) => reconstructionTerm(denoiser(each), batch, conditions));
       expectClose(a.value.dataSync(), b.value.dataSync(), { relative: 1e-5 });
       expectClose(a.conditions, b.conditions, { relative: 1e-5, absolute: 1e-8 });
       tf.dispose([a.value, a.conditions, b.value, b.conditions]);

@@ -3,10 +3,10 @@ import {
   backpropagateInChunks,
   type ConditionedPredictions,
   chunkedGradient,
-  predictInChunks,
+  type LossGradient,
 } from "../chunked-gradient.js";
 import { createPredictor, type Denoiser, type NoisyBatch, type Predictor } from "../denoiser.js";
-import { type DCRPositive, type DCRTermsOptions, dcrLossGradients, dcrLossTerms } from "./dcr-loss.js";
+import { type DCRPositive, type DCRTermsOptions, dcrLossGradients } from "./dcr-loss.js";
 import { reconstructionLoss } from "./reconstruction-loss.js";
 
 /** A loss on predictions, and its gradient at the conditions that they were made with. */
@@ -54,30 +54,23 @@ export function reconstructionTerm(
 ): ConditionTerm {
   const n = conditions.shape[0];
   const predictor = createPredictor(denoiser, batch);
-  const { chunk } = denoiser.savings;
-  const loss = (x: tf.Tensor) => reconstructionLoss(x, batch.target);
-  let result: { value: tf.Tensor; gradient: tf.Tensor };
-  if (chunk === 0 || n <= chunk) {
-    // One graph holds them all: no need to predict twice.
-    const own = { images: range(n), conditions: range(n) };
-    const { value, grad } = tf.valueAndGrad((h) => loss(predictor.predict(own, h as tf.Tensor2D)))(
-      conditions,
-    );
-    result = { value, gradient: grad };
-  } else {
-    const predictions = conditionedPredictions(predictor, range(n), conditions, range(n), chunk);
-    const { value, conditionGradient } = chunkedGradient(predictions, (x) => {
-      const { value, grad } = tf.valueAndGrad(loss)(x);
-      return { value: value as tf.Scalar, gradient: grad };
-    });
-    result = { value, gradient: conditionGradient };
-  }
+  const predictions = conditionedPredictions(
+    predictor,
+    range(n),
+    conditions,
+    range(n),
+    denoiser.savings.chunk,
+  );
+  const { value, conditionGradient } = chunkedGradient(predictions, (predicted) => ({
+    value: reconstructionLoss(predicted, batch.target),
+    gradient: tf.mul(tf.sub(predicted, batch.target), 2 / predicted.size),
+  }));
   predictor.dispose();
   return {
     name: "rec",
     weight: 1,
-    value: result.value as tf.Scalar,
-    conditions: result.gradient as tf.Tensor2D,
+    value,
+    conditions: conditionGradient as tf.Tensor2D,
   };
 }
 
@@ -116,36 +109,45 @@ export function dcrTerms(
   const terms = tf.tidy(() => {
     const all = withAugmented ? (tf.concat([conditions, augmented]) as tf.Tensor2D) : conditions;
     const made = conditionedPredictions(predictor, images, all, conditionOf, denoiser.savings.chunk);
-    const predicted = predictInChunks(made);
     const item = batch.target.shape.slice(1);
-    const inputs = {
-      predictions: tf.reshape(tf.slice(predicted, 0, n * n), [n, n, ...item]),
-      target: batch.target,
-      ...(withAugmented && { augmented: tf.slice(predicted, n * n, n) }),
-    };
-    const gradientAt = (towards: readonly DCRPositive[]) => {
-      const { predictions, augmented: views } = dcrLossGradients(inputs, { ...options, towards });
-      const flat = tf.reshape(predictions, [n * n, ...item]);
-      return views ? tf.concat([flat, views]) : flat;
-    };
-    const values = dcrLossTerms(inputs, options);
-    const whole = gradientAt(positives);
-    const gradient = backpropagateInChunks(made, whole);
-    const term = (positive: DCRPositive, gradient: tf.Tensor): ConditionTerm => ({
+    // The anchors' and the augmented views' predictions.
+    const touched = Int32Array.from({ length: 2 * n }, (_, i) => (i < n ? i * (n + 1) : n * n + i - n));
+    let apart: LossGradient | undefined;
+    const whole = chunkedGradient(made, (predicted) => {
+      const inputs = {
+        predictions: tf.reshape(tf.slice(predicted, 0, n * n), [n, n, ...item]),
+        target: batch.target,
+        ...(withAugmented && { augmented: tf.slice(predicted, n * n, n) }),
+      };
+      const gradientAt = (towards: readonly DCRPositive[]): LossGradient => {
+        const { value, predictions, augmented: views } = dcrLossGradients(inputs, { ...options, towards });
+        const flat = tf.reshape(predictions, [n * n, ...item]);
+        return { value, gradient: views ? tf.concat([flat, views]) : flat };
+      };
+      const all = gradientAt(positives);
+      if (positives.length === 2) {
+        const own = gradientAt(["augmented"]);
+        const rows = tf.gather(tf.sub(own.gradient, all.gradient), tf.tensor1d(touched, "int32"));
+        apart = { value: tf.keep(tf.sub(own.value, all.value)), gradient: tf.keep(rows) };
+      }
+      return all;
+    });
+    const term = (positive: DCRPositive, value: tf.Tensor, gradient: tf.Tensor): ConditionTerm => ({
       name: termNames[positive],
       weight: 1 / positives.length,
-      value: tf.mean(values[positive]!),
+      value: value as tf.Scalar,
       conditions: tf.slice(gradient, 0, n) as tf.Tensor2D,
       ...(withAugmented && { augmented: tf.slice(gradient, n, n) as tf.Tensor2D }),
     });
-    if (positives.length === 1) return [term(positives[0], gradient)] as never;
-    const touched = Int32Array.from({ length: 2 * n }, (_, i) => (i < n ? i * (n + 1) : n * n + i - n));
-    const apart = tf.gather(tf.sub(gradientAt(["augmented"]), whole), tf.tensor1d(touched, "int32"));
-    const difference = backpropagateInChunks(made, apart, touched);
-    return [
-      term("augmented", tf.add(gradient, difference)),
-      term("target", tf.sub(gradient, difference)),
-    ] as never;
+    const { value, conditionGradient } = whole;
+    if (!apart) return [term(positives[0], value, conditionGradient)] as never;
+    const difference = backpropagateInChunks(made, apart.gradient, touched);
+    const terms = [
+      term("augmented", tf.add(value, apart.value), tf.add(conditionGradient, difference)),
+      term("target", tf.sub(value, apart.value), tf.sub(conditionGradient, difference)),
+    ];
+    tf.dispose([apart.value, apart.gradient]);
+    return terms as never;
   }) as unknown as ConditionTerm[];
   predictor.dispose();
   return terms;

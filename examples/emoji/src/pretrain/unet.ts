@@ -8,6 +8,7 @@ import {
 } from "@dcr-js/diffusion";
 import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { appearanceOf } from "../data/appearance.js";
 import { sampleCaption, styledCaption } from "../data/captions.js";
 import type { EmojiData } from "../data/emoji.js";
 import { IMAGE_SIZE, imageTensor } from "../data/images.js";
@@ -56,7 +57,8 @@ function encodeLatents(vae: AutoencoderKL, set: EmojiData, indices: number[], ra
 
 /**
  * Trains the denoiser on the frozen auto-encoder's latents, and with it the text encoder, which starts as CLIP's
- * text tower. One caption in eight is dropped, so that the empty prompt is a condition too.
+ * text tower. Three captions in four begin with what the picture looks like; one in eight is dropped, so that the
+ * empty prompt is a condition too.
  */
 export async function pretrainUNet(
   set: EmojiData,
@@ -79,6 +81,7 @@ export async function pretrainUNet(
   const scheduler = new DDPMScheduler(schedulerConfig);
   const pool = trainingIndices(set);
   const latents = tf.keep(encodeAll(vae, set, pool, random));
+  const appearances = pool.map((i) => appearanceOf(set.images, i));
   const batchSize = 64;
   const curve = await trainLoop({
     name: "unet",
@@ -99,9 +102,12 @@ export async function pretrainUNet(
           random,
         );
         const x0 = tf.gather(latents, tf.tensor1d(rows, "int32"));
-        const captions = rows.map((row) =>
-          own.number() < 0.125 ? "" : sampleCaption(set.items[pool[row]], own),
-        );
+        const captions = rows.map((row) => {
+          const caption = sampleCaption(set.items[pool[row]], own);
+          const drawn = own.number();
+          if (drawn < 0.125) return "";
+          return drawn < 0.34 ? caption : `${appearances[row]} ${caption}`;
+        });
         const timesteps = own.integerArray(batchSize, 0, schedulerConfig.num_train_timesteps);
         const noise = own.normal(x0.shape) as tf.Tensor4D;
         const { lastHiddenState } = textEncoder.forward(tokenizer.encode(captions));
@@ -144,7 +150,7 @@ export function evaluateUNet(
   const scheduler = new DDPMScheduler(schedulerConfig);
   const random = new Random(seed).fork("unet-evaluation");
   const indices = validationIndices(set);
-  const right = indices.map((i) => styledCaption(set.items[i]));
+  const right = indices.map((i) => `${appearanceOf(set.images, i)} ${styledCaption(set.items[i])}`);
   // The styles of an emoji are neighbours, so a shift by an even half of the list is another emoji of the same style.
   const half = 2 * Math.floor(right.length / 4);
   const captions = {

@@ -30,7 +30,7 @@ const NAMED_COLOURS = 2;
 const INK = 24;
 
 /**
- * What a picture looks like, in words that its name does not say: its main colours, the largest first, and whether it is
+ * What a picture looks like, in words that its name need not say: its main colours, the largest first, and whether it is
  * wide, tall, small or large. Read off the pixels, so that a denoiser's captions tell what to paint also for emoji
  * whose names it never saw.
  *

@@ -1,3 +1,4 @@
+export { adamWStep } from "./adamw";
 export { attention, attentionGradient, attentionScratch } from "./attention";
 export { convFilterGradient, convInputGradient } from "./conv";
 export { sumRows, unary, unaryGradient } from "./elementwise";

@@ -1,6 +1,7 @@
 import { getKernel, registerKernel } from "@tensorflow/tfjs-core";
 import { backendName } from "../backend/backend-name.js";
 import { activationKernels } from "./activation.js";
+import { adamWKernels } from "./adamw.js";
 import { attentionKernels } from "./attention.js";
 import { binaryKernels } from "./binary.js";
 import { conv2dKernels } from "./conv2d.js";
@@ -36,6 +37,7 @@ export const kernels: KernelTable = {
   ...groupNormKernels,
   ...attentionKernels,
   ...imageKernels,
+  ...adamWKernels,
 };
 
 /** Registers each kernel once, whatever device the backend then runs on. */

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
+import { adamWStep } from "../ops/adamw-step.js";
 
 export interface AdamWOptions {
   /** Default 1e-3. */
@@ -48,14 +49,17 @@ export class AdamW {
     const [beta1, beta2] = betas;
     const stepSize = learningRate / (1 - beta1 ** this.stepCount);
     const correction = Math.sqrt(1 - beta2 ** this.stepCount);
+    const kept = 1 - learningRate * weightDecay;
     tf.tidy(() => {
-      for (const [i, parameter] of this.parameters.entries()) {
-        const [gradient, first, second] = [gradients[i], this.first[i], this.second[i]];
-        first.assign(tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1)));
-        second.assign(tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
-        const denominator = tf.add(tf.div(tf.sqrt(second), correction), epsilon);
-        const decayed = tf.mul(parameter.value, 1 - learningRate * weightDecay);
-        parameter.value.assign(tf.sub(decayed, tf.mul(tf.div(first, denominator), stepSize)));
+      for (const [i, { value }] of this.parameters.entries()) {
+        const [first, second] = [this.first[i], this.second[i]];
+        const [parameter, newFirst, newSecond] = adamWStep(
+          { parameter: value, gradient: gradients[i], first, second },
+          { beta1, beta2, epsilon, stepSize, correction, kept },
+        );
+        value.assign(parameter);
+        first.assign(newFirst);
+        second.assign(newSecond);
       }
     });
   }

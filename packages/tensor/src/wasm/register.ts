@@ -246,6 +246,16 @@ const groupNormGradient =
     return gradient;
   };
 
+const adamWStep: Kernel = ({ inputs, attrs, kernels, at, output }) => {
+  const { parameter, gradient, first, second } = inputs;
+  const { beta1, beta2, epsilon, stepSize, correction, kept } = attrs;
+  const outputs = [output(parameter.shape), output(parameter.shape), output(parameter.shape)];
+  const pointers = [parameter, gradient, first, second, ...outputs].map(at);
+  const scalars = [beta1, beta2, 1 - beta1, 1 - beta2, epsilon, stepSize, correction, kept];
+  kernels.adamWStep(size(parameter.shape), ...pointers, ...scalars);
+  return outputs;
+};
+
 /** Sums over leading axes, where bias gradients come from; other axes are left to tfjs. */
 const sumLeading: Kernel = ({ inputs, kernels, attrs, at, output }) => {
   const { x } = inputs;
@@ -290,6 +300,7 @@ const simdKernels: Record<string, Kernel> = {
   GroupNormGradInput: groupNormGradient("x"),
   GroupNormGradWeight: groupNormGradient("weight"),
   GroupNormGradBias: groupNormGradient("bias"),
+  AdamWStep: adamWStep,
 };
 
 /** The gradient of gather, which tfjs-backend-wasm lacks: rows of `x` summed by segment. */

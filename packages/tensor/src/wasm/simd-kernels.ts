@@ -6,6 +6,7 @@ type Kernel = (...args: number[]) => number;
 
 /** What `assembly/index.ts` exports. Pointers are byte addresses on the heap of tfjs-backend-wasm. */
 export type SimdKernels = Record<
+  | "adamWStep"
   | "batchedGemm"
   | "gemmScratch"
   | "convFilterGradient"

@@ -4,6 +4,9 @@ import { activationKernels } from "./activation.js";
 import { attentionKernels } from "./attention.js";
 import { binaryKernels } from "./binary.js";
 import { conv2dKernels } from "./conv2d.js";
+import { conv3dKernels } from "./conv3d.js";
+import { depthwiseConv2dKernels } from "./depthwise-conv2d.js";
+import { dilation2dKernels } from "./dilation2d.js";
 import { einsumKernels } from "./einsum.js";
 import { fillKernels } from "./fill.js";
 import { groupNormKernels } from "./group-norm.js";
@@ -13,6 +16,7 @@ import type { Call, KernelTable } from "./kernel.js";
 import { layerNormKernels } from "./layer-norm.js";
 import { matmulKernels } from "./matmul.js";
 import { moveKernels } from "./moves.js";
+import { poolKernels } from "./pool.js";
 import { reduceKernels } from "./reduce.js";
 import { shapeKernels } from "./shape.js";
 import { softmaxKernels } from "./softmax.js";
@@ -29,6 +33,10 @@ export const kernels: KernelTable = {
   ...indexingKernels,
   ...matmulKernels,
   ...conv2dKernels,
+  ...conv3dKernels,
+  ...depthwiseConv2dKernels,
+  ...poolKernels,
+  ...dilation2dKernels,
   ...softmaxKernels,
   ...einsumKernels,
   ...activationKernels,

@@ -10,17 +10,20 @@ import { dilation2dKernels } from "./dilation2d.js";
 import { einsumKernels } from "./einsum.js";
 import { fillKernels } from "./fill.js";
 import { groupNormKernels } from "./group-norm.js";
-import { imageKernels } from "./image.js";
 import { indexingKernels } from "./indexing.js";
 import type { Call, KernelTable } from "./kernel.js";
 import { layerNormKernels } from "./layer-norm.js";
+import { lrnKernels } from "./lrn.js";
 import { matmulKernels } from "./matmul.js";
 import { moveKernels } from "./moves.js";
 import { poolKernels } from "./pool.js";
+import { rearrangeKernels } from "./rearrange.js";
 import { reduceKernels } from "./reduce.js";
+import { resizeKernels } from "./resize.js";
 import { shapeKernels } from "./shape.js";
 import { softmaxKernels } from "./softmax.js";
 import { unaryKernels } from "./unary.js";
+import { warpKernels } from "./warp.js";
 
 /** Every kernel of the WebGPU backend. */
 export const kernels: KernelTable = {
@@ -43,7 +46,10 @@ export const kernels: KernelTable = {
   ...layerNormKernels,
   ...groupNormKernels,
   ...attentionKernels,
-  ...imageKernels,
+  ...resizeKernels,
+  ...warpKernels,
+  ...rearrangeKernels,
+  ...lrnKernels,
 };
 
 /** Registers each kernel once, whatever device the backend then runs on. */

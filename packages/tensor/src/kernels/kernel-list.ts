@@ -2,6 +2,7 @@ import { getKernel, registerKernel } from "@tensorflow/tfjs-core";
 import { backendName } from "../backend/backend-name.js";
 import { activationKernels } from "./activation.js";
 import { attentionKernels } from "./attention.js";
+import { batchNormKernels } from "./batch-norm.js";
 import { binaryKernels } from "./binary.js";
 import { conv2dKernels } from "./conv2d.js";
 import { conv3dKernels } from "./conv3d.js";
@@ -43,6 +44,7 @@ export const kernels: KernelTable = {
   ...softmaxKernels,
   ...einsumKernels,
   ...activationKernels,
+  ...batchNormKernels,
   ...layerNormKernels,
   ...groupNormKernels,
   ...attentionKernels,

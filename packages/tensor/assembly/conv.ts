@@ -20,7 +20,7 @@ function scatter4(from: usize, count: i32, to: usize): void {
 export function convInputGradient(
   batch: i32, height: i32, width: i32, cin: i32,
   outHeight: i32, outWidth: i32, cout: i32,
-  kernelHeight: i32, kernelWidth: i32, stride: i32, top: i32, left: i32,
+  kernelHeight: i32, kernelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32,
   dy: usize, filter: usize, dx: usize, scratch: usize,
 ): void {
   const depth = kernelHeight * kernelWidth * cout;
@@ -49,12 +49,12 @@ export function convInputGradient(
       let at = packedA + <usize>16 * <usize>((row >> 2) * depth) + <usize>4 * <usize>(row & 3);
       for (let ky = 0; ky < kernelHeight; ky++) {
         const sy = y + top - ky;
-        const oy = sy / stride;
-        const inside = row < rows && sy >= 0 && oy * stride == sy && oy < outHeight;
+        const oy = sy / strideY;
+        const inside = row < rows && sy >= 0 && oy * strideY == sy && oy < outHeight;
         for (let kx = 0; kx < kernelWidth; kx++) {
           const sx = x + left - kx;
-          const ox = sx / stride;
-          const hit = inside && sx >= 0 && ox * stride == sx && ox < outWidth;
+          const ox = sx / strideX;
+          const hit = inside && sx >= 0 && ox * strideX == sx && ox < outWidth;
           scatter4(hit ? dy + <usize>4 * <usize>(((n * outHeight + oy) * outWidth + ox) * cout) : 0, cout, at);
           at += <usize>16 * <usize>cout;
         }
@@ -71,7 +71,7 @@ export function convInputGradient(
 export function convFilterGradient(
   batch: i32, height: i32, width: i32, cin: i32,
   outHeight: i32, outWidth: i32, cout: i32,
-  kernelHeight: i32, kernelWidth: i32, stride: i32, top: i32, left: i32,
+  kernelHeight: i32, kernelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32,
   x: usize, dy: usize, dw: usize, scratch: usize,
 ): void {
   const columns = (cout + 7) & ~7;
@@ -101,8 +101,8 @@ export function convFilterGradient(
       for (let q = 0; q < depth; q++) {
         const pixel = p + q;
         const n = pixel / (outHeight * outWidth);
-        const sy = ((pixel / outWidth) % outHeight) * stride + ky;
-        const sx = (pixel % outWidth) * stride + kx;
+        const sy = ((pixel / outWidth) % outHeight) * strideY + ky;
+        const sx = (pixel % outWidth) * strideX + kx;
         const hit = sy >= 0 && sy < height && sx >= 0 && sx < width;
         const from = x + <usize>4 * <usize>(((n * height + sy) * width + sx) * cin);
         let at = packedA + <usize>16 * <usize>q;

@@ -1,30 +1,8 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  address,
-  loadSimdKernels,
-  type SimdKernels,
-  type WasmBackend,
-  wasmBackend,
-  withScratch,
-} from "./simd-kernels.js";
-
-type Inputs = Record<string, TensorInfo>;
-// biome-ignore lint/suspicious/noExplicitAny: what attributes hold is each kernel's own affair
-type Attrs = Record<string, any>;
-
-interface Call {
-  inputs: Inputs;
-  attrs: Attrs;
-  backend: WasmBackend;
-  kernels: SimdKernels;
-  /** The address of an input. */
-  at: (info: TensorInfo) => number;
-  /** A new output tensor. */
-  output: (shape: number[]) => TensorInfo;
-}
-
-type Kernel = (call: Call) => TensorInfo | TensorInfo[];
+import type { Attrs, Call, Inputs, Kernel } from "./kernel.js";
+import { address, loadSimdKernels, type WasmBackend, wasmBackend, withScratch } from "./simd-kernels.js";
+import { windowKernels } from "./window-kernels.js";
 
 const size = tf.util.sizeFromShape;
 const flag = (value: unknown) => (value ? 1 : 0);
@@ -101,10 +79,8 @@ function convGeometry(xShape: number[], filterShape: number[], attrs: Attrs): nu
     false,
     tf.backend_util.convertConv2DDataFormat(attrs.dataFormat),
   );
-  if (attrs.dataFormat !== "NHWC" || info.strideHeight !== info.strideWidth) {
-    throw new Error(
-      `conv2d: gradients on WebAssembly need NHWC and equal strides, got ${attrs.dataFormat}, [${attrs.strides}]`,
-    );
+  if (attrs.dataFormat !== "NHWC") {
+    throw new Error(`conv2d: gradients on WebAssembly need NHWC, got ${attrs.dataFormat}`);
   }
   return [
     info.batchSize,
@@ -117,6 +93,7 @@ function convGeometry(xShape: number[], filterShape: number[], attrs: Attrs): nu
     info.filterHeight,
     info.filterWidth,
     info.strideHeight,
+    info.strideWidth,
     info.padInfo.top,
     info.padInfo.left,
   ];
@@ -278,6 +255,7 @@ const identity: Kernel = ({ inputs, backend }) => {
 };
 
 const simdKernels: Record<string, Kernel> = {
+  ...windowKernels,
   Identity: identity,
   Sum: sumLeading,
   BatchMatMul: batchMatMul,

@@ -19,9 +19,12 @@ export type SimdKernels = Record<
   | "layerNorm"
   | "layerNormGradInput"
   | "layerNormGradWeight"
+  | "maximumGradient"
   | "sumRows"
   | "unary"
-  | "unaryGradient",
+  | "unaryGradient"
+  | "windowGradient"
+  | "windowMaximum",
   Kernel
 >;
 

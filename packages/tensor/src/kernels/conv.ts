@@ -1,0 +1,300 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { u32 } from "../backend/launch.js";
+import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import { gemm, loadColumns, type RegisterLoop } from "./gemm.js";
+import { batchMatMul } from "./matmul.js";
+import { reduce } from "./reduce.js";
+import { join, overTaps, placeCount, split, tapCount, type Window, windowUniforms } from "./window.js";
+
+// Convolutions of images and volumes as matrix products, with no patches stored (implicit GEMM). In WGSL, `axes` unrolls to
+// two or three lines.
+
+const asMatrix = (info: TensorInfo, columns: number): TensorInfo => ({
+  ...info,
+  shape: [columns === 0 ? 0 : tf.util.sizeFromShape(info.shape) / columns, columns],
+});
+
+/** Whether each output place is a linear map of the input at its place. */
+const isPointwise = ({ axes, inShape, outShape }: Window): boolean =>
+  axes.every(
+    ({ size, stride, before }, i) =>
+      size === 1 && stride === 1 && before === 0 && inShape[i + 1] === outShape[i + 1],
+  );
+
+/**
+ * Forward: rows are output places, columns output channels, k runs over the window and the input channels.
+ * In registers, the window is the outer loop: a row's place in the input is found once for all channels.
+ */
+export function conv(
+  backend: WebGPUBackend,
+  name: string,
+  x: TensorInfo,
+  filter: TensorInfo,
+  window: Window,
+): TensorInfo {
+  const { axes, channels, outChannels } = window;
+  if (isPointwise(window)) {
+    const product = batchMatMul(backend, asMatrix(x, channels), asMatrix(filter, outChannels), false, false);
+    return { ...product, shape: window.outShape };
+  }
+  const output = backend.output(window.outShape, "float32");
+  const vectors = outChannels % 4 === 0;
+  const inputs = [
+    { name: "x", info: x },
+    { name: "filterValues", info: filter },
+  ];
+  const inside = (s: string) => axes.map(({ name: a }) => `at${a}${s} < u.in${a}`).join(" && ");
+  const registers: RegisterLoop = {
+    key: vectors ? "vectors" : "elements",
+    inputs: [inputs[0], { ...inputs[1], type: vectors ? "vec4<f32>" : "f32" }],
+    loop: ({ rows, columns, step }) => `${rows
+      .map(
+        (s) =>
+          `${split(axes, "out", `row${s}`, s)} ${axes.map(({ name: a }) => `let from${a}${s} = to${a}${s} * u.stride${a} - u.before${a};`).join(" ")}`,
+      )
+      .join("\n  ")}
+  ${overTaps(
+    axes,
+    `let filterBase = ${join(axes, "size")} * u.channels * u.outChannels;
+      ${rows
+        .map(
+          (
+            s,
+          ) => `${axes.map(({ name: a }) => `let at${a}${s} = from${a}${s} + tap${a} * u.dilation${a};`).join(" ")}
+      let inside${s} = ${inside(s)};
+      let xAt${s} = select(0u, ${join(axes, "in", s)} * u.channels, inside${s});`,
+        )
+        .join("\n      ")}
+      for (var channel = 0u; channel < u.channels; channel++) {
+        ${rows.map((s) => `let a${s} = select(0.0, x[xAt${s} + channel], inside${s});`).join("\n        ")}
+        let filterAt = filterBase + channel * u.outChannels;
+        ${columns.map((s) => `let b${s} = ${loadColumns("filterValues", "filterAt", `column${s}`, vectors)};`).join(" ")}
+        ${step}
+      }`,
+  )}`,
+  };
+  gemm(backend, {
+    name,
+    key: `${axes.length}`,
+    m: placeCount(window),
+    n: outChannels,
+    k: tapCount(window) * channels,
+    batch: 1,
+    inputs,
+    output: { name: "result", info: output },
+    outputVectors: vectors,
+    uniforms: windowUniforms(window),
+    read: `
+fn readA(z: u32, row: u32, k: u32) -> f32 {
+  let tap = k / u.channels;
+  ${split(axes, "size", "tap")}
+  ${split(axes, "out", "row")}
+  ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`).join("\n  ")}
+  if (!(${inside("")})) { return 0.0; }
+  return x[${join(axes, "in")} * u.channels + k % u.channels];
+}
+fn readB(z: u32, k: u32, column: u32) -> f32 { return filterValues[k * u.outChannels + column]; }`,
+    place: "row * u.outChannels + column",
+    aRunsAlongK: true,
+    bRunsAlongK: false,
+    registers,
+  });
+  return output;
+}
+
+/**
+ * Gradient of the input: rows are input places, columns input channels, k runs over the window and the output channels.
+ * An input place gets from an output place wherever the window's step divides by the stride.
+ */
+export function convInputGradient(
+  backend: WebGPUBackend,
+  name: string,
+  dy: TensorInfo,
+  filter: TensorInfo,
+  window: Window,
+): TensorInfo {
+  const { axes, channels, outChannels } = window;
+  if (isPointwise(window)) {
+    const product = batchMatMul(
+      backend,
+      asMatrix(dy, outChannels),
+      asMatrix(filter, outChannels),
+      false,
+      true,
+    );
+    return { ...product, shape: window.inShape };
+  }
+  const dx = backend.output(window.inShape, "float32");
+  const inputs = [
+    { name: "dy", info: dy },
+    { name: "filterValues", info: filter },
+  ];
+  const source = (s: string) => `
+      ${axes.map(({ name: a }) => `let down${a}${s} = at${a}${s} + u.before${a} - tap${a} * u.dilation${a}; let to${a}${s} = down${a}${s} / u.stride${a};`).join("\n      ")}
+      let inside${s} = ${axes.map(({ name: a }) => `to${a}${s} < u.out${a} && to${a}${s} * u.stride${a} == down${a}${s}`).join(" && ")};
+      let dyAt${s} = select(0u, ${join(axes, "out", s)} * u.outChannels, inside${s});`;
+  const registers: RegisterLoop = {
+    key: "",
+    inputs,
+    loop: ({ rows, columns, step }) => `${rows.map((s) => split(axes, "in", `row${s}`, s)).join("\n  ")}
+  ${overTaps(
+    axes,
+    `${rows.map(source).join("")}
+      let filterBase = ${join(axes, "size")} * u.channels * u.outChannels;
+      ${columns
+        .map((s) =>
+          [0, 1, 2, 3]
+            .map((j) => `let b${s}_${j} = filterBase + min(column${s} + ${j}u, u.n - 1u) * u.outChannels;`)
+            .join(" "),
+        )
+        .join("\n      ")}
+      for (var channel = 0u; channel < u.outChannels; channel++) {
+        ${rows.map((s) => `let a${s} = select(0.0, dy[dyAt${s} + channel], inside${s});`).join("\n        ")}
+        ${columns
+          .map(
+            (s) =>
+              `let b${s} = vec4<f32>(${[0, 1, 2, 3].map((j) => `filterValues[b${s}_${j} + channel]`).join(", ")});`,
+          )
+          .join(" ")}
+        ${step}
+      }`,
+  )}`,
+  };
+  gemm(backend, {
+    name,
+    key: `${axes.length}`,
+    m: axes.reduce((product, { input }) => product * input, window.batch),
+    n: channels,
+    k: tapCount(window) * outChannels,
+    batch: 1,
+    inputs,
+    output: { name: "result", info: dx },
+    outputVectors: channels % 4 === 0,
+    uniforms: windowUniforms(window),
+    read: `
+fn readA(z: u32, row: u32, k: u32) -> f32 {
+  let tap = k / u.outChannels;
+  ${split(axes, "size", "tap")}
+  ${split(axes, "in", "row")}
+  ${source("")}
+  if (!inside) { return 0.0; }
+  return dy[${join(axes, "out")} * u.outChannels + k % u.outChannels];
+}
+fn readB(z: u32, k: u32, column: u32) -> f32 {
+  return filterValues[(k / u.outChannels * u.channels + column) * u.outChannels + k % u.outChannels];
+}`,
+    place: "row * u.channels + column",
+    aRunsAlongK: true,
+    bRunsAlongK: true,
+    registers,
+  });
+  return dx;
+}
+
+/**
+ * Gradient of the filter: rows are the window's taps and input channels, columns output channels, k runs over output places.
+ * That sum is long and the result small, so shares of the images' lines go to separate products, summed after.
+ */
+export function convFilterGradient(
+  backend: WebGPUBackend,
+  name: string,
+  x: TensorInfo,
+  dy: TensorInfo,
+  window: Window,
+): TensorInfo {
+  const { axes } = window;
+  const outer = axes.slice(0, -1);
+  const m = tapCount(window) * window.channels;
+  const n = window.outChannels;
+  const width = axes.at(-1)!.output;
+  const lines = width === 0 ? 0 : placeCount(window) / width;
+  // Workgroups that keep a device busy, and how many one share gives.
+  const wanted = backend.isSoftware ? 32 : 1024;
+  const workgroups = backend.isSoftware
+    ? Math.ceil(m / 16) * Math.ceil(n / 64)
+    : Math.ceil(m / 64) * Math.ceil(n / 64);
+  const shares = Math.max(1, Math.min(lines, Math.ceil(wanted / Math.max(1, workgroups))));
+  const share = Math.max(1, Math.ceil(lines / shares));
+  const batch = Math.max(1, Math.ceil(lines / share));
+  const partial = backend.output([batch, m, n], "float32");
+  const vectors = n % 4 === 0;
+  const inputs = [
+    { name: "x", info: x },
+    { name: "dy", info: dy },
+  ];
+  const outerInside = (s: string) => outer.map(({ name: a }) => `at${a}${s} < u.in${a}`).join(" && ");
+  const registers: RegisterLoop = {
+    key: vectors ? "vectors" : "elements",
+    inputs: [inputs[0], { ...inputs[1], type: vectors ? "vec4<f32>" : "f32" }],
+    loop: ({ rows, columns, step }) => `${rows
+      .map(
+        (s) => `let place${s} = row${s} / u.channels; let channel${s} = row${s} % u.channels;
+  ${split(axes, "size", `place${s}`, s)}
+  ${axes.map(({ name: a }) => `let down${a}${s} = tap${a}${s} * u.dilation${a} - u.before${a};`).join(" ")}`,
+      )
+      .join("\n  ")}
+  for (var line = z * u.share; line < min((z + 1u) * u.share, u.lines); line++) {
+    ${split(outer, "out", "line")}
+    ${rows
+      .map(
+        (
+          s,
+        ) => `${outer.map(({ name: a }) => `let at${a}${s} = to${a} * u.stride${a} + down${a}${s};`).join(" ")}
+    let insideLine${s} = ${outerInside(s)};
+    let image${s} = image; let line${s} = ${join(outer, "in", s)} * u.inX;`,
+      )
+      .join("\n    ")}
+    for (var toX = 0u; toX < u.outX; toX++) {
+      ${rows
+        .map(
+          (s) => `let atX${s} = toX * u.strideX + downX${s};
+      let inside${s} = insideLine${s} && atX${s} < u.inX;
+      let xAt${s} = select(0u, (line${s} + atX${s}) * u.channels + channel${s}, inside${s});
+      let a${s} = select(0.0, x[xAt${s}], inside${s});`,
+        )
+        .join("\n      ")}
+      let dyAt = (line * u.outX + toX) * u.outChannels;
+      ${columns.map((s) => `let b${s} = ${loadColumns("dy", "dyAt", `column${s}`, vectors)};`).join(" ")}
+      ${step}
+    }
+  }`,
+  };
+  gemm(backend, {
+    name,
+    key: `${axes.length}`,
+    m,
+    n,
+    k: share * width,
+    batch,
+    inputs,
+    output: { name: "result", info: partial },
+    outputVectors: vectors,
+    uniforms: [...windowUniforms(window), u32("share", share), u32("lines", lines)],
+    read: `
+fn readA(z: u32, row: u32, k: u32) -> f32 {
+  let line = z * u.share + k / u.outX;
+  if (line >= u.lines) { return 0.0; }
+  let toX = k % u.outX;
+  ${split(outer, "out", "line")}
+  let place = row / u.channels;
+  ${split(axes, "size", "place")}
+  ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`).join("\n  ")}
+  if (${axes.map(({ name: a }) => `at${a} >= u.in${a}`).join(" || ")}) { return 0.0; }
+  return x[${join(axes, "in")} * u.channels + row % u.channels];
+}
+fn readB(z: u32, k: u32, column: u32) -> f32 {
+  let line = z * u.share + k / u.outX;
+  if (line >= u.lines) { return 0.0; }
+  return dy[(line * u.outX + k % u.outX) * u.outChannels + column];
+}`,
+    place: "(z * u.m + row) * u.n + column",
+    aRunsAlongK: false,
+    bRunsAlongK: false,
+    registers,
+  });
+  if (batch === 1) return { ...partial, shape: window.filterShape };
+  const whole = reduce(backend, "Sum", partial, [0]);
+  backend.disposeAll(partial);
+  return { ...whole, shape: window.filterShape };
+}

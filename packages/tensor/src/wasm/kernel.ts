@@ -1,0 +1,20 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { SimdKernels, WasmBackend } from "./simd-kernels.js";
+
+export type Inputs = Record<string, TensorInfo>;
+// biome-ignore lint/suspicious/noExplicitAny: what attributes hold is each kernel's own affair
+export type Attrs = Record<string, any>;
+
+/** What a kernel of ours gets. */
+export interface Call {
+  inputs: Inputs;
+  attrs: Attrs;
+  backend: WasmBackend;
+  kernels: SimdKernels;
+  /** The address of an input. */
+  at: (info: TensorInfo) => number;
+  /** A new output tensor. */
+  output: (shape: number[]) => TensorInfo;
+}
+
+export type Kernel = (call: Call) => TensorInfo | TensorInfo[];

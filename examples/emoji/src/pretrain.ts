@@ -46,7 +46,7 @@ if (options.minutes !== undefined && !(options.minutes > 0)) {
 const { seed, out } = options;
 const clipFolder = join(out, "clip");
 const diffusionFolder = join(out, "diffusion");
-const defaultSteps = { clip: 1200, vae: 800, unet: 2500 };
+const defaultSteps = { clip: 2400, vae: 1400, unet: 2000 };
 const settings = (part: "clip" | "vae" | "unet") => {
   const steps = (options.only === part ? options.steps : undefined) ?? defaultSteps[part];
   // A stopped run goes on only where seed and length are the same.

@@ -110,7 +110,7 @@ describe("the main job", () => {
     const encoder = await CLIPModel.fromPretrained(join(whole, "jobs", "dcr-seed5", "encoder"));
     expect(encoder.config.projection_dim).toBe(64);
     encoder.dispose();
-  }, 600_000);
+  }, 1_200_000);
 });
 
 /** The program refuses: one line that says why, and nothing written. */

@@ -1,20 +1,13 @@
 #!/usr/bin/env node
 import { existsSync, statfsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { deviceChoices, initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { Command, InvalidArgumentError } from "commander";
 import { loadEmoji } from "./data/emoji.js";
 import { loadMnist } from "./data/mnist.js";
 import { writeReport } from "./report/report.js";
-import {
-  defaultSettings,
-  methodNames,
-  type RunConfig,
-  readRunConfig,
-  runConfigSchema,
-} from "./run/config.js";
-import { loadModels } from "./run/models.js";
+import { checkRunConfig, defaultSettings, methodNames, type RunConfig, readRunConfig } from "./run/config.js";
+import { loadModels, ownModels } from "./run/models.js";
 import { resultsTable, writeResults } from "./run/results.js";
 import { RunStopped, runJobs } from "./run/run-jobs.js";
 
@@ -23,6 +16,11 @@ const integer = (least: number) => (text: string) => {
   if (!Number.isInteger(value) || value < least) {
     throw new InvalidArgumentError(`expected an integer, at least ${least}`);
   }
+  return value;
+};
+const positive = (text: string) => {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("expected a positive number");
   return value;
 };
 const list = (text: string) => text.split(",").map((part) => part.trim());
@@ -44,6 +42,7 @@ interface CommandLine {
   device: string[];
   learningRate?: number;
   evaluate: string[];
+  models: string;
   quick: boolean;
   out?: string;
   resume?: string;
@@ -58,7 +57,7 @@ const program = new Command("npm start --")
   .option("--steps <n>", "steps of stage 2, encoder enhancement", integer(1))
   .option("--align-steps <n>", "steps of stage 1, projector alignment", integer(1))
   .option("--batch <n>", "images in a step of stage 2, at least 2", integer(2))
-  .option("--learning-rate <x>", "of stage 2", Number)
+  .option("--learning-rate <x>", "of stage 2", positive)
   .option("--seed <n>", "seed of everything random", integer(0), 0)
   .option("--seeds <list>", "several seeds, comma-separated; overrides --seed", integers)
   .option("--device <kind>", deviceChoices.join(", "), oneOf(deviceChoices), ["auto"])
@@ -67,6 +66,11 @@ const program = new Command("npm start --")
     "reserved, or validation to choose settings with",
     oneOf(["reserved", "validation"]),
     ["reserved"],
+  )
+  .option(
+    "--models <folder>",
+    "pretrained models in the Hugging Face layout, clip/ and diffusion/",
+    ownModels,
   )
   .option("--quick", "few steps: to see it work, not to conclude from", false)
   .option("--out <folder>", "where the run goes; a new folder under runs/ by default")
@@ -77,18 +81,25 @@ const options = program.opts<CommandLine>();
 /** The command was started from the repository's root, whichever folder npm runs the script in. */
 const base = process.env.INIT_CWD ?? process.cwd();
 
-async function prepare(): Promise<{ run: string; config: RunConfig }> {
+interface Run {
+  folder: string;
+  config: RunConfig;
+}
+
+/** What the command line asks for. Nothing is written yet. */
+async function askedFor(): Promise<Run> {
   if (options.resume) {
-    const run = resolve(base, options.resume);
-    if (!existsSync(run)) throw new Error(`--resume: ${run}: no such folder`);
-    return { run, config: await readRunConfig(run) };
+    const folder = resolve(base, options.resume);
+    if (!existsSync(folder)) throw new Error(`--resume: ${folder}: no such folder`);
+    return { folder, config: await readRunConfig(folder) };
   }
   const settings = defaultSettings(options.quick);
-  const config = runConfigSchema.parse({
+  const config = checkRunConfig("options", {
     ...settings,
     methods: options.methods,
     seeds: options.seeds ?? [options.seed],
     device: options.device[0],
+    models: resolve(base, options.models),
     evaluate: options.evaluate[0] as RunConfig["evaluate"],
     align: { ...settings.align, steps: options.alignSteps ?? settings.align.steps },
     enhance: {
@@ -98,51 +109,57 @@ async function prepare(): Promise<{ run: string; config: RunConfig }> {
     },
   } satisfies RunConfig);
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
-  const run = resolve(base, options.out ?? `runs/${stamp}`);
-  if (existsSync(`${run}/config.json`)) {
-    throw new Error(`--out: ${run} holds a run already; continue it with --resume, or name another folder`);
-  }
-  await mkdir(run, { recursive: true });
-  const { bavail, bsize } = statfsSync(run);
-  if (bavail * bsize < 64e6) {
+  const folder = resolve(base, options.out ?? `runs/${stamp}`);
+  if (existsSync(join(folder, "config.json"))) {
     throw new Error(
-      `--out: ${run}: the disk has ${Math.round((bavail * bsize) / 1e6)} MB left, a run needs 64 MB`,
+      `--out: ${folder} holds a run already; continue it with --resume, or name another folder`,
     );
   }
-  await writeFileAtomically(`${run}/config.json`, `${JSON.stringify(config, null, 2)}\n`);
-  return { run, config };
+  return { folder, config };
 }
 
-let started: string | undefined;
-try {
-  const { run, config } = await prepare();
-  started = relative(base, run) || run;
-  const device = await initialize({ device: config.device as "auto" });
-  console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
-  console.log(`run:    ${started}`);
-  // Decoding once, and finding a broken model folder, before several processes start.
+/** Whether the disk that will hold a folder has room for a run. @throws where it has not. */
+function checkDisk(folder: string): void {
+  let there = folder;
+  while (!existsSync(there)) there = dirname(there);
+  const { bavail, bsize } = statfsSync(there);
+  if (bavail * bsize >= 64e6) return;
+  const left = Math.round((bavail * bsize) / 1e6);
+  throw new Error(`--out: ${folder}: the disk has ${left} MB left, a run needs 64 MB`);
+}
+
+/** Decodes the images once, and finds what is wrong with them or the models, before several processes start. */
+async function checkInputs(config: RunConfig): Promise<void> {
   await loadEmoji();
   await loadMnist();
-  const models = await loadModels(config);
-  for (const module of [
-    models.encoder,
-    models.diffusion.unet,
-    models.diffusion.vae,
-    models.diffusion.textEncoder,
-  ]) {
-    module.dispose();
-  }
-  await runJobs(run, config);
-  const { results, metrics } = await writeResults(run, config, device);
-  const report = await writeReport(run, config, results, metrics);
+  const { encoder, diffusion, denoiser } = await loadModels(config);
+  for (const module of [encoder, diffusion.unet, diffusion.vae, diffusion.textEncoder]) module.dispose();
+  denoiser.emptyPrompt.dispose();
+}
+
+let resumable: string | undefined;
+try {
+  const { folder, config } = await askedFor();
+  const name = relative(base, folder) || folder;
+  const device = await initialize({ device: config.device as "auto" });
+  console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
+  console.log(`run:    ${name}`);
+  await checkInputs(config);
+  checkDisk(folder);
+  await writeFileAtomically(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  resumable = name;
+  await runJobs(folder, config);
+  const { results, metrics } = await writeResults(folder, config, device);
+  const report = await writeReport(folder, config, results, metrics);
   console.log(`\n${resultsTable(results)}\n`);
   console.log(`report: ${relative(base, report)}`);
 } catch (error) {
+  const goOn = `go on with: npm start -- --resume ${resumable}`;
   if (error instanceof RunStopped) {
-    console.error(`stopped; go on with: npm start -- --resume ${started}`);
+    console.error(`stopped; ${goOn}`);
     process.exitCode = 130;
   } else {
-    console.error(`error: ${(error as Error).message}`);
+    console.error(`error: ${(error as Error).message}${resumable ? `; when that is mended, ${goOn}` : ""}`);
     process.exitCode = 1;
   }
 }

@@ -143,24 +143,47 @@ function jitterColors(image: HostImage, change: ColorChange): void {
     mean += luma(i);
   }
   mean /= image.length / 3;
-  const [cos, sin] = [Math.cos(2 * Math.PI * change.hue), Math.sin(2 * Math.PI * change.hue)];
+  const [toRed, toGreen, toBlue] = hueRotation(change.hue);
   for (let i = 0; i < image.length; i += 3) {
     for (let c = 0; c < 3; c++) image[i + c] = clamp(mean + (image[i + c] - mean) * change.contrast);
     const grey = luma(i);
     for (let c = 0; c < 3; c++) image[i + c] = clamp(grey + (image[i + c] - grey) * change.saturation);
-    rotateHue(image, i, cos, sin);
+    const [r, g, b] = [image[i], image[i + 1], image[i + 2]];
+    image[i] = clamp(toRed[0] * r + toRed[1] * g + toRed[2] * b);
+    image[i + 1] = clamp(toGreen[0] * r + toGreen[1] * g + toGreen[2] * b);
+    image[i + 2] = clamp(toBlue[0] * r + toBlue[1] * g + toBlue[2] * b);
   }
 }
 
-/** Rotates chroma in YIQ, which keeps luma; torchvision shifts HSV's hue, equal to first order. */
-function rotateHue(image: HostImage, i: number, cos: number, sin: number): void {
-  const [r, g, b] = [image[i], image[i + 1], image[i + 2]];
-  const y = 0.299 * r + 0.587 * g + 0.114 * b;
-  const inPhase = 0.595716 * r - 0.274453 * g - 0.321263 * b;
-  const quadrature = 0.211456 * r - 0.522591 * g + 0.311135 * b;
-  const p = cos * inPhase - sin * quadrature;
-  const q = sin * inPhase + cos * quadrature;
-  image[i] = Math.min(1, Math.max(0, y + 0.9563 * p + 0.621 * q));
-  image[i + 1] = Math.min(1, Math.max(0, y - 0.2721 * p - 0.6474 * q));
-  image[i + 2] = Math.min(1, Math.max(0, y - 1.107 * p + 1.7046 * q));
+/** From RGB to NTSC's luma and two chroma axes, YIQ; grey has no chroma, as the last two rows sum to 0. */
+const rgbToYiq = [
+  [0.299, 0.587, 0.114],
+  [0.595716, -0.274453, -0.321263],
+  [0.211456, -0.522591, 0.311135],
+];
+// Computed, as the inverse that tables print has four digits: it would change colours that are rotated by nothing.
+const yiqToRgb = inverse(rgbToYiq);
+
+/** Rotation of chroma in YIQ, which keeps luma, as a matrix on RGB; torchvision shifts HSV's hue, equal to first order. */
+function hueRotation(hue: number): number[][] {
+  const [cos, sin] = [Math.cos(2 * Math.PI * hue), Math.sin(2 * Math.PI * hue)];
+  const turn = [
+    [1, 0, 0],
+    [0, cos, -sin],
+    [0, sin, cos],
+  ];
+  return product(yiqToRgb, product(turn, rgbToYiq));
+}
+
+function product(a: number[][], b: number[][]): number[][] {
+  return a.map((row) => b[0].map((_, j) => row.reduce((sum, x, k) => sum + x * b[k][j], 0)));
+}
+
+/** Of a 3 x 3 matrix, by cofactors. */
+function inverse(m: number[][]): number[][] {
+  const cofactor = (i: number, j: number) =>
+    m[(i + 1) % 3][(j + 1) % 3] * m[(i + 2) % 3][(j + 2) % 3] -
+    m[(i + 1) % 3][(j + 2) % 3] * m[(i + 2) % 3][(j + 1) % 3];
+  const determinant = m[0].reduce((sum, x, j) => sum + x * cofactor(0, j), 0);
+  return m.map((row, i) => row.map((_, j) => cofactor(j, i) / determinant));
 }

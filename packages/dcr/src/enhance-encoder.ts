@@ -22,10 +22,11 @@ export interface EnhanceOptions extends StageOptions {
 export function enhanceEncoder(options: EnhanceOptions): Stage {
   const { source, encoder, processor, projector, denoiser, lora, method, temperature = 0.1 } = options;
   projector.requiresGrad(false);
-  encoder.train(true);
   const parameters = lora.parameters();
   const random = new Random(options.seed).fork("enhance");
-  const stage = new OptimizedStage(options, parameters, async (number, sums) => {
+  return new OptimizedStage(options, parameters, async (number, sums) => {
+    // An evaluation between two steps turns dropout off.
+    encoder.train(true);
     const own = random.fork(number);
     const indices = batchIndices(options.seed, source.length, options.batchSize, number);
     const n = indices.length;
@@ -58,5 +59,4 @@ export function enhanceEncoder(options: EnhanceOptions): Stage {
     }
     tf.dispose([batch.noisy, batch.target, pixels, z, features, augmented]);
   });
-  return stage;
 }

@@ -30,7 +30,8 @@ export interface MethodInput {
 
 /**
  * A training objective: from features to losses and their gradients at the features. The trainer carries the
- * gradients on to the encoder, records how they conflict and takes the step along their weighted sum.
+ * gradients on to the encoder, records how they conflict and takes the step along their weighted sum, or what its
+ * aggregator makes of them.
  * The trainer disposes what it returns.
  */
 export type Method = (input: MethodInput) => FeatureTerm[];

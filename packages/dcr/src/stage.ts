@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Denoiser } from "./denoiser.js";
 import type { CLIPImageProcessor } from "./encoder/clip-image-processor.js";
 import type { CLIPModel } from "./encoder/clip-model.js";
+import { type Aggregator, combineGradients } from "./gradient-conflict/aggregator.js";
 import { conflictFromGram, type GradientConflict, gramMatrix } from "./gradient-conflict/conflict.js";
 import type { Projector } from "./projector.js";
 import type { ImageSource } from "./training-batch.js";
@@ -33,13 +34,15 @@ export interface StageOptions {
   accumulation?: number;
   /** Of contrastive losses. Default 0.1. */
   temperature?: number;
+  /** Makes the step's gradient of the losses' gradients, each times its loss's weight. Default `weightedSum()`, their sum. */
+  aggregator?: Aggregator;
 }
 
 /** What a step reports. */
 export interface StepRecord {
   /** From 0. */
   step: number;
-  /** The weighted sum that was minimised. */
+  /** The weighted sum of the losses. */
   loss: number;
   losses: Record<string, number>;
   /** Global norm of the gradient, before clipping. */
@@ -88,11 +91,12 @@ export function addGradients(
   tf.dispose([before, gradients]);
 }
 
-/** Both stages: gather gradients by loss, measure conflict, clip, step. */
+/** Both stages: gather gradients by loss, measure conflict, make one gradient of them, clip, step. */
 export class OptimizedStage implements Stage {
   private readonly optimizer: AdamW;
   private readonly schedule: (step: number) => number;
   private done = 0;
+  private memory: number[] | undefined;
 
   constructor(
     private readonly options: StageOptions,
@@ -113,19 +117,28 @@ export class OptimizedStage implements Stage {
     for (let i = 0; i < accumulation; i++) await this.accumulate(this.done * accumulation + i, sums);
     const names = [...sums.gradients.keys()];
     const lists = [...sums.gradients.values()];
-    const conflict = names.length > 1 ? conflictFromGram(names, await gramMatrix(lists)) : undefined;
-    const total = tf.tidy(() =>
-      this.parameters.map((_, p) =>
-        tf.addN(lists.map((list, i) => tf.mul(list[p], sums.weights[names[i]] / accumulation))),
-      ),
-    );
+    const shares = names.map((name) => sums.weights[name] / accumulation);
+    const gram = names.length > 1 || this.options.aggregator ? await gramMatrix(lists) : undefined;
+    const conflict = gram && names.length > 1 ? conflictFromGram(names, gram) : undefined;
+    let weighting: { weights: ArrayLike<number>; memory?: number[] };
+    try {
+      weighting = this.weigh(shares, gram);
+    } catch (error) {
+      tf.dispose(lists);
+      throw error;
+    }
+    const total = combineGradients(lists, weighting.weights);
     const { gradients, norm } = clipGradNorm(total, maxGradNorm);
     const gradNorm = (await norm.data())[0];
     const losses = Object.fromEntries(names.map((name) => [name, sums.values[name] / accumulation]));
     const loss = names.reduce((sum, name) => sum + losses[name] * sums.weights[name], 0);
     const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
     // A step along NaN would leave neither weights nor moments to go back to.
-    if (finite) this.optimizer.step(gradients, learningRate * this.schedule(this.done));
+    if (finite) {
+      this.optimizer.step(gradients, learningRate * this.schedule(this.done));
+      // A saved state holds float32; memory of the same precision goes on to the identical numbers.
+      this.memory = weighting.memory?.map(Math.fround);
+    }
     tf.dispose([lists, total, gradients, norm] as tf.TensorContainer);
     if (!finite) {
       throw new Error(
@@ -135,14 +148,30 @@ export class OptimizedStage implements Stage {
     return { step: this.done++, loss, losses, gradNorm, conflict };
   }
 
+  /** Weights of the losses' gradients in the step's; `shares` are those in the plain sum. */
+  private weigh(shares: number[], gram?: Float64Array) {
+    const { aggregator } = this.options;
+    // A gradient that is not finite is refused after this, with the loss that gave it.
+    if (!aggregator || !gram?.every(Number.isFinite)) return { weights: shares };
+    const m = shares.length;
+    const shared = gram.map((inner, at) => inner * shares[Math.floor(at / m)] * shares[at % m]);
+    const { weights, memory } = aggregator.weigh(shared, { step: this.done, memory: this.memory });
+    return { weights: weights.map((weight, i) => weight * shares[i]), memory };
+  }
+
   state(): StateDict {
     const state = this.optimizer.stateDict();
+    if (this.memory) state["aggregator.memory"] = tf.tensor1d(this.memory);
     for (const [i, parameter] of this.parameters.entries())
       state[`parameter.${i}`] = tf.clone(parameter.value);
     return state;
   }
 
   restore(state: StateDict): void {
+    const memory = state["aggregator.memory"];
+    if (memory && !this.options.aggregator) {
+      throw new Error(`restore: the state holds an aggregator's memory, and the stage has no aggregator`);
+    }
     for (const [i, { shape }] of this.parameters.entries()) {
       const given = state[`parameter.${i}`];
       if (!given) throw new Error(`restore: "parameter.${i}" is missing`);
@@ -155,6 +184,7 @@ export class OptimizedStage implements Stage {
     this.optimizer.loadStateDict(state);
     for (const [i, parameter] of this.parameters.entries()) parameter.assign(state[`parameter.${i}`]);
     this.done = this.optimizer.stepCount;
+    this.memory = memory && Array.from(memory.dataSync());
   }
 
   dispose(): void {

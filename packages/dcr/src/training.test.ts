@@ -9,6 +9,9 @@ import { createPredictor, type Denoiser } from "./denoiser.js";
 import { CLIPImageProcessor } from "./encoder/clip-image-processor.js";
 import { CLIPModel } from "./encoder/clip-model.js";
 import { type EnhanceOptions, enhanceEncoder } from "./enhance-encoder.js";
+import { gradVac } from "./gradient-conflict/grad-vac.js";
+import { pcgrad } from "./gradient-conflict/pcgrad.js";
+import { weightedSum } from "./gradient-conflict/weighted-sum.js";
 import { addLoRA } from "./lora.js";
 import { reconstructionLoss } from "./loss/reconstruction-loss.js";
 import { featureMethod, jointMethod, type Method, methods } from "./methods.js";
@@ -305,6 +308,19 @@ describe("enhanceEncoder", () => {
     });
   });
 
+  it("drops inputs in training, whatever mode an evaluation left the encoder in", async () => {
+    const run = (evaluate: boolean) =>
+      enhance(methods.con, {}, async (stage, { encoder }) => {
+        const records: StepRecord[] = [];
+        for (let step = 0; step < 3; step++) {
+          records.push(await stage.step());
+          if (evaluate) encoder.train(false);
+        }
+        return records;
+      });
+    expect(await run(true)).toEqual(await run(false));
+  });
+
   it("takes a loss that uses the images' features alone", async () => {
     const shrink = featureMethod("shrink", (z) => tf.tidy(() => tf.mean(tf.square(z)) as tf.Scalar));
     await expectNoLeaks(() =>
@@ -322,6 +338,79 @@ describe("enhanceEncoder", () => {
         const before = parametersOf(encoder);
         await expect(stage.step()).rejects.toThrow(/step 0 gave a loss of NaN/);
         expect(changed(before, parametersOf(encoder))).toEqual([]);
+      }),
+    );
+  });
+});
+
+describe("aggregator", () => {
+  const still = { learningRate: 0, maxGradNorm: 1e9 };
+  /** The gradient of the first step, and what the step says. */
+  const first = (method: Method, change: Partial<EnhanceOptions>) =>
+    enhance(method, { ...still, ...change }, async (stage) => ({
+      record: await stage.step(),
+      gradient: flat(gradientMoments(read(stage.state()))).map((m) => 10 * m),
+    }));
+  const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+
+  it("weightedSum, of gradients times their losses' weights, is what a stage does without one", async () => {
+    const method = jointMethod({ lambdaCon: 0.25, lambdaRec: 3 });
+    const plain = await first(method, { accumulation: 2 });
+    const summed = await first(method, { accumulation: 2, aggregator: weightedSum() });
+    expectCloseNorm(summed.gradient, plain.gradient, { relative: 1e-6 });
+    expect(summed.record.losses).toEqual(plain.record.losses);
+    expect(summed.record.conflict).toEqual(plain.record.conflict);
+  });
+
+  it("pcgrad steps against neither loss where the sum does", async () => {
+    // One loss outweighs the other, and the gradients of this setting conflict.
+    const joint = jointMethod({ lambdaCon: 1, lambdaRec: 100 });
+    const [con, rec] = [await first(methods.con, {}), await first(methods.rec, {})];
+    const sum = await first(joint, {});
+    expect(sum.record.conflict?.pairs[0].cosine).toBeLessThan(0);
+    expect(dot(sum.gradient, con.gradient)).toBeLessThan(0);
+    const projected = await first(joint, { aggregator: pcgrad() });
+    for (const { gradient } of [con, rec]) {
+      const scale = Math.hypot(...gradient) * Math.hypot(...projected.gradient);
+      expect(dot(projected.gradient, gradient) / scale).toBeGreaterThan(-1e-6);
+    }
+  });
+
+  it("goes on from a state with its memory, and refuses one that it has no use for", async () => {
+    await expectNoLeaks(async () => {
+      const change = { aggregator: gradVac({ beta: 0.5 }) };
+      const whole = await enhance(methods.naive, change, async (stage) => {
+        const records = await take(stage, 4);
+        return { records, state: read(stage.state()) };
+      });
+      expect(whole.state["aggregator.memory"].length).toBe(4);
+      const half = await enhance(methods.naive, change, async (stage) => {
+        await take(stage, 2);
+        return stage.state();
+      });
+      const resumed = await enhance(methods.naive, change, async (stage) => {
+        stage.restore(half);
+        return { records: await take(stage, 2), state: read(stage.state()) };
+      });
+      expect(resumed.records).toEqual(whole.records.slice(2));
+      expect(resumed.state).toEqual(whole.state);
+      await enhance(methods.naive, {}, async (stage) => {
+        expect(() => stage.restore(half)).toThrow(/an aggregator's memory, and the stage has no aggregator/);
+      });
+      tf.dispose(half);
+    });
+  });
+
+  it("leaves nothing behind when it throws, and lets a gradient that is no number be named", async () => {
+    await expectNoLeaks(() =>
+      enhance(methods.naive, { aggregator: weightedSum([1]) }, async (stage) => {
+        await expect(stage.step()).rejects.toThrow(/expected 2 weights/);
+      }),
+    );
+    const broken = featureMethod("broken", (z) => tf.tidy(() => tf.mul(tf.sum(z), Number.NaN) as tf.Scalar));
+    await expectNoLeaks(() =>
+      enhance(broken, { aggregator: pcgrad() }, async (stage) => {
+        await expect(stage.step()).rejects.toThrow(/step 0 gave a loss of NaN/);
       }),
     );
   });

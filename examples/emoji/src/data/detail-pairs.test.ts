@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { detailPairImages, loadDetailPairs, splitDetailPairs } from "./detail-pairs.js";
+import { detailPairImages, loadDetailPairs } from "./detail-pairs.js";
 import { type EmojiData, loadEmoji } from "./emoji.js";
 import { emojiStyles } from "./emoji-list.js";
 import { readReservedCodes } from "./emoji-split.js";
@@ -32,23 +32,5 @@ describe("loadDetailPairs", () => {
         expect(a).not.toBe(b);
       }
     }
-  });
-});
-
-describe("splitDetailPairs", () => {
-  it("parts every pattern 30 to 70, the same for the same seed", () => {
-    const { choose, report } = splitDetailPairs(pairs, 3);
-    expect(choose.length + report.length).toBe(pairs.length);
-    expect(new Set([...choose, ...report].map(({ id }) => id)).size).toBe(pairs.length);
-    for (const pattern of new Set(pairs.map((pair) => pair.pattern))) {
-      const count = (list: typeof pairs) => list.filter((pair) => pair.pattern === pattern).length;
-      expect(count(choose)).toBe(Math.round(0.3 * count(pairs)));
-    }
-    expect(
-      splitDetailPairs([...pairs].reverse(), 3)
-        .choose.map(({ id }) => id)
-        .sort(),
-    ).toEqual(choose.map(({ id }) => id).sort());
-    expect(splitDetailPairs(pairs, 4).choose).not.toEqual(choose);
   });
 });

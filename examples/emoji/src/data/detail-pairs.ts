@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { EmojiData } from "./emoji.js";
 import type { EmojiStyle } from "./emoji-list.js";
-import { hashFraction } from "./hash-fraction.js";
 
 /** One side of a pair. */
 export interface DetailPairSide {
@@ -22,9 +21,6 @@ export interface DetailPair {
   a: DetailPairSide;
   b: DetailPairSide;
 }
-
-/** Share of each pattern's pairs that settings may be chosen with. */
-const CHOOSE_SHARE = 0.3;
 
 /** The pairs of data/emoji-detail-pairs.json, over nine patterns. Their codes are all reserved. */
 export function loadDetailPairs(): DetailPair[] {
@@ -48,26 +44,6 @@ export function loadDetailPairs(): DetailPair[] {
   return Object.entries(patterns).flatMap(([pattern, pairs]) =>
     pairs.map(({ id, topic, core, a, b }) => ({ id, pattern, topic, core, a: side(a), b: side(b) })),
   );
-}
-
-/**
- * Holds pairs out of the report, to choose settings with: of each pattern the 30 % with the smallest seeded hash of
- * their id.
- */
-export function splitDetailPairs(
-  pairs: readonly DetailPair[],
-  seed: number,
-): { choose: DetailPair[]; report: DetailPair[] } {
-  const chosen = new Set<string>();
-  for (const pattern of new Set(pairs.map((pair) => pair.pattern))) {
-    const ids = pairs.filter((pair) => pair.pattern === pattern).map(({ id }) => id);
-    ids.sort((a, b) => hashFraction(seed, a) - hashFraction(seed, b));
-    for (const id of ids.slice(0, Math.round(CHOOSE_SHARE * ids.length))) chosen.add(id);
-  }
-  return {
-    choose: pairs.filter(({ id }) => chosen.has(id)),
-    report: pairs.filter(({ id }) => !chosen.has(id)),
-  };
 }
 
 /**

@@ -73,7 +73,12 @@ export async function decodeImages(paths: readonly string[]): Promise<Uint8Array
   const worker = async () => {
     while (next < paths.length) {
       const index = next++;
-      images.set(await decodeImage(paths[index]), index * IMAGE_BYTES);
+      const image = await decodeImage(paths[index]).catch((error: unknown) => {
+        // The other workers have nothing to decode for.
+        next = paths.length;
+        throw error;
+      });
+      images.set(image, index * IMAGE_BYTES);
     }
   };
   await Promise.all(Array.from({ length: 8 }, worker));

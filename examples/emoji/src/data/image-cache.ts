@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeFileAtomically } from "@dcr-js/tensor";
 
 /** Beside the sources, ignored by git; removing it costs the next start a few seconds. */
 const FOLDER = fileURLToPath(new URL("../../.cache/", import.meta.url));
@@ -31,15 +32,9 @@ export async function cachedImages(
   if (images.length !== byteLength) {
     throw new Error(`cachedImages: ${name} should decode to ${byteLength} bytes, got ${images.length}`);
   }
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    await mkdir(FOLDER, { recursive: true });
-    await writeFile(temporary, images);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
+  await writeFileAtomically(path, images).catch((error: Error) => {
     // A folder that cannot be written costs time at the next start, nothing else.
-    if (!["EACCES", "EROFS"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-  }
+    if (!["EACCES", "EROFS"].includes((error.cause as NodeJS.ErrnoException).code ?? "")) throw error;
+  });
   return images;
 }

@@ -1,12 +1,13 @@
 import { clipLoss } from "@dcr-js/contrastive";
 import { augmentView, CLIPImageProcessor, CLIPModel } from "@dcr-js/dcr";
 import type { CLIPTokenizer } from "@dcr-js/diffusion";
-import { l2Normalize, Random } from "@dcr-js/tensor";
+import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { plainCaption, sampleCaption } from "../data/captions.js";
+import { sampleCaption } from "../data/captions.js";
 import type { EmojiData } from "../data/emoji.js";
-import { IMAGE_SIZE, imageAt, imageTensor } from "../data/images.js";
-import { batchOf, trainingIndices, validationIndices } from "./images.js";
+import { IMAGE_SIZE, imageAt } from "../data/images.js";
+import { heldOutRetrieval, type Retrieval } from "../run/retrieval.js";
+import { batchOf, trainingIndices } from "./images.js";
 import { type CurvePoint, trainLoop } from "./train-loop.js";
 
 /** ImageNet-like statistics do not fit pictures on white: these map [0, 1] to about [-1, 1]. */
@@ -17,18 +18,11 @@ export const imageProcessor = new CLIPImageProcessor({
   image_std: [0.5, 0.5, 0.5],
 });
 
-export interface ClipFigures {
-  /** Share of held-out images (plain caption of the same style's set as candidates) whose own caption ranks first. */
-  imageToText: { r1: number; r5: number; chanceR1: number; candidates: number };
-  /** Share of held-out google images whose nearest twitter image shows the same emoji. */
-  crossStyle: { r1: number; chanceR1: number; candidates: number };
-}
-
 export async function pretrainClip(
   set: EmojiData,
   tokenizer: CLIPTokenizer,
   options: { seed: number; steps: number; minutes?: number; checkpoints: string },
-): Promise<{ model: CLIPModel; curve: CurvePoint[]; figures: ClipFigures }> {
+): Promise<{ model: CLIPModel; curve: CurvePoint[]; figures: Retrieval }> {
   const random = new Random(options.seed).fork("clip");
   const model = new CLIPModel({
     projection_dim: 64,
@@ -82,43 +76,14 @@ export async function pretrainClip(
         return clipLoss(model.encodeImage(images), model.encodeText(ids), model.logit_scale.value);
       }),
   });
-  return { model, curve, figures: evaluateClip(model, tokenizer, set) };
+  return { model, curve, figures: await evaluateClip(model, tokenizer, set) };
 }
 
-/** Retrieval on the held-out codes, skin tones left out. */
-export function evaluateClip(model: CLIPModel, tokenizer: CLIPTokenizer, set: EmojiData): ClipFigures {
-  const indices = validationIndices(set);
-  const byStyle = (style: string) => indices.filter((i) => set.items[i].style === style);
-  const [google, twitter] = [byStyle("google"), byStyle("twitter")];
-  return tf.tidy(() => {
-    const encode = (at: number[]) =>
-      l2Normalize(model.encodeImage(imageProcessor.normalize(imageTensor(set.images, at))));
-    const captions = Array.from(new Set(indices.map((i) => plainCaption(set.items[i]))));
-    const texts = l2Normalize(model.encodeText(tokenizer.encode(captions)));
-    const ranks = rankOf(tf.matMul(encode(indices), texts, false, true).arraySync() as number[][], (i) =>
-      captions.indexOf(plainCaption(set.items[indices[i]])),
-    );
-    const twins = rankOf(
-      tf.matMul(encode(google), encode(twitter), false, true).arraySync() as number[][],
-      (i) => twitter.findIndex((j) => set.items[j].code === set.items[google[i]].code),
-    );
-    const within = (list: number[], k: number) => list.filter((rank) => rank < k).length / list.length;
-    return {
-      imageToText: {
-        r1: within(ranks, 1),
-        r5: within(ranks, 5),
-        chanceR1: 1 / captions.length,
-        candidates: captions.length,
-      },
-      crossStyle: { r1: within(twins, 1), chanceR1: 1 / twitter.length, candidates: twitter.length },
-    };
-  });
-}
-
-/** How many candidates score above the right one, for each row; rows without one are left out. */
-function rankOf(scores: number[][], right: (row: number) => number): number[] {
-  return scores.flatMap((row, i) => {
-    const target = right(i);
-    return target < 0 ? [] : [row.filter((score) => score > row[target]).length];
-  });
+/** Retrieval on the held-out codes, with this example's image processor. */
+export function evaluateClip(
+  encoder: CLIPModel,
+  clipTokenizer: CLIPTokenizer,
+  set: EmojiData,
+): Promise<Retrieval> {
+  return heldOutRetrieval({ encoder, processor: imageProcessor, clipTokenizer }, set);
 }

@@ -1,118 +1,219 @@
 import { parse, View } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
+import { type Config, compile, type TopLevelSpec } from "vega-lite";
 import type { MetricsRow } from "../run/metrics-file.js";
+
+/** Okabe and Ito's colours, which colour-blind readers tell apart. */
+const colors: Record<string, string> = {
+  projector: "#999999",
+  original: "#555555",
+  rec: "#0072b2",
+  con: "#e69f00",
+  naive: "#d55e00",
+  dcr: "#009e73",
+};
+
+const config: Config = {
+  font: "system-ui, sans-serif",
+  axis: { labelFontSize: 11, titleFontSize: 12, titleFontWeight: "normal", gridColor: "#eee" },
+  legend: { labelFontSize: 11, labelLimit: 300, symbolOpacity: 1 },
+  header: { labelFontSize: 12, labelFontWeight: "bold" },
+  title: { fontSize: 12, anchor: "start" },
+  view: { stroke: "#ddd" },
+};
 
 /** A chart as SVG text. */
 async function draw(spec: TopLevelSpec): Promise<string> {
-  const view = new View(parse(compile(spec).spec), { renderer: "none" });
+  const view = new View(parse(compile({ ...spec, config } as TopLevelSpec).spec), { renderer: "none" });
   const svg = await view.toSVG();
   view.finalize();
   return svg;
 }
 
-const color = {
-  field: "method",
-  type: "nominal",
-  scale: {
-    domain: ["projector", "original", "rec", "con", "naive", "dcr"],
-    range: ["#888888", "#555555", "#1b6ca8", "#e08e0b", "#b03a48", "#2a8c55"],
-  },
-  title: null,
+/** The scale of the methods that a chart shows, in the order of the list above. */
+function colorScale(shown: readonly string[]) {
+  const domain = Object.keys(colors).filter((method) => shown.includes(method));
+  return { domain, range: domain.map((method) => colors[method]) };
+}
+
+const steps = {
+  field: "step",
+  type: "quantitative",
+  title: "step",
+  axis: { format: "d", tickMinStep: 1 },
 } as const;
+
+/** Each seed's values over its steps, faint, and their running mean. */
+function noisyLines(field: string, y: object, color: object) {
+  const line = (of: string, mark: object) => ({
+    mark: { type: "line", ...mark } as const,
+    encoding: { x: steps, y: { ...y, field: of, type: "quantitative" }, color, detail: { field: "seed" } },
+  });
+  return {
+    transform: [
+      {
+        window: [{ op: "mean" as const, field, as: "mean" }],
+        frame: [-4, 4] as [number, number],
+        sort: [{ field: "step" }],
+        groupby: ["method", "seed"],
+      },
+    ],
+    layer: [line(field, { strokeWidth: 1, opacity: 0.45 }), line("mean", { strokeWidth: 2 })] as never[],
+  };
+}
 
 /** The loss of each method over its steps, one small chart each: losses of different methods share no scale. */
 export function lossCurves(metrics: MetricsRow[]): Promise<string> {
+  const values = metrics.map(({ method, stage, step, loss, seed }) => ({
+    method,
+    chart: `${method}, stage ${stage}`,
+    step,
+    loss,
+    seed,
+  }));
+  const shown = Object.keys(colors).filter((method) => values.some((value) => value.method === method));
+  const color = { field: "method", type: "nominal", scale: colorScale(shown), legend: null };
   return draw({
-    data: {
-      values: metrics.map(({ method, step, loss, seed }) => ({ method, step, loss, seed: String(seed) })),
-    },
+    data: { values },
     facet: {
-      field: "method",
+      field: "chart",
       type: "nominal",
       title: null,
-      sort: ["projector", "rec", "con", "naive", "dcr"],
+      sort: shown.map((method) => values.find((value) => value.method === method)!.chart),
     },
     columns: 3,
     spec: {
-      width: 240,
+      width: 230,
       height: 130,
-      mark: { type: "line", strokeWidth: 1.2, opacity: 0.8 },
-      encoding: {
-        x: { field: "step", type: "quantitative", title: "step" },
-        y: { field: "loss", type: "quantitative", title: "loss", scale: { zero: false } },
-        color: { ...color, legend: null },
-        detail: { field: "seed" },
-      },
+      ...noisyLines("loss", { title: "loss", scale: { zero: false } }, color),
     },
     resolve: { scale: { x: "independent", y: "independent" } },
   });
 }
 
-/** Histogram of the cosines between the two losses' gradients, and their course. */
-export function cosineCharts(metrics: MetricsRow[]): Promise<string> {
+/**
+ * For each method with two losses a histogram of the cosines between their gradients, and the cosines' course.
+ *
+ * @param titles by method; methods without one are left out
+ */
+export function cosineCharts(metrics: MetricsRow[], titles: Record<string, string>): Promise<string> {
   const values = metrics.flatMap(({ method, step, cosine, seed }) =>
-    cosine === undefined ? [] : [{ method, step, cosine, seed: String(seed) }],
+    cosine === undefined ? [] : [{ method, step, cosine, seed }],
   );
+  const shown = Object.keys(titles).filter((method) => values.some((value) => value.method === method));
   return draw({
     data: { values },
-    hconcat: [
-      {
-        width: 340,
-        height: 180,
-        mark: { type: "bar", opacity: 0.6 },
-        encoding: {
-          x: { field: "cosine", type: "quantitative", bin: { step: 0.1, extent: [-1, 1] }, title: "cosine" },
-          y: { aggregate: "count", type: "quantitative", stack: null, title: "steps" },
-          color,
-        },
-      },
-      {
-        width: 340,
-        height: 180,
-        layer: [
-          { mark: { type: "rule", color: "#999" }, encoding: { y: { datum: 0 } } },
-          {
-            mark: { type: "line", strokeWidth: 1.2 },
-            encoding: {
-              x: { field: "step", type: "quantitative" },
-              y: { field: "cosine", type: "quantitative", scale: { domain: [-1, 1] } },
-              color,
-              detail: { field: "seed" },
+    vconcat: shown.map((method) => ({
+      title: `${method}: ${titles[method]}`,
+      transform: [{ filter: { field: "method", equal: method } }],
+      hconcat: [
+        {
+          width: 300,
+          height: 130,
+          layer: [
+            {
+              mark: { type: "bar", color: colors[method] },
+              encoding: {
+                x: {
+                  field: "cosine",
+                  type: "quantitative",
+                  bin: { step: 0.1, extent: [-1, 1] },
+                  title: "cosine of the two gradients",
+                  axis: { values: [-1, -0.5, 0, 0.5, 1], format: ".1f" },
+                },
+                y: {
+                  aggregate: "count",
+                  type: "quantitative",
+                  title: "number of steps",
+                  axis: { format: "d", tickMinStep: 1 },
+                },
+              },
             },
-          },
-        ],
-      },
-    ],
+            {
+              mark: { type: "rule", color: "#333", strokeDash: [4, 3] },
+              encoding: { x: { datum: 0, type: "quantitative" } },
+            },
+          ],
+        },
+        {
+          width: 460,
+          height: 130,
+          layer: [
+            {
+              mark: { type: "rule", color: "#333", strokeDash: [4, 3] },
+              encoding: { y: { datum: 0, type: "quantitative" } },
+            },
+            noisyLines("cosine", { title: "cosine", scale: { domain: [-1, 1] } }, { value: colors[method] }),
+          ],
+        },
+      ],
+    })),
   });
 }
 
-/** P-Ability image to image by pattern and method. */
-export function patternChart(rows: { pattern: string; method: string; accuracy: number }[]): Promise<string> {
+/** P-Ability by pattern and method, one panel for each of the two measures. */
+export function patternChart(
+  rows: { measure: string; pattern: string; method: string; accuracy: number }[],
+): Promise<string> {
+  const scale = colorScale(rows.map(({ method }) => method));
   return draw({
     data: { values: rows },
-    width: 300,
-    height: { step: 9 },
-    mark: "bar",
-    encoding: {
-      y: { field: "pattern", type: "nominal", title: null, axis: { labelLimit: 400 } },
-      yOffset: { field: "method", type: "nominal", sort: [...color.scale.domain] },
-      x: { field: "accuracy", type: "quantitative", axis: { format: "%" }, title: "pairs right" },
-      color,
+    facet: { column: { field: "measure", type: "nominal", title: null } },
+    spec: {
+      width: 270,
+      height: { step: 9 },
+      mark: "bar",
+      encoding: {
+        y: { field: "pattern", type: "nominal", title: null, axis: { labelLimit: 400 } },
+        yOffset: { field: "method", type: "nominal", sort: scale.domain },
+        x: {
+          field: "accuracy",
+          type: "quantitative",
+          axis: { format: "%" },
+          title: "pairs right",
+          scale: { domain: [0, 1] },
+        },
+        color: { field: "method", type: "nominal", title: null, scale },
+      },
     },
   });
 }
 
-/** Points of a map, coloured by class. */
-export function mapChart(points: { x: number; y: number; label: number }[]): Promise<string> {
+/** Maps of the same images side by side, with one legend. Colour and shape together tell classes apart. */
+export function mapCharts(
+  points: { map: string; x: number; y: number; label: string }[],
+  order: readonly string[],
+): Promise<string> {
+  const hues = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#7a5230", "#333333"];
+  const shapes = ["circle", "square", "triangle-up", "diamond", "cross"];
+  const classes = [...new Set(points.map(({ label }) => label))].sort();
+  const legend = { title: null, columns: 4, orient: "bottom" } as const;
   return draw({
     data: { values: points },
-    width: 260,
-    height: 260,
-    mark: { type: "circle", size: 18, opacity: 0.8 },
-    encoding: {
-      x: { field: "x", type: "quantitative", axis: null },
-      y: { field: "y", type: "quantitative", axis: null },
-      color: { field: "label", type: "nominal", legend: null, scale: { scheme: "tableau20" } },
+    facet: { column: { field: "map", type: "nominal", title: null, sort: [...order] } },
+    spec: {
+      width: 400,
+      height: 400,
+      mark: { type: "point", filled: true, size: 34, opacity: 0.85 },
+      encoding: {
+        x: { field: "x", type: "quantitative", axis: null },
+        y: { field: "y", type: "quantitative", axis: null },
+        color: {
+          field: "label",
+          type: "nominal",
+          legend,
+          scale: { domain: classes, range: classes.map((_, i) => hues[i % hues.length]) },
+        },
+        shape: {
+          field: "label",
+          type: "nominal",
+          legend,
+          scale: {
+            domain: classes,
+            range: classes.map((_, i) => shapes[Math.floor(i / hues.length) % shapes.length]),
+          },
+        },
+      },
     },
+    resolve: { scale: { x: "independent", y: "independent" } },
   });
 }

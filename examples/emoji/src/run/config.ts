@@ -12,10 +12,15 @@ const stage = z.strictObject({
   learningRate: z.number().positive(),
 });
 
+/** Two jobs of one name would write the same files. */
+const once = <T>(values: readonly T[]) => new Set(values).size === values.length;
+
 export const runConfigSchema = z.strictObject({
-  methods: z.array(z.enum(methodNames)).nonempty(),
-  seeds: z.array(z.int().nonnegative()).nonempty(),
+  methods: z.array(z.enum(methodNames)).nonempty().refine(once, "each once"),
+  seeds: z.array(z.int().nonnegative()).nonempty().refine(once, "each once"),
   device: z.enum(deviceChoices as [string, ...string[]]),
+  /** Folder of the pretrained models, in the Hugging Face layout. */
+  models: z.string().nonempty(),
   quick: z.boolean(),
   /** `reserved`: the final evaluation. `validation`: held-out visible codes, to choose settings with. */
   evaluate: z.enum(["reserved", "validation"]),
@@ -39,7 +44,7 @@ export const runConfigSchema = z.strictObject({
 /** Everything that determines a run's numbers; written to its folder as `config.json`. */
 export type RunConfig = z.infer<typeof runConfigSchema>;
 
-const full: Omit<RunConfig, "methods" | "seeds" | "device" | "evaluate"> = {
+const full: Omit<RunConfig, "methods" | "seeds" | "device" | "models" | "evaluate"> = {
   quick: false,
   align: { steps: 300, batch: 16, learningRate: 1e-3 },
   enhance: { steps: 100, batch: 8, learningRate: 3e-4 },
@@ -63,6 +68,16 @@ export function defaultSettings(quick: boolean): typeof full {
   };
 }
 
+/** Checks a configuration. @param where what an error calls it. @throws one line that names each setting that is wrong. */
+export function checkRunConfig(where: string, config: unknown): RunConfig {
+  const result = runConfigSchema.safeParse(config);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) =>
+    [...(path.length > 0 ? [path.join(".")] : []), message].join(": "),
+  );
+  throw new Error(`${where}: ${problems.join("; ")}`);
+}
+
 /** Reads a run folder's configuration. @throws one line that names the folder and what is wrong. */
 export async function readRunConfig(folder: string): Promise<RunConfig> {
   const path = join(folder, "config.json");
@@ -75,10 +90,5 @@ export async function readRunConfig(folder: string): Promise<RunConfig> {
   } catch (error) {
     throw new Error(`${path}: not valid JSON (${(error as Error).message})`);
   }
-  const result = runConfigSchema.safeParse(json);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw new Error(`${path}: ${issue.path.join(".")}: ${issue.message}`);
-  }
-  return result.data;
+  return checkRunConfig(path, json);
 }

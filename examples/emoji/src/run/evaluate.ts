@@ -4,17 +4,16 @@ import {
   imageImagePairs,
   kMeans,
   nearestNeighbourAccuracy,
-  recallAtK,
   textImagePairs,
 } from "@dcr-js/eval";
 import * as tf from "@tensorflow/tfjs-core";
-import { plainCaption } from "../data/captions.js";
 import { detailPairImages, loadDetailPairs } from "../data/detail-pairs.js";
 import { type EmojiData, type EmojiItem, itemIndices } from "../data/emoji.js";
-import { imageTensor } from "../data/images.js";
 import type { MnistData } from "../data/mnist.js";
 import type { RunConfig } from "./config.js";
+import { encodeImages } from "./encode-images.js";
 import type { Models } from "./models.js";
+import { heldOutRetrieval } from "./retrieval.js";
 import { visiblePairs } from "./visible-pairs.js";
 
 /** Clustering and nearest neighbours of one data set, each in [0, 1]. */
@@ -45,7 +44,7 @@ const minimalClass = 8;
 export function discriminationSet(
   emoji: EmojiData,
   config: Pick<RunConfig, "evaluate">,
-): { rows: number[]; labels: Int32Array } {
+): { rows: number[]; labels: Int32Array; classes: string[] } {
   const inPairs = new Set(loadDetailPairs().flatMap(({ a, b }) => [a.code, b.code]));
   const plain = ({ code, baseCode }: EmojiItem) => code === baseCode;
   const candidates = itemIndices(
@@ -58,24 +57,9 @@ export function discriminationSet(
     counts.set(subcategory, (counts.get(subcategory) ?? 0) + 1);
   }
   const rows = candidates.filter((row) => counts.get(emoji.items[row].subcategory)! >= minimalClass);
-  const names = [...new Set(rows.map((row) => emoji.items[row].subcategory))];
-  return { rows, labels: Int32Array.from(rows, (row) => names.indexOf(emoji.items[row].subcategory)) };
-}
-
-/** Features `[n, d]` of images, a few at a time; the caller disposes it. */
-export function encodeImages(
-  { encoder, processor }: Pick<Models, "encoder" | "processor">,
-  images: Uint8Array,
-  rows: ArrayLike<number>,
-): tf.Tensor2D {
-  return tf.tidy(() => {
-    const parts: tf.Tensor2D[] = [];
-    for (let i = 0; i < rows.length; i += 64) {
-      const part = Array.from(rows).slice(i, i + 64);
-      parts.push(tf.tidy(() => encoder.encodeImage(processor.normalize(imageTensor(images, part)))));
-    }
-    return tf.concat(parts) as tf.Tensor2D;
-  });
+  const classes = [...new Set(rows.map((row) => emoji.items[row].subcategory))];
+  const labels = Int32Array.from(rows, (row) => classes.indexOf(emoji.items[row].subcategory));
+  return { rows, labels, classes };
 }
 
 async function discrimination(features: tf.Tensor2D, labels: Int32Array, seed: number): Promise<DScores> {
@@ -143,26 +127,7 @@ export async function evaluate(
   ];
   const image = await imageImagePairs(googleA, googleB, twitterA, twitterB, patterns);
 
-  const held = itemIndices(emoji.items, (item) => item.split === "validation" && item.code === item.baseCode);
-  const captions = [...new Set(held.map((row) => plainCaption(emoji.items[row])))];
-  const byStyle = (style: string) => held.filter((row) => emoji.items[row].style === style);
-  const heldGoogle = byStyle("google");
-  const heldTwitter = byStyle("twitter");
-  const imageToText = await recallAtK(
-    images(emoji.images, held),
-    texts(captions),
-    (i, j) => plainCaption(emoji.items[held[i]]) === captions[j],
-    [1],
-  );
-  const twins = heldGoogle.filter((row) =>
-    heldTwitter.some((other) => emoji.items[other].code === emoji.items[row].code),
-  );
-  const crossStyle = await recallAtK(
-    images(emoji.images, twins),
-    images(emoji.images, heldTwitter),
-    (i, j) => emoji.items[twins[i]].code === emoji.items[heldTwitter[j]].code,
-    [1],
-  );
+  const { imageToText, crossStyle } = await heldOutRetrieval(models, emoji);
   tf.dispose(own);
   return {
     D: { nmi: mean("nmi"), acc: mean("acc"), ari: mean("ari"), knn: mean("knn"), bySet },
@@ -180,6 +145,6 @@ export async function evaluate(
         ]),
       ),
     },
-    retention: { imageToText: imageToText[1], crossStyle: crossStyle[1] },
+    retention: { imageToText: imageToText.r1, crossStyle: crossStyle.r1 },
   };
 }

@@ -17,7 +17,8 @@ import { IMAGE_SIZE, imageAt, imageTensor } from "../data/images.js";
 import { loadMnist } from "../data/mnist.js";
 import { toSigned, trainingIndices } from "../pretrain/images.js";
 import { type RunConfig, readRunConfig } from "./config.js";
-import { discriminationSet, encodeImages, evaluate } from "./evaluate.js";
+import { encodeImages } from "./encode-images.js";
+import { discriminationSet, evaluate } from "./evaluate.js";
 import { type Job, jobFiles } from "./jobs.js";
 import { appendMetrics, type MetricsRow, truncateMetrics } from "./metrics-file.js";
 import { loadModels, type Models } from "./models.js";
@@ -173,12 +174,13 @@ async function enhance(run: string, config: RunConfig, job: Job, models: Models)
   tell({ type: "progress", phase: "evaluating", done: 0, total: 1 });
   models.encoder.train(false);
   const evaluation = await evaluate(models, { emoji, mnist }, config, job.seed);
-  const { rows, labels } = discriminationSet(emoji, config);
+  const { rows, labels, classes } = discriminationSet(emoji, config);
   const features = {
     features: encodeImages(models, emoji.images, rows),
     labels: tf.tensor1d(labels, "int32"),
   };
-  await writeSafetensors(files.features, features);
+  await writeSafetensors(files.features, features, { metadata: { classes: JSON.stringify(classes) } });
+  tf.dispose(features);
   await writeReconstructions(files.reconstructions, models, emoji, config, job.seed);
   await models.encoder.savePretrained(files.encoder);
   await writeFileAtomically(files.result, `${JSON.stringify(evaluation, null, 2)}\n`);

@@ -20,7 +20,7 @@ export function jobFiles(run: string, job: Job) {
     checkpoint: join(folder, "checkpoint.safetensors"),
     /** The trained projector, of `align` jobs. */
     projector: join(folder, "projector.safetensors"),
-    /** Features of the D-Ability images, for the report's map. */
+    /** Features of the D-Ability images and their classes, for the report's map. */
     features: join(folder, "features.safetensors"),
     /** Originals above their reconstructions. */
     reconstructions: join(folder, "reconstructions.png"),

@@ -24,7 +24,9 @@ export interface MetricsRow {
 }
 
 export async function appendMetrics(path: string, row: MetricsRow): Promise<void> {
-  await appendFile(path, `${JSON.stringify(row)}\n`);
+  await appendFile(path, `${JSON.stringify(row)}\n`).catch((error: Error) => {
+    throw new Error(`${path}: could not be written (${error.message})`, { cause: error });
+  });
 }
 
 export async function readMetrics(path: string): Promise<MetricsRow[]> {

@@ -10,6 +10,12 @@ import { type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 /** The user stopped the run; it can be resumed. */
 export class RunStopped extends Error {}
 
+/** The library's own cannot say that a time is not known yet. */
+function timeLeft(seconds: unknown): string {
+  if (typeof seconds !== "number") return "?";
+  return seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
+
 /**
  * Runs every job that has no result yet, as many at once as the machine has cores (at most two, to bound memory), each
  * in a process of its own. Every job is a function of the configuration and its seed alone, so their order does not
@@ -24,11 +30,13 @@ export async function runJobs(run: string, config: RunConfig): Promise<void> {
   const bars = new MultiBar(
     {
       format: "{name} {bar} {value}/{total} {phase} | loss {loss} | {rate} | {eta_formatted} left",
+      stream: process.stdout,
       hideCursor: true,
       noTTYOutput: !process.stdout.isTTY,
       notTTYSchedule: 15_000,
       etaBuffer: 20,
       barsize: 24,
+      formatTime: timeLeft,
     },
     Presets.shades_classic,
   );

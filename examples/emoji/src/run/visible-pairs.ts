@@ -8,10 +8,11 @@ import { IMAGE_BYTES } from "../data/images.js";
  * its category that looks most like it in google's drawing, by mean absolute difference of pixels.
  */
 export function visiblePairs({ items, images }: EmojiData): DetailPair[] {
+  const twitter = new Set(items.flatMap(({ style, code }) => (style === "twitter" ? [code] : [])));
   const rows = itemIndices(
     items,
     ({ split, style, code, baseCode }) => split === "validation" && style === "google" && code === baseCode,
-  ).filter((row) => items.some(({ style, code }) => style === "twitter" && code === items[row].code));
+  ).filter((row) => twitter.has(items[row].code));
   const difference = (a: number, b: number) => {
     let sum = 0;
     for (let i = 0; i < IMAGE_BYTES; i++)
@@ -22,7 +23,8 @@ export function visiblePairs({ items, images }: EmojiData): DetailPair[] {
   return rows.flatMap((row) => {
     const others = rows.filter((other) => other !== row && items[other].category === items[row].category);
     if (others.length === 0) return [];
-    const [nearest] = others.sort((a, b) => difference(row, a) - difference(row, b));
+    const differences = others.map((other) => difference(row, other));
+    const nearest = others[differences.indexOf(Math.min(...differences))];
     const [first, second] = [row, nearest].sort((a, b) => a - b).map((i) => items[i]);
     const id = `${first.code}/${second.code}`;
     if (seen.has(id)) return [];

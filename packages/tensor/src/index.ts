@@ -25,9 +25,11 @@ export { type DeviceChoice, type DeviceInfo, deviceChoices, initialize } from ".
 export { requestWebGPUDevice, type WebGPUDevice, type WebGPUDeviceOptions } from "./device/request-device.js";
 export {
   openSafetensors,
+  openWeights,
   readSafetensors,
   readWeights,
   type SafetensorsReader,
+  type WeightsReader,
   writeSafetensors,
 } from "./io/files.js";
 export {

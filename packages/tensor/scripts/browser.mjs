@@ -1,6 +1,6 @@
 // Runs the package in headless Chromium, on its WebGPU software adapter (SwiftShader): the fused ops against PyTorch's
 // values, training, and a part of tfjs-core's operator suite. Needs a built package and a Chromium: the one that CHROMIUM
-// names, /usr/bin/chromium, or Playwright's own. Exits with 1 when a spec failed, and with 77 when there is no browser.
+// names, else /usr/bin/chromium, else Playwright's own. Exits with 1 when a spec failed, and with 77 when there is no browser.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -16,8 +16,9 @@ const wasm = dirname(resolve("@tensorflow/tfjs-backend-wasm/package.json"));
 const pages = ["package", "operators"];
 const limitMs = 300_000;
 
-const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium", chromium.executablePath()].find(
-  (path) => path && existsSync(path),
+const { CHROMIUM } = process.env;
+const executablePath = (CHROMIUM ? [CHROMIUM] : ["/usr/bin/chromium", chromium.executablePath()]).find(
+  existsSync,
 );
 if (!executablePath) {
   console.log(
@@ -50,11 +51,14 @@ let failed = 0;
 try {
   for (const page of pages) {
     const began = Date.now();
-    const { adapter, passed: ok, failures } = await runPage(page);
+    const { adapter, passed: ok, excluded, failures } = await runPage(page);
     if (!/swiftshader/i.test(adapter))
       throw new Error(`${page}: expected SwiftShader's adapter, got "${adapter}"`);
     for (const { name, message } of failures) console.log(`FAILED ${name}: ${message.split("\n")[0]}`);
-    console.log(`${page}: ${ok} passed, ${failures.length} failed on ${adapter}, ${Date.now() - began} ms`);
+    const seconds = Math.round((Date.now() - began) / 1000);
+    console.log(
+      `${page}: ${ok} passed, ${failures.length} failed, ${excluded} left out, on ${adapter} in ${seconds} s`,
+    );
     passed += ok;
     failed += failures.length;
   }

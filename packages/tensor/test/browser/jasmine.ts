@@ -5,6 +5,7 @@ declare const jasmineRequire: any;
 export interface Results {
   adapter: string;
   passed: number;
+  excluded: number;
   failures: { name: string; message: string }[];
 }
 
@@ -16,12 +17,13 @@ jasmine.DEFAULT_TIMEOUT_INTERVAL = 60_000;
 
 /** Runs the specs that were declared. */
 export async function runSpecs(adapter: string): Promise<Results> {
-  const results: Results = { adapter, passed: 0, failures: [] };
+  const results: Results = { adapter, passed: 0, excluded: 0, failures: [] };
   env.configure({ random: false });
   env.clearReporters();
   env.addReporter({
     specDone({ status, fullName, failedExpectations: failed }: SpecResult) {
       if (status === "passed") results.passed++;
+      if (status === "excluded") results.excluded++;
       if (status === "failed") results.failures.push({ name: fullName, message: failed[0]?.message ?? "" });
     },
   });

@@ -32,7 +32,7 @@ const served = new Map([
   ["/ops.safetensors", join(root, "fixtures/ops.safetensors")],
 ]);
 for (const name of ["tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm"]) {
-  served.set(`/${name}`, join(wasm, "wasm-out", name));
+  served.set(`/wasm/${name}`, join(wasm, "wasm-out", name));
 }
 const scripts = new Map(await Promise.all(pages.map(async (page) => [`/${page}.js`, await bundle(page)])));
 const types = { "": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };

@@ -2,6 +2,7 @@
 
 import * as dcr from "@dcr-js/tensor";
 import { expectClose } from "@dcr-js/testing";
+import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
 import { fusedOps, goldenCase } from "../fused-ops.js";
 import { type Results, runSpecs } from "./jasmine.js";
@@ -36,6 +37,7 @@ async function train(steps: number): Promise<[number, number]> {
 
 export async function run(): Promise<Results> {
   const bytes = await (await fetch("/ops.safetensors")).arrayBuffer();
+  setWasmPaths("/wasm/");
   const { adapter, backend } = await dcr.initialize({ device: "software" });
 
   describe("fused ops", () => {

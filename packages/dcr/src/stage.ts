@@ -1,5 +1,12 @@
 import type { DDPMScheduler, LatentDistribution } from "@dcr-js/diffusion";
-import { AdamW, clipGradNorm, type Parameter, type StateDict, warmupConstant } from "@dcr-js/tensor";
+import {
+  AdamW,
+  accumulateGradients,
+  clipGradNorm,
+  type Parameter,
+  type StateDict,
+  warmupConstant,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Denoiser } from "./denoiser.js";
 import type { CLIPImageProcessor } from "./encoder/clip-image-processor.js";
@@ -79,16 +86,7 @@ export function addGradients(
 ): void {
   into.values[name] = (into.values[name] ?? 0) + value;
   into.weights[name] = weight;
-  const before = into.gradients.get(name);
-  if (!before) {
-    into.gradients.set(name, gradients);
-    return;
-  }
-  into.gradients.set(
-    name,
-    before.map((sum, i) => tf.add(sum, gradients[i])),
-  );
-  tf.dispose([before, gradients]);
+  into.gradients.set(name, accumulateGradients(into.gradients.get(name), gradients));
 }
 
 /** Both stages: gather gradients by loss, measure conflict, make one gradient of them, clip, step. */

@@ -1,5 +1,6 @@
 export { Conv2d, Embedding, GroupNorm, LayerNorm, Linear } from "./nn/layers.js";
 export { type LoadOptions, Module, type StateDict } from "./nn/module.js";
+export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./nn/multi-head-attention.js";
 export { type Initializer, Parameter, type ParameterOptions } from "./nn/parameter.js";
 export { type GeluVariant, gelu, silu } from "./ops/activation.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.js";
@@ -9,6 +10,7 @@ export { l2Normalize } from "./ops/l2-normalize.js";
 export { layerNorm } from "./ops/layer-norm.js";
 export { linear } from "./ops/linear.js";
 export { upsampleNearest2d } from "./ops/upsample.js";
+export { accumulateGradients } from "./optim/accumulate-gradients.js";
 export { AdamW, type AdamWOptions } from "./optim/adamw.js";
 export { clipGradNorm, globalNorm } from "./optim/clip-grad-norm.js";
 export { type LearningRateSchedule, warmupConstant, warmupCosine } from "./optim/schedules.js";
@@ -23,9 +25,11 @@ export { type DeviceChoice, type DeviceInfo, deviceChoices, initialize } from ".
 export { requestWebGPUDevice, type WebGPUDevice, type WebGPUDeviceOptions } from "./device/request-device.js";
 export {
   openSafetensors,
+  openWeights,
   readSafetensors,
   readWeights,
   type SafetensorsReader,
+  type WeightsReader,
   writeSafetensors,
 } from "./io/files.js";
 export {

@@ -4,8 +4,8 @@ import {
   LayerNorm,
   Linear,
   Module,
+  MultiHeadAttention,
   type Parameter,
-  scaledDotProductAttention,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { CLIPEncoderConfig } from "./clip-config.js";
@@ -32,41 +32,15 @@ export function initializeNormal(layer: { weight: Parameter; bias?: Parameter },
   if (layer.bias) layer.bias.options.init = undefined;
 }
 
-/** Multi-head self-attention of CLIP (Radford et al. 2021). */
-export class CLIPAttention extends Module {
-  readonly q_proj: Linear;
-  readonly k_proj: Linear;
-  readonly v_proj: Linear;
-  readonly out_proj: Linear;
-  private readonly heads: number;
-
+/** Multi-head self-attention of CLIP (Radford et al. 2021), initialised as transformers does. */
+export class CLIPAttention extends MultiHeadAttention {
   constructor(config: CLIPEncoderConfig) {
-    super();
     const width = config.hidden_size;
-    this.heads = config.num_attention_heads;
-    this.q_proj = new Linear(width, width);
-    this.k_proj = new Linear(width, width);
-    this.v_proj = new Linear(width, width);
-    this.out_proj = new Linear(width, width);
+    super(width, { heads: config.num_attention_heads });
     const std = width ** -0.5;
     const depthScale = (2 * config.num_hidden_layers) ** -0.5;
     for (const layer of [this.q_proj, this.k_proj, this.v_proj]) initializeNormal(layer, std * depthScale);
     initializeNormal(this.out_proj, std);
-  }
-
-  /**
-   * @param hiddenStates `[batch, tokens, width]`
-   * @param causal whether a token sees only itself and those before it
-   * @returns `[batch, tokens, width]`
-   */
-  forward(hiddenStates: tf.Tensor3D, causal: boolean): tf.Tensor3D {
-    return tf.tidy(() => {
-      const query = this.q_proj.forward(hiddenStates);
-      const key = this.k_proj.forward(hiddenStates);
-      const value = this.v_proj.forward(hiddenStates);
-      const options = { heads: this.heads, causal };
-      return this.out_proj.forward(scaledDotProductAttention(query, key, value, options));
-    });
   }
 }
 
@@ -110,7 +84,7 @@ export class CLIPEncoderLayer extends Module {
   /** @param hiddenStates `[batch, tokens, width]`. @returns the same shape. */
   forward(hiddenStates: tf.Tensor3D, causal: boolean): tf.Tensor3D {
     return tf.tidy(() => {
-      const attended = this.self_attn.forward(this.layer_norm1.forward(hiddenStates), causal);
+      const attended = this.self_attn.forward(this.layer_norm1.forward(hiddenStates), { causal });
       const x: tf.Tensor3D = tf.add(hiddenStates, attended);
       return tf.add<tf.Tensor3D>(x, this.mlp.forward(this.layer_norm2.forward(x)));
     });

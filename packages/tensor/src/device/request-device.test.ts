@@ -46,6 +46,9 @@ describe("requestWebGPUDevice", () => {
     const asked = offer({ info: { ...info, description: "Radeon" }, features: new Set(), limits: {} });
     await expect(requestWebGPUDevice({ software: true })).rejects.toThrow("no software WebGPU adapter");
     expect(asked[0]).toEqual({ forceFallbackAdapter: true });
+    const terse = { ...info, description: "", architecture: "swiftshader" };
+    offer({ info: terse, features: new Set(), limits: {} });
+    await expect(requestWebGPUDevice({ software: false })).rejects.toThrow("offered google swiftshader");
   });
 
   if (device)

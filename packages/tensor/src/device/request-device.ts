@@ -76,6 +76,10 @@ function isSoftwareAdapter(adapter: GPUAdapter): boolean {
   );
 }
 
+/** Browsers tell vendor and architecture alone. */
+const nameOf = ({ device, description, vendor, architecture }: GPUAdapterInfo): string =>
+  device || description || `${vendor} ${architecture}`.trim() || "unnamed adapter";
+
 /**
  * A WebGPU device: from `navigator.gpu` in a browser, from the optional package "webgpu" (Dawn) in Node.
  *
@@ -94,7 +98,7 @@ export async function requestWebGPUDevice(options: WebGPUDeviceOptions = {}): Pr
     const adapter = await gpu.requestAdapter(request);
     if (!adapter) continue;
     const isSoftware = isSoftwareAdapter(adapter);
-    const name = adapter.info.device || adapter.info.description || adapter.info.vendor || "unnamed adapter";
+    const name = nameOf(adapter.info);
     if (software !== undefined && software !== isSoftware) {
       seen.push(name);
       continue;

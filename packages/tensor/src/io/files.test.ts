@@ -6,7 +6,7 @@ import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSafetensors, readSafetensors, readWeights, writeSafetensors } from "./files.js";
+import { openSafetensors, openWeights, readSafetensors, readWeights, writeSafetensors } from "./files.js";
 
 const fixtures = fileURLToPath(new URL("../../fixtures/safetensors/", import.meta.url));
 let folder: string;
@@ -56,6 +56,18 @@ describe("openSafetensors", () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 28);
     last.dispose();
     await reader.close();
+    await rm(path);
+  });
+
+  it("refuses a header of more than 100 MB before it reads it", async () => {
+    const path = join(folder, "header.safetensors");
+    const prefix = Buffer.alloc(8);
+    prefix.writeBigUInt64LE(100_000_001n);
+    await writeFile(path, prefix);
+    await truncate(path, 200_000_000);
+    await expect(openSafetensors(path)).rejects.toThrow(
+      `${path}: no safetensors file, expected a header of at most 100000000 bytes, got 100000001`,
+    );
     await rm(path);
   });
 
@@ -119,6 +131,28 @@ describe("readSafetensors and writeSafetensors", () => {
         /i64-too-large\.safetensors: tensor "i64": expected I64 values/,
       ),
     );
+  });
+});
+
+describe("openWeights", () => {
+  it("reads one tensor of a sharded model, and of a single file", async () => {
+    await expectNoLeaks(async () => {
+      const sharded = await openWeights(join(fixtures, "sharded"), "model");
+      expect(sharded.keys().sort()).toEqual(["layers.0.weight", "layers.1.bias", "layers.1.weight"]);
+      expect(sharded.info("layers.1.bias")).toMatchObject({ dtype: "F32", shape: [2] });
+      const bias = await sharded.tensor("layers.1.bias");
+      expectClose(bias, [1, -1]);
+      await expect(sharded.tensor("none")).rejects.toThrow(/index\.json: has no tensor "none"$/);
+      await sharded.close();
+
+      const place = join(folder, "opened");
+      await writeSafetensors(join(place, "model.safetensors"), { bias });
+      const single = await openWeights(place, "model");
+      const again = await single.tensor("bias");
+      expectClose(again, bias);
+      await single.close();
+      tf.dispose([bias, again]);
+    });
   });
 });
 

@@ -73,33 +73,26 @@ export async function openSafetensors(path: string): Promise<SafetensorsReader> 
   }
 }
 
+/** What a reader and a Hugging Face folder have in common: tensors by name, each read when it is asked for. */
+export type WeightsReader = Omit<SafetensorsReader, "metadata">;
+
 /**
  * Every tensor of a safetensors file; the caller disposes them. F16, BF16 and F64 become float32, integers int32.
  *
- * @throws what {@link openSafetensors} throws, and an error on an I64 value that int32 cannot hold.
+ * @throws what {@link openSafetensors} throws, and an error on an integer that int32 cannot hold.
  */
 export async function readSafetensors(path: string): Promise<StateDict> {
-  const reader = await openSafetensors(path);
-  const tensors: [string, tf.Tensor][] = [];
-  try {
-    for (const name of reader.keys()) tensors.push([name, await reader.tensor(name)]);
-  } catch (error) {
-    for (const [, tensor] of tensors) tensor.dispose();
-    throw error;
-  } finally {
-    await reader.close();
-  }
-  return Object.fromEntries(tensors);
+  return readAll(await openSafetensors(path));
 }
 
 /**
- * The weights of a Hugging Face folder: `<baseName>.safetensors`, or the shards that
- * `<baseName>.safetensors.index.json` lists. The caller disposes them.
+ * Opens the weights of a Hugging Face folder and reads headers alone: `<baseName>.safetensors`, or the shards that
+ * `<baseName>.safetensors.index.json` lists. Node alone.
  *
  * @throws an error that names the file: no such folder, neither file there, an index that is malformed, a shard that is
  * missing or lacks a tensor which the index promises.
  */
-export async function readWeights(folder: string, baseName: string): Promise<StateDict> {
+export async function openWeights(folder: string, baseName: string): Promise<WeightsReader> {
   const { readFile, stat } = nodeModule("node:fs/promises");
   const { join } = nodeModule("node:path");
   const exists = (path: string): Promise<boolean> =>
@@ -109,25 +102,57 @@ export async function readWeights(folder: string, baseName: string): Promise<Sta
     );
   if (!(await exists(folder))) throw new Error(`${folder}: no such folder`);
   const single = join(folder, `${baseName}.safetensors`);
-  if (await exists(single)) return readSafetensors(single);
+  if (await exists(single)) return openSafetensors(single);
   const index = `${single}.index.json`;
   if (!(await exists(index))) {
     throw new Error(`${folder}: has neither ${baseName}.safetensors nor ${baseName}.safetensors.index.json`);
   }
-  const shards = parseShardIndex(await readFile(index, "utf8"), index);
+  const readers = new Map<string, SafetensorsReader>();
+  const close = async (): Promise<void> => {
+    for (const reader of new Set(readers.values())) await reader.close();
+  };
+  try {
+    for (const [shard, names] of parseShardIndex(await readFile(index, "utf8"), index)) {
+      const reader = await openSafetensors(join(folder, shard));
+      for (const name of names) readers.set(name, reader);
+      for (const name of names) reader.info(name);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const readerOf = (name: string): SafetensorsReader => {
+    const reader = readers.get(name);
+    if (!reader) throw new Error(`${index}: has no tensor "${name}"`);
+    return reader;
+  };
+  return {
+    keys: () => [...readers.keys()],
+    info: (name) => readerOf(name).info(name),
+    tensor: async (name) => readerOf(name).tensor(name),
+    close,
+  };
+}
+
+/**
+ * The weights of a Hugging Face folder, all in memory; the caller disposes them.
+ *
+ * @throws what {@link openWeights} throws, and an error on an integer that int32 cannot hold.
+ */
+export async function readWeights(folder: string, baseName: string): Promise<StateDict> {
+  return readAll(await openWeights(folder, baseName));
+}
+
+/** Reads every tensor and closes the reader. */
+async function readAll(reader: WeightsReader): Promise<StateDict> {
   const tensors: [string, tf.Tensor][] = [];
   try {
-    for (const [shard, names] of shards) {
-      const reader = await openSafetensors(join(folder, shard));
-      try {
-        for (const name of names) tensors.push([name, await reader.tensor(name)]);
-      } finally {
-        await reader.close();
-      }
-    }
+    for (const name of reader.keys()) tensors.push([name, await reader.tensor(name)]);
   } catch (error) {
     tf.dispose(tensors.map(([, tensor]) => tensor));
     throw error;
+  } finally {
+    await reader.close();
   }
   return Object.fromEntries(tensors);
 }
@@ -162,7 +187,7 @@ function parseShardIndex(json: string, path: string): Map<string, string[]> {
  * Writes tensors as a safetensors file, whole or not at all, one tensor in memory at a time; the caller keeps the tensors.
  * Node alone.
  *
- * @param options `dtype`: how float32 tensors are stored, default "F32"; `metadata`: strings for the header. A file meant
+ * @param options `dtype`: how float32 tensors are stored, default "F32" (or "F16", "BF16"); `metadata`: strings for the header. A file meant
  * for Hugging Face's transformers needs `{ format: "pt" }`.
  * @throws an error that names the file when it cannot be written; what was there before is then untouched.
  */

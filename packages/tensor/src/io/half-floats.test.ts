@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bfloat16ToNumber, float16ToNumber, numberToFloat16 } from "./half-floats.js";
+import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "./half-floats.js";
 
 describe("half-floats", () => {
   it("every binary16 survives the way to a number and back", () => {
@@ -38,5 +38,25 @@ describe("half-floats", () => {
     expect(bfloat16ToNumber(0xc049)).toBe(-3.140625);
     expect(bfloat16ToNumber(0xff80)).toBe(Number.NEGATIVE_INFINITY);
     expect(bfloat16ToNumber(0x7fc0)).toBeNaN();
+  });
+
+  it("every bfloat16 survives the way to a number and back", () => {
+    for (let bits = 0; bits < 65536; bits++) {
+      const value = bfloat16ToNumber(bits);
+      if (numberToBfloat16(value) !== (Number.isNaN(value) ? 0x7fc0 : bits)) expect.fail(`${bits}`);
+    }
+  });
+
+  it("rounds to the nearest bfloat16, ties to even, everywhere between two neighbours", () => {
+    for (let bits = 0; bits < 0x7f7f; bits++) {
+      const [low, high] = [bfloat16ToNumber(bits), bfloat16ToNumber(bits + 1)];
+      const even = bits % 2 === 0 ? bits : bits + 1;
+      if (numberToBfloat16(low + (high - low) / 2) !== even) expect.fail(`tie above ${low}`);
+      if (numberToBfloat16(low + (high - low) * 0.49) !== bits) expect.fail(`below the tie above ${low}`);
+      if (numberToBfloat16(-low - (high - low) * 0.51) !== (0x8000 | (bits + 1))) expect.fail(`-${high}`);
+    }
+    expect(numberToBfloat16(3.4e38)).toBe(0x7f80);
+    expect(numberToBfloat16(-3.4e38)).toBe(0xff80);
+    expect(numberToBfloat16(3.39e38)).toBe(0x7f7f);
   });
 });

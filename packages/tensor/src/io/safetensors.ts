@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
-import { bfloat16ToNumber, float16ToNumber, numberToFloat16 } from "./half-floats.js";
+import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "./half-floats.js";
 
 /** A tensor as a safetensors header describes it. */
 export interface SafetensorsInfo {
@@ -26,15 +26,18 @@ const codecs = {
   F32: { bytes: 4, dtype: "float32", decode: (b) => new Float32Array(b) },
   F16: { bytes: 2, dtype: "float32", decode: (b) => widen(new Uint16Array(b), float16ToNumber) },
   BF16: { bytes: 2, dtype: "float32", decode: (b) => widen(new Uint16Array(b), bfloat16ToNumber) },
-  I64: { bytes: 8, dtype: "int32", decode: (b) => int64ToInt32(new BigInt64Array(b)) },
+  I64: { bytes: 8, dtype: "int32", decode: (b) => toInt32("I64", new BigInt64Array(b)) },
   I32: { bytes: 4, dtype: "int32", decode: (b) => new Int32Array(b) },
   I16: { bytes: 2, dtype: "int32", decode: (b) => Int32Array.from(new Int16Array(b)) },
   I8: { bytes: 1, dtype: "int32", decode: (b) => Int32Array.from(new Int8Array(b)) },
+  U64: { bytes: 8, dtype: "int32", decode: (b) => toInt32("U64", new BigUint64Array(b)) },
+  U32: { bytes: 4, dtype: "int32", decode: (b) => toInt32("U32", new Uint32Array(b)) },
+  U16: { bytes: 2, dtype: "int32", decode: (b) => Int32Array.from(new Uint16Array(b)) },
   U8: { bytes: 1, dtype: "int32", decode: (b) => Int32Array.from(new Uint8Array(b)) },
   BOOL: { bytes: 1, dtype: "bool", decode: (b) => new Uint8Array(b) },
 } satisfies Record<string, Codec>;
 
-/** The dtypes that can be read. Written are F32 (or F16 on request), I32 and BOOL. */
+/** The dtypes that can be read. Written are F32 (or F16 or BF16 on request), I32 and BOOL. */
 export type SafetensorsDtype = keyof typeof codecs;
 
 /** The reference implementation's limit: a longer header is not one. */
@@ -166,13 +169,15 @@ function widen(words: Uint16Array, toNumber: (bits: number) => number): Float32A
   return out;
 }
 
-function int64ToInt32(words: BigInt64Array): Int32Array {
-  return Int32Array.from(words, (word) => {
-    if (word !== BigInt.asIntN(32, word)) {
-      throw new Error(`expected I64 values that int32 can hold, got ${word}`);
-    }
-    return Number(word);
-  });
+/** tfjs has no integers wider than int32: what it can hold is kept, what it cannot is refused. */
+function toInt32(dtype: string, words: BigInt64Array | BigUint64Array | Uint32Array): Int32Array {
+  const out = new Int32Array(words.length);
+  for (const [i, word] of words.entries()) {
+    const value = Number(word);
+    if (value !== (value | 0)) throw new Error(`expected ${dtype} values that int32 can hold, got ${word}`);
+    out[i] = value;
+  }
+  return out;
 }
 
 /**
@@ -200,9 +205,14 @@ export function parseSafetensors(buffer: ArrayBuffer, source = "safetensors"): S
   return Object.fromEntries(decoded);
 }
 
+type FloatDtype = "F32" | "F16" | "BF16";
+
+/** From a float32 value to the bits that are stored. */
+const narrow = { F16: numberToFloat16, BF16: numberToBfloat16 };
+
 export interface SerializeOptions {
-  /** How float32 tensors are stored. Default "F32". F16 rounds to nearest even, and to infinity from 65520. */
-  dtype?: "F32" | "F16";
+  /** How float32 tensors are stored. Default "F32". F16 and BF16 round to nearest even, F16 to infinity from 65520. */
+  dtype?: FloatDtype;
   /** Strings for the header's `__metadata__`. */
   metadata?: Record<string, string>;
 }
@@ -228,8 +238,8 @@ export async function* safetensorsChunks(
   dict: StateDict,
   { dtype = "F32", metadata }: SerializeOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  if (dtype !== "F32" && dtype !== "F16") {
-    throw new Error(`writeSafetensors: dtype: expected "F32" or "F16", got ${JSON.stringify(dtype)}`);
+  if (!["F32", "F16", "BF16"].includes(dtype)) {
+    throw new Error(`writeSafetensors: dtype: expected "F32", "F16" or "BF16", got ${JSON.stringify(dtype)}`);
   }
   // Wide elements first keeps every tensor aligned to its own element size.
   const entries = Object.entries(dict)
@@ -244,7 +254,7 @@ export async function* safetensorsChunks(
   yield encodeHeader({ ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(header) });
   for (const { tensor, stored } of entries) {
     const values = await tensor.data();
-    if (stored === "F16") yield bytesOf(Uint16Array.from(values, numberToFloat16));
+    if (stored === "F16" || stored === "BF16") yield bytesOf(Uint16Array.from(values, narrow[stored]));
     else yield bytesOf(values);
   }
 }
@@ -259,7 +269,7 @@ function encodeHeader(header: Record<string, unknown>): Uint8Array {
   return bytes;
 }
 
-function storedDtype(name: string, { dtype }: tf.Tensor, floats: "F32" | "F16"): SafetensorsDtype {
+function storedDtype(name: string, { dtype }: tf.Tensor, floats: FloatDtype): SafetensorsDtype {
   if (name === "__metadata__") throw new Error(`writeSafetensors: a tensor cannot be named "__metadata__"`);
   if (dtype === "float32") return floats;
   if (dtype === "int32") return "I32";

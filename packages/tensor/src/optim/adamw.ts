@@ -33,10 +33,11 @@ export class AdamW {
   }
 
   /**
-   * Updates every parameter in place.
+   * Updates every parameter. Beside the moments it needs memory for a few tensors of the largest parameter's size.
    *
    * @param gradients one for each parameter, in the constructor's order; the caller keeps them.
    * @param learningRate for this step; the constructor's by default.
+   * @throws when number or shapes of the gradients differ from the parameters'; nothing is changed then.
    */
   step(gradients: readonly tf.Tensor[], learningRate = this.options.learningRate): void {
     if (gradients.length !== this.parameters.length) {
@@ -44,15 +45,21 @@ export class AdamW {
         `AdamW.step: expected ${this.parameters.length} gradients, one for each parameter, got ${gradients.length}`,
       );
     }
+    for (const [i, { shape }] of this.parameters.entries()) {
+      if (!tf.util.arraysEqual(gradients[i].shape, shape)) {
+        throw new Error(`AdamW.step: gradient ${i} must have shape [${shape}], got [${gradients[i].shape}]`);
+      }
+    }
     this.stepCount++;
     const { betas, epsilon, weightDecay } = this.options;
     const [beta1, beta2] = betas;
     const stepSize = learningRate / (1 - beta1 ** this.stepCount);
     const correction = Math.sqrt(1 - beta2 ** this.stepCount);
     const kept = 1 - learningRate * weightDecay;
-    tf.tidy(() => {
-      for (const [i, { value }] of this.parameters.entries()) {
-        const [first, second] = [this.first[i], this.second[i]];
+    for (const [i, { value }] of this.parameters.entries()) {
+      const [first, second] = [this.first[i], this.second[i]];
+      // One tidy for each parameter: the replaced tensors of a whole model would outweigh the model.
+      tf.tidy(() => {
         const [parameter, newFirst, newSecond] = adamWStep(
           { parameter: value, gradient: gradients[i], first, second },
           { beta1, beta2, epsilon, stepSize, correction, kept },
@@ -60,8 +67,8 @@ export class AdamW {
         value.assign(parameter);
         first.assign(newFirst);
         second.assign(newSecond);
-      }
-    });
+      });
+    }
   }
 
   /** Moments by index and the step count; fresh tensors, the caller disposes them. */
@@ -74,10 +81,22 @@ export class AdamW {
     return state;
   }
 
-  /** Copies a `stateDict()` in; the caller keeps its tensors. */
+  /**
+   * Copies a `stateDict()` in; the caller keeps its tensors.
+   *
+   * @throws when a tensor is missing or has another shape; nothing is changed then.
+   */
   loadStateDict(state: StateDict): void {
-    for (const name of ["step", ...this.parameters.flatMap((_, i) => [`exp_avg.${i}`, `exp_avg_sq.${i}`])]) {
-      if (!state[name]) throw new Error(`AdamW.loadStateDict: "${name}" is missing`);
+    const expected = new Map<string, number[]>([["step", []]]);
+    for (const [i, { shape }] of this.parameters.entries()) {
+      expected.set(`exp_avg.${i}`, shape).set(`exp_avg_sq.${i}`, shape);
+    }
+    for (const [name, shape] of expected) {
+      const given = state[name];
+      if (!given) throw new Error(`AdamW.loadStateDict: "${name}" is missing`);
+      if (!tf.util.arraysEqual(given.shape, shape)) {
+        throw new Error(`AdamW.loadStateDict: "${name}" must have shape [${shape}], got [${given.shape}]`);
+      }
     }
     this.stepCount = state["step"].dataSync()[0];
     for (let i = 0; i < this.parameters.length; i++) {

@@ -1,0 +1,38 @@
+// biome-ignore lint/suspicious/noExplicitAny: jasmine-core has no types; the page loads it before this bundle
+declare const jasmineRequire: any;
+
+/** What a page reports to scripts/browser.mjs. */
+export interface Results {
+  adapter: string;
+  passed: number;
+  excluded: number;
+  failures: { name: string; message: string }[];
+}
+
+const jasmine = jasmineRequire.core(jasmineRequire);
+const env = jasmine.getEnv();
+// Import this file before any that declares specs: they find `describe`, `it` and `expect` in the global scope.
+Object.assign(globalThis, { jasmine }, jasmineRequire.interface(jasmine, env));
+jasmine.DEFAULT_TIMEOUT_INTERVAL = 60_000;
+
+/** Runs the specs that were declared. */
+export async function runSpecs(adapter: string): Promise<Results> {
+  const results: Results = { adapter, passed: 0, excluded: 0, failures: [] };
+  env.configure({ random: false });
+  env.clearReporters();
+  env.addReporter({
+    specDone({ status, fullName, failedExpectations: failed }: SpecResult) {
+      if (status === "passed") results.passed++;
+      if (status === "excluded") results.excluded++;
+      if (status === "failed") results.failures.push({ name: fullName, message: failed[0]?.message ?? "" });
+    },
+  });
+  await env.execute();
+  return results;
+}
+
+interface SpecResult {
+  status: string;
+  fullName: string;
+  failedExpectations: { message: string }[];
+}

@@ -46,6 +46,7 @@ const starters: Record<PeerName, (name: string) => Promise<Contender>> = {
     tf.registerBackend("webgpu", () => new OfficialBackend(device, device.adapterInfo as AdapterInfo));
     const contender = await tfjsContender(name, "webgpu", "stock");
     if (!(tf.backend() instanceof OfficialBackend)) throw new Error(`${name}: another backend has its name`);
+    addInParts("webgpu", device.limits.maxStorageBuffersPerShaderStage - 1);
     return contender;
   },
   "tfjs-backend-wasm": async (name) => {
@@ -63,6 +64,26 @@ const starters: Record<PeerName, (name: string) => Promise<Contender>> = {
     return { name, start: (what) => (what.jax ? startJax(what.jax) : null) };
   },
 };
+
+/**
+ * tfjs-backend-webgpu binds all operands of AddN at once, and fails where an adapter binds fewer. In parts it can take
+ * its turn in a training step, which adds the squares of all gradients.
+ */
+function addInParts(backend: string, most: number): void {
+  const theirs = tf.getKernel("AddN", backend);
+  tf.unregisterKernel("AddN", backend);
+  tf.registerKernel({
+    ...theirs,
+    kernelFunc: (params) => {
+      let terms = Object.values(params.inputs) as tf.Tensor[];
+      if (terms.length <= most) return theirs.kernelFunc(params);
+      return tf.tidy(() => {
+        while (terms.length > most) terms = [tf.addN(terms.slice(0, most)), ...terms.slice(most)];
+        return tf.addN(terms);
+      });
+    },
+  });
+}
 
 /** tfjs-backend-webgpu and jax-js look for `navigator.gpu`; whoever holds it keeps Dawn's instance alive. */
 async function exposeWebGPU(): Promise<void> {

@@ -15,16 +15,20 @@ const positive = (text: string) => {
   return value;
 };
 const peerList = (text: string) =>
-  text.split(",").map((part) => {
-    const found = peerNames.find((name) => name === part.trim());
-    if (!found) throw new InvalidArgumentError(`"${part}" is none of ${peerNames.join(", ")}`);
-    return found;
-  });
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((name) => name !== "none")
+    .map((name) => {
+      const found = peerNames.find((peer) => peer === name);
+      if (!found) throw new InvalidArgumentError(`"${name}" is none of ${peerNames.join(", ")}`);
+      return found;
+    });
 
 const options = new Command("npm run bench -w benchmarks --")
   .description("Times our WebGPU backend beside its peers, turn by turn, on one adapter.")
   .option("--filter <text>", "only cases whose name contains this", "")
-  .option("--peers <names>", "comma-separated", peerList, [...peerNames])
+  .option("--peers <names>", "comma-separated, or none", peerList, [...peerNames])
   .option("--seconds <n>", "of measuring for a case", positive, 0.5)
   .option("--rounds <n>", "for a case at the least, each contender once in each", positive, 5)
   .option("--json <file>", "writes the rows there as well")

@@ -50,6 +50,7 @@ async function prepare(method: Method): Promise<Prepared> {
     lora: addLoRA(encoder, {
       rank: 16,
       alpha: 16,
+      dropout: 0,
       bias: "lora_only",
       within: "vision_model",
       random: random.fork("lora"),

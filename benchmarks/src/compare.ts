@@ -1,5 +1,6 @@
 import { type WebGPUStatistics, webgpuStatistics } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { distance, tolerance } from "./agreement.js";
 import type { Case } from "./case.js";
 import type { Contender, Running } from "./contenders.js";
 
@@ -28,12 +29,6 @@ export interface CompareOptions {
   /** Seconds of measuring, of all contenders together, after which no further round is begun. */
   seconds: number;
 }
-
-/** Relative norm within which outputs agree. */
-const tolerance = 1e-3;
-
-/** An output that is almost nothing beside the others may differ by this share of their norm: cancellation, not error. */
-const negligible = 1e-5;
 
 const mostRounds = 50;
 
@@ -118,22 +113,6 @@ async function statisticsOf(ours: Running): Promise<WebGPUStatistics> {
     dispatchesByKernel: difference(before.dispatchesByKernel, dispatchesByKernel),
   };
 }
-
-/** The largest relative norm of a difference among outputs. */
-function distance(actual: Float32Array[], expected: Float32Array[]): number {
-  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
-  const whole = Math.hypot(...expected.map(norm));
-  return Math.max(
-    ...expected.map((values, i) => {
-      if (actual[i].length !== values.length) return Number.POSITIVE_INFINITY;
-      const difference = norm(values.map((value, j) => value - actual[i][j]));
-      if (difference <= negligible * whole) return 0;
-      return difference / norm(values);
-    }),
-  );
-}
-
-const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
 
 const median = (values: number[]) => {
   const sorted = values.toSorted((a, b) => a - b);

@@ -1,6 +1,6 @@
 import type { Row } from "./compare.js";
 
-const [nameWidth, cellWidth] = [62, 13];
+const [nameWidth, cellWidth] = [70, 13];
 
 const milliseconds = (ms: number) => `${ms.toPrecision(ms >= 1000 ? 4 : 3)} ms`;
 const cells = (values: string[]) => values.map((value) => value.padStart(cellWidth)).join("");

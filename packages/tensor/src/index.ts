@@ -21,6 +21,7 @@ import "./gradients/register.js";
 
 export { backendName as webgpuBackendName } from "./backend/backend-name.js";
 export { registerWebGPUBackend } from "./backend/register-backend.js";
+export { type WebGPUStatistics, webgpuStatistics } from "./backend/statistics.js";
 export { type DeviceChoice, type DeviceInfo, deviceChoices, initialize } from "./device/initialize.js";
 export { requestWebGPUDevice, type WebGPUDevice, type WebGPUDeviceOptions } from "./device/request-device.js";
 export {

@@ -4,6 +4,7 @@ import { BufferPool } from "./buffer-pool.js";
 import { CommandRecorder } from "./command-recorder.js";
 import { type Launch, linearWorkgroupSize, uniformsOf } from "./launch.js";
 import { PipelineCache } from "./pipeline-cache.js";
+import { noStatistics } from "./statistics.js";
 
 type HostValues = Float32Array | Int32Array | Uint8Array | Uint8Array[];
 
@@ -52,6 +53,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   readonly isSoftware: boolean;
   /** Lanes of a subgroup on a CPU adapter, where all its subgroups have 4 or 8; else 0. */
   readonly lanes: 0 | 4 | 8;
+  readonly statistics = noStatistics();
   private readonly data: tf.DataStorage<Data>;
   private readonly pool: BufferPool;
   private readonly recorder: CommandRecorder;
@@ -74,10 +76,12 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.isSoftware = options.isSoftware ?? false;
     this.lanes = this.isSoftware && (options.subgroups ?? true) ? lanesOf(device) : 0;
     this.data = new tf.DataStorage(this, tf.engine());
-    this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) =>
-      this.watch(error, `allocating ${bytes} bytes for`),
-    );
+    this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) => {
+      this.countBuffer(bytes);
+      this.watch(error, `allocating ${bytes} bytes for`);
+    });
     this.recorder = new CommandRecorder(device, options.maxDispatches ?? 64, (error) => {
+      this.statistics.submits++;
       this.watch(error, "a batch of commands that ends with");
       this.pool.destroyEvicted();
     });
@@ -85,9 +89,12 @@ export class WebGPUBackend extends tf.KernelBackend {
       device,
       this.recorder.uniformLayout,
       options.checkKeys ?? false,
-      (error) => this.watch(error, "the shader of"),
+      (error) => {
+        this.statistics.pipelinesCreated++;
+        this.watch(error, "the shader of");
+      },
     );
-    this.staging = new BufferPoolForReading(device);
+    this.staging = new BufferPoolForReading(device, (bytes) => this.countBuffer(bytes));
     device.lost.then(({ reason, message }) => {
       if (!this.disposed)
         this.failure ??= new Error(`dcr-webgpu: the device was lost (${reason}): ${message}`);
@@ -185,6 +192,7 @@ export class WebGPUBackend extends tf.KernelBackend {
     if (!buffer || size === 0) return emptyValues(dtype, size);
     this.throwFailure();
     const bytes = size * bytesPerElement;
+    this.statistics.readbacks++;
     const staging = this.staging.acquire(bytes);
     this.recorder.copy(buffer, staging, bytes);
     this.recorder.flush();
@@ -225,6 +233,9 @@ export class WebGPUBackend extends tf.KernelBackend {
     const { pipeline, groupLayout } = this.pipelines.get(launch);
     const group = this.bindGroup(groupLayout, launch.inputs.length, buffers);
     this.recorder.dispatch(pipeline, group, buffers, uniformsOf(launch), workgroups);
+    const kernel = this.running?.kernelName ?? launch.name;
+    this.statistics.dispatches++;
+    this.statistics.dispatchesByKernel[kernel] = (this.statistics.dispatchesByKernel[kernel] ?? 0) + 1;
   }
 
   /** Submits what was recorded. */
@@ -266,6 +277,8 @@ export class WebGPUBackend extends tf.KernelBackend {
       const words =
         data.dtype === "bool" ? Int32Array.from(host as Uint8Array) : (host as Float32Array<ArrayBuffer>);
       this.device.queue.writeBuffer(data.buffer, 0, words);
+      this.statistics.uploads++;
+      this.statistics.uploadedBytes += bytes;
       if (data.size > keptElements) data.host = null;
     }
     return data.buffer;
@@ -289,8 +302,14 @@ export class WebGPUBackend extends tf.KernelBackend {
         entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
       });
       this.bindGroups.set(key, group);
+      this.statistics.bindGroupsCreated++;
     }
     return group;
+  }
+
+  private countBuffer(bytes: number): void {
+    this.statistics.buffersCreated++;
+    this.statistics.bytesAllocated += bytes;
   }
 
   // ---- errors
@@ -367,12 +386,16 @@ export class WebGPUBackend extends tf.KernelBackend {
 class BufferPoolForReading {
   private free: GPUBuffer[] = [];
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly created: (bytes: number) => void,
+  ) {}
 
   acquire(bytes: number): GPUBuffer {
     const index = this.free.findIndex((buffer) => buffer.size >= bytes);
     if (index >= 0) return this.free.splice(index, 1)[0];
     const size = Math.max(4096, Math.ceil(bytes / 16) * 16);
+    this.created(size);
     return this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
   }
 

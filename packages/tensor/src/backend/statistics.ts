@@ -1,0 +1,45 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { backendName } from "./backend-name.js";
+import type { WebGPUBackend } from "./webgpu-backend.js";
+
+/** What backend "dcr-webgpu" has asked of its device since it started; take the difference of two for the cost of what lies between. */
+export interface WebGPUStatistics {
+  dispatches: number;
+  /** Batches of commands handed to the device. */
+  submits: number;
+  /** Tensors written to the device from the host; the uniforms, one write with each submit, are not among them. */
+  uploads: number;
+  uploadedBytes: number;
+  readbacks: number;
+  /** Buffers that could not be taken from the pool. */
+  buffersCreated: number;
+  bytesAllocated: number;
+  bindGroupsCreated: number;
+  pipelinesCreated: number;
+  /** Dispatches by the tfjs kernel that launched them. */
+  dispatchesByKernel: Record<string, number>;
+}
+
+export const noStatistics = (): WebGPUStatistics => ({
+  dispatches: 0,
+  submits: 0,
+  uploads: 0,
+  uploadedBytes: 0,
+  readbacks: 0,
+  buffersCreated: 0,
+  bytesAllocated: 0,
+  bindGroupsCreated: 0,
+  pipelinesCreated: 0,
+  dispatchesByKernel: {},
+});
+
+/**
+ * A copy of the counts so far.
+ *
+ * @throws when backend "dcr-webgpu" was not started.
+ */
+export function webgpuStatistics(): WebGPUStatistics {
+  const backend = tf.findBackend(backendName) as WebGPUBackend | null;
+  if (!backend) throw new Error(`webgpuStatistics: backend "${backendName}" was not started`);
+  return structuredClone(backend.statistics);
+}

@@ -47,6 +47,8 @@ await build({
   outfile,
   // One copy of tfjs-core, the one whose tests run.
   alias: { "@tensorflow/tfjs-core": join(core, "index.js") },
+  // Packages' ES2017 files: the classes of their ES5 bundles cannot extend tfjs-core's.
+  mainFields: ["module", "main"],
   ignoreAnnotations: true,
   logLevel: "error",
 });

@@ -1,25 +1,31 @@
+import type { DataType } from "@tensorflow/tfjs-core";
 import { getKernel, registerKernel } from "@tensorflow/tfjs-core";
 import { backendName } from "../backend/backend-name.js";
 import { activationKernels } from "./activation.js";
 import { attentionKernels } from "./attention.js";
+import { batchNormKernels } from "./batch-norm.js";
 import { binaryKernels } from "./binary.js";
+import { complexFromReal, complexKernels } from "./complex.js";
 import { conv2dKernels } from "./conv2d.js";
+import { countingKernels } from "./counting.js";
 import { einsumKernels } from "./einsum.js";
 import { fillKernels } from "./fill.js";
 import { groupNormKernels } from "./group-norm.js";
+import { hostKernels, stringKernels } from "./host.js";
 import { imageKernels } from "./image.js";
 import { indexingKernels } from "./indexing.js";
-import type { Call, KernelTable } from "./kernel.js";
+import type { Call, Kernel, KernelTable } from "./kernel.js";
 import { layerNormKernels } from "./layer-norm.js";
 import { matmulKernels } from "./matmul.js";
 import { moveKernels } from "./moves.js";
 import { reduceKernels } from "./reduce.js";
+import { scatterKernels } from "./scatter.js";
 import { shapeKernels } from "./shape.js";
 import { softmaxKernels } from "./softmax.js";
 import { unaryKernels } from "./unary.js";
 
-/** Every kernel of the WebGPU backend. */
-export const kernels: KernelTable = {
+/** Kernels of float32, int32 and bool tensors. */
+const realKernels: KernelTable = {
   ...shapeKernels,
   ...fillKernels,
   ...moveKernels,
@@ -27,27 +33,62 @@ export const kernels: KernelTable = {
   ...binaryKernels,
   ...reduceKernels,
   ...indexingKernels,
+  ...scatterKernels,
+  ...countingKernels,
   ...matmulKernels,
   ...conv2dKernels,
   ...softmaxKernels,
   ...einsumKernels,
   ...activationKernels,
+  ...batchNormKernels,
   ...layerNormKernels,
   ...groupNormKernels,
   ...attentionKernels,
   ...imageKernels,
+  ...hostKernels,
+  ...complexFromReal,
 };
+
+/** Every kernel of the WebGPU backend, by what its inputs hold. */
+const kernels: Record<"complex64" | "string" | "real", KernelTable> = {
+  complex64: complexKernels(realKernels),
+  string: {
+    ...stringKernels,
+    Identity: realKernels["Identity"],
+    Reshape: realKernels["Reshape"],
+    ExpandDims: realKernels["ExpandDims"],
+  },
+  real: realKernels,
+};
+
+/** Chooses by the inputs' dtypes. */
+const kernel =
+  (name: string): Kernel =>
+  (call) => {
+    const has = (dtype: DataType) => Object.values(call.inputs).some((input) => input?.dtype === dtype);
+    const kind =
+      has("complex64") || call.attrs?.["dtype"] === "complex64"
+        ? "complex64"
+        : has("string")
+          ? "string"
+          : "real";
+    const found = kernels[kind][name];
+    if (!found) throw new Error(`${name}: dcr-webgpu does not compute it of ${kind} tensors`);
+    return found(call);
+  };
 
 /** Registers each kernel once, whatever device the backend then runs on. */
 export function registerKernels(): void {
-  for (const [kernelName, kernel] of Object.entries(kernels)) {
+  const names = Object.values(kernels).flatMap((table) => Object.keys(table));
+  for (const kernelName of new Set(names)) {
     if (getKernel(kernelName, backendName)) continue;
+    const run = kernel(kernelName);
     registerKernel({
       kernelName,
       backendName,
       kernelFunc: (params) => {
         const call = params as unknown as Call;
-        return call.backend.within(kernelName, call.inputs, () => kernel(call));
+        return call.backend.within(kernelName, call.inputs, () => run(call));
       },
     });
   }

@@ -215,11 +215,24 @@ const padV2: Kernel = ({ inputs: { x }, attrs, backend }) =>
 
 const transposeKernel: Kernel = ({ inputs: { x }, attrs, backend }) => transpose(backend, x, attrs.perm);
 
+const flipLeftRight: Kernel = ({ inputs: { image }, backend }) =>
+  reverse({ inputs: { x: image }, attrs: { dims: [2] }, backend });
+
+/** A tensor along the diagonal of one of twice its rank. */
+const diag: Kernel = ({ inputs: { x }, backend }) => {
+  const n = sizeFromShape(x.shape);
+  const output = fill(backend, [...x.shape, ...x.shape], x.dtype, 0);
+  affineCopy(backend, "Diag", [n], [x, dense([n])], [output, { offset: 0, strides: [n + 1] }]);
+  return output;
+};
+
 export const moveKernels: KernelTable = {
   Transpose: transposeKernel,
   Slice: sliceKernel,
   StridedSlice: stridedSlice,
   Reverse: reverse,
+  FlipLeftRight: flipLeftRight,
+  Diag: diag,
   Tile: tile,
   BroadcastTo: broadcastToKernel,
   PadV2: padV2,

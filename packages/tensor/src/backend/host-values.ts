@@ -13,6 +13,13 @@ export function hostValues(values: BackendValues, dtype: DataType): HostValues {
   return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
 }
 
+/** What was read from the device, where a bool is an i32. */
+export function valuesOfWords(words: ArrayBuffer, dtype: DataType): Float32Array | Int32Array | Uint8Array {
+  if (dtype === "float32") return new Float32Array(words);
+  const whole = new Int32Array(words);
+  return dtype === "bool" ? Uint8Array.from(whole) : whole;
+}
+
 /** What a tensor holds that nothing was written to. */
 export function emptyValues(dtype: DataType, size = 0): BackendValues {
   if (dtype === "string") return [];

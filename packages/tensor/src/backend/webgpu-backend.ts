@@ -2,7 +2,7 @@ import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tf
 import * as tf from "@tensorflow/tfjs-core";
 import { BufferPool } from "./buffer-pool.js";
 import { CommandRecorder } from "./command-recorder.js";
-import { emptyValues, everySecond, type HostValues, hostValues } from "./host-values.js";
+import { emptyValues, everySecond, type HostValues, hostValues, valuesOfWords } from "./host-values.js";
 import { type Launch, linearWorkgroupSize, uniformsOf } from "./launch.js";
 import { PipelineCache } from "./pipeline-cache.js";
 import { ReadingPool } from "./reading-pool.js";
@@ -243,8 +243,10 @@ export class WebGPUBackend extends tf.KernelBackend {
     const copy = staging.getMappedRange(0, bytes).slice(0);
     staging.unmap();
     this.staging.release(staging);
-    if (dtype === "float32") return new Float32Array(copy);
-    return dtype === "bool" ? Uint8Array.from(new Int32Array(copy)) : new Int32Array(copy);
+    const values = valuesOfWords(copy, dtype);
+    // Small ones stay on the host too, as small uploads do; a tensor's values never change. A copy, as the caller owns the other.
+    if (size <= keptElements) store.host = values.slice();
+    return values;
   }
 
   // ---- launching

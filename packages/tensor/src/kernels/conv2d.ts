@@ -6,7 +6,7 @@ import { finish } from "./finish.js";
 import { gemm, loadColumns, type RegisterLoop } from "./gemm.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { batchMatMul } from "./matmul.js";
-import { transpose } from "./moves.js";
+import { slice, transpose } from "./moves.js";
 import { reduce } from "./reduce.js";
 
 type Info = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
@@ -373,9 +373,20 @@ const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) =>
       ? nchwToNhwc.map((axis) => attrs.inputShape[axis])
       : attrs.inputShape;
     const info = geometry(inputShape, filter.shape, attrs);
-    if (!isPointwise(info)) return conv2dInputGradient(backend, gradient, filter, info);
-    const matrices = [asMatrix(gradient, info.outChannels), asMatrix(filter, info.outChannels)];
-    return { ...batchMatMul(backend, matrices[0], matrices[1], false, true), shape: info.inShape };
+    if (info.outShape.some((n, axis) => gradient.shape[axis] < n)) {
+      throw new Error(`Conv2DBackpropInput: dy [${gradient.shape}] must be [${info.outShape}]`);
+    }
+    // conv2dTranspose may give more than its output's shape has a use for.
+    const dy = slice(backend, gradient, [0, 0, 0, 0], info.outShape);
+    let dx: TensorInfo;
+    if (isPointwise(info)) {
+      const matrices = [asMatrix(dy, info.outChannels), asMatrix(filter, info.outChannels)];
+      dx = { ...batchMatMul(backend, matrices[0], matrices[1], false, true), shape: info.inShape };
+    } else {
+      dx = conv2dInputGradient(backend, dy, filter, info);
+    }
+    backend.disposeAll(dy);
+    return dx;
   });
 
 const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) =>

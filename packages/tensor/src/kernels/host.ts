@@ -1,7 +1,7 @@
 import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type { DataId, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Kernel, KernelTable } from "./kernel.js";
+import type { Call, Kernel, KernelTable } from "./kernel.js";
 
 /** tfjs-backend-cpu's class; its module registers the kernels that run on it. */
 let Host: typeof MathBackendCPU | undefined;
@@ -19,6 +19,14 @@ function newHost(): MathBackendCPU {
   return host;
 }
 
+/** Applies `f` to each tensor; ops pass a record, a list, or a record with lists in it, and leave out what is optional. */
+function mapInputs(inputs: object, f: (x: TensorInfo, name: string) => TensorInfo): object {
+  const one = (x: TensorInfo | TensorInfo[] | undefined, name: string) =>
+    Array.isArray(x) ? x.map((part, i) => f(part, `${name}[${i}]`)) : x && f(x, name);
+  if (Array.isArray(inputs)) return inputs.map((x, i) => one(x, `input ${i}`));
+  return Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, one(x, name)]));
+}
+
 /**
  * tfjs-backend-cpu's kernel of that name, on inputs that lie on the host: for strings, and for algorithms whose output's shape
  * depends on the values.
@@ -27,22 +35,21 @@ const onHost =
   (kernelName: string): Kernel =>
   ({ inputs, attrs, backend }) => {
     const host = newHost();
-    const lent = Object.entries(inputs).map(([name, x]) => {
-      if (!x) return [name, x];
+    const lend = (x: TensorInfo, name: string): TensorInfo => {
       const values = backend.hostValues(x.dataId);
       if (!values && tf.util.sizeFromShape(x.shape) > 0) {
         throw new Error(
-          `${kernelName}: dcr-webgpu runs it on the host, where the values of ${name} [${x.shape}] are not, and WebGPU cannot read ` +
-            `them synchronously; pass tf.tensor(await ${name}.data(), ${name}.shape, ${name}.dtype), or use the op's Async form`,
+          `${kernelName}: dcr-webgpu runs it on the host, and the values of ${name} [${x.shape}] are on the device, where WebGPU ` +
+            `cannot read them at once; pass tf.tensor(await ${name}.data(), [${x.shape}], "${x.dtype}")`,
         );
       }
       const dataId: DataId = {};
       const own = values ?? tf.util.getArrayFromDType(x.dtype as "float32", 0);
       host.move(dataId, own as never, x.shape, x.dtype, 1);
-      return [name, { dataId, shape: x.shape, dtype: x.dtype }];
-    });
+      return { dataId, shape: x.shape, dtype: x.dtype };
+    };
     const run = tf.getKernel(kernelName, "cpu").kernelFunc;
-    const result = run({ inputs: Object.fromEntries(lent), attrs, backend: host });
+    const result = run({ inputs: mapInputs(inputs, lend) as Call["inputs"], attrs, backend: host });
     const back = ({ dataId, shape, dtype }: TensorInfo) =>
       backend.fromHost(host.readSync(dataId), shape, dtype);
     return Array.isArray(result) ? result.map(back) : back(result);

@@ -42,6 +42,8 @@ export function slice(
   size: readonly number[],
   name = "Slice",
 ): TensorInfo {
+  // The whole tensor, in rows or all: the same values.
+  if (tf.util.arraysEqual(size as number[], x.shape)) return backend.alias(x, [...size]);
   const strides = stridesOf(x.shape);
   const offset = begin.reduce((sum, start, axis) => sum + start * strides[axis], 0);
   return gathered(backend, name, x, [...size], { offset, strides });
@@ -134,8 +136,6 @@ const splitV: Kernel = ({ inputs: { x }, attrs, backend }) => {
 const sliceKernel: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, attrs.begin, attrs.size);
   tf.slice_util.assertParamsValid(x as tf.Tensor, begin, size);
-  // The whole tensor, in rows or all: the same values under another shape.
-  if (tf.util.arraysEqual(size, x.shape)) return backend.alias(x, size);
   return slice(backend, x, begin, size);
 };
 

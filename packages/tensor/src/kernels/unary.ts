@@ -44,6 +44,23 @@ fn tanhOf(x: f32) -> f32 {
   return sign(x) * (1.0 - e) / (1.0 + e);
 }`;
 
+/**
+ * exp to the last bit or so, where the built-in may lose a bit for each doubling of the argument: x = n ln 2 + r, with ln 2 in two
+ * parts, and a polynomial for exp(r) (Cephes, expf).
+ */
+const expDeclaration = `
+fn expOf(x: f32) -> f32 {
+  if (isNan(x)) { return x; }
+  if (x > 88.7228317) { return infinity(); }
+  if (x < -103.972) { return 0.0; }
+  let n = round(x * 1.44269504);
+  let r = (x - n * 0.693359375) + n * 2.12194440e-4;
+  let p = ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r
+    + 1.6666665459e-1) * r + 5.0000001201e-1;
+  let half = i32(n) / 2;
+  return ldexp(ldexp(p * r * r + r + 1.0, half), i32(n) - half);
+}`;
+
 /** exp(x) - 1 and log(1 + x), by series where the plain forms cancel. */
 const expm1Declaration = `
 fn expm1Of(x: f32) -> f32 {
@@ -91,7 +108,7 @@ const table: Record<string, Unary> = {
     float: `${seluScale} * select(${seluAlpha} * expm1Of(x), x, x >= 0.0)`,
     declarations: expm1Declaration,
   },
-  Exp: { float: "exp(x)" },
+  Exp: { float: "expOf(x)", declarations: expDeclaration },
   Expm1: { float: "expm1Of(x)", declarations: expm1Declaration },
   Log: { float: "select(log(x), quietNan(), x < 0.0)" },
   Log1p: { float: "log1pOf(x)", declarations: log1pDeclaration },

@@ -2,6 +2,7 @@ import type { DataType } from "@tensorflow/tfjs-core";
 import { f32, type Uniform } from "../backend/launch.js";
 import { elementwise } from "./elementwise.js";
 import type { Kernel, KernelTable } from "./kernel.js";
+import { trigonometryDeclaration } from "./trigonometry.js";
 
 interface Unary {
   /** WGSL of the result from `x: f32`. */
@@ -122,9 +123,9 @@ const table: Record<string, Unary> = {
   Sigmoid: { float: "1.0 / (1.0 + exp(-x))" },
   Softplus: { float: "max(x, 0.0) + log1pOf(exp(-abs(x)))", declarations: log1pDeclaration },
   Erf: { float: "erfOf(x)", declarations: erfDeclaration },
-  Sin: { float: "sin(x)" },
-  Cos: { float: "cos(x)" },
-  Tan: { float: "tan(x)" },
+  Sin: { float: "sinOf(x)", declarations: trigonometryDeclaration },
+  Cos: { float: "cosOf(x)", declarations: trigonometryDeclaration },
+  Tan: { float: "tanOf(x)", declarations: trigonometryDeclaration },
   // The built-in asin and acos are good to three digits on some adapters.
   Asin: { float: "select(atan2(x, sqrt((1.0 - x) * (1.0 + x))), quietNan(), abs(x) > 1.0)" },
   Acos: { float: "select(atan2(sqrt((1.0 - x) * (1.0 + x)), x), quietNan(), abs(x) > 1.0)" },

@@ -5,7 +5,7 @@ import { elementwise } from "./elementwise.js";
 import { fft } from "./fft.js";
 import { fill } from "./fill.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
-import { cast } from "./shape.js";
+import { cast, shapeKernels } from "./shape.js";
 
 /** Kernels that only move elements, or are linear in them: the parts of the result are the results of the parts. */
 const linear = [
@@ -24,9 +24,6 @@ const linear = [
   ...["GatherV2", "GatherNd", "Select", "ScatterNd", "UnsortedSegmentSum", "Diag"],
   ...["Add", "Sub", "AddN", "Neg", "Sum", "Mean", "Cumsum", "ZerosLike"],
 ];
-
-/** Kernels that hand on what they got, under another shape. */
-const sameData = ["Identity", "Reshape", "ExpandDims"];
 
 /** A kernel on the real parts and on the imaginary parts of its complex inputs; other inputs go to both. */
 const onParts =
@@ -92,7 +89,8 @@ function castComplex(backend: WebGPUBackend, x: TensorInfo, dtype: DataType): Te
 
 /** Kernels whose inputs or outputs are complex64, from those of real tensors. */
 export const complexKernels = (kernels: KernelTable): KernelTable => ({
-  ...Object.fromEntries(sameData.map((name) => [name, kernels[name]])),
+  // Identity, Reshape and ExpandDims hand on what they got.
+  ...shapeKernels,
   ...Object.fromEntries(linear.map((name) => [name, onParts(kernels[name])])),
   PadV2: onParts(kernels["PadV2"], { constantValue: 0 }),
   OnesLike: ({ inputs: { x }, backend }) =>

@@ -43,6 +43,7 @@ const bincount =
 /** Where each value would be inserted to keep its row sorted: by bisection. */
 const searchSorted: Kernel = ({ inputs: { sortedSequence, values }, attrs, backend }) => {
   const output = backend.output(values.shape, "int32");
+  const type = elementType(sortedSequence.dtype === values.dtype ? values.dtype : "float32");
   backend.launch({
     name: "SearchSorted",
     key: attrs.side,
@@ -54,12 +55,12 @@ const searchSorted: Kernel = ({ inputs: { sortedSequence, values }, attrs, backe
     count: tf.util.sizeFromShape(values.shape),
     uniforms: [u32("length", sortedSequence.shape.at(-1)!), u32("row", values.shape.at(-1)!)],
     body: () => `let base = index / u.row * u.length;
-  let value = values[index];
+  let value = ${type}(values[index]);
   var low = 0u;
   var high = u.length;
   while (low < high) {
     let middle = (low + high) / 2u;
-    if (sequence[base + middle] ${attrs.side === "left" ? "<" : "<="} value) { low = middle + 1u; } else { high = middle; }
+    if (${type}(sequence[base + middle]) ${attrs.side === "left" ? "<" : "<="} value) { low = middle + 1u; } else { high = middle; }
   }
   result[index] = i32(low);`,
   });

@@ -6,9 +6,10 @@ import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 function radices(n: number): number[] {
   const found: number[] = [];
   let rest = n;
-  for (let factor = 4; rest > 1; factor = factor === 4 ? 2 : factor + 1) {
+  for (; rest > 0 && rest % 4 === 0; rest /= 4) found.push(4);
+  for (let factor = 2; rest > 1; factor++) {
     // What no factor up to its root divides is prime.
-    if (factor * factor > rest && factor !== 4) factor = rest;
+    if (factor * factor > rest) factor = rest;
     for (; rest % factor === 0; rest /= factor) found.push(factor);
   }
   return found;

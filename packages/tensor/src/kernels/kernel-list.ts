@@ -52,12 +52,8 @@ const realKernels: KernelTable = {
 /** Every kernel of the WebGPU backend, by what its inputs hold. */
 const kernels: Record<"complex64" | "string" | "real", KernelTable> = {
   complex64: complexKernels(realKernels),
-  string: {
-    ...stringKernels,
-    Identity: realKernels["Identity"],
-    Reshape: realKernels["Reshape"],
-    ExpandDims: realKernels["ExpandDims"],
-  },
+  // Under another shape, any tensor is what it was.
+  string: { ...stringKernels, ...shapeKernels },
   real: realKernels,
 };
 

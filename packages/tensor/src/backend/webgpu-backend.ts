@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { BufferPool } from "./buffer-pool.js";
 import { CommandRecorder } from "./command-recorder.js";
 import { emptyValues, everySecond, type HostValues, hostValues, valuesOfWords } from "./host-values.js";
+import { lanesOf } from "./lanes.js";
 import { type Launch, linearWorkgroupSize, uniformsOf } from "./launch.js";
 import { PipelineCache } from "./pipeline-cache.js";
 import { ReadingPool } from "./reading-pool.js";
@@ -406,12 +407,4 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.staging.clear();
     this.bindGroups.clear();
   }
-}
-
-function lanesOf(device: GPUDevice): 0 | 4 | 8 {
-  if (!device.features.has("subgroups")) return 0;
-  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
-  return subgroupMinSize === subgroupMaxSize && (subgroupMinSize === 4 || subgroupMinSize === 8)
-    ? subgroupMinSize
-    : 0;
 }

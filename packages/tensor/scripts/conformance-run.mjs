@@ -24,17 +24,23 @@ declare();
 
 console.warn = () => {};
 const env = jasmine.getEnv();
+const chosen = new Set();
 const filter = env.configuration().specFilter;
 env.configure({
   random: false,
   specFilter: (spec) => {
     const name = spec.getFullName();
-    return filter(spec) && name.includes(only) && !ids.has(spec.id) && !names.has(name);
+    const isChosen = filter(spec) && name.includes(only) && !ids.has(spec.id) && !names.has(name);
+    if (isChosen) chosen.add(spec.id);
+    return isChosen;
   },
 });
 env.clearReporters();
 env.addReporter({
-  specStarted: ({ id, fullName }) => write({ started: { id, name: fullName } }),
+  // jasmine reports those that the filter excludes too.
+  specStarted({ id, fullName }) {
+    if (chosen.has(id)) write({ started: { id, name: fullName } });
+  },
   specDone({ id, fullName, status, failedExpectations: [first] }) {
     if (status !== "passed" && status !== "failed") return;
     const failure = status === "passed" ? null : (first?.message ?? "no expectation");

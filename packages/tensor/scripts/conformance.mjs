@@ -102,7 +102,7 @@ function run(which, file) {
   const crashed = new Set();
   const leftOut = allLeftOut[which];
   for (let processes = 1; ; processes++) {
-    const before = specs.size;
+    const before = specs.size + crashed.size;
     rmSync(log, { force: true });
     writeFileSync(skip, JSON.stringify({ ids: [...specs.keys()], names: leftOut.map(({ spec }) => spec) }));
     const child = spawnSync(
@@ -120,11 +120,11 @@ function run(which, file) {
     }
     if (ended) return { specs: [...specs.values()], leftOut, processes };
     const end = `its process ended with ${child.signal ?? `code ${child.status}`}`;
-    if (which === "ours" || (!running && specs.size === before)) {
-      throw new Error(`${backends[which].title}: ${end}, in ${running?.name ?? "no spec"}\n${child.stderr}`);
-    }
     if (running && crashed.has(running.id)) specs.set(running.id, { ...running, failure: end });
     else if (running) crashed.add(running.id);
+    if (which === "ours" || specs.size + crashed.size === before) {
+      throw new Error(`${backends[which].title}: ${end}, in ${running?.name ?? "no spec"}\n${child.stderr}`);
+    }
   }
 }
 

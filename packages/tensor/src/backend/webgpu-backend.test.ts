@@ -154,10 +154,41 @@ whenAdapter("WebGPUBackend", () => {
     backend.disposeAll(info);
   });
 
-  it("says that complex tensors are not supported", () => {
-    expect(() => backend.write(new Float32Array(2), [1], "complex64")).toThrow(
-      /complex64 tensors are not supported/,
-    );
+  it("counts complex tensors, their parts and their bytes exactly, in whatever order they go", async () => {
+    const before = { ...tf.memory() };
+    const [real, imag] = tf.tidy(() => [tf.neg(tf.tensor([1, 2, 3, 4])), tf.neg(tf.tensor([5, 6, 7, 8]))]);
+    const { numBytesInGPU } = backend.memory();
+    const x = tf.complex(real, imag);
+    const part = tf.real(x);
+    const alias = tf.reshape(x, [2, 2]);
+    expect(backend.memory().numBytesInGPU).toBe(numBytesInGPU);
+    tf.dispose([real, x, part]);
+    expect(backend.memory().numBytesInGPU).toBe(numBytesInGPU);
+    expect(await alias.data()).toEqual(Float32Array.of(-1, -5, -2, -6, -3, -7, -4, -8));
+    const last = tf.imag(alias);
+    tf.dispose([imag, alias]);
+    expect(backend.memory().numBytesInGPU).toBe(numBytesInGPU / 2);
+    expect(await last.data()).toEqual(Float32Array.of(-5, -6, -7, -8));
+    last.dispose();
+    const { numTensors, numDataBuffers, numBytes } = tf.memory();
+    expect({ numTensors, numDataBuffers, numBytes }).toEqual({
+      numTensors: before.numTensors,
+      numDataBuffers: before.numDataBuffers,
+      numBytes: before.numBytes,
+    });
+    expect(backend.numDataIds()).toBe(0);
+    expect(backend.memory().numBytesInGPU).toBe(0);
+  });
+
+  it("takes over a complex tensor of another backend", async () => {
+    await import("@tensorflow/tfjs-backend-cpu");
+    await tf.setBackend("cpu");
+    const x = tf.complex([1, 2], [3, 4]);
+    await tf.setBackend(backendName);
+    const y = tf.mul(x, x);
+    expect(await y.data()).toEqual(Float32Array.of(-8, 6, -12, 16));
+    tf.dispose([x, y]);
+    expect(backend.numDataIds()).toBe(0);
   });
 
   it("gives tfjs's own error for a kernel it lacks", () => {

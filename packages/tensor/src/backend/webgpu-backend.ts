@@ -2,20 +2,30 @@ import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tf
 import * as tf from "@tensorflow/tfjs-core";
 import { BufferPool } from "./buffer-pool.js";
 import { CommandRecorder } from "./command-recorder.js";
+import { emptyValues, everySecond, type HostValues, hostValues, valuesOfWords } from "./host-values.js";
+import { lanesOf } from "./lanes.js";
 import { type Launch, linearWorkgroupSize, uniformsOf } from "./launch.js";
 import { PipelineCache } from "./pipeline-cache.js";
+import { ReadingPool } from "./reading-pool.js";
 import { noStatistics } from "./statistics.js";
 
-type HostValues = Float32Array | Int32Array | Uint8Array | Uint8Array[];
-
-interface Data {
-  dtype: DataType;
+/** Where values lie. */
+interface Store {
   size: number;
-  refCount: number;
   /** On the device; made when a kernel first asks for it. */
   buffer: GPUBuffer | null;
   /** On the host, until uploaded; small ones stay. */
   host: HostValues | null;
+  /** How many data have it. */
+  users: number;
+}
+
+interface Data {
+  dtype: DataType;
+  refCount: number;
+  store: Store;
+  /** The float32 data that complex64 consists of; its own store is empty. */
+  parts?: { real: DataId; imag: DataId };
 }
 
 export interface WebGPUBackendOptions {
@@ -61,7 +71,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   private readonly bindGroups = new Map<string, GPUBindGroup>();
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 0;
-  private readonly staging: BufferPoolForReading;
+  private readonly staging: ReadingPool;
   private readonly pendingErrors = new Set<Promise<void>>();
   private failure: Error | null = null;
   private disposed = false;
@@ -94,7 +104,7 @@ export class WebGPUBackend extends tf.KernelBackend {
         this.watch(error, "the shader of");
       },
     );
-    this.staging = new BufferPoolForReading(device, (bytes) => this.countBuffer(bytes));
+    this.staging = new ReadingPool(device, (bytes) => this.countBuffer(bytes));
     device.lost.then(({ reason, message }) => {
       if (!this.disposed)
         this.failure ??= new Error(`dcr-webgpu: the device was lost (${reason}): ${message}`);
@@ -120,9 +130,13 @@ export class WebGPUBackend extends tf.KernelBackend {
     dtype: DataType,
     refCount: number,
   ): void {
-    if (dtype === "complex64") throw new Error("dcr-webgpu: complex64 tensors are not supported");
-    const size = tf.util.sizeFromShape(shape);
-    this.data.set(dataId, { dtype, size, refCount, buffer: null, host: hostValues(values, dtype) });
+    const store = { size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1 };
+    if (dtype === "complex64") {
+      const part = (first: 0 | 1) => this.write(everySecond(values as Float32Array, first), shape, "float32");
+      this.data.set(dataId, { dtype, refCount, store, parts: { real: part(0), imag: part(1) } });
+    } else {
+      this.data.set(dataId, { dtype, refCount, store: { ...store, host: hostValues(values, dtype) } });
+    }
   }
 
   override refCount(dataId: DataId): number {
@@ -138,7 +152,11 @@ export class WebGPUBackend extends tf.KernelBackend {
     const data = this.data.get(dataId);
     data.refCount--;
     if (!force && data.refCount > 0) return false;
-    if (data.buffer) this.pool.release(data.buffer);
+    if (--data.store.users === 0 && data.store.buffer) this.pool.release(data.store.buffer);
+    if (data.parts) {
+      this.disposeData(data.parts.real);
+      this.disposeData(data.parts.imag);
+    }
     this.data.delete(dataId);
     return true;
   }
@@ -146,13 +164,8 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** A new tensor whose values a kernel will write. */
   output(shape: number[], dtype: DataType): TensorInfo {
     const dataId = {};
-    this.data.set(dataId, {
-      dtype,
-      size: tf.util.sizeFromShape(shape),
-      refCount: 1,
-      buffer: null,
-      host: null,
-    });
+    const store = { size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1 };
+    this.data.set(dataId, { dtype, refCount: 1, store });
     return { dataId, shape, dtype };
   }
 
@@ -167,9 +180,33 @@ export class WebGPUBackend extends tf.KernelBackend {
     return { dataId: info.dataId, shape, dtype };
   }
 
+  /**
+   * The same values as other data, which lives and dies by itself; shares the buffer. For the parts of complex tensors, whose
+   * end tfjs does not see: of data it shares with them it would lose count.
+   */
+  share({ dataId, shape, dtype }: TensorInfo): TensorInfo {
+    const { store } = this.data.get(dataId);
+    store.users++;
+    const shared = {};
+    this.data.set(shared, { dtype, refCount: 1, store });
+    return { dataId: shared, shape, dtype };
+  }
+
+  /** A complex64 tensor of two fresh float32 ones of equal shape, which become its own. */
+  complex(real: TensorInfo, imag: TensorInfo): TensorInfo {
+    const info = this.output(real.shape, "complex64");
+    this.data.get(info.dataId).parts = { real: real.dataId, imag: imag.dataId };
+    return info;
+  }
+
+  /** The real or the imaginary part of a complex64 tensor, under the tensor's shape; it stays the tensor's own. */
+  part({ dataId, shape }: TensorInfo, which: "real" | "imag"): TensorInfo {
+    return { dataId: this.data.get(dataId).parts![which], shape, dtype: "float32" };
+  }
+
   /** Values that lie on the host, or null. */
   hostValues(dataId: DataId): HostValues | null {
-    return this.data.get(dataId).host;
+    return this.data.get(dataId).store.host;
   }
 
   /** Disposes kernels' intermediate tensors. */
@@ -178,17 +215,26 @@ export class WebGPUBackend extends tf.KernelBackend {
   }
 
   override readSync(dataId: DataId): BackendValues {
-    const { host, size, dtype } = this.data.get(dataId);
-    if (host) return host;
-    if (size === 0) return emptyValues(dtype);
+    const { store, dtype, parts } = this.data.get(dataId);
+    if (parts) {
+      const [real, imag] = [parts.real, parts.imag].map((part) => this.readSync(part) as Float32Array);
+      return tf.backend_util.mergeRealAndImagArrays(real, imag);
+    }
+    if (store.host) return store.host;
+    if (store.size === 0) return emptyValues(dtype);
     throw new Error(
       "dcr-webgpu: WebGPU cannot read a tensor synchronously; use `await tensor.data()` instead of `dataSync()` or `arraySync()`",
     );
   }
 
   override async read(dataId: DataId): Promise<BackendValues> {
-    const { host, buffer, size, dtype } = this.data.get(dataId);
+    const { store, dtype, parts } = this.data.get(dataId);
+    const { host, buffer, size } = store;
     if (host) return host;
+    if (parts) {
+      const [real, imag] = await Promise.all([this.read(parts.real), this.read(parts.imag)]);
+      return tf.backend_util.mergeRealAndImagArrays(real as Float32Array, imag as Float32Array);
+    }
     if (!buffer || size === 0) return emptyValues(dtype, size);
     this.throwFailure();
     const bytes = size * bytesPerElement;
@@ -206,8 +252,10 @@ export class WebGPUBackend extends tf.KernelBackend {
     const copy = staging.getMappedRange(0, bytes).slice(0);
     staging.unmap();
     this.staging.release(staging);
-    if (dtype === "float32") return new Float32Array(copy);
-    return dtype === "bool" ? Uint8Array.from(new Int32Array(copy)) : new Int32Array(copy);
+    const values = valuesOfWords(copy, dtype);
+    // Small ones stay on the host too, as small uploads do; a tensor's values never change. A copy, as the caller owns the other.
+    if (size <= keptElements) store.host = values.slice();
+    return values;
   }
 
   // ---- launching
@@ -229,7 +277,7 @@ export class WebGPUBackend extends tf.KernelBackend {
     const workgroups = this.grid(launch);
     if (workgroups.some((count) => count === 0)) return;
     const buffers = [...launch.inputs, ...launch.outputs].map(({ info }) => this.buffer(info.dataId));
-    for (const { info } of launch.outputs) this.data.get(info.dataId).host = null;
+    for (const { info } of launch.outputs) this.data.get(info.dataId).store.host = null;
     const { pipeline, groupLayout } = this.pipelines.get(launch);
     const group = this.bindGroup(groupLayout, launch.inputs.length, buffers);
     this.recorder.dispatch(pipeline, group, buffers, uniformsOf(launch), workgroups);
@@ -260,28 +308,26 @@ export class WebGPUBackend extends tf.KernelBackend {
 
   /** The device buffer of a tensor, uploaded or allocated now where it has none. */
   private buffer(dataId: DataId): GPUBuffer {
-    const data = this.data.get(dataId);
-    if (data.buffer) return data.buffer;
-    if (data.dtype === "string")
-      throw new Error(`${this.subject()}: dcr-webgpu keeps strings but computes none`);
-    const bytes = data.size * bytesPerElement;
+    const { dtype, store } = this.data.get(dataId);
+    if (store.buffer) return store.buffer;
+    const bytes = store.size * bytesPerElement;
     const most = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
     if (bytes > most) {
       throw new Error(
         `${this.subject()} needs a tensor of ${bytes} bytes; this device's kernels reach at most ${most}`,
       );
     }
-    const { host } = data;
-    data.buffer = this.pool.acquire(bytes, host ? this.recorder.busy : undefined);
+    const { host } = store;
+    store.buffer = this.pool.acquire(bytes, host ? this.recorder.busy : undefined);
     if (host && bytes > 0) {
       const words =
-        data.dtype === "bool" ? Int32Array.from(host as Uint8Array) : (host as Float32Array<ArrayBuffer>);
-      this.device.queue.writeBuffer(data.buffer, 0, words);
+        dtype === "bool" ? Int32Array.from(host as Uint8Array) : (host as Float32Array<ArrayBuffer>);
+      this.device.queue.writeBuffer(store.buffer, 0, words);
       this.statistics.uploads++;
       this.statistics.uploadedBytes += bytes;
-      if (data.size > keptElements) data.host = null;
+      if (store.size > keptElements) store.host = null;
     }
-    return data.buffer;
+    return store.buffer;
   }
 
   private bindGroup(layout: GPUBindGroupLayout, inputs: number, buffers: GPUBuffer[]): GPUBindGroup {
@@ -380,55 +426,4 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.staging.clear();
     this.bindGroups.clear();
   }
-}
-
-/** Buffers for reading back: a few, each as large as the largest read it served. */
-class BufferPoolForReading {
-  private free: GPUBuffer[] = [];
-
-  constructor(
-    private readonly device: GPUDevice,
-    private readonly created: (bytes: number) => void,
-  ) {}
-
-  acquire(bytes: number): GPUBuffer {
-    const index = this.free.findIndex((buffer) => buffer.size >= bytes);
-    if (index >= 0) return this.free.splice(index, 1)[0];
-    const size = Math.max(4096, Math.ceil(bytes / 16) * 16);
-    this.created(size);
-    return this.device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
-  }
-
-  release(buffer: GPUBuffer): void {
-    this.free.push(buffer);
-    if (this.free.length > 4) this.free.shift()!.destroy();
-  }
-
-  clear(): void {
-    for (const buffer of this.free) buffer.destroy();
-    this.free = [];
-  }
-}
-
-function lanesOf(device: GPUDevice): 0 | 4 | 8 {
-  if (!device.features.has("subgroups")) return 0;
-  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
-  return subgroupMinSize === subgroupMaxSize && (subgroupMinSize === 4 || subgroupMinSize === 8)
-    ? subgroupMinSize
-    : 0;
-}
-
-function hostValues(values: BackendValues, dtype: DataType): HostValues {
-  if (dtype === "string") return values as Uint8Array[];
-  if (dtype === "float32")
-    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
-  if (dtype === "int32")
-    return values instanceof Int32Array ? values : Int32Array.from(values as ArrayLike<number>);
-  return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
-}
-
-function emptyValues(dtype: DataType, size = 0): BackendValues {
-  if (dtype === "string") return [];
-  if (dtype === "float32") return new Float32Array(size);
-  return dtype === "int32" ? new Int32Array(size) : new Uint8Array(size);
 }

@@ -39,6 +39,8 @@ for (const [name, run] of Object.entries<Computation>({
   "strided slice that drops an axis": () =>
     tf.stridedSlice(normal(7, 8), [1, 2], [2, 6], [1, 1], 0, 0, 0, 0, 1),
   reverse: () => tf.reverse(normal(3, 4, 5), [0, 2]),
+  "flip of images": () => tf.image.flipLeftRight(normal<tf.Rank.R4>(2, 3, 5, 2)),
+  diag: () => [tf.diag(normal(5)), tf.diag(normal(2, 3)), tf.diag(ints([3, 4]))],
   tile: () => tf.tile(normal(2, 3, 1), [2, 1, 4]),
   broadcastTo: () => tf.broadcastTo(normal(3, 1), [2, 3, 5]),
   pad: () =>

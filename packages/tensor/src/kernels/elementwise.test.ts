@@ -62,7 +62,46 @@ for (const name of exact) {
 for (const name of ["abs", "neg", "square", "relu", "sign"] as const) {
   cases[`${name} of int32`] = () => ops[name](integers(-9, 9, 5, 3));
 }
+// Cancelled to nothing near their zeros, the tangent's poles among them, and far out.
+const angles = () => {
+  const turns = [1, 2, 3, 4, 11, 710, 1e6].flatMap((k) => [(k * Math.PI) / 2, (-k * Math.PI) / 2]);
+  return tf.tensor([
+    ...turns,
+    0,
+    -0,
+    1e-20,
+    0.785398,
+    0.785399,
+    1e3,
+    -1e5,
+    3.7e6,
+    -1.7e9,
+    1e20,
+    3.4e38,
+    -1e-38,
+  ]);
+};
+for (const name of ["sin", "cos", "tan"] as const) {
+  cases[`${name} of any angle`] = { run: () => ops[name](angles()), relative: 5e-7, absolute: 0 };
+  cases[`${name} of special values`] = () => ops[name](tf.tensor([NaN, Infinity, -Infinity]));
+}
 Object.assign(cases, {
+  "exp to the last bit": {
+    run: () => tf.exp(tf.tensor([...uniformArray(3, 200, -87, 88.7), 0, 1, 10, 88.72, -87.3])),
+    relative: 1.3e-7,
+    absolute: 0,
+  },
+  "exp far out": () => tf.exp(tf.tensor([89, 1e9, Infinity, -110, -Infinity, NaN])),
+  "batch normalization": () => {
+    const [mean, variance] = [normal(5), uniform(0.5, 2, 5)] as tf.Tensor1D[];
+    const [offset, scale] = [normal(5), uniform(1, 2, 5)] as tf.Tensor1D[];
+    const x = normal(2, 3, 4, 5) as tf.Tensor4D;
+    return [
+      tf.batchNorm(x, mean, variance, offset, scale),
+      tf.batchNorm(x, mean, variance, undefined, scale, 0.1),
+      tf.batchNorm(x, mean, variance),
+    ];
+  },
   clipByValue: () => tf.clipByValue(normal(4, 5), -0.5, 0.7),
   leakyRelu: () => tf.leakyRelu(normal(4, 5), 0.3),
   "step with alpha": () => tf.step(normal(9), 0.25),

@@ -1,5 +1,7 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { f32, u32, u32List } from "../backend/launch.js";
+import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { fill } from "./fill.js";
 import { elementType, type Kernel, type KernelTable } from "./kernel.js";
 import { stridesOf } from "./moves.js";
@@ -114,8 +116,12 @@ const oneHot: Kernel = ({ inputs: { indices }, attrs, backend }) => {
  * Rows of `x` summed by segment, in the order of rows, so that the result does not depend on scheduling. The loop runs over
  * segments or over rows, whichever are fewer: a vocabulary is large and a batch names few of its words.
  */
-const unsortedSegmentSum: Kernel = ({ inputs: { x, segmentIds }, attrs, backend }) => {
-  const { numSegments } = attrs;
+export function segmentSum(
+  backend: WebGPUBackend,
+  x: TensorInfo,
+  segmentIds: TensorInfo,
+  numSegments: number,
+): TensorInfo {
   const rest = x.shape.slice(segmentIds.shape.length);
   const rows = size(segmentIds.shape);
   const inner = size(rest);
@@ -152,7 +158,10 @@ const unsortedSegmentSum: Kernel = ({ inputs: { x, segmentIds }, attrs, backend 
     },
   });
   return output;
-};
+}
+
+const unsortedSegmentSum: Kernel = ({ inputs: { x, segmentIds }, attrs, backend }) =>
+  segmentSum(backend, x, segmentIds, attrs.numSegments);
 
 /** Running sums or products along an axis; one invocation a line. */
 const scan =

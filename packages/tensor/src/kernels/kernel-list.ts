@@ -1,3 +1,4 @@
+import type { DataType } from "@tensorflow/tfjs-core";
 import { getKernel, registerKernel } from "@tensorflow/tfjs-core";
 import { backendName } from "../backend/backend-name.js";
 import { activationKernels } from "./activation.js";
@@ -5,15 +6,18 @@ import { adamWKernels } from "./adamw.js";
 import { attentionKernels } from "./attention.js";
 import { batchNormKernels } from "./batch-norm.js";
 import { binaryKernels } from "./binary.js";
+import { complexFromReal, complexKernels } from "./complex.js";
 import { conv2dKernels } from "./conv2d.js";
 import { conv3dKernels } from "./conv3d.js";
+import { countingKernels } from "./counting.js";
 import { depthwiseConv2dKernels } from "./depthwise-conv2d.js";
 import { dilation2dKernels } from "./dilation2d.js";
 import { einsumKernels } from "./einsum.js";
 import { fillKernels } from "./fill.js";
 import { groupNormKernels } from "./group-norm.js";
+import { hostKernels, stringKernels } from "./host.js";
 import { indexingKernels } from "./indexing.js";
-import type { Call, KernelTable } from "./kernel.js";
+import type { Call, Kernel, KernelTable } from "./kernel.js";
 import { layerNormKernels } from "./layer-norm.js";
 import { lrnKernels } from "./lrn.js";
 import { matmulKernels } from "./matmul.js";
@@ -22,13 +26,14 @@ import { poolKernels } from "./pool.js";
 import { rearrangeKernels } from "./rearrange.js";
 import { reduceKernels } from "./reduce.js";
 import { resizeKernels } from "./resize.js";
+import { scatterKernels } from "./scatter.js";
 import { shapeKernels } from "./shape.js";
 import { softmaxKernels } from "./softmax.js";
 import { unaryKernels } from "./unary.js";
 import { warpKernels } from "./warp.js";
 
-/** Every kernel of the WebGPU backend. */
-export const kernels: KernelTable = {
+/** Kernels of float32, int32 and bool tensors. */
+const realKernels: KernelTable = {
   ...shapeKernels,
   ...fillKernels,
   ...moveKernels,
@@ -36,6 +41,8 @@ export const kernels: KernelTable = {
   ...binaryKernels,
   ...reduceKernels,
   ...indexingKernels,
+  ...scatterKernels,
+  ...countingKernels,
   ...matmulKernels,
   ...conv2dKernels,
   ...conv3dKernels,
@@ -54,18 +61,46 @@ export const kernels: KernelTable = {
   ...warpKernels,
   ...rearrangeKernels,
   ...lrnKernels,
+  ...hostKernels,
+  ...complexFromReal,
 };
+
+/** Every kernel of the WebGPU backend, by what its inputs hold. */
+const kernels: Record<"complex64" | "string" | "real", KernelTable> = {
+  complex64: complexKernels(realKernels),
+  // Under another shape, any tensor is what it was.
+  string: { ...stringKernels, ...shapeKernels },
+  real: realKernels,
+};
+
+/** Chooses by the inputs' dtypes. */
+const kernel =
+  (name: string): Kernel =>
+  (call) => {
+    const has = (dtype: DataType) => Object.values(call.inputs).some((input) => input?.dtype === dtype);
+    const kind =
+      has("complex64") || call.attrs?.["dtype"] === "complex64"
+        ? "complex64"
+        : has("string")
+          ? "string"
+          : "real";
+    const found = kernels[kind][name];
+    if (!found) throw new Error(`${name}: dcr-webgpu does not compute it of ${kind} tensors`);
+    return found(call);
+  };
 
 /** Registers each kernel once, whatever device the backend then runs on. */
 export function registerKernels(): void {
-  for (const [kernelName, kernel] of Object.entries(kernels)) {
+  const names = Object.values(kernels).flatMap((table) => Object.keys(table));
+  for (const kernelName of new Set(names)) {
     if (getKernel(kernelName, backendName)) continue;
+    const run = kernel(kernelName);
     registerKernel({
       kernelName,
       backendName,
       kernelFunc: (params) => {
         const call = params as unknown as Call;
-        return call.backend.within(kernelName, call.inputs, () => kernel(call));
+        return call.backend.within(kernelName, call.inputs, () => run(call));
       },
     });
   }

@@ -42,6 +42,8 @@ export function slice(
   size: readonly number[],
   name = "Slice",
 ): TensorInfo {
+  // The whole tensor, in rows or all: the same values.
+  if (tf.util.arraysEqual(size as number[], x.shape)) return backend.alias(x, [...size]);
   const strides = stridesOf(x.shape);
   const offset = begin.reduce((sum, start, axis) => sum + start * strides[axis], 0);
   return gathered(backend, name, x, [...size], { offset, strides });
@@ -134,8 +136,6 @@ const splitV: Kernel = ({ inputs: { x }, attrs, backend }) => {
 const sliceKernel: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, attrs.begin, attrs.size);
   tf.slice_util.assertParamsValid(x as tf.Tensor, begin, size);
-  // The whole tensor, in rows or all: the same values under another shape.
-  if (tf.util.arraysEqual(size, x.shape)) return backend.alias(x, size);
   return slice(backend, x, begin, size);
 };
 
@@ -215,11 +215,24 @@ const padV2: Kernel = ({ inputs: { x }, attrs, backend }) =>
 
 const transposeKernel: Kernel = ({ inputs: { x }, attrs, backend }) => transpose(backend, x, attrs.perm);
 
+const flipLeftRight: Kernel = ({ inputs: { image }, backend }) =>
+  reverse({ inputs: { x: image }, attrs: { dims: [2] }, backend });
+
+/** A tensor along the diagonal of one of twice its rank. */
+const diag: Kernel = ({ inputs: { x }, backend }) => {
+  const n = sizeFromShape(x.shape);
+  const output = fill(backend, [...x.shape, ...x.shape], x.dtype, 0);
+  affineCopy(backend, "Diag", [n], [x, dense([n])], [output, { offset: 0, strides: [n + 1] }]);
+  return output;
+};
+
 export const moveKernels: KernelTable = {
   Transpose: transposeKernel,
   Slice: sliceKernel,
   StridedSlice: stridedSlice,
   Reverse: reverse,
+  FlipLeftRight: flipLeftRight,
+  Diag: diag,
   Tile: tile,
   BroadcastTo: broadcastToKernel,
   PadV2: padV2,

@@ -2,6 +2,7 @@ import type { DataType } from "@tensorflow/tfjs-core";
 import { f32, type Uniform } from "../backend/launch.js";
 import { elementwise } from "./elementwise.js";
 import type { Kernel, KernelTable } from "./kernel.js";
+import { trigonometryDeclaration } from "./trigonometry.js";
 
 interface Unary {
   /** WGSL of the result from `x: f32`. */
@@ -42,6 +43,23 @@ fn tanhOf(x: f32) -> f32 {
   }
   let e = exp(-2.0 * min(a, 20.0));
   return sign(x) * (1.0 - e) / (1.0 + e);
+}`;
+
+/**
+ * exp to the last bit or so, where the built-in may lose a bit for each doubling of the argument: x = n ln 2 + r, with ln 2 in two
+ * parts, and a polynomial for exp(r) (Cephes, expf).
+ */
+const expDeclaration = `
+fn expOf(x: f32) -> f32 {
+  if (isNan(x)) { return x; }
+  if (x > 88.7228317) { return infinity(); }
+  if (x < -103.972) { return 0.0; }
+  let n = round(x * 1.44269504);
+  let r = (x - n * 0.693359375) + n * 2.12194440e-4;
+  let p = ((((1.9875691500e-4 * r + 1.3981999507e-3) * r + 8.3334519073e-3) * r + 4.1665795894e-2) * r
+    + 1.6666665459e-1) * r + 5.0000001201e-1;
+  let half = i32(n) / 2;
+  return ldexp(ldexp(p * r * r + r + 1.0, half), i32(n) - half);
 }`;
 
 /** exp(x) - 1 and log(1 + x), by series where the plain forms cancel. */
@@ -91,7 +109,7 @@ const table: Record<string, Unary> = {
     float: `${seluScale} * select(${seluAlpha} * expm1Of(x), x, x >= 0.0)`,
     declarations: expm1Declaration,
   },
-  Exp: { float: "exp(x)" },
+  Exp: { float: "expOf(x)", declarations: expDeclaration },
   Expm1: { float: "expm1Of(x)", declarations: expm1Declaration },
   Log: { float: "select(log(x), quietNan(), x < 0.0)" },
   Log1p: { float: "log1pOf(x)", declarations: log1pDeclaration },
@@ -105,9 +123,9 @@ const table: Record<string, Unary> = {
   Sigmoid: { float: "1.0 / (1.0 + exp(-x))" },
   Softplus: { float: "max(x, 0.0) + log1pOf(exp(-abs(x)))", declarations: log1pDeclaration },
   Erf: { float: "erfOf(x)", declarations: erfDeclaration },
-  Sin: { float: "sin(x)" },
-  Cos: { float: "cos(x)" },
-  Tan: { float: "tan(x)" },
+  Sin: { float: "sinOf(x)", declarations: trigonometryDeclaration },
+  Cos: { float: "cosOf(x)", declarations: trigonometryDeclaration },
+  Tan: { float: "tanOf(x)", declarations: trigonometryDeclaration },
   // The built-in asin and acos are good to three digits on some adapters.
   Asin: { float: "select(atan2(x, sqrt((1.0 - x) * (1.0 + x))), quietNan(), abs(x) > 1.0)" },
   Acos: { float: "select(atan2(sqrt((1.0 - x) * (1.0 + x)), x), quietNan(), abs(x) > 1.0)" },

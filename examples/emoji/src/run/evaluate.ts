@@ -37,8 +37,10 @@ export interface Evaluation {
 }
 
 const neighbours = 5;
-/** A class needs this many images to be one. */
-const minimalClass = 8;
+/** A class needs this many images to be one; validation holds a third of the images that reserved does. */
+const minimalClass: Record<RunConfig["evaluate"], number> = { reserved: 8, validation: 4 };
+/** As scikit-learn's `n_init`. */
+const restarts = 10;
 
 /** The images that D-Ability is measured on: whole subcategories of codes that no model was trained on. */
 export function discriminationSet(
@@ -56,14 +58,16 @@ export function discriminationSet(
     const { subcategory } = emoji.items[row];
     counts.set(subcategory, (counts.get(subcategory) ?? 0) + 1);
   }
-  const rows = candidates.filter((row) => counts.get(emoji.items[row].subcategory)! >= minimalClass);
+  const rows = candidates.filter(
+    (row) => counts.get(emoji.items[row].subcategory)! >= minimalClass[config.evaluate],
+  );
   const classes = [...new Set(rows.map((row) => emoji.items[row].subcategory))];
   const labels = Int32Array.from(rows, (row) => classes.indexOf(emoji.items[row].subcategory));
   return { rows, labels, classes };
 }
 
 async function discrimination(features: tf.Tensor2D, labels: Int32Array, seed: number): Promise<DScores> {
-  const clusters = await kMeans(features, { clusters: new Set(labels).size, seed, restarts: 3 });
+  const clusters = await kMeans(features, { clusters: new Set(labels).size, seed, restarts });
   return {
     ...clusteringScores(labels, clusters),
     knn: await nearestNeighbourAccuracy(features, labels, { k: neighbours }),

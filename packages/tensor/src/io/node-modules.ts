@@ -1,11 +1,12 @@
 interface NodeModules {
   "node:fs/promises": typeof import("node:fs/promises");
   "node:path": typeof import("node:path");
+  "node:module": typeof import("node:module");
   "node:crypto": typeof import("node:crypto");
 }
 
 /**
- * Node's own modules, asked for when a file is first touched. `getBuiltinModule` rather than `import`, so that bundlers
+ * Node's own modules, asked for when they are first needed. `getBuiltinModule` rather than `import`, so that bundlers
  * for browsers find nothing to resolve.
  */
 export function nodeModule<Id extends keyof NodeModules>(id: Id): NodeModules[Id] {

@@ -1,12 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { nodeModule } from "../io/node-modules.js";
 import { registerWasmKernels } from "./register.js";
 
 /** Starts tfjs's WebAssembly backend and gives it the kernels that training needs. */
 export async function startWasmBackend(): Promise<void> {
   const wasm = await import("@tensorflow/tfjs-backend-wasm");
   if (typeof process !== "undefined" && process.versions?.node) {
-    const { createRequire } = await import("node:module");
-    const { dirname, join, sep } = await import("node:path");
+    const { createRequire } = nodeModule("node:module");
+    const { dirname, join, sep } = nodeModule("node:path");
     const require = createRequire(import.meta.url);
     const folder = dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"));
     wasm.setWasmPaths(join(folder, "wasm-out") + sep);

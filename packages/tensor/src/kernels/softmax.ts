@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../backend/launch.js";
-import type { Kernel, KernelTable } from "./kernel.js";
+import { type Kernel, type KernelTable, specialFloats } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
 
 /** The most negative float32: below every logit, and no infinity that WGSL would not let one write. */
@@ -25,16 +25,19 @@ const softmax =
       rows: tf.util.sizeFromShape(logits.shape) / n,
       rowLength: n,
       uniforms: [u32("n", n)],
+      // WGSL lets an implementation's exp lose a NaN.
+      declarations: `${specialFloats}
+fn expOf(x: f32) -> f32 { return select(exp(x), x, isNan(x)); }`,
       body: `let base = row * u.n;
   var largest = ${lowestFloat};
   for (var j = lane; j < u.n; j += lanes) { largest = max(largest, x[base + j]); }
   let top = maxLanes(largest);
   var share = 0.0;
-  for (var j = lane; j < u.n; j += lanes) { share += exp(x[base + j] - top); }
+  for (var j = lane; j < u.n; j += lanes) { share += expOf(x[base + j] - top); }
   let total = sumLanes(share);
   ${
     name === "Softmax"
-      ? "for (var j = lane; j < u.n; j += lanes) { result[base + j] = exp(x[base + j] - top) / total; }"
+      ? "for (var j = lane; j < u.n; j += lanes) { result[base + j] = expOf(x[base + j] - top) / total; }"
       : "for (var j = lane; j < u.n; j += lanes) { result[base + j] = x[base + j] - top - log(total); }"
   }`,
     });

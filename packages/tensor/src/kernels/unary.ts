@@ -120,7 +120,7 @@ const table: Record<string, Unary> = {
   Floor: { float: "floor(x)", int: "x" },
   Ceil: { float: "ceil(x)", int: "x" },
   Round: { float: "round(x)", int: "x" },
-  Sigmoid: { float: "1.0 / (1.0 + exp(-x))" },
+  Sigmoid: { float: keepNan("1.0 / (1.0 + exp(-x))") },
   Softplus: { float: "max(x, 0.0) + log1pOf(exp(-abs(x)))", declarations: log1pDeclaration },
   Erf: { float: "erfOf(x)", declarations: erfDeclaration },
   Sin: { float: "sinOf(x)", declarations: trigonometryDeclaration },

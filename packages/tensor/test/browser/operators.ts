@@ -38,6 +38,8 @@ const families = [
   () => import("@tensorflow/tfjs-core/dist/ops/mat_mul_test.js"),
   () => import("@tensorflow/tfjs-core/dist/ops/conv2d_test.js"),
   () => import("@tensorflow/tfjs-core/dist/ops/conv2d_transpose_test.js"),
+  () => import("@tensorflow/tfjs-core/dist/ops/max_pool_test.js"),
+  () => import("@tensorflow/tfjs-core/dist/ops/avg_pool_test.js"),
   () => import("@tensorflow/tfjs-core/dist/ops/concat_test.js"),
   () => import("@tensorflow/tfjs-core/dist/ops/gather_test.js"),
   () => import("@tensorflow/tfjs-core/dist/ops/one_hot_test.js"),
@@ -55,26 +57,11 @@ const families = [
   () => import("@tensorflow/tfjs-core/dist/ops/where_test.js"),
 ];
 
-/** Parts of the names of the specs that are left out. */
-const excludes = [
-  // The backend computes neither on complex numbers nor on strings.
-  "complex",
-  "string",
-  "upcasts when dtypes dont match",
-  // WGSL lets an implementation take it that there are no NaNs, and SwiftShader's exp loses them.
-  `sigmoid ${webgpuBackendName} {} propagates NaNs`,
-  `softmax ${webgpuBackendName} {} Propagates NaNs`,
-  // exp(10) to an absolute 1e-3, which is half a unit in the last place of a float32 there.
-  `exp ${webgpuBackendName} {} int32`,
-  // The gradient of an 8 x 8 output for a 4 x 4 image, which no convolution with this padding has.
-  "input=8x8x8,output=4x4x8,f=8,s=1,inDepth=8,p=same",
-];
-
 export async function run(): Promise<Results> {
   const device = await requestWebGPUDevice({ software: true });
   registerWebGPUBackend(device, { checkKeys: true });
   setTestEnvs([{ name: webgpuBackendName, backendName: webgpuBackendName, isDataSync: false }]);
-  setupTestFilters([{ include: ` ${webgpuBackendName} `, excludes }], () => false);
+  setupTestFilters([{ include: ` ${webgpuBackendName} ` }], () => false);
   for (const load of families) await load();
   // tfjs goes on with another backend, in silence, where one does not start.
   afterEach(() => expect(tf.getBackend()).toBe(webgpuBackendName));

@@ -6,6 +6,7 @@ import { Failures, LostTensor } from "./failures.js";
 import { emptyValues, everySecond, type HostValues, hostValues, valuesOfWords } from "./host-values.js";
 import { lanesOf } from "./lanes.js";
 import { type Launch, linearWorkgroupSize, uniformsOf } from "./launch.js";
+import { piecesOf, type Range } from "./pieces.js";
 import { PipelineCache } from "./pipeline-cache.js";
 import { ReadingPool } from "./reading-pool.js";
 import { noStatistics } from "./statistics.js";
@@ -38,6 +39,8 @@ export interface WebGPUBackendOptions {
   isSoftware?: boolean;
   /** Bound on the bytes of free buffers kept for reuse. Default 512 MiB. */
   maxFreeBytes?: number;
+  /** Bytes that a kernel reaches of one tensor, unless it goes in pieces. Default, and at most, what the device binds. For tests. */
+  maxBindingBytes?: number;
   /** Dispatches recorded before they are submitted without being asked. Default 64. */
   maxDispatches?: number;
   /** Makes each launch's WGSL anew and throws where it differs from the cached one. For tests. */
@@ -81,6 +84,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 0;
   private readonly staging: ReadingPool;
+  private readonly maxBindingBytes: number;
   private readonly failures: Failures;
   private disposed = false;
   /** The kernel that runs, for messages. */
@@ -97,6 +101,11 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.lanes = this.isSoftware && (options.subgroups ?? true) ? lanesOf(device) : 0;
     this.data = new tf.DataStorage(this, tf.engine());
     this.failures = new Failures(device);
+    const { maxStorageBufferBindingSize } = device.limits;
+    this.maxBindingBytes = Math.min(
+      options.maxBindingBytes ?? maxStorageBufferBindingSize,
+      maxStorageBufferBindingSize,
+    );
     this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) => {
       this.countBuffer(bytes);
       this.failures.watch(error, `allocating ${bytes} bytes for ${this.subject()}`);
@@ -299,10 +308,28 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.failures.throwAt(() => this.subject(launch.name));
     const workgroups = this.grid(launch);
     if (workgroups.some((count) => count === 0)) return;
-    const buffers = [...launch.inputs, ...launch.outputs].map(({ info }) => this.buffer(info.dataId));
+    const split = "count" in launch && launch.split === true;
+    const buffers = [...launch.inputs, ...launch.outputs].map(({ info }) => this.buffer(info.dataId, split));
     for (const { info } of launch.outputs) this.data.get(info.dataId).store.host = null;
+    if (split && buffers.some((buffer) => buffer.size > this.maxBindingBytes)) {
+      for (const piece of piecesOf(launch, this.maxBindingBytes)) {
+        this.dispatch(piece.launch, buffers, this.grid(piece.launch), piece.ranges);
+      }
+    } else {
+      this.dispatch(launch, buffers, workgroups);
+    }
+  }
+
+  private dispatch(
+    launch: Launch,
+    buffers: GPUBuffer[],
+    workgroups: readonly [number, number, number],
+    ranges?: readonly Range[],
+  ): void {
     const { pipeline, groupLayout } = this.pipelines.get(launch);
-    const group = this.bindGroup(groupLayout, launch.inputs.length, buffers);
+    const group = ranges
+      ? this.newBindGroup(groupLayout, buffers, ranges)
+      : this.bindGroup(groupLayout, launch.inputs.length, buffers);
     this.recorder.dispatch(pipeline, group, buffers, uniformsOf(launch), workgroups);
     this.launched = this.running;
     const kernel = this.running?.kernelName ?? launch.name;
@@ -331,16 +358,20 @@ export class WebGPUBackend extends tf.KernelBackend {
   }
 
   /** The device buffer of a tensor, uploaded or allocated now where it has none. */
-  private buffer(dataId: DataId): GPUBuffer {
+  private buffer(dataId: DataId, split: boolean): GPUBuffer {
     const { dtype, store } = this.data.get(dataId);
-    if (store.buffer) return store.buffer;
     const bytes = store.size * bytesPerElement;
-    const most = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+    const { maxBufferSize } = this.device.limits;
+    const limit = split ? maxBufferSize : Math.min(this.maxBindingBytes, maxBufferSize);
+    // Buffers are padded to 16 bytes, and so must still be within.
+    const most = Math.floor(limit / 16) * 16;
     if (bytes > most) {
+      const who = split ? "this device's buffers hold" : "a kernel that is not elementwise reaches";
       throw new Error(
-        `dcr-webgpu: ${this.subject()} needs a tensor [${store.shape}] of ${bytes} bytes; this device's kernels reach at most ${most}`,
+        `dcr-webgpu: ${this.subject()} needs a tensor [${store.shape}] of ${bytes} bytes; ${who} at most ${most}`,
       );
     }
+    if (store.buffer) return store.buffer;
     const { host } = store;
     store.buffer = this.pool.acquire(bytes, host ? this.recorder.busy : undefined);
     if (host && bytes > 0) {
@@ -367,14 +398,22 @@ export class WebGPUBackend extends tf.KernelBackend {
     let group = this.bindGroups.get(key);
     if (!group) {
       if (this.bindGroups.size >= maxBindGroups) this.bindGroups.clear();
-      group = this.device.createBindGroup({
-        layout,
-        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-      });
+      group = this.newBindGroup(layout, buffers);
       this.bindGroups.set(key, group);
-      this.statistics.bindGroupsCreated++;
     }
     return group;
+  }
+
+  private newBindGroup(
+    layout: GPUBindGroupLayout,
+    buffers: readonly GPUBuffer[],
+    ranges?: readonly Range[],
+  ): GPUBindGroup {
+    this.statistics.bindGroupsCreated++;
+    return this.device.createBindGroup({
+      layout,
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer, ...ranges?.[binding] } })),
+    });
   }
 
   private countBuffer(bytes: number): void {

@@ -2,6 +2,7 @@ import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tf
 import * as tf from "@tensorflow/tfjs-core";
 import { BufferPool } from "./buffer-pool.js";
 import { CommandRecorder } from "./command-recorder.js";
+import { DispatchTimer, type KernelTime } from "./dispatch-timer.js";
 import { Failures, LostTensor } from "./failures.js";
 import { emptyValues, everySecond, type HostValues, hostValues, valuesOfWords } from "./host-values.js";
 import { lanesOf } from "./lanes.js";
@@ -85,6 +86,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   private nextBufferId = 0;
   private readonly staging: ReadingPool;
   private readonly maxBindingBytes: number;
+  private readonly maxDispatches: number;
   private readonly failures: Failures;
   private disposed = false;
   /** The kernel that runs, for messages. */
@@ -110,7 +112,8 @@ export class WebGPUBackend extends tf.KernelBackend {
       this.countBuffer(bytes);
       this.failures.watch(error, `allocating ${bytes} bytes for ${this.subject()}`);
     });
-    this.recorder = new CommandRecorder(device, options.maxDispatches ?? 64, (error) => {
+    this.maxDispatches = options.maxDispatches ?? 64;
+    this.recorder = new CommandRecorder(device, this.maxDispatches, (error) => {
       this.statistics.submits++;
       this.failures.watch(error, `a batch of commands that ends with ${subjectOf(this.launched)}`);
       this.pool.destroyEvicted();
@@ -330,9 +333,9 @@ export class WebGPUBackend extends tf.KernelBackend {
     const group = ranges
       ? this.newBindGroup(groupLayout, buffers, ranges)
       : this.bindGroup(groupLayout, launch.inputs.length, buffers);
-    this.recorder.dispatch(pipeline, group, buffers, uniformsOf(launch), workgroups);
-    this.launched = this.running;
     const kernel = this.running?.kernelName ?? launch.name;
+    this.recorder.dispatch(kernel, pipeline, group, buffers, uniformsOf(launch), workgroups);
+    this.launched = this.running;
     this.statistics.dispatches++;
     this.statistics.dispatchesByKernel[kernel] = (this.statistics.dispatchesByKernel[kernel] ?? 0) + 1;
   }
@@ -457,6 +460,28 @@ export class WebGPUBackend extends tf.KernelBackend {
     f();
     this.flush();
     return this.device.queue.onSubmittedWorkDone().then(() => ({ kernelMs: performance.now() - start }));
+  }
+
+  /** See `profile`. */
+  async profile(f: () => unknown): Promise<Record<string, KernelTime>> {
+    if (!this.device.features.has("timestamp-query")) {
+      throw new Error("profile: this device times no kernels; it lacks the feature timestamp-query");
+    }
+    if (this.recorder.timer) throw new Error("profile: another profile is under way");
+    this.flush();
+    const timer = new DispatchTimer(this.device, this.maxDispatches);
+    this.recorder.timer = timer;
+    let times = {};
+    try {
+      await f();
+    } finally {
+      this.flush();
+      this.recorder.timer = null;
+      times = await timer.finish();
+    }
+    await this.failures.settle();
+    this.failures.throwAt(() => "profile");
+    return times;
   }
 
   /** Frees the buffers; the device stays its owner's. */

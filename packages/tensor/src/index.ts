@@ -20,6 +20,8 @@ export { Random, type RandomState } from "./random.js";
 import "./gradients/register.js";
 
 export { backendName as webgpuBackendName } from "./backend/backend-name.js";
+export type { KernelTime } from "./backend/dispatch-timer.js";
+export { profile } from "./backend/profile.js";
 export { registerWebGPUBackend } from "./backend/register-backend.js";
 export { type WebGPUStatistics, webgpuStatistics } from "./backend/statistics.js";
 export { type DeviceChoice, type DeviceInfo, deviceChoices, initialize } from "./device/initialize.js";

@@ -1,3 +1,5 @@
+import type { DispatchTimer } from "./dispatch-timer.js";
+
 /** Bytes that one dispatch may have of uniforms. */
 const maxUniformBytes = 512;
 
@@ -11,6 +13,8 @@ export class CommandRecorder {
   readonly uniformLayout: GPUBindGroupLayout;
   /** Storage buffers that recorded, not yet submitted commands use. */
   readonly busy = new Set<GPUBuffer>();
+  /** Times each dispatch while there is one; they then get passes of their own. */
+  timer: DispatchTimer | null = null;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
   private dispatches = 0;
@@ -54,8 +58,9 @@ export class CommandRecorder {
     });
   }
 
-  /** Records a dispatch. `uniforms` are written in order as 32-bit words. */
+  /** Records a dispatch of `kernel`. `uniforms` are written in order as 32-bit words. */
   dispatch(
+    kernel: string,
     pipeline: GPUComputePipeline,
     group: GPUBindGroup,
     buffers: readonly GPUBuffer[],
@@ -76,6 +81,10 @@ export class CommandRecorder {
     }
     this.uniformEnd = Math.ceil((offset + Math.max(bytes, 16)) / this.alignment) * this.alignment;
     this.encoder ??= this.device.createCommandEncoder();
+    if (this.timer) {
+      this.pass?.end();
+      this.pass = this.encoder.beginComputePass({ timestampWrites: this.timer.next(kernel) });
+    }
     this.pass ??= this.encoder.beginComputePass();
     this.pass.setPipeline(pipeline);
     this.pass.setBindGroup(0, this.uniformGroup, [offset]);
@@ -98,6 +107,7 @@ export class CommandRecorder {
   flush(): void {
     if (!this.encoder) return;
     this.pass?.end();
+    this.timer?.resolve(this.encoder);
     this.device.pushErrorScope("validation");
     this.device.pushErrorScope("out-of-memory");
     this.device.queue.writeBuffer(
@@ -108,6 +118,7 @@ export class CommandRecorder {
       Math.ceil(this.uniformEnd / 4) * 4,
     );
     this.device.queue.submit([this.encoder.finish()]);
+    this.timer?.submitted();
     const scopes = [this.device.popErrorScope(), this.device.popErrorScope()];
     this.encoder = null;
     this.pass = null;

@@ -46,6 +46,11 @@ interface LaunchBase {
 /** One invocation per index; `body` sees `index: u32` in `[0, count)` and the uniforms as `u.name`. */
 export interface LinearLaunch extends LaunchBase {
   count: number;
+  /**
+   * Whether each binding of `vec4`s is touched at `index` alone, and other bindings are small: tensors larger than a binding
+   * may be then, and go in pieces.
+   */
+  split?: boolean;
   body: () => string;
 }
 

@@ -2,15 +2,20 @@ import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tf
 import * as tf from "@tensorflow/tfjs-core";
 import { BufferPool } from "./buffer-pool.js";
 import { CommandRecorder } from "./command-recorder.js";
+import { DispatchTimer, type KernelTime } from "./dispatch-timer.js";
+import { Failures, LostTensor } from "./failures.js";
 import { emptyValues, everySecond, type HostValues, hostValues, valuesOfWords } from "./host-values.js";
 import { lanesOf } from "./lanes.js";
 import { type Launch, linearWorkgroupSize, uniformsOf } from "./launch.js";
+import { piecesOf, type Range } from "./pieces.js";
 import { PipelineCache } from "./pipeline-cache.js";
 import { ReadingPool } from "./reading-pool.js";
 import { noStatistics } from "./statistics.js";
 
 /** Where values lie. */
 interface Store {
+  /** That of the tensor it was made for. */
+  shape: readonly number[];
   size: number;
   /** On the device; made when a kernel first asks for it. */
   buffer: GPUBuffer | null;
@@ -35,6 +40,8 @@ export interface WebGPUBackendOptions {
   isSoftware?: boolean;
   /** Bound on the bytes of free buffers kept for reuse. Default 512 MiB. */
   maxFreeBytes?: number;
+  /** Bytes that a kernel reaches of one tensor, unless it goes in pieces. Default, and at most, what the device binds. For tests. */
+  maxBindingBytes?: number;
   /** Dispatches recorded before they are submitted without being asked. Default 64. */
   maxDispatches?: number;
   /** Makes each launch's WGSL anew and throws where it differs from the cached one. For tests. */
@@ -49,6 +56,12 @@ const bytesPerElement = 4;
 
 const maxBindGroups = 8192;
 
+/** A kernel and its inputs. */
+interface Running {
+  kernelName: string;
+  inputs: Record<string, TensorInfo | undefined>;
+}
+
 /**
  * A tfjs backend on a WebGPU device.
  *
@@ -57,7 +70,7 @@ const maxBindGroups = 8192;
  *
  * WebGPU reports errors late: one that a batch, a shader or an allocation caused is thrown by the launches and reads that come
  * after the report, with the kernel and shapes it belongs to. Since tensors made meanwhile cannot be trusted, it is thrown by
- * all of them, and so is the loss of the device; a backend registered anew starts clean.
+ * all of them, and so is the loss of the device; a backend on a new device, as `initialize` opens it then, starts clean.
  */
 export class WebGPUBackend extends tf.KernelBackend {
   readonly isSoftware: boolean;
@@ -72,11 +85,14 @@ export class WebGPUBackend extends tf.KernelBackend {
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 0;
   private readonly staging: ReadingPool;
-  private readonly pendingErrors = new Set<Promise<void>>();
-  private failure: Error | null = null;
+  private readonly maxBindingBytes: number;
+  private readonly maxDispatches: number;
+  private readonly failures: Failures;
   private disposed = false;
   /** The kernel that runs, for messages. */
-  private running: { kernelName: string; inputs: Record<string, TensorInfo | undefined> } | null = null;
+  private running: Running | null = null;
+  /** The kernel that launched last, for messages on what was submitted. */
+  private launched: Running | null = null;
 
   constructor(
     readonly device: GPUDevice,
@@ -86,13 +102,20 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.isSoftware = options.isSoftware ?? false;
     this.lanes = this.isSoftware && (options.subgroups ?? true) ? lanesOf(device) : 0;
     this.data = new tf.DataStorage(this, tf.engine());
+    this.failures = new Failures(device);
+    const { maxStorageBufferBindingSize } = device.limits;
+    this.maxBindingBytes = Math.min(
+      options.maxBindingBytes ?? maxStorageBufferBindingSize,
+      maxStorageBufferBindingSize,
+    );
     this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) => {
       this.countBuffer(bytes);
-      this.watch(error, `allocating ${bytes} bytes for`);
+      this.failures.watch(error, `allocating ${bytes} bytes for ${this.subject()}`);
     });
-    this.recorder = new CommandRecorder(device, options.maxDispatches ?? 64, (error) => {
+    this.maxDispatches = options.maxDispatches ?? 64;
+    this.recorder = new CommandRecorder(device, this.maxDispatches, (error) => {
       this.statistics.submits++;
-      this.watch(error, "a batch of commands that ends with");
+      this.failures.watch(error, `a batch of commands that ends with ${subjectOf(this.launched)}`);
       this.pool.destroyEvicted();
     });
     this.pipelines = new PipelineCache(
@@ -101,13 +124,12 @@ export class WebGPUBackend extends tf.KernelBackend {
       options.checkKeys ?? false,
       (error) => {
         this.statistics.pipelinesCreated++;
-        this.watch(error, "the shader of");
+        this.failures.watch(error, `the shader of ${this.subject()}`);
       },
     );
-    this.staging = new ReadingPool(device, (bytes) => this.countBuffer(bytes));
-    device.lost.then(({ reason, message }) => {
-      if (!this.disposed)
-        this.failure ??= new Error(`dcr-webgpu: the device was lost (${reason}): ${message}`);
+    this.staging = new ReadingPool(device, (error, bytes) => {
+      this.countBuffer(bytes);
+      this.failures.watch(error, `allocating ${bytes} bytes for reading`);
     });
   }
 
@@ -130,7 +152,7 @@ export class WebGPUBackend extends tf.KernelBackend {
     dtype: DataType,
     refCount: number,
   ): void {
-    const store = { size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1 };
+    const store = { shape, size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1 };
     if (dtype === "complex64") {
       const part = (first: 0 | 1) => this.write(everySecond(values as Float32Array, first), shape, "float32");
       this.data.set(dataId, { dtype, refCount, store, parts: { real: part(0), imag: part(1) } });
@@ -164,7 +186,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** A new tensor whose values a kernel will write. */
   output(shape: number[], dtype: DataType): TensorInfo {
     const dataId = {};
-    const store = { size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1 };
+    const store = { shape, size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1 };
     this.data.set(dataId, { dtype, refCount: 1, store });
     return { dataId, shape, dtype };
   }
@@ -222,6 +244,11 @@ export class WebGPUBackend extends tf.KernelBackend {
     }
     if (store.host) return store.host;
     if (store.size === 0) return emptyValues(dtype);
+    if (this.failures.first) {
+      throw new LostTensor(
+        `dcr-webgpu: the values of a ${dtype} tensor [${store.shape}] are lost: ${this.failures.first}; make it anew`,
+      );
+    }
     throw new Error(
       "dcr-webgpu: WebGPU cannot read a tensor synchronously; use `await tensor.data()` instead of `dataSync()` or `arraySync()`",
     );
@@ -236,8 +263,9 @@ export class WebGPUBackend extends tf.KernelBackend {
       return tf.backend_util.mergeRealAndImagArrays(real as Float32Array, imag as Float32Array);
     }
     if (!buffer || size === 0) return emptyValues(dtype, size);
-    this.throwFailure();
     const bytes = size * bytesPerElement;
+    const subject = () => `reading a ${dtype} tensor [${store.shape}] of ${bytes} bytes`;
+    this.failures.throwAt(subject);
     this.statistics.readbacks++;
     const staging = this.staging.acquire(bytes);
     this.recorder.copy(buffer, staging, bytes);
@@ -245,10 +273,12 @@ export class WebGPUBackend extends tf.KernelBackend {
     try {
       await staging.mapAsync(GPUMapMode.READ, 0, bytes);
     } catch (cause) {
-      await this.settle();
-      throw new Error("dcr-webgpu: reading a tensor failed", { cause });
+      await this.failures.settle();
+      this.failures.throwAt(subject);
+      throw new Error(`dcr-webgpu: ${subject()} failed`, { cause });
     }
-    await this.settle();
+    await this.failures.settle();
+    this.failures.throwAt(subject);
     const copy = staging.getMappedRange(0, bytes).slice(0);
     staging.unmap();
     this.staging.release(staging);
@@ -266,6 +296,11 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.running = { kernelName, inputs };
     try {
       return kernel();
+    } catch (error) {
+      if (!(error instanceof LostTensor)) throw error;
+      throw new Error(error.message.replace("dcr-webgpu:", `dcr-webgpu: ${this.subject()}:`), {
+        cause: error,
+      });
     } finally {
       this.running = before;
     }
@@ -273,15 +308,34 @@ export class WebGPUBackend extends tf.KernelBackend {
 
   /** Records one dispatch. Does nothing where there is nothing to compute. */
   launch(launch: Launch): void {
-    this.throwFailure();
+    this.failures.throwAt(() => this.subject(launch.name));
     const workgroups = this.grid(launch);
     if (workgroups.some((count) => count === 0)) return;
-    const buffers = [...launch.inputs, ...launch.outputs].map(({ info }) => this.buffer(info.dataId));
+    const split = "count" in launch && launch.split === true;
+    const buffers = [...launch.inputs, ...launch.outputs].map(({ info }) => this.buffer(info.dataId, split));
     for (const { info } of launch.outputs) this.data.get(info.dataId).store.host = null;
+    if (split && buffers.some((buffer) => buffer.size > this.maxBindingBytes)) {
+      for (const piece of piecesOf(launch, this.maxBindingBytes)) {
+        this.dispatch(piece.launch, buffers, this.grid(piece.launch), piece.ranges);
+      }
+    } else {
+      this.dispatch(launch, buffers, workgroups);
+    }
+  }
+
+  private dispatch(
+    launch: Launch,
+    buffers: GPUBuffer[],
+    workgroups: readonly [number, number, number],
+    ranges?: readonly Range[],
+  ): void {
     const { pipeline, groupLayout } = this.pipelines.get(launch);
-    const group = this.bindGroup(groupLayout, launch.inputs.length, buffers);
-    this.recorder.dispatch(pipeline, group, buffers, uniformsOf(launch), workgroups);
+    const group = ranges
+      ? this.newBindGroup(groupLayout, buffers, ranges)
+      : this.bindGroup(groupLayout, launch.inputs.length, buffers);
     const kernel = this.running?.kernelName ?? launch.name;
+    this.recorder.dispatch(kernel, pipeline, group, buffers, uniformsOf(launch), workgroups);
+    this.launched = this.running;
     this.statistics.dispatches++;
     this.statistics.dispatchesByKernel[kernel] = (this.statistics.dispatchesByKernel[kernel] ?? 0) + 1;
   }
@@ -300,23 +354,27 @@ export class WebGPUBackend extends tf.KernelBackend {
     }
     if (launch.workgroups.some((count) => count > most)) {
       throw new Error(
-        `${this.subject(launch.name)} needs [${launch.workgroups}] workgroups; at most ${most} fit along an axis`,
+        `dcr-webgpu: ${this.subject(launch.name)} needs [${launch.workgroups}] workgroups; at most ${most} fit along an axis`,
       );
     }
     return launch.workgroups;
   }
 
   /** The device buffer of a tensor, uploaded or allocated now where it has none. */
-  private buffer(dataId: DataId): GPUBuffer {
+  private buffer(dataId: DataId, split: boolean): GPUBuffer {
     const { dtype, store } = this.data.get(dataId);
-    if (store.buffer) return store.buffer;
     const bytes = store.size * bytesPerElement;
-    const most = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+    const { maxBufferSize } = this.device.limits;
+    const limit = split ? maxBufferSize : Math.min(this.maxBindingBytes, maxBufferSize);
+    // Buffers are padded to 16 bytes, and so must still be within.
+    const most = Math.floor(limit / 16) * 16;
     if (bytes > most) {
+      const who = split ? "this device's buffers hold" : "a kernel that is not elementwise reaches";
       throw new Error(
-        `${this.subject()} needs a tensor of ${bytes} bytes; this device's kernels reach at most ${most}`,
+        `dcr-webgpu: ${this.subject()} needs a tensor [${store.shape}] of ${bytes} bytes; ${who} at most ${most}`,
       );
     }
+    if (store.buffer) return store.buffer;
     const { host } = store;
     store.buffer = this.pool.acquire(bytes, host ? this.recorder.busy : undefined);
     if (host && bytes > 0) {
@@ -343,14 +401,22 @@ export class WebGPUBackend extends tf.KernelBackend {
     let group = this.bindGroups.get(key);
     if (!group) {
       if (this.bindGroups.size >= maxBindGroups) this.bindGroups.clear();
-      group = this.device.createBindGroup({
-        layout,
-        entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-      });
+      group = this.newBindGroup(layout, buffers);
       this.bindGroups.set(key, group);
-      this.statistics.bindGroupsCreated++;
     }
     return group;
+  }
+
+  private newBindGroup(
+    layout: GPUBindGroupLayout,
+    buffers: readonly GPUBuffer[],
+    ranges?: readonly Range[],
+  ): GPUBindGroup {
+    this.statistics.bindGroupsCreated++;
+    return this.device.createBindGroup({
+      layout,
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer, ...ranges?.[binding] } })),
+    });
   }
 
   private countBuffer(bytes: number): void {
@@ -361,35 +427,15 @@ export class WebGPUBackend extends tf.KernelBackend {
   // ---- errors
 
   private subject(name?: string): string {
-    if (!this.running) return `dcr-webgpu: ${name ?? "a kernel"}`;
-    const { kernelName, inputs } = this.running;
-    const shapes = Object.entries(inputs).map(([key, info]) => `${key} [${info?.shape ?? ""}]`);
-    return `dcr-webgpu: ${kernelName} of ${shapes.join(", ")}`;
+    return subjectOf(this.running, name);
   }
 
-  /** Keeps the first error that WebGPU reports, with the kernel that now runs. */
-  private watch(error: Promise<GPUError | null>, what: string): void {
-    const subject = this.subject().replace("dcr-webgpu: ", "");
-    const pending = error.then(
-      (found) => {
-        this.pendingErrors.delete(pending);
-        if (found) this.failure ??= new Error(`dcr-webgpu: ${what} ${subject} failed: ${found.message}`);
-      },
-      () => {
-        this.pendingErrors.delete(pending);
-      },
-    );
-    this.pendingErrors.add(pending);
-  }
-
-  /** Waits for the reports of everything done so far, and throws the first error. */
-  private async settle(): Promise<void> {
-    await Promise.all(this.pendingErrors);
-    this.throwFailure();
-  }
-
-  private throwFailure(): void {
-    if (this.failure) throw this.failure;
+  /** Submits what was recorded and waits for the device's reports on it: what stops this backend, or null while it works. */
+  async check(): Promise<string | null> {
+    this.flush();
+    await Promise.race([this.device.lost, this.device.queue.onSubmittedWorkDone()]);
+    await this.failures.settle();
+    return this.failures.first;
   }
 
   // ---- the rest of tfjs's interface
@@ -416,14 +462,44 @@ export class WebGPUBackend extends tf.KernelBackend {
     return this.device.queue.onSubmittedWorkDone().then(() => ({ kernelMs: performance.now() - start }));
   }
 
+  /** See `profile`. */
+  async profile(f: () => unknown): Promise<Record<string, KernelTime>> {
+    if (!this.device.features.has("timestamp-query")) {
+      throw new Error("profile: this device times no kernels; it lacks the feature timestamp-query");
+    }
+    if (this.recorder.timer) throw new Error("profile: another profile is under way");
+    this.flush();
+    const timer = new DispatchTimer(this.device, this.maxDispatches);
+    this.recorder.timer = timer;
+    let times = {};
+    try {
+      await f();
+    } finally {
+      this.flush();
+      this.recorder.timer = null;
+      times = await timer.finish();
+    }
+    await this.failures.settle();
+    this.failures.throwAt(() => "profile");
+    return times;
+  }
+
   /** Frees the buffers; the device stays its owner's. */
   override dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
+    this.failures.fail("its backend was removed");
     this.recorder.dispose();
     this.pool.clear();
     this.pool.destroyEvicted();
     this.staging.clear();
     this.bindGroups.clear();
   }
+}
+
+/** A kernel with its inputs' shapes. */
+function subjectOf(running: Running | null, otherwise = "a kernel"): string {
+  if (!running) return otherwise;
+  const shapes = Object.entries(running.inputs).map(([key, info]) => `${key} [${info?.shape ?? ""}]`);
+  return shapes.length ? `${running.kernelName} of ${shapes.join(", ")}` : running.kernelName;
 }

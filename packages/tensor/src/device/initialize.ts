@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { registerFusedKernels } from "../ops/fused-kernel.js";
 
 /** `"software"` is a WebGPU adapter that runs on the CPU, such as llvmpipe or SwiftShader. */
@@ -20,6 +21,9 @@ export interface DeviceInfo {
  * Chooses a device, makes it tfjs's backend and registers every kernel and gradient for it.
  *
  * `"auto"` (the default) takes a WebGPU adapter that runs on a GPU where there is one, else WebAssembly.
+ *
+ * Called again, it keeps a WebGPU device that works, with all tensors. After the loss of the device or an error on it, it
+ * opens a new one: what lay on the old one is lost and must be made anew, parameters included.
  *
  * @throws when the device asked for is not there; the message says what was tried.
  */
@@ -63,14 +67,25 @@ async function startWasm(reason: string): Promise<DeviceInfo> {
   return { backend: "wasm", kind: "wasm", reason };
 }
 
+/** The WebGPU backend that was started here last. */
+let started: { backend: WebGPUBackend; info: DeviceInfo } | null = null;
+
 async function startWebGPU(kind: "webgpu" | "software", reason: string): Promise<DeviceInfo> {
   const { requestWebGPUDevice } = await import("./request-device.js");
   const { registerWebGPUBackend } = await import("../backend/register-backend.js");
   const { backendName } = await import("../backend/backend-name.js");
+  if (started?.info.kind === kind && (await started.backend.check()) === null) {
+    await tf.setBackend(backendName);
+    return { ...started.info, reason };
+  }
   const found = await requestWebGPUDevice({ software: kind === "software" });
   registerWebGPUBackend(found);
+  started?.backend.device.destroy();
+  started = null;
   if (!(await tf.setBackend(backendName))) {
     throw new Error(`initialize: the WebGPU backend did not start on ${found.name}`);
   }
-  return { backend: backendName, kind, adapter: found.name, reason };
+  const info: DeviceInfo = { backend: backendName, kind, adapter: found.name, reason };
+  started = { backend: tf.backend() as WebGPUBackend, info };
+  return info;
 }

@@ -56,6 +56,7 @@ describe("requestWebGPUDevice", () => {
       const { name, isSoftware, limits, features } = device!;
       expect(name).not.toBe("");
       expect(device!.device.limits.maxStorageBufferBindingSize).toBe(limits.maxStorageBufferBindingSize);
+      expect(device!.device.limits.maxBufferSize).toBe(limits.maxBufferSize);
       expect(device!.device.features.has("shader-f16")).toBe(features.has("shader-f16"));
       const same = await requestWebGPUDevice({ software: isSoftware });
       expect(same.name).toBe(name);

@@ -22,6 +22,7 @@ const adamWStep: Kernel = ({ inputs, attrs, backend }) => {
     outputs,
     // Buffers are padded to 16 bytes.
     count: Math.ceil(count / 4),
+    split: true,
     uniforms: [
       f32("beta1", attrs.beta1),
       f32("beta2", attrs.beta2),

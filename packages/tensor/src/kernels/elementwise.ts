@@ -57,6 +57,7 @@ export function elementwise(backend: WebGPUBackend, op: Elementwise): TensorInfo
     inputs,
     outputs: [{ name: "result", info: output, type: vectors ? `vec4<${outType}>` : outType }],
     count: Math.ceil(count / width),
+    split: flat,
     uniforms: [
       ...(flat ? [] : u32List("dim", [...dims.slice(0, -1), inner / width])),
       ...(flat ? [] : bound.flatMap((name, i) => u32List(`${name}_stride`, strides[i].slice(0, -1)))),

@@ -18,6 +18,7 @@ export function fill(backend: WebGPUBackend, shape: number[], dtype: DataType, v
     inputs: [],
     outputs: [{ name: "result", info: output, type: `vec4<${type}>` }],
     count: Math.ceil(size / 4),
+    split: true,
     uniforms: [dtype === "float32" ? f32("value", value) : i32("value", value)],
     body: () => `result[index] = vec4<${type}>(u.value);`,
   });

@@ -64,6 +64,8 @@ const madeInWarm = "holds nothing: it was made inside warm()";
 interface Running {
   kernelName: string;
   inputs: Record<string, TensorInfo | undefined>;
+  /** What it made so far: no one else's, should it throw. */
+  made: DataId[];
 }
 
 /**
@@ -195,12 +197,15 @@ export class WebGPUBackend extends tf.KernelBackend {
     const hollow = this.warming !== null;
     const store = { shape, size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1, hollow };
     this.data.set(dataId, { dtype, refCount: 1, store });
+    this.running?.made.push(dataId);
     return { dataId, shape, dtype };
   }
 
   /** A new tensor of values that lie on the host. */
   fromHost(values: BackendValues, shape: number[], dtype: DataType): TensorInfo {
-    return { dataId: this.write(values, shape, dtype), shape, dtype };
+    const dataId = this.write(values, shape, dtype);
+    this.running?.made.push(dataId);
+    return { dataId, shape, dtype };
   }
 
   /** The same values under another shape or, between int32 and bool, type; shares the buffer. */
@@ -218,6 +223,7 @@ export class WebGPUBackend extends tf.KernelBackend {
     store.users++;
     const shared = {};
     this.data.set(shared, { dtype, refCount: 1, store });
+    this.running?.made.push(shared);
     return { dataId: shared, shape, dtype };
   }
 
@@ -301,10 +307,12 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** Runs `kernel` with its name and inputs known to error messages. */
   within<T>(kernelName: string, inputs: Record<string, TensorInfo | undefined>, kernel: () => T): T {
     const before = this.running;
-    this.running = { kernelName, inputs };
+    const running: Running = { kernelName, inputs, made: [] };
+    this.running = running;
     try {
       return kernel();
     } catch (error) {
+      for (const dataId of running.made) this.disposeData(dataId, true);
       if (!(error instanceof LostTensor)) throw error;
       throw new Error(error.message.replace("dcr-webgpu:", `dcr-webgpu: ${this.subject()}:`), {
         cause: error,

@@ -7,6 +7,7 @@ import { backendName } from "./backend-name.js";
 import { piecesOf } from "./pieces.js";
 import { registerWebGPUBackend } from "./register-backend.js";
 import { webgpuStatistics } from "./statistics.js";
+import type { WebGPUBackend } from "./webgpu-backend.js";
 
 const { device } = await webgpuDevice();
 
@@ -94,6 +95,17 @@ if (device)
       expect(() => tf.sum(x)).toThrow(/Sum of x \[1001\] needs/);
       expect(() => tf.sum(x)).toThrow(most);
       expect(() => tf.reverse(x)).toThrow(most);
+      x.dispose();
+    });
+
+    it("leaves nothing of a kernel that throws half way", () => {
+      const backend = tf.backend() as WebGPUBackend;
+      const x = tf.cast(tf.tensor1d(a), "int32");
+      const [{ numBytesInGPU }, count] = [backend.memory(), backend.numDataIds()];
+      // It converts x, in pieces, and then cannot sum.
+      expect(() => tf.mean(x)).toThrow(/needs a tensor/);
+      expect(backend.memory().numBytesInGPU).toBe(numBytesInGPU);
+      expect(backend.numDataIds()).toBe(count);
       x.dispose();
     });
   });

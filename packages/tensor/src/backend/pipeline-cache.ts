@@ -1,5 +1,14 @@
 import { bindingType, type Launch, linearWorkgroupSize, wgslOf } from "./launch.js";
 
+/** What the launch's pipeline is cached under. */
+function keyOf(launch: Launch): string {
+  let key = `${launch.name}|${launch.key}`;
+  if ("count" in launch) key += `|${linearWorkgroupSize(launch.count)}`;
+  for (const binding of launch.inputs) key += `|${bindingType(binding)}`;
+  for (const binding of launch.outputs) key += `>${bindingType(binding)}`;
+  return key;
+}
+
 /** Compute pipelines by launch key, and the layouts they share. */
 export class PipelineCache {
   private readonly pipelines = new Map<string, { pipeline: GPUComputePipeline; wgsl: string }>();
@@ -17,34 +26,73 @@ export class PipelineCache {
   ) {}
 
   get(launch: Launch): { pipeline: GPUComputePipeline; groupLayout: GPUBindGroupLayout } {
-    const layout = this.layout(launch.inputs.length, launch.outputs.length);
-    let key = `${launch.name}|${launch.key}`;
-    if ("count" in launch) key += `|${linearWorkgroupSize(launch.count)}`;
-    for (const binding of launch.inputs) key += `|${bindingType(binding)}`;
-    for (const binding of launch.outputs) key += `>${bindingType(binding)}`;
+    const layout = this.layout(launch);
+    const key = keyOf(launch);
     let entry = this.pipelines.get(key);
     if (!entry) {
       const wgsl = wgslOf(launch);
       this.device.pushErrorScope("validation");
-      const pipeline = this.device.createComputePipeline({
-        label: key,
-        layout: layout.pipeline,
-        compute: { module: this.device.createShaderModule({ label: key, code: wgsl }), entryPoint: "main" },
-      });
+      const pipeline = this.device.createComputePipeline(this.descriptor(key, wgsl, layout.pipeline));
       this.created(this.device.popErrorScope());
-      entry = { pipeline, wgsl: this.checkKeys ? wgsl : "" };
-      this.pipelines.set(key, entry);
+      entry = this.add(key, pipeline, wgsl);
     } else if (this.checkKeys && entry.wgsl !== wgslOf(launch)) {
       throw new Error(`dcr-webgpu: two different shaders under the key "${key}"`);
     }
     return { pipeline: entry.pipeline, groupLayout: layout.group };
   }
 
+  /**
+   * Compiles side by side what launches need and is not there yet. A shader that does not compile is left to its launch to
+   * report.
+   *
+   * @returns how many were compiled.
+   */
+  async compile(launches: readonly Launch[]): Promise<number> {
+    const missing = new Map<string, Launch>();
+    for (const launch of launches) {
+      const key = keyOf(launch);
+      if (!this.pipelines.has(key)) missing.set(key, launch);
+    }
+    const compiled = await Promise.all(
+      [...missing].map(async ([key, launch]) => {
+        const wgsl = wgslOf(launch);
+        this.device.pushErrorScope("validation");
+        const compiling = this.device.createComputePipelineAsync(
+          this.descriptor(key, wgsl, this.layout(launch).pipeline),
+        );
+        const module = this.device.popErrorScope();
+        try {
+          const pipeline = await compiling;
+          // A launch may have come first.
+          if (this.pipelines.has(key)) return 0;
+          this.created(module);
+          this.add(key, pipeline, wgsl);
+          return 1;
+        } catch {
+          return 0;
+        }
+      }),
+    );
+    return compiled.reduce<number>((sum, count) => sum + count, 0);
+  }
+
+  private add(key: string, pipeline: GPUComputePipeline, wgsl: string) {
+    const entry = { pipeline, wgsl: this.checkKeys ? wgsl : "" };
+    this.pipelines.set(key, entry);
+    return entry;
+  }
+
+  private descriptor(key: string, code: string, layout: GPUPipelineLayout): GPUComputePipelineDescriptor {
+    const module = this.device.createShaderModule({ label: key, code });
+    return { label: key, layout, compute: { module, entryPoint: "main" } };
+  }
+
   get size(): number {
     return this.pipelines.size;
   }
 
-  private layout(inputs: number, outputs: number) {
+  private layout(launch: Launch) {
+    const [inputs, outputs] = [launch.inputs.length, launch.outputs.length];
     const key = `${inputs}>${outputs}`;
     let entry = this.layouts.get(key);
     if (!entry) {

@@ -23,6 +23,8 @@ interface Store {
   host: HostValues | null;
   /** How many data have it. */
   users: number;
+  /** Whether it was made while `warm` ran, so that nothing ever wrote it. */
+  hollow?: boolean;
 }
 
 interface Data {
@@ -56,10 +58,14 @@ const bytesPerElement = 4;
 
 const maxBindGroups = 8192;
 
+const madeInWarm = "holds nothing: it was made inside warm()";
+
 /** A kernel and its inputs. */
 interface Running {
   kernelName: string;
   inputs: Record<string, TensorInfo | undefined>;
+  /** What it made so far: no one else's, should it throw. */
+  made: DataId[];
 }
 
 /**
@@ -88,6 +94,8 @@ export class WebGPUBackend extends tf.KernelBackend {
   private readonly maxBindingBytes: number;
   private readonly maxDispatches: number;
   private readonly failures: Failures;
+  /** What kernels launch while `warm` runs; it is not dispatched. */
+  private warming: Launch[] | null = null;
   private disposed = false;
   /** The kernel that runs, for messages. */
   private running: Running | null = null;
@@ -186,14 +194,18 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** A new tensor whose values a kernel will write. */
   output(shape: number[], dtype: DataType): TensorInfo {
     const dataId = {};
-    const store = { shape, size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1 };
+    const hollow = this.warming !== null;
+    const store = { shape, size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1, hollow };
     this.data.set(dataId, { dtype, refCount: 1, store });
+    this.running?.made.push(dataId);
     return { dataId, shape, dtype };
   }
 
   /** A new tensor of values that lie on the host. */
   fromHost(values: BackendValues, shape: number[], dtype: DataType): TensorInfo {
-    return { dataId: this.write(values, shape, dtype), shape, dtype };
+    const dataId = this.write(values, shape, dtype);
+    this.running?.made.push(dataId);
+    return { dataId, shape, dtype };
   }
 
   /** The same values under another shape or, between int32 and bool, type; shares the buffer. */
@@ -211,6 +223,7 @@ export class WebGPUBackend extends tf.KernelBackend {
     store.users++;
     const shared = {};
     this.data.set(shared, { dtype, refCount: 1, store });
+    this.running?.made.push(shared);
     return { dataId: shared, shape, dtype };
   }
 
@@ -258,6 +271,7 @@ export class WebGPUBackend extends tf.KernelBackend {
     const { store, dtype, parts } = this.data.get(dataId);
     const { host, buffer, size } = store;
     if (host) return host;
+    if (store.hollow) throw new Error(`dcr-webgpu: a tensor [${store.shape}] ${madeInWarm}`);
     if (parts) {
       const [real, imag] = await Promise.all([this.read(parts.real), this.read(parts.imag)]);
       return tf.backend_util.mergeRealAndImagArrays(real as Float32Array, imag as Float32Array);
@@ -293,10 +307,12 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** Runs `kernel` with its name and inputs known to error messages. */
   within<T>(kernelName: string, inputs: Record<string, TensorInfo | undefined>, kernel: () => T): T {
     const before = this.running;
-    this.running = { kernelName, inputs };
+    const running: Running = { kernelName, inputs, made: [] };
+    this.running = running;
     try {
       return kernel();
     } catch (error) {
+      for (const dataId of running.made) this.disposeData(dataId, true);
       if (!(error instanceof LostTensor)) throw error;
       throw new Error(error.message.replace("dcr-webgpu:", `dcr-webgpu: ${this.subject()}:`), {
         cause: error,
@@ -309,6 +325,10 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** Records one dispatch. Does nothing where there is nothing to compute. */
   launch(launch: Launch): void {
     this.failures.throwAt(() => this.subject(launch.name));
+    if (this.warming) {
+      this.warming.push(launch);
+      return;
+    }
     const workgroups = this.grid(launch);
     if (workgroups.some((count) => count === 0)) return;
     const split = "count" in launch && launch.split === true;
@@ -375,6 +395,9 @@ export class WebGPUBackend extends tf.KernelBackend {
       );
     }
     if (store.buffer) return store.buffer;
+    if (store.hollow) {
+      throw new Error(`dcr-webgpu: ${this.subject()} needs a tensor [${store.shape}] that ${madeInWarm}`);
+    }
     const { host } = store;
     store.buffer = this.pool.acquire(bytes, host ? this.recorder.busy : undefined);
     if (host && bytes > 0) {
@@ -460,6 +483,21 @@ export class WebGPUBackend extends tf.KernelBackend {
     f();
     this.flush();
     return this.device.queue.onSubmittedWorkDone().then(() => ({ kernelMs: performance.now() - start }));
+  }
+
+  /** See `warm`. */
+  async warm(f: () => unknown): Promise<number> {
+    if (this.warming) throw new Error("warm: must not be called inside another");
+    const launches: Launch[] = [];
+    this.warming = launches;
+    try {
+      tf.tidy(() => {
+        if (tf.util.isPromise(f())) throw new Error("warm: f must not be async");
+      });
+    } finally {
+      this.warming = null;
+    }
+    return this.pipelines.compile(launches);
   }
 
   /** See `profile`. */

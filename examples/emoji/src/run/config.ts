@@ -47,7 +47,7 @@ export type RunConfig = z.infer<typeof runConfigSchema>;
 const full: Omit<RunConfig, "methods" | "seeds" | "device" | "models" | "evaluate"> = {
   quick: false,
   align: { steps: 400, batch: 16, learningRate: 1e-3 },
-  enhance: { steps: 120, batch: 8, learningRate: 1.5e-4 },
+  enhance: { steps: 120, batch: 8, learningRate: 1e-4 },
   lora: { rank: 16, alpha: 16, dropout: 0 },
   temperature: 0.1,
   // The reconstruction loss's gradient at the encoder is some twelve times shorter than the contrastive loss's.

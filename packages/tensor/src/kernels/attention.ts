@@ -56,8 +56,6 @@ interface Part {
   queries: number;
 }
 
-const up = (n: number, step: number) => Math.ceil(n / step) * step;
-
 /** Parts of which `count` sets of matrices fit, each part as large as may be. */
 function partsOf({ batch, heads, queries, keys }: Geometry, count = 1): Part[] {
   const fits = (bytes: number, most: number) => Math.min(most, Math.floor(matrixBytes / Math.max(bytes, 1)));
@@ -65,7 +63,8 @@ function partsOf({ batch, heads, queries, keys }: Geometry, count = 1): Part[] {
   const batches = Math.max(1, fits(row * queries * heads, batch));
   const headsAtOnce = Math.max(1, fits(row * queries, heads));
   // Whole tiles of rows.
-  const queriesAtOnce = Math.max(64, up(fits(row, queries) - 63, 64));
+  const fitting = fits(row, queries);
+  const queriesAtOnce = fitting === queries ? queries : Math.max(64, fitting - (fitting % 64));
   const parts: Part[] = [];
   for (let b = 0; b < batch; b += batches) {
     for (let h = 0; h < heads; h += headsAtOnce) {

@@ -14,6 +14,22 @@ import { lossGradients } from "./loss-gradients.js";
 beforeAll(() => initialize({ device: "cpu" }));
 
 describe("gramMatrix", () => {
+  it("takes small tensors together and long ones by themselves", async () => {
+    const sizes = [5, 2 ** 19 + 3, 11, 2 ** 18, 2 ** 18 + 1, 1];
+    const values = [0, 1].map((loss) => sizes.map((size, i) => normalArray(10 * loss + i, size)));
+    const product = (i: number, j: number) => {
+      let sum = 0;
+      for (const [at, all] of values[i].entries()) {
+        for (const [k, value] of all.entries()) sum += value * values[j][at][k];
+      }
+      return sum;
+    };
+    const gradients = values.map((list) => list.map((all) => tf.tensor1d(all)));
+    const expected = [product(0, 0), product(0, 1), product(0, 1), product(1, 1)];
+    expectClose(await gramMatrix(gradients), expected, { relative: 1e-6, absolute: 1e-6 * product(0, 0) });
+    tf.dispose(gradients);
+  });
+
   it("holds the inner products of all pairs, whole and by group", async () => {
     const values = [1, 2, 3].map((seed) => normalArray(seed, 9));
     const gradients = values.map((v) => [

@@ -61,30 +61,62 @@ export async function groupedGramMatrices(
     members.set(group, [...(members.get(group) ?? []), at]);
   }
   const keys = [...members.keys()];
-  const cells = tf.tidy(() => {
-    const inner = (tensors: number[], i: number, j: number) =>
-      tf.addN(tensors.map((at) => tf.sum(tf.mul(gradients[i][at], gradients[j][at]))));
-    return tf.stack(
-      keys.flatMap((key) =>
-        Array.from({ length: m }, (_, i) =>
-          Array.from({ length: m - i }, (_, k) => inner(members.get(key)!, i, i + k)),
-        ).flat(),
-      ),
-    );
-  });
+  const cells = tf.tidy(() => tf.stack(keys.map((key) => gramOf(gradients, members.get(key)!))));
   const values = await cells.data();
   cells.dispose();
   const result: GroupedGram = { whole: new Float64Array(m * m), groups: {} };
-  let next = 0;
-  for (const key of keys) {
-    const gram = new Float64Array(m * m);
-    for (let i = 0; i < m; i++) {
-      for (let j = i; j < m; j++) gram[i * m + j] = gram[j * m + i] = values[next++];
-    }
-    for (const [at, value] of gram.entries()) result.whole[at] += value;
+  for (const [at, key] of keys.entries()) {
+    const gram = Float64Array.from(values.subarray(at * m * m, (at + 1) * m * m));
+    for (const [cell, value] of gram.entries()) result.whole[cell] += value;
     if (typeof key === "string") result.groups[key] = gram;
   }
   return result;
+}
+
+/** Products of elements that are held at a time for small tensors: 8 MiB. */
+const productsAtOnce = 2 ** 21;
+
+/** The inner products `[m, m]` of all pairs of gradients at some tensors. Small tensors are taken together, in few operations. */
+function gramOf(gradients: readonly (readonly tf.Tensor[])[], tensors: readonly number[]): tf.Tensor {
+  const m = gradients.length;
+  const most = Math.floor(productsAtOnce / m ** 2);
+  const packs: number[][] = [];
+  let room = 0;
+  for (const at of tensors) {
+    const { size } = gradients[0][at];
+    if (size <= room) {
+      packs[packs.length - 1].push(at);
+    } else {
+      packs.push([at]);
+      room = most;
+    }
+    room -= size;
+  }
+  const grams = packs.map((pack) => {
+    const rows = gradients.map((list) => {
+      const parts = pack.map((at) => tf.reshape(list[at], [-1]) as tf.Tensor1D);
+      return parts.length === 1 ? parts[0] : tf.concat1d(parts);
+    });
+    return rows[0].size <= most ? gramOfRows(tf.stack(rows)) : gramOfLongRows(rows);
+  });
+  return grams.length === 1 ? grams[0] : tf.sum(tf.stack(grams), 0);
+}
+
+// Sums, unlike a product of matrices, keep float32's digits over any length: they add parts of parts.
+function gramOfRows(rows: tf.Tensor): tf.Tensor {
+  return tf.sum(tf.mul(tf.expandDims(rows, 1), tf.expandDims(rows, 0)), 2);
+}
+
+/** One pair at a time, so that no more than a row is held. */
+function gramOfLongRows(rows: readonly tf.Tensor[]): tf.Tensor {
+  const m = rows.length;
+  const cells: tf.Tensor[] = [];
+  for (const [i, row] of rows.entries()) {
+    for (let j = 0; j < m; j++) {
+      cells.push(j < i ? cells[j * m + i] : tf.tidy(() => tf.sum(tf.mul(row, rows[j]))));
+    }
+  }
+  return tf.reshape(tf.stack(cells), [m, m]);
 }
 
 /** Norms, cosines and magnitude similarities from a Gram matrix. @param names of the losses, in its order. */

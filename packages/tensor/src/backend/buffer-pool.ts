@@ -1,9 +1,16 @@
 /** Buffers are allocated in multiples of this, so that a partly filled last vec4 can be read and written. */
 const granularity = 16;
 
-/** Free storage buffers kept for reuse by size, oldest first, up to a bound in bytes. */
+/**
+ * Free storage buffers kept for reuse by size, up to a bound in bytes. Those of a size are taken in the order of their making:
+ * a loop that asks for the same sizes again then gets the same buffers, whatever order it gave them back in, and with
+ * them the bind groups that were made for them.
+ */
 export class BufferPool {
+  /** In the order of their making. */
   private readonly free = new Map<number, GPUBuffer[]>();
+  private readonly places = new WeakMap<GPUBuffer, number>();
+  private made = 0;
   /** Buffers over the bound; commands not yet submitted may still name them. */
   private doomed: GPUBuffer[] = [];
   /** Bytes in buffers that are in use. */
@@ -31,8 +38,8 @@ export class BufferPool {
     this.usedBytes += size;
     const candidates = this.free.get(size);
     if (candidates) {
-      const index = busy ? candidates.findIndex((buffer) => !busy.has(buffer)) : candidates.length - 1;
-      if (index >= 0) {
+      const index = busy ? candidates.findIndex((buffer) => !busy.has(buffer)) : 0;
+      if (index >= 0 && index < candidates.length) {
         this.freeBytes -= size;
         return candidates.splice(index, 1)[0];
       }
@@ -42,6 +49,7 @@ export class BufferPool {
       size,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
+    this.places.set(buffer, this.made++);
     this.created(this.device.popErrorScope(), size);
     return buffer;
   }
@@ -50,15 +58,26 @@ export class BufferPool {
     this.usedBytes -= buffer.size;
     this.freeBytes += buffer.size;
     const list = this.free.get(buffer.size);
-    if (list) list.push(buffer);
+    if (list) list.splice(this.placeIn(list, buffer), 0, buffer);
     else this.free.set(buffer.size, [buffer]);
     while (this.freeBytes > this.maxFreeBytes) this.evict();
   }
 
-  /** Gives up one free buffer of the size that was first used longest ago. */
+  private placeIn(list: readonly GPUBuffer[], buffer: GPUBuffer): number {
+    const own = this.places.get(buffer)!;
+    let [low, high] = [0, list.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.places.get(list[middle])! < own) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Gives up one free buffer, the last to be taken, of the size that was first used longest ago. */
   private evict(): void {
     for (const [size, list] of this.free) {
-      const buffer = list.shift();
+      const buffer = list.pop();
       if (!buffer) {
         this.free.delete(size);
         continue;

@@ -56,7 +56,8 @@ const keptElements = 4096;
 /** Elements on the device are 32 bits wide; bool is stored as i32 0 or 1. */
 const bytesPerElement = 4;
 
-const maxBindGroups = 8192;
+/** Bind groups kept for buffers that come together again: those of some training steps of a large model. */
+const maxBindGroups = 16384;
 
 const madeInWarm = "holds nothing: it was made inside warm()";
 

@@ -1,9 +1,8 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import * as tf from "@tensorflow/tfjs-core";
-import { f32, u32 } from "../backend/launch.js";
+import { f32, type Uniform, u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
-import { type MatrixView, stridedProduct } from "./matmul.js";
+import { type MatrixView, type StridedProduct, stridedProduct } from "./matmul.js";
 import { reduce } from "./reduce.js";
 import { launchRows } from "./row-launch.js";
 import { lowestFloat } from "./softmax.js";
@@ -41,212 +40,327 @@ function geometryOf(
   };
 }
 
-/** The matrices `[tokens, depth]` of each head inside `[batch or 1, tokens, width]`, and their transposes. */
-function headsOf(info: TensorInfo, { depth, width }: Geometry, shared = false): MatrixView {
-  return { info, outer: shared ? 0 : info.shape[1] * width, inner: depth, row: width, column: 1 };
+/**
+ * Bytes that all matrices `[queries, keys]` of a pass may take at a time. What needs more goes through them in parts, so that
+ * memory grows with the tokens, not with their square.
+ */
+const matrixBytes = 64 * 2 ** 20;
+
+/** A part of the matrices: some batches of all heads, some heads of a batch, or some queries of a head. */
+interface Part {
+  batch: number;
+  batches: number;
+  head: number;
+  heads: number;
+  query: number;
+  queries: number;
 }
+
+/** Parts of which `count` sets of matrices fit, each part as large as may be. */
+function partsOf({ batch, heads, queries, keys }: Geometry, count = 1): Part[] {
+  const fits = (bytes: number, most: number) => Math.min(most, Math.floor(matrixBytes / Math.max(bytes, 1)));
+  const row = 4 * keys * count;
+  const batches = Math.max(1, fits(row * queries * heads, batch));
+  const headsAtOnce = Math.max(1, fits(row * queries, heads));
+  // Whole tiles of rows.
+  const fitting = fits(row, queries);
+  const queriesAtOnce = fitting === queries ? queries : Math.max(64, fitting - (fitting % 64));
+  const parts: Part[] = [];
+  for (let b = 0; b < batch; b += batches) {
+    for (let h = 0; h < heads; h += headsAtOnce) {
+      for (let q = 0; q < queries; q += queriesAtOnce) {
+        parts.push({
+          batch: b,
+          batches: Math.min(batches, batch - b),
+          head: h,
+          heads: Math.min(headsAtOnce, heads - h),
+          query: q,
+          queries: Math.min(queriesAtOnce, queries - q),
+        });
+      }
+    }
+  }
+  return parts;
+}
+
+/** The matrices `[queries, depth]` of a part's heads inside `[batch, queries, width]`. */
+function queriesOf(info: TensorInfo, { depth, width, queries }: Geometry, part: Part): MatrixView {
+  const outer = queries * width;
+  const offset = part.batch * outer + part.query * width + part.head * depth;
+  return { info, outer, inner: depth, row: width, column: 1, offset };
+}
+
+/** The matrices `[keys, depth]` of a part's heads inside `[batch or 1, keys, width]`. */
+function keysOf(info: TensorInfo, { depth, width, keys }: Geometry, part: Part, shared: boolean): MatrixView {
+  const outer = shared ? 0 : keys * width;
+  return { info, outer, inner: depth, row: width, column: 1, offset: part.batch * outer + part.head * depth };
+}
+
 const transposed = (view: MatrixView): MatrixView => ({ ...view, row: view.column, column: view.row });
 
-/** The matrices `[queries, keys]` of each head. */
-function scoresOf(info: TensorInfo, { heads, queries, keys }: Geometry): MatrixView {
+/** The matrices `[queries, keys]` of a part, which have a tensor of their own. */
+function matricesOf(info: TensorInfo, { keys }: Geometry, { heads, queries }: Part): MatrixView {
   return { info, outer: heads * queries * keys, inner: queries * keys, row: keys, column: 1 };
 }
 
-function perHead(
+const matrices = (backend: WebGPUBackend, { keys }: Geometry, { batches, heads, queries }: Part) =>
+  backend.output([batches, heads, queries, keys], "float32");
+
+/** Where a row of a part has its value inside `[batch, heads, queries]`. */
+const rowUniforms = (g: Geometry, part: Part): Uniform[] => [
+  u32("firstQuery", part.query),
+  u32("rowOuter", g.heads * g.queries),
+  u32("rowInner", g.queries),
+  u32("rowOffset", (part.batch * g.heads + part.head) * g.queries + part.query),
+  f32("scale", g.scale),
+];
+const rowAt = `
+fn rowAt(z: u32, row: u32) -> u32 { return u.rowOffset + (z / u.inner) * u.rowOuter + (z % u.inner) * u.rowInner + row; }`;
+
+type Product = Pick<StridedProduct, "a" | "b" | "c" | "m" | "n" | "k"> & Partial<StridedProduct>;
+
+/** A product of each head of a part. Plain ones are pipelines of matMul's, which compile once for all. */
+function product(backend: WebGPUBackend, { batches, heads }: Part, op: Product): void {
+  stridedProduct(backend, { name: "BatchMatMul", batch: [batches, heads], ...op });
+}
+
+/** `x keys^T` of a part's heads. */
+function towardsMatrices(
   backend: WebGPUBackend,
-  name: string,
   g: Geometry,
-  [a, b, c]: [MatrixView, MatrixView, MatrixView],
-  [m, n, k]: [number, number, number],
-  scale = 1,
+  part: Part,
+  [x, keys, target]: [TensorInfo, TensorInfo, TensorInfo],
 ): void {
-  stridedProduct(backend, { name, a, b, c, batch: [g.batch, g.heads], m, n, k, scale });
+  product(backend, part, {
+    a: queriesOf(x, g, part),
+    b: transposed(keysOf(keys, g, part, g.shared)),
+    c: matricesOf(target, g, part),
+    m: part.queries,
+    n: g.keys,
+    k: g.depth,
+  });
 }
-
-/** `query key^T * scale`, `[batch, heads, queries, keys]`; the caller disposes it. */
-function scores(
-  backend: WebGPUBackend,
-  name: string,
-  g: Geometry,
-  query: TensorInfo,
-  key: TensorInfo,
-): TensorInfo {
-  const output = backend.output([g.batch, g.heads, g.queries, g.keys], "float32");
-  const views: [MatrixView, MatrixView, MatrixView] = [
-    headsOf(query, g),
-    transposed(headsOf(key, g, g.shared)),
-    scoresOf(output, g),
-  ];
-  perHead(backend, name, g, views, [g.queries, g.keys, g.depth], g.scale);
-  return output;
-}
-
-const rowUniforms = (g: Geometry) => [u32("keys", g.keys), u32("queries", g.queries)];
-
-/** WGSL of how many keys a query sees. */
-const visible = (g: Geometry) => `let seen = ${g.causal ? "row % u.queries + 1u" : "u.keys"};`;
 
 /**
- * Scores, their softmax in place with each row's log-sum-exp (kept for the gradients), and the product with the values.
- * Heads are read and written where they lie, by strides.
+ * Scores, the log-sum-exp of each row (kept for the gradients), and the product of their softmax with the values, which takes the
+ * exponentials as it reads the scores. Heads are read and written where they lie, by strides.
  */
 const attention: Kernel = ({ inputs, attrs, backend }) => {
   const name = "ScaledDotProductAttention";
   const g = geometryOf(inputs, attrs);
-  const probabilities = scores(backend, name, g, inputs.query, inputs.key);
   const logSumExp = backend.output([g.batch, g.heads, g.queries], "float32");
-  launchRows(backend, {
-    name: `${name}: softmax`,
-    key: g.causal ? "causal" : "",
-    inputs: [],
-    outputs: [
-      { name: "p", info: probabilities },
-      { name: "logSumExp", info: logSumExp },
-    ],
-    rows: g.batch * g.heads * g.queries,
-    rowLength: g.keys,
-    uniforms: rowUniforms(g),
-    body: `let base = row * u.keys;
-  ${visible(g)}
+  const output = backend.output(inputs.query.shape, "float32");
+  for (const part of partsOf(g)) {
+    const scores = matrices(backend, g, part);
+    towardsMatrices(backend, g, part, [inputs.query, inputs.key, scores]);
+    launchRows(backend, {
+      name: `${name}: log-sum-exp`,
+      key: g.causal ? "causal" : "",
+      inputs: [{ name: "s", info: scores }],
+      outputs: [{ name: "logSumExp", info: logSumExp }],
+      rows: part.batches * part.heads * part.queries,
+      rowLength: g.keys,
+      uniforms: [
+        ...rowUniforms(g, part),
+        u32("inner", part.heads),
+        u32("keys", g.keys),
+        u32("queries", part.queries),
+      ],
+      declarations: rowAt,
+      body: `let base = row * u.keys;
+  let seen = ${g.causal ? "row % u.queries + u.firstQuery + 1u" : "u.keys"};
   var largest = ${lowestFloat};
-  for (var j = lane; j < seen; j += lanes) { largest = max(largest, p[base + j]); }
+  for (var j = lane; j < seen; j += lanes) { largest = max(largest, s[base + j] * u.scale); }
   let top = maxLanes(largest);
   var share = 0.0;
-  for (var j = lane; j < seen; j += lanes) { share += exp(p[base + j] - top); }
+  for (var j = lane; j < seen; j += lanes) { share += exp(s[base + j] * u.scale - top); }
   let total = sumLanes(share);
-  for (var j = lane; j < u.keys; j += lanes) {
-    p[base + j] = select(0.0, exp(p[base + j] - top) / total, j < seen);
+  if (lane == 0u) { logSumExp[rowAt(row / u.queries, row % u.queries)] = top + log(total); }`,
+    });
+    product(backend, part, {
+      name: `${name}: output`,
+      key: g.causal ? "causal" : "",
+      uniforms: rowUniforms(g, part),
+      a: matricesOf(scores, g, part),
+      b: keysOf(inputs.value, g, part, g.shared),
+      c: queriesOf(output, g, part),
+      m: part.queries,
+      n: g.depth,
+      k: g.keys,
+      mapA: true,
+      inputs: [{ name: "logSumExp", info: logSumExp }],
+      declarations: `${rowAt}
+fn ofRow(z: u32, row: u32) -> f32 { return logSumExp[rowAt(z, row)]; }
+fn mapA(value: f32, level: f32, row: u32, k: u32) -> f32 {
+  ${g.causal ? "if (k > row + u.firstQuery) { return 0.0; }" : ""}
+  return exp(value * u.scale - level);
+}`,
+    });
+    backend.disposeAll(scores);
   }
-  if (lane == 0u) { logSumExp[row] = top + log(total); }`,
-  });
-  const output = backend.output(inputs.query.shape, "float32");
-  perHead(
-    backend,
-    name,
-    g,
-    [scoresOf(probabilities, g), headsOf(inputs.value, g, g.shared), headsOf(output, g)],
-    [g.queries, g.depth, g.keys],
-  );
-  backend.disposeAll(probabilities);
   return [output, logSumExp];
 };
 
-/** Probabilities again, from the scores and the log-sum-exp that the forward pass kept. */
-function probabilitiesAgain(
+/**
+ * Probabilities again, from the scores and the log-sum-exp that the forward pass kept, and with `dScores` the gradient at the scores
+ * before scaling, times the scale: `P * (dP - inner) * scale` with `dP = dy value^T`.
+ */
+function fillMatrices(
   backend: WebGPUBackend,
-  name: string,
   g: Geometry,
+  part: Part,
   inputs: Record<string, TensorInfo>,
-) {
-  const p = scores(backend, name, g, inputs.query, inputs.key);
+  probabilities: TensorInfo,
+  dScores?: TensorInfo,
+): void {
+  towardsMatrices(backend, g, part, [inputs.query, inputs.key, probabilities]);
+  if (dScores) towardsMatrices(backend, g, part, [inputs.dy, inputs.value, dScores]);
+  const width = g.keys % 4 === 0 ? 4 : 1;
+  const type = width === 4 ? "vec4<f32>" : "f32";
+  const key = width === 4 ? "vec4<u32>(key, key + 1u, key + 2u, key + 3u)" : "key";
   backend.launch({
-    name: `${name}: probabilities`,
-    key: g.causal ? "causal" : "",
-    inputs: [{ name: "logSumExp", info: inputs.logSumExp }],
-    outputs: [{ name: "p", info: p }],
-    count: tf.util.sizeFromShape(p.shape),
-    uniforms: rowUniforms(g),
-    body: () => `let row = index / u.keys;
-  ${visible(g)}
-  p[index] = select(0.0, exp(p[index] - logSumExp[row]), index % u.keys < seen);`,
-  });
-  return p;
-}
-
-/** The gradient at the scores before scaling, times the scale: `P * (dP - sum_j P dP) * scale` with `dP = dy value^T`. */
-function scoresGradient(
-  backend: WebGPUBackend,
-  name: string,
-  g: Geometry,
-  inputs: Record<string, TensorInfo>,
-) {
-  const s = scores(backend, name, g, inputs.query, inputs.key);
-  const d = backend.output(s.shape, "float32");
-  const views: [MatrixView, MatrixView, MatrixView] = [
-    headsOf(inputs.dy, g),
-    transposed(headsOf(inputs.value, g, g.shared)),
-    scoresOf(d, g),
-  ];
-  perHead(backend, name, g, views, [g.queries, g.keys, g.depth]);
-  launchRows(backend, {
-    name: `${name}: scores`,
-    key: g.causal ? "causal" : "",
+    name: "ScaledDotProductAttentionGrad: softmax",
+    key: `${width}${g.causal ? "/causal" : ""}${dScores ? "/both" : ""}`,
     inputs: [
-      { name: "s", info: s },
       { name: "logSumExp", info: inputs.logSumExp },
+      ...(dScores ? [{ name: "inner", info: inputs.inner }] : []),
     ],
-    outputs: [{ name: "d", info: d }],
-    rows: g.batch * g.heads * g.queries,
-    rowLength: g.keys,
-    uniforms: [...rowUniforms(g), f32("scale", g.scale)],
-    body: `let base = row * u.keys;
-  ${visible(g)}
-  let level = logSumExp[row];
-  var share = 0.0;
-  for (var j = lane; j < seen; j += lanes) { share += exp(s[base + j] - level) * d[base + j]; }
-  let inner = sumLanes(share);
-  for (var j = lane; j < u.keys; j += lanes) {
-    d[base + j] = select(0.0, exp(s[base + j] - level) * (d[base + j] - inner) * u.scale, j < seen);
-  }`,
+    outputs: [
+      { name: "p", info: probabilities, type },
+      ...(dScores ? [{ name: "d", info: dScores, type }] : []),
+    ],
+    count: (part.batches * part.heads * part.queries * g.keys) / width,
+    uniforms: [
+      ...rowUniforms(g, part),
+      u32("inner", part.heads),
+      u32("queries", part.queries),
+      u32("steps", g.keys / width),
+    ],
+    declarations: () => rowAt,
+    body: () => `let line = index / u.steps;
+  let row = line % u.queries;
+  let at = rowAt(line / u.queries, row);
+  let key = index % u.steps * ${width}u;
+  var value = exp(p[index] * u.scale - logSumExp[at]);
+  ${g.causal ? `value = select(${type}(), value, ${key} <= ${width === 4 ? "vec4<u32>" : ""}(row + u.firstQuery));` : ""}
+  p[index] = value;
+  ${dScores ? "d[index] = value * (d[index] - inner[at]) * u.scale;" : ""}`,
   });
-  backend.disposeAll(s);
-  return d;
 }
 
-/** `matrices^T x` of each head, shaped as the keys: summed over the batch where that shares them. */
-function towardsKeys(
+/** `sum_j P_ij dP_ij`, which equals `output_i . dy_i` of each head and needs no sum over keys. `[batch, heads, queries]`. */
+function innerProducts(backend: WebGPUBackend, g: Geometry, { output, dy }: Record<string, TensorInfo>) {
+  const result = backend.output([g.batch, g.heads, g.queries], "float32");
+  const vectors = g.depth % 4 === 0;
+  const type = vectors ? "vec4<f32>" : "f32";
+  const steps = vectors ? g.depth / 4 : g.depth;
+  backend.launch({
+    name: "ScaledDotProductAttentionGrad: inner products",
+    key: type,
+    inputs: [
+      { name: "y", info: output, type },
+      { name: "dy", info: dy, type },
+    ],
+    outputs: [{ name: "inner", info: result }],
+    count: g.batch * g.queries * g.heads,
+    uniforms: [u32("steps", steps), u32("heads", g.heads), u32("queries", g.queries)],
+    body: () => `let token = index / u.heads;
+  var sum = ${type}();
+  for (var j = index * u.steps; j < (index + 1u) * u.steps; j++) { sum += y[j] * dy[j]; }
+  let at = (token / u.queries * u.heads + index % u.heads) * u.queries + token % u.queries;
+  inner[at] = ${vectors ? "sum.x + sum.y + sum.z + sum.w" : "sum"};`,
+  });
+  return result;
+}
+
+/** The gradient of query, key or value from a part's matrices: added to what earlier queries gave. */
+function fromMatrices(
   backend: WebGPUBackend,
-  name: string,
   g: Geometry,
-  matrices: TensorInfo,
-  x: TensorInfo,
-): TensorInfo {
-  const each = backend.output([g.batch, g.keys, g.width], "float32");
-  perHead(
-    backend,
-    name,
-    g,
-    [transposed(scoresOf(matrices, g)), headsOf(x, g), headsOf(each, g)],
-    [g.keys, g.depth, g.queries],
-  );
-  backend.disposeAll(matrices);
-  if (!g.shared) return each;
-  const sum = reduce(backend, "Sum", each, [0], true);
-  backend.disposeAll(each);
-  return sum;
+  part: Part,
+  which: Which,
+  inputs: Record<string, TensorInfo>,
+  own: TensorInfo,
+  target: TensorInfo,
+): void {
+  if (which === "query") {
+    product(backend, part, {
+      a: matricesOf(own, g, part),
+      b: keysOf(inputs.key, g, part, g.shared),
+      c: queriesOf(target, g, part),
+      m: part.queries,
+      n: g.depth,
+      k: g.keys,
+    });
+    return;
+  }
+  product(backend, part, {
+    a: transposed(matricesOf(own, g, part)),
+    b: queriesOf(which === "key" ? inputs.query : inputs.dy, g, part),
+    c: keysOf(target, g, part, false),
+    m: g.keys,
+    n: g.depth,
+    k: part.queries,
+    ...(part.query > 0 ? { key: "more", value: "c[here] + value" } : {}),
+  });
 }
 
-const gradQuery: Kernel = ({ inputs, attrs, backend }) => {
-  const name = "ScaledDotProductAttentionGradQuery";
-  const g = geometryOf(inputs, attrs);
-  const d = scoresGradient(backend, name, g, inputs);
-  const output = backend.output(inputs.query.shape, "float32");
-  perHead(
-    backend,
-    name,
-    g,
-    [scoresOf(d, g), headsOf(inputs.key, g, g.shared), headsOf(output, g)],
-    [g.queries, g.depth, g.keys],
-  );
-  backend.disposeAll(d);
-  return output;
-};
+type Which = "query" | "key" | "value";
 
-const gradKey: Kernel = ({ inputs, attrs, backend }) => {
-  const name = "ScaledDotProductAttentionGradKey";
-  const g = geometryOf(inputs, attrs);
-  return towardsKeys(backend, name, g, scoresGradient(backend, name, g, inputs), inputs.query);
-};
+const whole = ({ batch, heads, queries }: Geometry): Part => ({
+  batch: 0,
+  batches: batch,
+  head: 0,
+  heads,
+  query: 0,
+  queries,
+});
 
-const gradValue: Kernel = ({ inputs, attrs, backend }) => {
-  const name = "ScaledDotProductAttentionGradValue";
+/**
+ * One gradient. Given `probabilities` and `dScores` it fills them where nobody has (`attrs.filled`), so that the other
+ * gradients of the same attention find them; else it goes through its own in parts.
+ */
+const gradient =
+  (which: Which): Kernel =>
+  ({ inputs, attrs, backend }) => {
+    const g = geometryOf(inputs, attrs);
+    const { probabilities, dScores } = inputs;
+    const inner = attrs.filled || (which === "value" && !dScores) ? null : innerProducts(backend, g, inputs);
+    const target = backend.output(
+      which === "query" ? inputs.query.shape : [g.batch, g.keys, g.width],
+      "float32",
+    );
+    if (dScores) {
+      const part = whole(g);
+      if (inner) fillMatrices(backend, g, part, { ...inputs, inner }, probabilities, dScores);
+      fromMatrices(backend, g, part, which, inputs, which === "value" ? probabilities : dScores, target);
+    } else {
+      for (const part of partsOf(g, inner ? 2 : 1)) {
+        const p = matrices(backend, g, part);
+        const d = inner ? matrices(backend, g, part) : undefined;
+        fillMatrices(backend, g, part, inner ? { ...inputs, inner } : inputs, p, d);
+        fromMatrices(backend, g, part, which, inputs, d ?? p, target);
+        backend.disposeAll(p, ...(d ? [d] : []));
+      }
+    }
+    if (inner) backend.disposeAll(inner);
+    if (which === "query" || !g.shared) return target;
+    const sum = reduce(backend, "Sum", target, [0], true);
+    backend.disposeAll(target);
+    return sum;
+  };
+
+/** Room for what the gradients of one attention share; none where it would be large. Memory is taken when it is filled. */
+const gradientMatrices: Kernel = ({ inputs, attrs, backend }) => {
   const g = geometryOf(inputs, attrs);
-  return towardsKeys(backend, name, g, probabilitiesAgain(backend, name, g, inputs), inputs.dy);
+  const bytes = 4 * g.batch * g.heads * g.queries * g.keys;
+  return 2 * bytes > matrixBytes ? [] : [matrices(backend, g, whole(g)), matrices(backend, g, whole(g))];
 };
 
 export const attentionKernels: KernelTable = {
   ScaledDotProductAttention: attention,
-  ScaledDotProductAttentionGradQuery: gradQuery,
-  ScaledDotProductAttentionGradKey: gradKey,
-  ScaledDotProductAttentionGradValue: gradValue,
+  ScaledDotProductAttentionGradMatrices: gradientMatrices,
+  ScaledDotProductAttentionGradQuery: gradient("query"),
+  ScaledDotProductAttentionGradKey: gradient("key"),
+  ScaledDotProductAttentionGradValue: gradient("value"),
 };

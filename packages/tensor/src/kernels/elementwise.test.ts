@@ -195,4 +195,15 @@ Object.assign(cases, {
   "more elements than a row of workgroups holds": () => tf.sum(tf.mul(tf.ones([3000, 1500]), 2)),
 });
 
+// Rows that a workgroup takes several of, or a part of one, and rows that fill no vector.
+for (const shape of [
+  [70, 64],
+  [3, 1100],
+  [19, 33],
+] as const) {
+  const [rows, columns] = shape;
+  cases[`a row added to [${shape}]`] = () => tf.add(normal(rows, columns), normal(columns));
+  cases[`a column over [${shape}]`] = () => tf.div(normal(rows, 1), uniform(1, 2, rows, columns));
+}
+
 await describeAgainstCpu("elementwise kernels", cases);

@@ -24,8 +24,10 @@ export interface Gemm {
   read: string;
   /** WGSL expression of the element of the output where C's `row` and `column` of product `z` lie. */
   place: string;
-  /** WGSL expression of what is written there, from `value`. Default `value`. */
+  /** WGSL expression of what is written there, from `value` and from what lies there, the output's element `here`. Default `value`. */
   value?: string;
+  /** WGSL at module scope, for the expressions here. */
+  declarations?: string;
   /** Whether neighbours in k, rather than in the row (of A) or column (of B), lie side by side in memory. */
   aRunsAlongK: boolean;
   bRunsAlongK: boolean;
@@ -71,14 +73,18 @@ export function gemm(backend: WebGPUBackend, op: Gemm): void {
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 /** WGSL of `store(z, row, column, values)`, which writes what of four columns lies inside C. */
-function storeDeclaration({ output, outputVectors, place, value = "value" }: Gemm): string {
+function storeDeclaration(op: Gemm): string {
+  const { output, outputVectors, place, value = "value" } = op;
   return outputVectors
-    ? `
+    ? `${op.declarations ?? ""}
 fn store(z: u32, row: u32, column: u32, value: vec4<f32>) {
-  if (row < u.m && column < u.n) { ${output.name}[(${place}) / 4u] = ${value}; }
+  if (row < u.m && column < u.n) {
+    let here = (${place}) / 4u;
+    ${output.name}[here] = ${value};
+  }
 }`
-    : `
-fn storeOne(z: u32, row: u32, column: u32, value: f32) { ${output.name}[${place}] = ${value}; }
+    : `${op.declarations ?? ""}
+${storeOneDeclaration(op)}
 fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
   if (row >= u.m) { return; }
   for (var j = 0u; j < 4u; j++) {
@@ -87,9 +93,16 @@ fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
 }`;
 }
 
-const softwareOutput = ({ output, outputVectors }: Gemm): Binding => ({
-  ...output,
-  type: outputVectors ? "vec4<f32>" : "f32",
+const storeOneDeclaration = ({ output, place, value = "value" }: Gemm) => `
+fn storeOne(z: u32, row: u32, column: u32, value: f32) {
+  let here = ${place};
+  ${output.name}[here] = ${value};
+}`;
+
+/** The bindings of a schedule that keeps its tile in registers. */
+const softwareBindings = ({ registers, output, outputVectors }: Gemm) => ({
+  inputs: registers.inputs,
+  outputs: [{ ...output, type: outputVectors ? "vec4<f32>" : "f32" }],
 });
 
 /** Rows of a tile in the lanes schedule. */
@@ -116,8 +129,7 @@ function laneTiles(backend: WebGPUBackend, op: Gemm, lanes: number): void {
     name: op.name,
     key: `lanes${lanes}/${vectors}/${op.outputVectors}/${op.key}/${registers.key}`,
     subgroups: true,
-    inputs: registers.inputs,
-    outputs: [softwareOutput(op)],
+    ...softwareBindings(op),
     uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
     workgroups: [Math.ceil(n / width), Math.ceil(m / laneRows), batch],
     workgroupSize: [lanes, 1, 1],
@@ -155,8 +167,7 @@ function registerTiles(backend: WebGPUBackend, op: Gemm): void {
   backend.launch({
     name: op.name,
     key: `registers/${op.outputVectors}/${op.key}/${registers.key}`,
-    inputs: registers.inputs,
-    outputs: [softwareOutput(op)],
+    ...softwareBindings(op),
     uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
     workgroups: [Math.ceil(n / (4 * registerTile)), Math.ceil(m / (2 * registerTile)), batch],
     workgroupSize: [4, 2, 1],
@@ -181,7 +192,7 @@ const depth = 16;
  * so that every value read from memory serves 64 products.
  */
 function workgroupTiles(backend: WebGPUBackend, op: Gemm): void {
-  const { m, n, k, batch, output, place, value = "value" } = op;
+  const { m, n, k, batch } = op;
   // Neighbouring invocations read neighbouring addresses.
   const staging = (alongK: boolean) =>
     alongK
@@ -191,12 +202,13 @@ function workgroupTiles(backend: WebGPUBackend, op: Gemm): void {
     name: op.name,
     key: `workgroup/${op.key}/${op.aRunsAlongK}${op.bRunsAlongK}`,
     inputs: op.inputs,
-    outputs: [output],
+    outputs: [op.output],
     uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
     workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), batch],
     workgroupSize: [16, 16, 1],
-    declarations: () => `${op.read}
-fn storeOne(z: u32, row: u32, column: u32, value: f32) { ${output.name}[${place}] = ${value}; }
+    declarations: () => `${op.declarations ?? ""}
+${op.read}
+${storeOneDeclaration(op)}
 var<workgroup> aTile: array<f32, ${tile * depth}>;
 var<workgroup> bTile: array<f32, ${tile * depth}>;`,
     body: () => `let z = group.z;

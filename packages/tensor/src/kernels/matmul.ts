@@ -1,6 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-import { f32, u32 } from "../backend/launch.js";
+import { type Binding, type Uniform, u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { finish } from "./finish.js";
 import { gemm, type RegisterLoop } from "./gemm.js";
@@ -15,10 +15,14 @@ export interface MatrixView {
   inner: number;
   row: number;
   column: number;
+  /** Where the first begins. Default 0. */
+  offset?: number;
 }
 
 export interface StridedProduct {
   name: string;
+  /** What the WGSL of the parts below depends on besides the name. */
+  key?: string;
   a: MatrixView;
   b: MatrixView;
   c: MatrixView;
@@ -27,26 +31,44 @@ export interface StridedProduct {
   m: number;
   n: number;
   k: number;
-  /** Factor on the product. Default 1. */
-  scale?: number;
+  /** What is written, as `Gemm.value` says. Default `value`. */
+  value?: string;
+  /** Other inputs, for `declarations`. */
+  inputs?: readonly Binding[];
+  uniforms?: readonly Uniform[];
+  /** WGSL at module scope, for `value` and `mapA`. */
+  declarations?: string;
+  /**
+   * Whether A's elements are mapped before they are multiplied, by what `declarations` then defines:
+   * `ofRow(z: u32, row: u32) -> f32`, taken once, and `mapA(value: f32, ofRow: f32, row: u32, k: u32) -> f32`.
+   */
+  mapA?: boolean;
 }
 
 const isVectors = (...steps: number[]) => steps.every((step) => step % 4 === 0);
 const four = [0, 1, 2, 3];
 
-/** `C = scale * A B` over batches, from and to any strides. */
+/** `C = A B` over batches, from and to any strides. */
 export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void {
-  const { a, b, c, m, n, k, batch, scale = 1 } = op;
-  const bVectors = b.column === 1 && isVectors(n, b.row, b.outer, b.inner);
+  const { a, b, c, m, n, k, batch, mapA = false, inputs = [] } = op;
+  const startsOnVectors = ({ row, outer, inner, column, offset = 0 }: MatrixView) =>
+    column === 1 && isVectors(n, row, outer, inner, offset);
+  const bVectors = startsOnVectors(b);
+  const plain: Binding[] = [
+    { name: "a", info: a.info },
+    { name: "b", info: b.info },
+  ];
   const registers: RegisterLoop = {
     key: bVectors ? "vectors" : "elements",
-    inputs: [
-      { name: "a", info: a.info },
-      { name: "b", info: b.info, type: bVectors ? "vec4<f32>" : "f32" },
-    ],
-    loop: ({ rows, columns, step }) => `let aBase = (z / u.inner) * u.aOuter + (z % u.inner) * u.aInner;
-  let bBase = (z / u.inner) * u.bOuter + (z % u.inner) * u.bInner;
+    inputs: [plain[0], { ...plain[1], type: bVectors ? "vec4<f32>" : "f32" }, ...inputs],
+    loop: ({
+      rows,
+      columns,
+      step,
+    }) => `let aBase = u.aOffset + (z / u.inner) * u.aOuter + (z % u.inner) * u.aInner;
+  let bBase = u.bOffset + (z / u.inner) * u.bOuter + (z % u.inner) * u.bInner;
   ${rows.map((s) => `let aAt${s} = aBase + row${s} * u.aRow;`).join(" ")}
+  ${mapA ? rows.map((s) => `let ofRow${s} = ofRow(z, row${s});`).join(" ") : ""}
   ${columns
     .map((s) =>
       bVectors
@@ -59,7 +81,12 @@ export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void
   for (var k = 0u; k < u.k; k++) {
     let aStep = k * u.aColumn;
     let bStep = k * ${bVectors ? "(u.bRow / 4u)" : "u.bRow"};
-    ${rows.map((s) => `let a${s} = a[aAt${s} + aStep];`).join(" ")}
+    ${rows
+      .map((s) => {
+        const element = `a[aAt${s} + aStep]`;
+        return `let a${s} = ${mapA ? `mapA(${element}, ofRow${s}, row${s}, k)` : element};`;
+      })
+      .join(" ")}
     ${columns
       .map((s) =>
         bVectors
@@ -72,36 +99,41 @@ export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void
   };
   gemm(backend, {
     name: op.name,
-    key: scale === 1 ? "" : "scaled",
+    key: op.key ?? "",
     m,
     n,
     k,
     batch: batch[0] * batch[1],
-    inputs: [
-      { name: "a", info: a.info },
-      { name: "b", info: b.info },
-    ],
+    inputs: [...plain, ...inputs],
     output: { name: "c", info: c.info },
-    outputVectors: c.column === 1 && isVectors(n, c.row, c.outer, c.inner),
+    outputVectors: startsOnVectors(c),
     uniforms: [
       u32("inner", batch[1]),
-      ...[a, b, c].flatMap(({ outer, inner, row, column }, i) => {
+      ...[a, b, c].flatMap(({ outer, inner, row, column, offset = 0 }, i) => {
         const name = "abc"[i];
         return [
           u32(`${name}Outer`, outer),
           u32(`${name}Inner`, inner),
           u32(`${name}Row`, row),
           u32(`${name}Column`, column),
+          u32(`${name}Offset`, offset),
         ];
       }),
-      f32("scale", scale),
+      ...(op.uniforms ?? []),
     ],
     read: `
 fn at(z: u32, outer: u32, inner: u32) -> u32 { return (z / u.inner) * outer + (z % u.inner) * inner; }
-fn readA(z: u32, row: u32, k: u32) -> f32 { return a[at(z, u.aOuter, u.aInner) + row * u.aRow + k * u.aColumn]; }
-fn readB(z: u32, k: u32, column: u32) -> f32 { return b[at(z, u.bOuter, u.bInner) + k * u.bRow + column * u.bColumn]; }`,
-    place: "(z / u.inner) * u.cOuter + (z % u.inner) * u.cInner + row * u.cRow + column * u.cColumn",
-    value: scale === 1 ? "value" : "value * u.scale",
+fn readA(z: u32, row: u32, k: u32) -> f32 {
+  let element = a[u.aOffset + at(z, u.aOuter, u.aInner) + row * u.aRow + k * u.aColumn];
+  return ${mapA ? "mapA(element, ofRow(z, row), row, k)" : "element"};
+}
+fn readB(z: u32, k: u32, column: u32) -> f32 {
+  return b[u.bOffset + at(z, u.bOuter, u.bInner) + k * u.bRow + column * u.bColumn];
+}`,
+    place:
+      "u.cOffset + (z / u.inner) * u.cOuter + (z % u.inner) * u.cInner + row * u.cRow + column * u.cColumn",
+    value: op.value,
+    declarations: op.declarations,
     aRunsAlongK: a.column === 1,
     bRunsAlongK: b.row === 1,
     registers,

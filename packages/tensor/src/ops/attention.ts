@@ -138,6 +138,20 @@ defineComposite({
   },
 });
 
+/** What the gradients of the attention that was differentiated last share, where its value's was not asked for. */
+let unused: tf.Tensor[] = [];
+
+/**
+ * Room for probabilities and the gradient of the scores, for the gradients of one attention to share; none on a backend that
+ * computes each gradient by itself. Made in the scope of the whole backward pass, whose end disposes it at the latest.
+ */
+function gradientMatrices(inputs: Record<string, tf.Tensor>, attrs: Record<string, unknown>): tf.Tensor[] {
+  const kernel = "ScaledDotProductAttentionGradMatrices";
+  tf.dispose(unused);
+  unused = tf.getKernel(kernel, tf.getBackend()) ? runFused<tf.Tensor[]>(kernel, inputs, attrs) : [];
+  return unused;
+}
+
 tf.registerGradient({
   kernelName: "ScaledDotProductAttention",
   inputsToSave: ["query", "key", "value"],
@@ -146,8 +160,22 @@ tf.registerGradient({
     const dy = (Array.isArray(dys) ? dys[0] : dys) as tf.Tensor;
     const [query, key, value, output, logSumExp] = saved;
     const inputs = { query, key, value, output, logSumExp, dy };
-    const run = (kernel: string) => () =>
-      runFused<tf.Tensor>(`ScaledDotProductAttentionGrad${kernel}`, inputs, attrs as Record<string, unknown>);
+    const attributes = attrs as Record<string, unknown>;
+    const matrices = gradientMatrices(inputs, attributes);
+    let filled = false;
+    // tfjs asks for those that it needs in the order of the inputs: the value's, the last, alone needs no gradient of scores.
+    const run = (which: "Query" | "Key" | "Value") => () => {
+      const shares = matrices.length > 0 && (filled || which !== "Value");
+      const [probabilities, dScores] = matrices;
+      const gradient = runFused<tf.Tensor>(
+        `ScaledDotProductAttentionGrad${which}`,
+        shares ? { ...inputs, probabilities, dScores } : inputs,
+        { ...attributes, filled },
+      );
+      filled ||= shares;
+      if (which === "Value") tf.dispose(matrices);
+      return gradient;
+    };
     return { query: run("Query"), key: run("Key"), value: run("Value") };
   },
 });

@@ -6,7 +6,7 @@ import { testBackends } from "../../test/test-backends.js";
 import { readSafetensors } from "../io/files.js";
 import { Parameter } from "../nn/parameter.js";
 import { AdamW } from "./adamw.js";
-import { clipGradNorm } from "./clip-grad-norm.js";
+import { clipGradNorm, globalNorm } from "./clip-grad-norm.js";
 import { warmupConstant, warmupCosine } from "./schedules.js";
 
 const fixture = fileURLToPath(new URL("../../fixtures/adamw.safetensors", import.meta.url));
@@ -157,6 +157,22 @@ describe("clipGradNorm", () => {
       }
       expect(() => clipGradNorm(raw, 0)).toThrow("clipGradNorm: maxNorm must be positive, got 0");
       tf.dispose(raw);
+    });
+  });
+});
+
+describe("globalNorm", () => {
+  it("keeps float32's digits over small, many and long tensors", async () => {
+    await tf.setBackend("cpu");
+    const sizes = [3, 2 ** 20 + 5, 7, 2 ** 19, 2 ** 19, 1, 2];
+    const values = sizes.map((size, i) => normalArray(i, size));
+    const square = values.flatMap((all) => [...all]).reduce((sum, value) => sum + value * value, 0);
+    await expectNoLeaks(() => {
+      const tensors = values.map((all) => tf.tensor1d(all));
+      const norm = globalNorm(tensors);
+      // tfjs's cpu backend adds one by one, in float64.
+      expectClose(norm, [Math.sqrt(square)], { relative: 1e-6 });
+      tf.dispose([tensors, norm]);
     });
   });
 });

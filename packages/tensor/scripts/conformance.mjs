@@ -1,6 +1,6 @@
 // Runs tfjs-core's own operator suite, which ships in its npm package, on our WebGPU backend and on
 // @tensorflow/tfjs-backend-webgpu, and prints how many specs ran, passed, failed and were left out, with the reasons.
-// Ours runs in one process; the other's crashes in one, so it goes on in a new one each time. Exits with 1 where one of ours fails.
+// Ours runs in one process; the other goes on in a new one where it crashes. Exits with 1 where one of ours fails.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

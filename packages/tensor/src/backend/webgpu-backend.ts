@@ -1,5 +1,6 @@
 import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { BindGroupCache } from "./bind-group-cache.js";
 import { BufferPool } from "./buffer-pool.js";
 import { CommandRecorder } from "./command-recorder.js";
 import { DispatchTimer, type KernelTime } from "./dispatch-timer.js";
@@ -57,8 +58,6 @@ const keptElements = 4096;
 const bytesPerElement = 4;
 
 /** Bind groups kept for buffers that come together again: those of some training steps of a large model. */
-const maxBindGroups = 16384;
-
 const madeInWarm = "holds nothing: it was made inside warm()";
 
 /** A kernel and its inputs. */
@@ -88,9 +87,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   private readonly pool: BufferPool;
   private readonly recorder: CommandRecorder;
   private readonly pipelines: PipelineCache;
-  private readonly bindGroups = new Map<string, GPUBindGroup>();
-  private readonly bufferIds = new WeakMap<GPUBuffer, number>();
-  private nextBufferId = 0;
+  private readonly bindGroups: BindGroupCache;
   private readonly staging: ReadingPool;
   private readonly maxBindingBytes: number;
   private readonly maxDispatches: number;
@@ -136,6 +133,9 @@ export class WebGPUBackend extends tf.KernelBackend {
         this.failures.watch(error, `the shader of ${this.subject()}`);
       },
     );
+    this.bindGroups = new BindGroupCache(device, () => {
+      this.statistics.bindGroupsCreated++;
+    });
     this.staging = new ReadingPool(device, (error, bytes) => {
       this.countBuffer(bytes);
       this.failures.watch(error, `allocating ${bytes} bytes for reading`);
@@ -352,8 +352,8 @@ export class WebGPUBackend extends tf.KernelBackend {
   ): void {
     const { pipeline, groupLayout } = this.pipelines.get(launch);
     const group = ranges
-      ? this.newBindGroup(groupLayout, buffers, ranges)
-      : this.bindGroup(groupLayout, launch.inputs.length, buffers);
+      ? this.bindGroups.create(groupLayout, buffers, ranges)
+      : this.bindGroups.get(groupLayout, launch.inputs.length, buffers);
     const kernel = this.running?.kernelName ?? launch.name;
     this.recorder.dispatch(kernel, pipeline, group, buffers, uniformsOf(launch), workgroups);
     this.launched = this.running;
@@ -410,37 +410,6 @@ export class WebGPUBackend extends tf.KernelBackend {
       if (store.size > keptElements) store.host = null;
     }
     return store.buffer;
-  }
-
-  private bindGroup(layout: GPUBindGroupLayout, inputs: number, buffers: GPUBuffer[]): GPUBindGroup {
-    let key = `${inputs}`;
-    for (const buffer of buffers) {
-      let id = this.bufferIds.get(buffer);
-      if (id === undefined) {
-        id = this.nextBufferId++;
-        this.bufferIds.set(buffer, id);
-      }
-      key += `,${id}`;
-    }
-    let group = this.bindGroups.get(key);
-    if (!group) {
-      if (this.bindGroups.size >= maxBindGroups) this.bindGroups.clear();
-      group = this.newBindGroup(layout, buffers);
-      this.bindGroups.set(key, group);
-    }
-    return group;
-  }
-
-  private newBindGroup(
-    layout: GPUBindGroupLayout,
-    buffers: readonly GPUBuffer[],
-    ranges?: readonly Range[],
-  ): GPUBindGroup {
-    this.statistics.bindGroupsCreated++;
-    return this.device.createBindGroup({
-      layout,
-      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer, ...ranges?.[binding] } })),
-    });
   }
 
   private countBuffer(bytes: number): void {

@@ -97,7 +97,9 @@ describe("the main job", () => {
       });
     expect(await rows(stopped)).toEqual(await rows(whole));
     expect((await rows(whole)).map(({ method, stage, step }) => `${method}/${stage}/${step}`)).toEqual(
-      ["projector/1", "dcr/2", "naive/2"].flatMap((name) => [0, 1, 2].map((step) => `${name}/${step}`)),
+      ["align-dcr/1", "align-rec/1", "dcr/2", "naive/2"].flatMap((name) =>
+        [0, 1, 2].map((step) => `${name}/${step}`),
+      ),
     );
 
     const { methods, conflict } = read(whole);
@@ -238,10 +240,10 @@ describe("bad input", () => {
       const limited = ["-c", 'ulimit -f 16 && exec "$@"', "sh", process.execPath, program, ...args];
       const { code, stderr } = await runCommand("sh", limited);
       expect(stderr).toMatch(
-        /^error: align-seed0: .*projector\.safetensors: could not be written \(EFBIG.*--resume .*full\n$/,
+        /^error: align-rec-seed0: .*projector\.safetensors: could not be written \(EFBIG.*--resume .*full\n$/,
       );
       expect(code).toBe(1);
-      expect(readdirSync(join(out, "jobs", "align-seed0"))).toEqual(["metrics.jsonl"]);
+      expect(readdirSync(join(out, "jobs", "align-rec-seed0"))).toEqual(["metrics.jsonl"]);
     },
   );
 });

@@ -6,7 +6,14 @@ import { Command, InvalidArgumentError } from "commander";
 import { loadEmoji } from "./data/emoji.js";
 import { loadMnist } from "./data/mnist.js";
 import { writeReport } from "./report/report.js";
-import { checkRunConfig, defaultSettings, methodNames, type RunConfig, readRunConfig } from "./run/config.js";
+import {
+  alignmentChoices,
+  checkRunConfig,
+  defaultSettings,
+  methodNames,
+  type RunConfig,
+  readRunConfig,
+} from "./run/config.js";
 import { loadModels, ownModels } from "./run/models.js";
 import { resultsTable, writeResults } from "./run/results.js";
 import { RunStopped, runJobs } from "./run/run-jobs.js";
@@ -35,6 +42,7 @@ const oneOf = (allowed: readonly string[]) => (text: string) => {
 interface CommandLine {
   methods: RunConfig["methods"];
   steps?: number;
+  alignLoss: string[];
   alignSteps?: number;
   batch?: number;
   seeds?: number[];
@@ -55,6 +63,12 @@ const program = new Command("npm start --")
   )
   .option("--methods <names>", "comma-separated", oneOf(methodNames), [...methodNames])
   .option("--steps <n>", "steps of stage 2, encoder enhancement", integer(1))
+  .option(
+    "--align-loss <name>",
+    "of stage 1: rec, dcr, or own, which is dcr for dcr and rec for the others",
+    oneOf(alignmentChoices),
+    ["own"],
+  )
   .option("--align-steps <n>", "steps of stage 1, projector alignment", integer(1))
   .option("--batch <n>", "images in a step of stage 2, at least 2", integer(2))
   .option("--learning-rate <x>", "of stage 2", positive)
@@ -101,7 +115,11 @@ async function askedFor(): Promise<Run> {
     device: options.device[0],
     models: resolve(base, options.models),
     evaluate: options.evaluate[0] as RunConfig["evaluate"],
-    align: { ...settings.align, steps: options.alignSteps ?? settings.align.steps },
+    align: {
+      loss: options.alignLoss[0] as RunConfig["align"]["loss"],
+      rec: { ...settings.align.rec, steps: options.alignSteps ?? settings.align.rec.steps },
+      dcr: { ...settings.align.dcr, steps: options.alignSteps ?? settings.align.dcr.steps },
+    },
     enhance: {
       steps: options.steps ?? settings.enhance.steps,
       batch: options.batch ?? settings.enhance.batch,

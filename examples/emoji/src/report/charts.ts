@@ -4,7 +4,8 @@ import type { MetricsRow } from "../run/metrics-file.js";
 
 /** Okabe and Ito's colours, which colour-blind readers tell apart. */
 const colors: Record<string, string> = {
-  projector: "#999999",
+  "align-rec": "#bbbbbb",
+  "align-dcr": "#888888",
   original: "#555555",
   rec: "#0072b2",
   con: "#e69f00",

@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultSettings, methodNames, type RunConfig } from "../run/config.js";
 import type { Evaluation } from "../run/evaluate.js";
-import { jobFiles } from "../run/jobs.js";
+import { jobFiles, listJobs } from "../run/jobs.js";
 import { appendMetrics } from "../run/metrics-file.js";
 import { writeResults } from "../run/results.js";
 import { writeReport } from "./report.js";
@@ -45,14 +45,14 @@ async function report(name: string, config: RunConfig): Promise<string> {
   const run = join(folder, name);
   for (const seed of config.seeds) {
     const random = new Random(seed);
-    for (const kind of ["align" as const, ...config.methods]) {
+    for (const { kind } of listJobs({ ...config, seeds: [seed] })) {
       const files = jobFiles(run, { kind, seed });
       await mkdir(files.folder, { recursive: true });
       const two = kind === "naive" || kind === "dcr";
       for (let step = 0; kind !== "original" && step < 3; step++) {
         await appendMetrics(files.metrics, {
-          method: kind === "align" ? "projector" : kind,
-          stage: kind === "align" ? 1 : 2,
+          method: kind,
+          stage: kind === "align-rec" || kind === "align-dcr" ? 1 : 2,
           seed,
           step,
           loss: random.number(),
@@ -62,7 +62,7 @@ async function report(name: string, config: RunConfig): Promise<string> {
           time: 1,
         });
       }
-      if (kind === "align") continue;
+      if (kind === "align-rec" || kind === "align-dcr") continue;
       await writeFileAtomically(files.result, JSON.stringify(evaluation(methodNames.indexOf(kind), seed)));
       await writeFileAtomically(files.reconstructions, `picture of ${kind}`);
       const features = {
@@ -115,7 +115,8 @@ describe("writeReport", () => {
     }
     const losses = section(html, "Losses");
     for (const text of [
-      "projector, stage 1",
+      "align-rec, stage 1",
+      "align-dcr, stage 1",
       "rec, stage 2",
       "con, stage 2",
       "naive, stage 2",

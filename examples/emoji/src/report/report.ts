@@ -2,12 +2,21 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomically } from "@dcr-js/tensor";
 import type { MethodName, RunConfig } from "../run/config.js";
-import { jobFiles } from "../run/jobs.js";
+import { alignmentOf, jobFiles } from "../run/jobs.js";
 import type { MetricsRow } from "../run/metrics-file.js";
 import type { Results } from "../run/results.js";
 import { cosineCharts, lossCurves, mapCharts, patternChart } from "./charts.js";
 import { conflictLines, lossPairs, scoreTable, verdict } from "./tables.js";
 import { tsneMap } from "./tsne-map.js";
+
+const stageText = ({ steps, batch, learningRate }: RunConfig["enhance"]) =>
+  `${steps} steps of ${batch} images, learning rate ${learningRate}`;
+
+/** Which projectors were aligned, and how. */
+function stageOne(config: RunConfig): string {
+  const losses = [...new Set(config.methods.map((method) => alignmentOf(method, config)))];
+  return losses.map((loss) => `a projector by ${loss}: ${stageText(config.align[loss])}`).join("; ");
+}
 
 const escapeHtml = (text: string) =>
   text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);
@@ -54,7 +63,8 @@ export async function writeReport(
   const facts = [
     ["device", `${results.device.kind}: ${results.device.reason}`],
     ["seeds", config.seeds.join(", ")],
-    ["steps", `${config.align.steps} of stage 1 (projector), ${config.enhance.steps} of stage 2 (encoder)`],
+    ["stage 1", stageOne(config)],
+    ["stage 2", `the encoder's LoRA: ${stageText(config.enhance)}`],
     ["evaluated on", `${config.evaluate} codes, which no model was trained on`],
   ];
   const html = `<!doctype html>

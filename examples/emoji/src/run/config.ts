@@ -6,6 +6,10 @@ import { z } from "zod";
 export const methodNames = ["original", "rec", "con", "naive", "dcr"] as const;
 export type MethodName = (typeof methodNames)[number];
 
+/** The losses that a projector is aligned by; `own` is `dcr` for the method `dcr` and `rec` for the others. */
+export const alignmentChoices = ["own", "rec", "dcr"] as const;
+export type Alignment = Exclude<(typeof alignmentChoices)[number], "own">;
+
 const stage = z.strictObject({
   steps: z.int().nonnegative(),
   batch: z.int().min(2),
@@ -24,8 +28,8 @@ export const runConfigSchema = z.strictObject({
   quick: z.boolean(),
   /** `reserved`: the final evaluation. `validation`: held-out visible codes, to choose settings with. */
   evaluate: z.enum(["reserved", "validation"]),
-  /** Stage 1, projector alignment. */
-  align: stage,
+  /** Stage 1, projector alignment: the loss that it minimises, and the settings for each. */
+  align: z.strictObject({ loss: z.enum(alignmentChoices), rec: stage, dcr: stage }),
   /** Stage 2, encoder enhancement. */
   enhance: stage,
   lora: z.strictObject({
@@ -46,8 +50,12 @@ export type RunConfig = z.infer<typeof runConfigSchema>;
 
 const full: Omit<RunConfig, "methods" | "seeds" | "device" | "models" | "evaluate"> = {
   quick: false,
-  align: { steps: 400, batch: 16, learningRate: 1e-3 },
-  enhance: { steps: 120, batch: 8, learningRate: 1e-4 },
+  align: {
+    loss: "own",
+    rec: { steps: 400, batch: 16, learningRate: 1e-3 },
+    dcr: { steps: 300, batch: 8, learningRate: 1e-3 },
+  },
+  enhance: { steps: 120, batch: 8, learningRate: 1e-3 },
   lora: { rank: 16, alpha: 16, dropout: 0 },
   temperature: 0.1,
   // The reconstruction loss's gradient at the encoder is some twelve times shorter than the contrastive loss's.
@@ -64,7 +72,11 @@ export function defaultSettings(quick: boolean): typeof full {
   return {
     ...full,
     quick: true,
-    align: { ...full.align, steps: 60 },
+    align: {
+      ...full.align,
+      rec: { ...full.align.rec, steps: 60 },
+      dcr: { ...full.align.dcr, steps: 40 },
+    },
     enhance: { ...full.enhance, steps: 16 },
     digitsPerClass: 30,
   };

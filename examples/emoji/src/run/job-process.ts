@@ -12,14 +12,14 @@ import {
 } from "@dcr-js/dcr";
 import { initialize, Random, readSafetensors, writeFileAtomically, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { loadEmoji } from "../data/emoji.js";
+import { type EmojiData, itemIndices, loadEmoji } from "../data/emoji.js";
 import { IMAGE_SIZE, imageAt, imageTensor } from "../data/images.js";
 import { loadMnist } from "../data/mnist.js";
-import { toSigned, trainingIndices } from "../pretrain/images.js";
-import { type RunConfig, readRunConfig } from "./config.js";
+import { toSigned } from "../pretrain/images.js";
+import { type Alignment, type MethodName, type RunConfig, readRunConfig } from "./config.js";
 import { encodeImages } from "./encode-images.js";
 import { discriminationSet, evaluate } from "./evaluate.js";
-import { type Job, jobFiles } from "./jobs.js";
+import { alignmentJob, alignmentLoss, type Job, jobFiles } from "./jobs.js";
 import { appendMetrics, type MetricsRow, truncateMetrics } from "./metrics-file.js";
 import { loadModels, type Models } from "./models.js";
 import { writeReconstructions } from "./reconstructions.js";
@@ -45,7 +45,21 @@ process.on("disconnect", () => process.exit(1));
 
 class Stopped extends Error {}
 
-function stageOptions(config: RunConfig, job: Job, models: Models, images: Uint8Array, rows: number[]) {
+/** Rows that both stages draw from. */
+function trainingRows({ items }: EmojiData): number[] {
+  // A skin tone is nearly the same picture: as a negative it would ask for what no one wants told apart.
+  return itemIndices(items, ({ split, code, baseCode }) => split === "train" && code === baseCode);
+}
+
+function stageOptions(
+  config: RunConfig,
+  job: Job,
+  settings: RunConfig["enhance"],
+  models: Models,
+  emoji: EmojiData,
+) {
+  const { images } = emoji;
+  const rows = trainingRows(emoji);
   const { vae, scheduler } = models.diffusion;
   const source: ImageSource = {
     length: rows.length,
@@ -77,7 +91,6 @@ function stageOptions(config: RunConfig, job: Job, models: Models, images: Uint8
       tf.concat(Array.from(indices, (i) => posteriors.get(i)![part])) as tf.Tensor4D;
     return { mean: gather(0), logvar: gather(1) };
   };
-  const stage = job.kind === "align" ? config.align : config.enhance;
   return {
     source,
     latents,
@@ -88,8 +101,8 @@ function stageOptions(config: RunConfig, job: Job, models: Models, images: Uint8
     projector: models.projector,
     denoiser: models.denoiser,
     seed: job.seed,
-    batchSize: stage.batch,
-    learningRate: stage.learningRate,
+    batchSize: settings.batch,
+    learningRate: settings.learningRate,
     temperature: config.temperature,
     augment: config.augment,
   };
@@ -116,8 +129,8 @@ async function runStage(run: string, job: Job, stage: Stage, steps: number): Pro
     const { loss, losses, gradNorm, conflict } = await stage.step();
     const [pair] = conflict?.pairs ?? [];
     const row: MetricsRow = {
-      method: job.kind === "align" ? "projector" : job.kind,
-      stage: job.kind === "align" ? 1 : 2,
+      method: job.kind,
+      stage: alignmentLoss(job) ? 1 : 2,
       seed: job.seed,
       step,
       loss,
@@ -137,35 +150,46 @@ async function runStage(run: string, job: Job, stage: Stage, steps: number): Pro
   }
 }
 
-async function align(run: string, config: RunConfig, job: Job, models: Models): Promise<void> {
+async function align(
+  run: string,
+  config: RunConfig,
+  job: Job,
+  models: Models,
+  loss: Alignment,
+): Promise<void> {
   const emoji = await loadEmoji();
   models.projector.initialize(new Random(job.seed).fork("projector"));
-  const options = stageOptions(config, job, models, emoji.images, trainingIndices(emoji));
-  const stage = alignProjector(options);
-  await runStage(run, job, stage, config.align.steps);
+  const settings = config.align[loss];
+  const stage = alignProjector({ ...stageOptions(config, job, settings, models, emoji), loss });
+  await runStage(run, job, stage, settings.steps);
   const weights = models.projector.stateDict();
   await writeSafetensors(jobFiles(run, job).projector, weights);
   await writeFileAtomically(jobFiles(run, job).result, "{}\n");
 }
 
-async function enhance(run: string, config: RunConfig, job: Job, models: Models): Promise<void> {
+async function enhance(
+  run: string,
+  config: RunConfig,
+  { kind, seed }: { kind: MethodName; seed: number },
+  models: Models,
+): Promise<void> {
+  const job = { kind, seed };
   const files = jobFiles(run, job);
   const [emoji, mnist] = [await loadEmoji(), await loadMnist()];
-  const projector = await readSafetensors(jobFiles(run, { kind: "align", seed: job.seed }).projector);
+  const projector = await readSafetensors(jobFiles(run, alignmentJob(kind, seed, config)).projector);
   models.projector.loadStateDict(projector);
   tf.dispose(projector);
-  if (job.kind !== "original" && job.kind !== "align") {
+  if (kind !== "original") {
     const lora = addLoRA(models.encoder, {
       ...config.lora,
       bias: "lora_only",
       within: "vision_model",
-      random: new Random(job.seed).fork("lora"),
+      random: new Random(seed).fork("lora"),
     });
-    const options = stageOptions(config, job, models, emoji.images, trainingIndices(emoji));
     const stage = enhanceEncoder({
-      ...options,
+      ...stageOptions(config, job, config.enhance, models, emoji),
       lora,
-      method: job.kind === "naive" ? jointMethod(config.naive) : methods[job.kind],
+      method: kind === "naive" ? jointMethod(config.naive) : methods[kind],
     });
     await runStage(run, job, stage, config.enhance.steps);
     stage.dispose();
@@ -173,7 +197,7 @@ async function enhance(run: string, config: RunConfig, job: Job, models: Models)
   }
   tell({ type: "progress", phase: "evaluating", done: 0, total: 1 });
   models.encoder.train(false);
-  const evaluation = await evaluate(models, { emoji, mnist }, config, job.seed);
+  const evaluation = await evaluate(models, { emoji, mnist }, config, seed);
   const { rows, labels, classes } = discriminationSet(emoji, config);
   const features = {
     features: encodeImages(models, emoji.images, rows),
@@ -181,7 +205,7 @@ async function enhance(run: string, config: RunConfig, job: Job, models: Models)
   };
   await writeSafetensors(files.features, features, { metadata: { classes: JSON.stringify(classes) } });
   tf.dispose(features);
-  await writeReconstructions(files.reconstructions, models, emoji, config, job.seed);
+  await writeReconstructions(files.reconstructions, models, emoji, config, seed);
   await models.encoder.savePretrained(files.encoder);
   await writeFileAtomically(files.result, `${JSON.stringify(evaluation, null, 2)}\n`);
 }
@@ -193,7 +217,9 @@ try {
   await mkdir(jobFiles(run, job).folder, { recursive: true });
   await initialize({ device: config.device as "auto" });
   const models = await loadModels(config);
-  await (job.kind === "align" ? align : enhance)(run, config, job, models);
+  const loss = alignmentLoss(job);
+  if (loss) await align(run, config, job, models, loss);
+  else await enhance(run, config, job as { kind: MethodName; seed: number }, models);
   await rm(jobFiles(run, job).checkpoint, { force: true });
   tell({ type: "done" });
 } catch (error) {

@@ -1,11 +1,25 @@
 import { join } from "node:path";
-import type { MethodName, RunConfig } from "./config.js";
+import type { Alignment, MethodName, RunConfig } from "./config.js";
 
-/** One process's work: aligning the projector for a seed, or one method with one seed. */
+/** One process's work: aligning a projector for a seed, or one method with one seed. */
 export interface Job {
-  kind: "align" | MethodName;
+  kind: `align-${Alignment}` | MethodName;
   seed: number;
 }
+
+/**
+ * The loss that aligns a method's projector: by default the one that the method itself puts on predictions. Stage 2 then
+ * starts where the projector can do no more, and what the gradient still asks for is the encoder's to give. (Aligned by
+ * `rec`, `dcr` spends its steps on pushing all predictions apart, which a projector could have done.)
+ */
+export function alignmentOf(method: MethodName, { align }: Pick<RunConfig, "align">): Alignment {
+  if (align.loss !== "own") return align.loss;
+  return method === "dcr" ? "dcr" : "rec";
+}
+
+/** The loss of an `align` job; of others undefined. */
+export const alignmentLoss = ({ kind }: Job): Alignment | undefined =>
+  kind === "align-rec" ? "rec" : kind === "align-dcr" ? "dcr" : undefined;
 
 export const jobName = ({ kind, seed }: Job) => `${kind}-seed${seed}`;
 
@@ -31,13 +45,21 @@ export function jobFiles(run: string, job: Job) {
   };
 }
 
-/** Every job of a run; each seed's alignment comes before its methods, which need it. */
-export function listJobs({ methods, seeds }: RunConfig): Job[] {
+/** The alignment that a method's job starts from. */
+export const alignmentJob = (method: MethodName, seed: number, config: Pick<RunConfig, "align">): Job => ({
+  kind: `align-${alignmentOf(method, config)}`,
+  seed,
+});
+
+/** Every job of a run; each seed's alignments come before its methods, which need them. */
+export function listJobs(config: RunConfig): Job[] {
+  const { methods, seeds } = config;
   // The longest first, so that the last ones to run are short.
   const cost: Record<MethodName, number> = { dcr: 4, naive: 3, rec: 2, con: 1, original: 0 };
   const ordered = [...methods].sort((a, b) => cost[b] - cost[a]);
+  const alignments = [...new Set(ordered.map((method) => alignmentOf(method, config)))];
   return seeds.flatMap((seed) => [
-    { kind: "align" as const, seed },
+    ...alignments.map((loss): Job => ({ kind: `align-${loss}`, seed })),
     ...ordered.map((kind) => ({ kind, seed })),
   ]);
 }

@@ -3,7 +3,7 @@ import { writeFileAtomically } from "@dcr-js/tensor";
 
 /** One line of `metrics.jsonl`. All but `time` is a function of the configuration and the kind of device. */
 export interface MetricsRow {
-  /** A method, or `projector` in stage 1, which the methods of a seed share. */
+  /** A method, or in stage 1 `align-rec` or `align-dcr`, which the methods of a seed share. */
   method: string;
   stage: 1 | 2;
   seed: number;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { RunConfig } from "./config.js";
 import type { JobMessage } from "./job-process.js";
-import { type Job, jobFiles, jobName, listJobs } from "./jobs.js";
+import { alignmentJob, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 
 /** The user stopped the run; it can be resumed. */
 export class RunStopped extends Error {}
@@ -103,7 +103,8 @@ export async function runJobs(run: string, config: RunConfig): Promise<void> {
   try {
     while ((waiting.length > 0 && !failure && !stopped) || running.size > 0) {
       const ready = waiting.findIndex(
-        (job) => job.kind === "align" || done({ kind: "align", seed: job.seed }),
+        ({ kind, seed }) =>
+          kind === "align-rec" || kind === "align-dcr" || done(alignmentJob(kind, seed, config)),
       );
       if (!failure && !stopped && running.size < limit && ready >= 0) {
         const [job] = waiting.splice(ready, 1);

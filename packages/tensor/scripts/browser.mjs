@@ -13,17 +13,24 @@ import { chromium } from "playwright-core";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const { resolve } = createRequire(import.meta.url);
 const wasm = dirname(resolve("@tensorflow/tfjs-backend-wasm/package.json"));
-// What must run where. A page that is cross-origin isolated has memory that threads share.
-const pages = [
-  { name: "package", device: /swiftshader/i },
-  { name: "wasm", device: /threads: 1/ },
-  { name: "wasm", device: /threads: 2/, isolated: true },
-  { name: "operators", device: /swiftshader/i },
-];
+// What must run where. A page that is cross-origin isolated has memory that threads share, if its workers start.
 const isolation = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
 };
+const pages = [
+  { name: "package", device: /swiftshader/i },
+  { name: "wasm", device: /threads: 1/ },
+  { name: "wasm", kind: "isolated", device: /threads: 2/, headers: isolation },
+  { name: "wasm", kind: "minified", device: /threads: 1/, headers: isolation },
+  {
+    name: "wasm",
+    kind: "no-workers",
+    device: /threads: 1/,
+    headers: { ...isolation, "content-security-policy": "worker-src 'none'" },
+  },
+  { name: "operators", device: /swiftshader/i },
+].map((page) => ({ ...page, path: page.kind ? `${page.name}-${page.kind}` : page.name }));
 const limitMs = 300_000;
 
 const { CHROMIUM } = process.env;
@@ -47,16 +54,22 @@ for (const kind of ["", "-simd", "-threaded-simd"]) {
 }
 const names = [...new Set(pages.map(({ name }) => name))];
 const scripts = new Map(await Promise.all(names.map(async (name) => [`/${name}.js`, await bundle(name)])));
+// What Vite's minifier makes of it.
+const folded = scripts
+  .get("/wasm.js")
+  .replaceAll('typeof _scriptDir !== "undefined" && _scriptDir', "_scriptDir");
+if (folded === scripts.get("/wasm.js"))
+  throw new Error("tfjs-backend-wasm no longer asks for its script's place");
+scripts.set("/wasm-minified.js", folded);
 const types = { "": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-const server = createServer(async (request, response) => {
-  const { pathname: url, search } = new URL(request.url, "http://localhost");
-  const html = `<!doctype html><meta charset="utf-8"><script src="/jasmine.js"></script><script src="${url}.js"></script>`;
+const server = createServer(async ({ url }, response) => {
+  const page = pages.find(({ path }) => url === `/${path}`);
+  const script = scripts.has(`${url}.js`) ? url : `/${page?.name}`;
+  const html = `<!doctype html><meta charset="utf-8"><script src="/jasmine.js"></script><script src="${script}.js"></script>`;
   const file = served.get(url);
-  const body = file ? await readFile(file) : (scripts.get(url) ?? (names.includes(url.slice(1)) && html));
-  response.writeHead(body ? 200 : 404, {
-    "content-type": types[extname(url)] ?? "application/octet-stream",
-    ...(search === "?isolated" && isolation),
-  });
+  const body = file ? await readFile(file) : (scripts.get(url) ?? (page && html));
+  const type = types[extname(url)] ?? "application/octet-stream";
+  response.writeHead(body ? 200 : 404, { "content-type": type, ...page?.headers });
   response.end(body || "");
 });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -66,9 +79,8 @@ let passed = 0;
 let failed = 0;
 try {
   const numbers = new Map();
-  for (const { name: page, device: expected, isolated } of pages) {
+  for (const { name: page, path, device: expected } of pages) {
     const began = Date.now();
-    const path = isolated ? `${page}?isolated` : page;
     const results = await runPage(path, numbers.get(page) ?? null);
     const { device, passed: ok, excluded, failures } = results;
     if (!expected.test(device)) throw new Error(`${path}: expected ${expected}, ran on "${device}"`);
@@ -107,7 +119,7 @@ async function bundle(page) {
   });
   const native = Object.keys(metafile.inputs).filter((input) => /node_modules\/webgpu\/|\.node$/.test(input));
   if (native.length > 0) throw new Error(`${page}: the browser's bundle holds ${native.join(", ")}`);
-  return outputFiles[0].contents;
+  return outputFiles[0].text;
 }
 
 function launch() {

@@ -14,6 +14,11 @@ export interface DeviceOptions {
    * one. It is settled when WebAssembly starts.
    */
   threads?: number;
+  /**
+   * Where a browser finds the files `tfjs-backend-wasm*.wasm` of `@tensorflow/tfjs-backend-wasm/wasm-out`: the URL of their
+   * folder, or the URL of each of the three by its name. By default it looks beside the page.
+   */
+  wasmPaths?: string | Record<string, string>;
 }
 
 export interface DeviceInfo {
@@ -46,17 +51,17 @@ export async function initialize(options: DeviceOptions = {}): Promise<DeviceInf
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
     throw new Error(`initialize: threads must be a positive integer, got ${threads}`);
   }
-  const info = await start(device, threads);
+  const info = await start(device, options);
   registerFusedKernels(info.backend);
   return info;
 }
 
-async function start(device: DeviceChoice, threads?: number): Promise<DeviceInfo> {
+async function start(device: DeviceChoice, options: DeviceOptions): Promise<DeviceInfo> {
   switch (device) {
     case "cpu":
       return startCpu();
     case "wasm":
-      return startWasm("asked for", threads);
+      return startWasm("asked for", options);
     case "webgpu":
     case "software":
       return startWebGPU(device, "asked for");
@@ -64,7 +69,7 @@ async function start(device: DeviceChoice, threads?: number): Promise<DeviceInfo
       try {
         return await startWebGPU("webgpu", "a GPU is there");
       } catch (error) {
-        return startWasm(`no GPU for WebGPU: ${(error as Error).message}`, threads);
+        return startWasm(`no GPU for WebGPU: ${(error as Error).message}`, options);
       }
   }
 }
@@ -75,9 +80,9 @@ async function startCpu(): Promise<DeviceInfo> {
   return { backend: "cpu", kind: "cpu", reason: "asked for" };
 }
 
-async function startWasm(reason: string, askedThreads?: number): Promise<DeviceInfo> {
+async function startWasm(reason: string, options: DeviceOptions): Promise<DeviceInfo> {
   const { startWasmBackend } = await import("../wasm/backend.js");
-  const threads = await startWasmBackend(askedThreads);
+  const threads = await startWasmBackend(options);
   return { backend: "wasm", kind: "wasm", threads, reason };
 }
 

@@ -76,7 +76,7 @@ export async function run(expected: number[] | null): Promise<Results> {
     tf.dispose([a, large, sum]);
   });
 
-  if (crossOriginIsolated) {
+  if (threads! > 1) {
     it("gives a part of the work to its worker", () => {
       const take = spyOn(Atomics, "sub").and.callThrough();
       const a = tf.ones([512, 512]);

@@ -62,7 +62,11 @@ let loaded: { backend: WasmBackend; promise: Promise<Loaded> } | null = null;
 export function loadSimdKernels(backend: WasmBackend, threadCount: number): Promise<Loaded> {
   if (loaded?.backend !== backend) {
     loaded?.promise.then(({ threads }) => threads.close());
-    loaded = { backend, promise: load(backend, threadCount) };
+    const promise = load(backend, threadCount);
+    loaded = { backend, promise };
+    promise.catch(() => {
+      if (loaded?.promise === promise) loaded = null;
+    });
   }
   return loaded.promise;
 }
@@ -91,7 +95,7 @@ export function withScratch(backend: WasmBackend, bytes: number, body: (pointer:
   const pointer = backend.wasm._malloc(bytes + 16) >>> 0;
   if (pointer === 0) throw new Error(`wasm: out of memory, ${bytes} bytes of scratch asked for`);
   try {
-    body((pointer + 15) & ~15);
+    body(((pointer + 15) & ~15) >>> 0);
   } finally {
     backend.wasm._free(pointer);
   }

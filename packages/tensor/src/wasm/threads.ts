@@ -102,7 +102,7 @@ export async function startThreads(
       Atomics.add(state, doneAt, 1);
     }
     while (Atomics.load(state, doneAt) < pieces.length);
-    if (Atomics.load(state, failedAt)) throw new Error(`wasm: ${kernel} failed in a worker`);
+    if (Atomics.exchange(state, failedAt, 0)) throw new Error(`wasm: ${kernel} failed in a worker`);
   };
   return { count, run, close };
 }

@@ -68,8 +68,21 @@ const batchMatMul: Kernel = ({ inputs, attrs, kernels, split, at, output }) => {
     cFrom: number,
     scratch: number,
   ) => [
-    ...[batches, aBatch, bBatch, m * n, rows, n, k],
-    ...[at(a) + 4 * aFrom, aRow, aColumn, at(b) + 4 * bFrom, bRow, bColumn, at(c) + 4 * cFrom, scratch],
+    batches,
+    aBatch,
+    bBatch,
+    m * n,
+    rows,
+    n,
+    k,
+    at(a) + 4 * aFrom,
+    aRow,
+    aColumn,
+    at(b) + 4 * bFrom,
+    bRow,
+    bColumn,
+    at(c) + 4 * cFrom,
+    scratch,
   ];
   const scratch = kernels.gemmScratch(n);
   if (batch === 1) {
@@ -320,5 +333,5 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
       kernelFunc: (params) => unsortedSegmentSum(params as unknown as Call),
     });
   }
-  return threads.count;
+  return threads?.count ?? 1;
 }

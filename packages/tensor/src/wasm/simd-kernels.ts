@@ -1,7 +1,7 @@
 import type { TensorInfo, TypedArray } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { kernelsBase64, memoryFlagsAt } from "./kernels-binary.js";
-import { oneThread, startThreads, type Threads } from "./threads.js";
+import { startThreads, type Threads } from "./threads.js";
 
 type Kernel = (...args: number[]) => number;
 
@@ -47,10 +47,10 @@ export interface WasmBackend {
 
 export const wasmBackend = () => tf.backend() as unknown as WasmBackend;
 
-/** Our kernels, and the threads that run them. */
+/** Our kernels, and the threads that run them where there are several. */
 export interface Loaded {
   kernels: SimdKernels;
-  threads: Threads;
+  threads: Threads | null;
 }
 
 let loaded: { backend: WasmBackend; promise: Promise<Loaded> } | null = null;
@@ -61,7 +61,7 @@ let loaded: { backend: WasmBackend; promise: Promise<Loaded> } | null = null;
  */
 export function loadSimdKernels(backend: WasmBackend, threadCount: number): Promise<Loaded> {
   if (loaded?.backend !== backend) {
-    loaded?.promise.then(({ threads }) => threads.close());
+    loaded?.promise.then(({ threads }) => threads?.close());
     const promise = load(backend, threadCount);
     loaded = { backend, promise };
     promise.catch(() => {
@@ -79,8 +79,8 @@ async function load(backend: WasmBackend, threadCount: number): Promise<Loaded> 
   const module = await WebAssembly.compile(bytes);
   const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
   const kernels = exports as unknown as SimdKernels;
-  const threads = shared ? await startThreads(kernels, module, memory, threadCount) : oneThread(kernels);
-  return { kernels, threads };
+  const several = shared && threadCount > 1;
+  return { kernels, threads: several ? await startThreads(kernels, module, memory, threadCount) : null };
 }
 
 /** A tensor's address. */
@@ -92,6 +92,10 @@ export const moved = (pointers: number[], floats: number) => pointers.map((point
 
 /** Runs `body` with `bytes` of scratch memory, 16-byte aligned. */
 export function withScratch(backend: WasmBackend, bytes: number, body: (pointer: number) => void): void {
+  if (bytes === 0) {
+    body(0);
+    return;
+  }
   const pointer = backend.wasm._malloc(bytes + 16) >>> 0;
   if (pointer === 0) throw new Error(`wasm: out of memory, ${bytes} bytes of scratch asked for`);
   try {

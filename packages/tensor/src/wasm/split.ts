@@ -1,5 +1,5 @@
 import { type Loaded, type SimdKernels, type WasmBackend, withScratch } from "./simd-kernels.js";
-import { piecesPerThread } from "./threads.js";
+import { piecesPerThread, type Threads } from "./threads.js";
 
 /** What a kernel's work is cut along. */
 export interface Extent {
@@ -33,9 +33,12 @@ export interface Split {
 /** Some 30 us of a core: about what a worker needs to wake up. */
 const leastWork = 1 << 18;
 
-function cut({ size, work, step = 1 }: Extent, threads: number): { length: number; count: number } {
-  const most = threads === 1 ? 1 : threads * piecesPerThread;
-  const pieces = Math.min(most, Math.max(1, Math.floor((size * work) / leastWork)));
+function cut({ size, work, step = 1 }: Extent, threads: Threads | null): { length: number; count: number } {
+  if (!threads) return { length: size, count: 1 };
+  const pieces = Math.min(
+    threads.count * piecesPerThread,
+    Math.max(1, Math.floor((size * work) / leastWork)),
+  );
   const length = Math.ceil(size / pieces / step) * step;
   return { length, count: Math.ceil(size / length) };
 }
@@ -43,24 +46,30 @@ function cut({ size, work, step = 1 }: Extent, threads: number): { length: numbe
 export function splitOn(backend: WasmBackend, { kernels, threads }: Loaded): Split {
   const split: Split = {
     run(kernel, extent, args) {
-      const { length, count } = cut(extent, threads.count);
-      const room = ((extent.scratch ?? 0) + 15) & ~15;
+      const { length, count } = cut(extent, threads);
+      const { size, scratch: bytes = 0 } = extent;
+      if (!threads || count === 1) {
+        withScratch(backend, bytes, (scratch) => kernels[kernel](...args(0, size, scratch)));
+        return;
+      }
+      const room = (bytes + 15) & ~15;
       withScratch(backend, count * room, (scratch) => {
         const piece = (_: unknown, i: number) =>
-          args(i * length, Math.min(length, extent.size - i * length), scratch + i * room);
+          args(i * length, Math.min(length, size - i * length), scratch + i * room);
         threads.run(kernel, Array.from({ length: count }, piece));
       });
     },
     sum(kernel, extent, length, target, args) {
-      const pieces = cut(extent, threads.count);
+      const pieces = cut(extent, threads);
       const bytes = 4 * length;
-      withScratch(backend, pieces.count * bytes, (scratch) => {
-        const partial = pieces.count === 1 ? target : scratch;
+      const several = pieces.count > 1;
+      withScratch(backend, several ? pieces.count * bytes : 0, (scratch) => {
+        const partial = several ? scratch : target;
         backend.wasm.HEAPU8.fill(0, partial, partial + pieces.count * bytes);
         split.run(kernel, extent, (from, count, room) =>
           args(from, count, room, partial + (from / pieces.length) * bytes),
         );
-        if (pieces.count > 1) kernels.sumRows(pieces.count, length, partial, target);
+        if (several) kernels.sumRows(pieces.count, length, partial, target);
       });
     },
   };

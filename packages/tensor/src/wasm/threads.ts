@@ -10,14 +10,6 @@ export interface Threads {
   close(): void;
 }
 
-export const oneThread = (kernels: SimdKernels): Threads => ({
-  count: 1,
-  run: (kernel, pieces) => {
-    for (const args of pieces) kernels[kernel](...args);
-  },
-  close: () => {},
-});
-
 // Where the threads meet: a word each, then room for the arguments of every piece.
 const [ticketAt, leftAt, doneAt, failedAt, kernelAt] = [0, 1, 2, 3, 4];
 const headBytes = 32;

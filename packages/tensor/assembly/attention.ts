@@ -1,9 +1,10 @@
-import { exp4, sum4 } from "./exp";
+import { exp4, log, sum4 } from "./exp";
 import { gemm, gemmScratch } from "./gemm";
 
 /**
  * Attention of one (batch, head) pair at a time: the heads are read in place from [tokens, heads * depth] by their
- * row stride, and one queries x keys matrix lives in scratch.
+ * row stride, and one queries x keys matrix lives in scratch. Pair i is head i / batch of image i % batch; those in
+ * [first, end) are computed.
  */
 
 /** In place: exp(row - logSumExp(row)); returns the row's logSumExp. Columns from `visible` on become 0. */
@@ -29,7 +30,7 @@ function softmaxRow(row: usize, visible: i32, columns: i32): f32 {
   for (let i = 0; i < visible; i++)
     store<f32>(row + <usize>4 * <usize>i, load<f32>(row + <usize>4 * <usize>i) * factor);
   for (let i = visible; i < columns; i++) store<f32>(row + <usize>4 * <usize>i, 0);
-  return highest + <f32>Math.log(<f64>sum);
+  return highest + <f32>log(<f64>sum);
 }
 
 /** Bytes of scratch for either pass. */
@@ -38,6 +39,8 @@ export function attentionScratch(queries: i32, keys: i32, width: i32): i32 {
 }
 
 export function attention(
+  first: i32,
+  end: i32,
   batch: i32,
   queries: i32,
   keys: i32,
@@ -56,17 +59,17 @@ export function attention(
   const row = heads * width;
   const scores = scratch;
   const room = scratch + <usize>4 * <usize>(queries * keys);
-  for (let b = 0; b < batch; b++) {
-    for (let h = 0; h < heads; h++) {
-      const own = <usize>4 * <usize>(b * queries * row + h * width);
-      const other = <usize>4 * <usize>((sharedKeys ? 0 : b * keys * row) + h * width);
-      gemm(queries, keys, width, q + own, row, 1, k + other, 1, row, scores, keys, scale, false, room);
-      for (let i = 0; i < queries; i++) {
-        const value = softmaxRow(scores + <usize>4 * <usize>(i * keys), causal ? i + 1 : keys, keys);
-        store<f32>(logSumExp + <usize>4 * <usize>((b * heads + h) * queries + i), value);
-      }
-      gemm(queries, width, keys, scores, keys, 1, v + other, row, 1, output + own, row, 1, false, room);
+  for (let pair = first; pair < end; pair++) {
+    const b = pair % batch;
+    const h = pair / batch;
+    const own = <usize>4 * <usize>(b * queries * row + h * width);
+    const other = <usize>4 * <usize>((sharedKeys ? 0 : b * keys * row) + h * width);
+    gemm(queries, keys, width, q + own, row, 1, k + other, 1, row, scores, keys, scale, false, room);
+    for (let i = 0; i < queries; i++) {
+      const value = softmaxRow(scores + <usize>4 * <usize>(i * keys), causal ? i + 1 : keys, keys);
+      store<f32>(logSumExp + <usize>4 * <usize>((b * heads + h) * queries + i), value);
     }
+    gemm(queries, width, keys, scores, keys, 1, v + other, row, 1, output + own, row, 1, false, room);
   }
 }
 
@@ -74,6 +77,8 @@ export function attention(
  * The gradients at query, key and value; a null pointer leaves one out. Shared keys and values sum over the batch.
  */
 export function attentionGradient(
+  first: i32,
+  end: i32,
   batch: i32,
   queries: i32,
   keys: i32,
@@ -97,51 +102,51 @@ export function attentionGradient(
   const probabilities = scratch;
   const dScores = scratch + <usize>4 * <usize>(queries * keys);
   const room = dScores + <usize>4 * <usize>(queries * keys);
-  for (let b = 0; b < batch; b++) {
+  for (let pair = first; pair < end; pair++) {
+    const b = pair % batch;
+    const h = pair / batch;
     const add = sharedKeys && b > 0;
-    for (let h = 0; h < heads; h++) {
-      const own = <usize>4 * <usize>(b * queries * row + h * width);
-      const other = <usize>4 * <usize>((sharedKeys ? 0 : b * keys * row) + h * width);
-      gemm(queries, keys, width, q + own, row, 1, k + other, 1, row, probabilities, keys, scale, false, room);
-      for (let i = 0; i < queries; i++) {
-        const line = probabilities + <usize>4 * <usize>(i * keys);
-        const visible = causal ? i + 1 : keys;
-        const shift = load<f32>(logSumExp + <usize>4 * <usize>((b * heads + h) * queries + i));
-        let j = 0;
-        for (; j + 4 <= visible; j += 4) {
-          v128.store(
-            line + <usize>4 * <usize>j,
-            exp4(f32x4.sub(v128.load(line + <usize>4 * <usize>j), f32x4.splat(shift))),
-          );
-        }
-        for (; j < visible; j++) {
-          const e = exp4(f32x4.splat(load<f32>(line + <usize>4 * <usize>j) - shift));
-          store<f32>(line + <usize>4 * <usize>j, f32x4.extract_lane(e, 0));
-        }
-        for (; j < keys; j++) store<f32>(line + <usize>4 * <usize>j, 0);
+    const own = <usize>4 * <usize>(b * queries * row + h * width);
+    const other = <usize>4 * <usize>((sharedKeys ? 0 : b * keys * row) + h * width);
+    gemm(queries, keys, width, q + own, row, 1, k + other, 1, row, probabilities, keys, scale, false, room);
+    for (let i = 0; i < queries; i++) {
+      const line = probabilities + <usize>4 * <usize>(i * keys);
+      const visible = causal ? i + 1 : keys;
+      const shift = load<f32>(logSumExp + <usize>4 * <usize>((b * heads + h) * queries + i));
+      let j = 0;
+      for (; j + 4 <= visible; j += 4) {
+        v128.store(
+          line + <usize>4 * <usize>j,
+          exp4(f32x4.sub(v128.load(line + <usize>4 * <usize>j), f32x4.splat(shift))),
+        );
       }
-      if (dv != 0) {
-        gemm(keys, width, queries, probabilities, 1, keys, dy + own, row, 1, dv + other, row, 1, add, room);
+      for (; j < visible; j++) {
+        const e = exp4(f32x4.splat(load<f32>(line + <usize>4 * <usize>j) - shift));
+        store<f32>(line + <usize>4 * <usize>j, f32x4.extract_lane(e, 0));
       }
-      if (dq == 0 && dk == 0) continue;
-      gemm(queries, keys, width, dy + own, row, 1, v + other, 1, row, dScores, keys, 1, false, room);
-      for (let i = 0; i < queries; i++) {
-        // The softmax's inner product sum_j P_ij dP_ij equals output_i . dy_i.
-        let inner: f32 = 0;
-        const at = own + <usize>4 * <usize>(i * row);
-        for (let c: usize = 0; c < <usize>4 * <usize>width; c += 4) {
-          inner += load<f32>(output + at + c) * load<f32>(dy + at + c);
-        }
-        for (let j = 0; j < keys; j++) {
-          const cell = <usize>4 * <usize>(i * keys + j);
-          const p = load<f32>(probabilities + cell);
-          store<f32>(dScores + cell, p * (load<f32>(dScores + cell) - inner) * scale);
-        }
-      }
-      if (dq != 0)
-        gemm(queries, width, keys, dScores, keys, 1, k + other, row, 1, dq + own, row, 1, false, room);
-      if (dk != 0)
-        gemm(keys, width, queries, dScores, 1, keys, q + own, row, 1, dk + other, row, 1, add, room);
+      for (; j < keys; j++) store<f32>(line + <usize>4 * <usize>j, 0);
     }
+    if (dv != 0) {
+      gemm(keys, width, queries, probabilities, 1, keys, dy + own, row, 1, dv + other, row, 1, add, room);
+    }
+    if (dq == 0 && dk == 0) continue;
+    gemm(queries, keys, width, dy + own, row, 1, v + other, 1, row, dScores, keys, 1, false, room);
+    for (let i = 0; i < queries; i++) {
+      // The softmax's inner product sum_j P_ij dP_ij equals output_i . dy_i.
+      let inner: f32 = 0;
+      const at = own + <usize>4 * <usize>(i * row);
+      for (let c: usize = 0; c < <usize>4 * <usize>width; c += 4) {
+        inner += load<f32>(output + at + c) * load<f32>(dy + at + c);
+      }
+      for (let j = 0; j < keys; j++) {
+        const cell = <usize>4 * <usize>(i * keys + j);
+        const p = load<f32>(probabilities + cell);
+        store<f32>(dScores + cell, p * (load<f32>(dScores + cell) - inner) * scale);
+      }
+    }
+    if (dq != 0)
+      gemm(queries, width, keys, dScores, keys, 1, k + other, row, 1, dq + own, row, 1, false, room);
+    if (dk != 0)
+      gemm(keys, width, queries, dScores, 1, keys, q + own, row, 1, dk + other, row, 1, add, room);
   }
 }

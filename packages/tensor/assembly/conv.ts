@@ -14,14 +14,15 @@ function scatter4(from: usize, count: i32, to: usize): void {
 }
 
 /**
- * dx = the gradient at the input: rows are input pixels, depth runs over (tap, output channel).
+ * dx = the gradient at the input: rows are input pixels, depth runs over (tap, output channel). Computes those pixels of
+ * the batch that lie in [first, end).
  * `scratch` needs 128 + 4 * (taps * cout * roundUp8(cin) + MC * taps * cout) bytes.
  */
 export function convInputGradient(
-  batch: i32, height: i32, width: i32, cin: i32,
+  height: i32, width: i32, cin: i32,
   outHeight: i32, outWidth: i32, cout: i32,
   kernelHeight: i32, kernelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32,
-  dy: usize, filter: usize, dx: usize, scratch: usize,
+  first: i32, end: i32, dy: usize, filter: usize, dx: usize, scratch: usize,
 ): void {
   const depth = kernelHeight * kernelWidth * cout;
   const columns = (cin + 7) & ~7;
@@ -38,9 +39,8 @@ export function convInputGradient(
       }
     }
   }
-  const pixels = batch * height * width;
-  for (let i = 0; i < pixels; i += MC) {
-    const rows = min(MC, pixels - i);
+  for (let i = first; i < end; i += MC) {
+    const rows = min(MC, end - i);
     for (let row = 0; row < ((rows + 3) & ~3); row++) {
       const pixel = i + row;
       const n = pixel / (height * width);
@@ -65,21 +65,21 @@ export function convInputGradient(
 }
 
 /**
- * dw = the gradient at the filter: for each tap an [cin, cout] product over the output pixels.
+ * dw = the gradient at the filter: for each tap an [cin, cout] product over the output pixels of the batch that lie in
+ * [first, end).
  * `scratch` needs 128 + 4 * KC * (roundUp8(cout) + roundUp4(cin)) bytes.
  */
 export function convFilterGradient(
-  batch: i32, height: i32, width: i32, cin: i32,
+  height: i32, width: i32, cin: i32,
   outHeight: i32, outWidth: i32, cout: i32,
   kernelHeight: i32, kernelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32,
-  x: usize, dy: usize, dw: usize, scratch: usize,
+  first: i32, end: i32, x: usize, dy: usize, dw: usize, scratch: usize,
 ): void {
   const columns = (cout + 7) & ~7;
   const packedB = scratch + 128;
   const packedA = packedB + <usize>4 * <usize>(KC * columns);
-  const pixels = batch * outHeight * outWidth;
-  for (let p = 0; p < pixels; p += KC) {
-    const depth = min(KC, pixels - p);
+  for (let p = first; p < end; p += KC) {
+    const depth = min(KC, end - p);
     let to = packedB;
     for (let j = 0; j < cout; j += 8) {
       for (let q = 0; q < depth; q++) {
@@ -117,7 +117,7 @@ export function convFilterGradient(
           at += <usize>16 * <usize>depth;
         }
       }
-      block(cin, cout, depth, packedA, packedB, dw + <usize>4 * <usize>(tap * cin * cout), <usize>cout << 2, 1, p > 0, scratch);
+      block(cin, cout, depth, packedA, packedB, dw + <usize>4 * <usize>(tap * cin * cout), <usize>cout << 2, 1, p > first, scratch);
     }
   }
 }

@@ -34,3 +34,20 @@ export function sum4(x: v128): f32 {
     f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3))
   );
 }
+
+/** log(x) of a positive number: x = 2^e m with m in [sqrt 1/2, sqrt 2], log m = 2 atanh(s). `Math.log` has tables. */
+export function log(x: f64): f64 {
+  if (!(x < Infinity)) return x;
+  const bits = reinterpret<i64>(x);
+  let e = <i32>((bits >> 52) & 0x7ff) - 1023;
+  let m = reinterpret<f64>((bits & 0x000fffffffffffff) | 0x3ff0000000000000);
+  if (m > 1.4142135623730951) {
+    m *= 0.5;
+    e++;
+  }
+  const s = (m - 1) / (m + 1);
+  const z = s * s;
+  // s^2 is below 0.03: what is left out is below 1e-12.
+  const series = 1 + z * (1.0 / 3 + z * (1.0 / 5 + z * (1.0 / 7 + z * (1.0 / 9 + z * (1.0 / 11 + z * (1.0 / 13))))));
+  return 0.6931471805599453 * <f64>e + 2 * s * series;
+}

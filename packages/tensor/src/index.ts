@@ -25,7 +25,13 @@ export { profile } from "./backend/profile.js";
 export { registerWebGPUBackend } from "./backend/register-backend.js";
 export { type WebGPUStatistics, webgpuStatistics } from "./backend/statistics.js";
 export { warm } from "./backend/warm.js";
-export { type DeviceChoice, type DeviceInfo, deviceChoices, initialize } from "./device/initialize.js";
+export {
+  type DeviceChoice,
+  type DeviceInfo,
+  type DeviceOptions,
+  deviceChoices,
+  initialize,
+} from "./device/initialize.js";
 export { requestWebGPUDevice, type WebGPUDevice, type WebGPUDeviceOptions } from "./device/request-device.js";
 export {
   openSafetensors,

@@ -28,7 +28,7 @@ export async function testBackends(): Promise<TestBackend[]> {
   const { device } = await webgpuDevice();
   const backends: TestBackend[] = [
     { name: "cpu", start: async () => void (await tf.setBackend("cpu")) },
-    { name: "wasm", start: startWasmBackend },
+    { name: "wasm", start: async () => void (await startWasmBackend()) },
   ];
   if (device) {
     registerWebGPUBackend(device, { checkKeys: true });

@@ -26,6 +26,11 @@ it("refuses a device it does not know, by name", async () => {
   );
 });
 
+it("refuses a number of threads that is none, and has one thread in Node", async () => {
+  await expect(initialize({ device: "wasm", threads: 0.5 })).rejects.toThrow(/threads must be .* got 0.5/);
+  expect((await initialize({ device: "wasm", threads: 4 })).threads).toBe(1);
+});
+
 if (!device) {
   it("says what is missing on this machine", async () => {
     await expect(initialize({ device: "software" })).rejects.toThrow(

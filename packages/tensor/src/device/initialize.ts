@@ -7,12 +7,28 @@ export type DeviceChoice = "auto" | "webgpu" | "software" | "wasm" | "cpu";
 
 export const deviceChoices: readonly DeviceChoice[] = ["auto", "webgpu", "software", "wasm", "cpu"];
 
+export interface DeviceOptions {
+  device?: DeviceChoice;
+  /**
+   * Threads of `"wasm"` on a page that is cross-origin isolated, by default one for each core, 8 at most; elsewhere there is
+   * one. It is settled when WebAssembly starts.
+   */
+  threads?: number;
+  /**
+   * Where a browser finds the files `tfjs-backend-wasm*.wasm` of `@tensorflow/tfjs-backend-wasm/wasm-out`: the URL of their
+   * folder, or the URL of each of the three by its name. By default it looks beside the page.
+   */
+  wasmPaths?: string | Record<string, string>;
+}
+
 export interface DeviceInfo {
   /** Name of the tfjs backend that runs. */
   backend: string;
   kind: Exclude<DeviceChoice, "auto">;
   /** The WebGPU adapter's own name. */
   adapter?: string;
+  /** How many threads run our WebAssembly kernels. */
+  threads?: number;
   /** Why this one, in a sentence. */
   reason: string;
 }
@@ -27,22 +43,25 @@ export interface DeviceInfo {
  *
  * @throws when the device asked for is not there; the message says what was tried.
  */
-export async function initialize(options: { device?: DeviceChoice } = {}): Promise<DeviceInfo> {
-  const { device = "auto" } = options;
+export async function initialize(options: DeviceOptions = {}): Promise<DeviceInfo> {
+  const { device = "auto", threads } = options;
   if (!deviceChoices.includes(device)) {
     throw new Error(`initialize: device must be one of ${deviceChoices.join(", ")}, got "${device}"`);
   }
-  const info = await start(device);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw new Error(`initialize: threads must be a positive integer, got ${threads}`);
+  }
+  const info = await start(device, options);
   registerFusedKernels(info.backend);
   return info;
 }
 
-async function start(device: DeviceChoice): Promise<DeviceInfo> {
+async function start(device: DeviceChoice, options: DeviceOptions): Promise<DeviceInfo> {
   switch (device) {
     case "cpu":
       return startCpu();
     case "wasm":
-      return startWasm("asked for");
+      return startWasm("asked for", options);
     case "webgpu":
     case "software":
       return startWebGPU(device, "asked for");
@@ -50,7 +69,7 @@ async function start(device: DeviceChoice): Promise<DeviceInfo> {
       try {
         return await startWebGPU("webgpu", "a GPU is there");
       } catch (error) {
-        return startWasm(`no GPU for WebGPU: ${(error as Error).message}`);
+        return startWasm(`no GPU for WebGPU: ${(error as Error).message}`, options);
       }
   }
 }
@@ -61,10 +80,10 @@ async function startCpu(): Promise<DeviceInfo> {
   return { backend: "cpu", kind: "cpu", reason: "asked for" };
 }
 
-async function startWasm(reason: string): Promise<DeviceInfo> {
+async function startWasm(reason: string, options: DeviceOptions): Promise<DeviceInfo> {
   const { startWasmBackend } = await import("../wasm/backend.js");
-  await startWasmBackend();
-  return { backend: "wasm", kind: "wasm", reason };
+  const threads = await startWasmBackend(options);
+  return { backend: "wasm", kind: "wasm", threads, reason };
 }
 
 /** The WebGPU backend that was started here last. */

@@ -1,5 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { SimdKernels, WasmBackend } from "./simd-kernels.js";
+import type { Split } from "./split.js";
 
 export type Inputs = Record<string, TensorInfo>;
 // biome-ignore lint/suspicious/noExplicitAny: what attributes hold is each kernel's own affair
@@ -11,6 +12,7 @@ export interface Call {
   attrs: Attrs;
   backend: WasmBackend;
   kernels: SimdKernels;
+  split: Split;
   /** The address of an input. */
   at: (info: TensorInfo) => number;
   /** A new output tensor. */

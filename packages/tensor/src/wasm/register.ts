@@ -1,32 +1,44 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Attrs, Call, Inputs, Kernel } from "./kernel.js";
-import { address, loadSimdKernels, type WasmBackend, wasmBackend, withScratch } from "./simd-kernels.js";
+import { normKernels } from "./norm-kernels.js";
+import { address, loadSimdKernels, moved, type SimdKernels, wasmBackend } from "./simd-kernels.js";
+import { splitOn } from "./split.js";
 import { windowKernels } from "./window-kernels.js";
 
 const size = tf.util.sizeFromShape;
 const flag = (value: unknown) => (value ? 1 : 0);
 
+/** Elements of a shape, in fours as vectors hold them. */
+const elements = (shape: number[], work: number) => ({ size: size(shape), step: 4, work });
+
 /** A kernel that is `f` on every element; codes as in assembly/elementwise.ts. */
 const unary =
   (code: number | ((attrs: Attrs) => number)): Kernel =>
-  ({ inputs, attrs, kernels, at, output }) => {
+  ({ inputs, attrs, split, at, output }) => {
     const y = output(inputs.x.shape);
-    kernels.unary(typeof code === "number" ? code : code(attrs), size(y.shape), at(inputs.x), at(y));
+    const pointers = [inputs.x, y].map(at);
+    const codeOf = typeof code === "number" ? code : code(attrs);
+    split.run("unary", elements(y.shape, 8), (from, count) => [codeOf, count, ...moved(pointers, from)]);
     return y;
   };
 
 const unaryGradient =
   (code: (attrs: Attrs) => number): Kernel =>
-  ({ inputs, attrs, kernels, at, output }) => {
+  ({ inputs, attrs, split, at, output }) => {
     const dx = output(inputs.x.shape);
-    kernels.unaryGradient(code(attrs), size(dx.shape), at(inputs.x), at(inputs.dy), at(dx));
+    const pointers = [inputs.x, inputs.dy, dx].map(at);
+    split.run("unaryGradient", elements(dx.shape, 16), (from, count) => [
+      code(attrs),
+      count,
+      ...moved(pointers, from),
+    ]);
     return dx;
   };
 
 const geluCode = ({ variant }: Attrs) => ({ quick: 3, erf: 4, tanh: 5 })[variant as "erf"];
 
-const batchMatMul: Kernel = ({ inputs, attrs, backend, kernels, at, output }) => {
+const batchMatMul: Kernel = ({ inputs, attrs, kernels, split, at, output }) => {
   const { a, b } = inputs;
   const { transposeA, transposeB } = attrs;
   const [m, k] = transposeA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
@@ -45,25 +57,43 @@ const batchMatMul: Kernel = ({ inputs, attrs, backend, kernels, at, output }) =>
     throw new Error(`matMul: batches [${a.shape}] and [${b.shape}] broadcast along some axes only`);
   }
   const c = output([...lead, m, n]);
-  withScratch(backend, kernels.gemmScratch(n), (scratch) =>
-    kernels.batchedGemm(
-      batch,
-      batchA === 1 ? 0 : m * k,
-      batchB === 1 ? 0 : n * k,
-      m * n,
-      m,
-      n,
-      k,
-      at(a),
-      transposeA ? 1 : k,
-      transposeA ? m : 1,
-      at(b),
-      transposeB ? 1 : n,
-      transposeB ? k : 1,
-      at(c),
-      scratch,
-    ),
-  );
+  const [aBatch, bBatch] = [batchA === 1 ? 0 : m * k, batchB === 1 ? 0 : n * k];
+  const [aRow, aColumn] = transposeA ? [1, m] : [k, 1];
+  const [bRow, bColumn] = transposeB ? [1, k] : [n, 1];
+  const product = (
+    batches: number,
+    rows: number,
+    aFrom: number,
+    bFrom: number,
+    cFrom: number,
+    scratch: number,
+  ) => [
+    batches,
+    aBatch,
+    bBatch,
+    m * n,
+    rows,
+    n,
+    k,
+    at(a) + 4 * aFrom,
+    aRow,
+    aColumn,
+    at(b) + 4 * bFrom,
+    bRow,
+    bColumn,
+    at(c) + 4 * cFrom,
+    scratch,
+  ];
+  const scratch = kernels.gemmScratch(n);
+  if (batch === 1) {
+    split.run("batchedGemm", { size: m, step: 4, work: n * k, scratch }, (from, rows, room) =>
+      product(1, rows, from * aRow, 0, from * n, room),
+    );
+  } else {
+    split.run("batchedGemm", { size: batch, work: m * n * k, scratch }, (from, batches, room) =>
+      product(batches, m, from * aBatch, from * bBatch, from * m * n, room),
+    );
+  }
   return c;
 };
 
@@ -83,7 +113,6 @@ function convGeometry(xShape: number[], filterShape: number[], attrs: Attrs): nu
     throw new Error(`conv2d: gradients on WebAssembly need NHWC, got ${attrs.dataFormat}`);
   }
   return [
-    info.batchSize,
     info.inHeight,
     info.inWidth,
     info.inChannels,
@@ -101,135 +130,104 @@ function convGeometry(xShape: number[], filterShape: number[], attrs: Attrs): nu
 
 const up = (n: number, step: number) => Math.ceil(n / step) * step;
 
-const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend, kernels, at, output }) => {
+const conv2dBackpropInput: Kernel = ({ inputs, attrs, split, at, output }) => {
   const { dy, filter } = inputs;
   const geometry = convGeometry(attrs.inputShape, filter.shape, attrs);
   const [height, width, cin, cout] = filter.shape;
   const depth = height * width * cout;
   const dx = output(attrs.inputShape);
-  withScratch(backend, 128 + 4 * depth * (up(cin, 8) + 64), (scratch) =>
-    kernels.convInputGradient(...geometry, at(dy), at(filter), at(dx), scratch),
-  );
+  const extent = {
+    size: size(attrs.inputShape) / cin,
+    step: 4,
+    work: depth * cin,
+    scratch: 128 + 4 * depth * (up(cin, 8) + 64),
+  };
+  split.run("convInputGradient", extent, (from, count, scratch) => [
+    ...geometry,
+    ...[from, from + count, at(dy), at(filter), at(dx), scratch],
+  ]);
   return dx;
 };
 
-const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend, kernels, at, output }) => {
+const conv2dBackpropFilter: Kernel = ({ inputs, attrs, split, at, output }) => {
   const { x, dy } = inputs;
   const geometry = convGeometry(x.shape, attrs.filterShape, attrs);
   const dw = output(attrs.filterShape);
   const [, , cin, cout] = attrs.filterShape;
-  withScratch(backend, 128 + 4 * 256 * (up(cout, 8) + up(cin, 4)), (scratch) =>
-    kernels.convFilterGradient(...geometry, at(x), at(dy), at(dw), scratch),
-  );
+  const length = size(dw.shape);
+  const extent = {
+    size: size(dy.shape) / cout,
+    work: length,
+    scratch: 128 + 4 * 256 * (up(cout, 8) + up(cin, 4)),
+  };
+  split.sum("convFilterGradient", extent, length, at(dw), (from, count, scratch, to) => [
+    ...geometry,
+    ...[from, from + count, at(x), at(dy), to, scratch],
+  ]);
   return dw;
 };
 
-function attentionGeometry({ query, key }: Inputs, { heads, scale, causal }: Attrs) {
-  const [batch, queries, width] = query.shape;
+function attentionGeometry({ query, key }: Inputs, { heads, scale, causal }: Attrs, kernels: SimdKernels) {
+  const [batch, queries, columns] = query.shape;
   const keys = key.shape[1];
-  const shared = flag(key.shape[0] === 1 && batch > 1);
+  const width = columns / heads;
+  const shared = key.shape[0] === 1 && batch > 1;
   return {
-    queries,
-    keys,
-    width: width / heads,
-    args: [batch, queries, keys, heads, width / heads, scale, flag(causal), shared],
+    args: [batch, queries, keys, heads, width, scale, flag(causal), flag(shared)],
+    extent: {
+      size: batch * heads,
+      // Gradients at shared keys are sums over the batch.
+      step: shared ? batch : 1,
+      work: 2 * queries * keys * width,
+      scratch: kernels.attentionScratch(queries, keys, width),
+    },
   };
 }
 
-const attention: Kernel = ({ inputs, attrs, backend, kernels, at, output }) => {
+const attention: Kernel = ({ inputs, attrs, kernels, split, at, output }) => {
   const { query, key, value } = inputs;
-  const { queries, keys, width, args } = attentionGeometry(inputs, attrs);
+  const { args, extent } = attentionGeometry(inputs, attrs, kernels);
   const y = output(query.shape);
-  const logSumExp = output([query.shape[0], attrs.heads, queries]);
-  withScratch(backend, kernels.attentionScratch(queries, keys, width), (scratch) =>
-    kernels.attention(...args, at(query), at(key), at(value), at(y), at(logSumExp), scratch),
-  );
+  const logSumExp = output([query.shape[0], attrs.heads, query.shape[1]]);
+  const pointers = [query, key, value, y, logSumExp].map(at);
+  split.run("attention", extent, (from, count, scratch) => [
+    from,
+    from + count,
+    ...args,
+    ...pointers,
+    scratch,
+  ]);
   return [y, logSumExp];
 };
 
 const attentionGradient =
   (which: "query" | "key" | "value"): Kernel =>
-  ({ inputs, attrs, backend, kernels, at, output }) => {
+  ({ inputs, attrs, kernels, split, at, output }) => {
     const { query, key, value, output: y, logSumExp, dy } = inputs;
-    const { queries, keys, width, args } = attentionGeometry(inputs, attrs);
+    const { args, extent } = attentionGeometry(inputs, attrs, kernels);
     const gradient = output(inputs[which].shape);
     const targets = (["query", "key", "value"] as const).map((name) => (name === which ? at(gradient) : 0));
-    const sources = [query, key, value, y, logSumExp, dy].map(at);
-    withScratch(backend, kernels.attentionScratch(queries, keys, width), (scratch) =>
-      kernels.attentionGradient(...args, ...sources, ...targets, scratch),
-    );
+    const pointers = [...[query, key, value, y, logSumExp, dy].map(at), ...targets];
+    split.run("attentionGradient", extent, (from, count, scratch) => [
+      ...[from, from + count],
+      ...args,
+      ...pointers,
+      scratch,
+    ]);
     return gradient;
   };
 
-const layerNorm: Kernel = ({ inputs, attrs, kernels, at, output }) => {
-  const { x, weight, bias } = inputs;
-  const dim = x.shape.at(-1)!;
-  const rows = size(x.shape) / dim;
-  const outputs = [output(x.shape), output([rows]), output([rows])];
-  kernels.layerNorm(rows, dim, attrs.epsilon, ...[x, weight, bias, ...outputs].map(at));
-  return outputs;
-};
-
-const layerNormGradInput: Kernel = ({ inputs, kernels, at, output }) => {
-  const { x, weight, mean, rstd, dy } = inputs;
-  const dim = x.shape.at(-1)!;
-  const dx = output(x.shape);
-  kernels.layerNormGradInput(size(x.shape) / dim, dim, ...[x, weight, mean, rstd, dy, dx].map(at));
-  return dx;
-};
-
-const layerNormGradWeight: Kernel = ({ inputs, kernels, at, output, backend }) => {
-  const { x, mean, rstd, dy } = inputs;
-  const dim = x.shape.at(-1)!;
-  const dw = output([dim]);
-  backend.typedArrayFromHeap(dw).fill(0);
-  kernels.layerNormGradWeight(size(x.shape) / dim, dim, ...[x, mean, rstd, dy, dw].map(at));
-  return dw;
-};
-
-const groupNorm: Kernel = ({ inputs, attrs, backend, kernels, at, output }) => {
-  const { x, weight, bias } = inputs;
-  const [batch, height, width, channels] = x.shape;
-  const { groups, epsilon, silu } = attrs;
-  const outputs = [output(x.shape), output([batch, groups]), output([batch, groups])];
-  const pointers = [x, weight, bias, ...outputs].map(at);
-  withScratch(backend, 8 * channels, (scratch) =>
-    kernels.groupNorm(batch, height * width, channels, groups, epsilon, flag(silu), ...pointers, scratch),
-  );
-  return outputs;
-};
-
-const groupNormGradient =
-  (which: "x" | "weight" | "bias"): Kernel =>
-  ({ inputs, attrs, backend, kernels, at, output }) => {
-    const { x, weight, bias, mean, rstd, dy } = inputs;
-    const [batch, height, width, channels] = x.shape;
-    const gradient = output(inputs[which].shape);
-    if (which !== "x") backend.typedArrayFromHeap(gradient).fill(0);
-    const targets = (["x", "weight", "bias"] as const).map((name) => (name === which ? at(gradient) : 0));
-    const pointers = [x, weight, bias, mean, rstd, dy].map(at);
-    withScratch(backend, 4 * (2 * channels + height * width * channels + 24), (scratch) =>
-      kernels.groupNormGradient(
-        batch,
-        height * width,
-        channels,
-        attrs.groups,
-        flag(attrs.silu),
-        ...pointers,
-        ...targets,
-        scratch,
-      ),
-    );
-    return gradient;
-  };
-
-const adamWStep: Kernel = ({ inputs, attrs, kernels, at, output }) => {
+const adamWStep: Kernel = ({ inputs, attrs, split, at, output }) => {
   const { parameter, gradient, first, second } = inputs;
   const { beta1, beta2, epsilon, stepSize, correction, kept } = attrs;
   const outputs = [output(parameter.shape), output(parameter.shape), output(parameter.shape)];
   const pointers = [parameter, gradient, first, second, ...outputs].map(at);
   const scalars = [beta1, beta2, 1 - beta1, 1 - beta2, epsilon, stepSize, correction, kept];
-  kernels.adamWStep(size(parameter.shape), ...pointers, ...scalars);
+  split.run("adamWStep", elements(parameter.shape, 8), (from, count) => [
+    count,
+    ...moved(pointers, from),
+    ...scalars,
+  ]);
   return outputs;
 };
 
@@ -256,6 +254,7 @@ const identity: Kernel = ({ inputs, backend }) => {
 
 const simdKernels: Record<string, Kernel> = {
   ...windowKernels,
+  ...normKernels,
   Identity: identity,
   Sum: sumLeading,
   BatchMatMul: batchMatMul,
@@ -271,18 +270,15 @@ const simdKernels: Record<string, Kernel> = {
   ScaledDotProductAttentionGradQuery: attentionGradient("query"),
   ScaledDotProductAttentionGradKey: attentionGradient("key"),
   ScaledDotProductAttentionGradValue: attentionGradient("value"),
-  LayerNorm: layerNorm,
-  LayerNormGradInput: layerNormGradInput,
-  LayerNormGradWeight: layerNormGradWeight,
-  GroupNorm: groupNorm,
-  GroupNormGradInput: groupNormGradient("x"),
-  GroupNormGradWeight: groupNormGradient("weight"),
-  GroupNormGradBias: groupNormGradient("bias"),
   AdamWStep: adamWStep,
 };
 
 /** The gradient of gather, which tfjs-backend-wasm lacks: rows of `x` summed by segment. */
-function unsortedSegmentSum({ inputs, attrs, backend }: Omit<Call, "kernels" | "at" | "output">): TensorInfo {
+function unsortedSegmentSum({
+  inputs,
+  attrs,
+  backend,
+}: Omit<Call, "kernels" | "split" | "at" | "output">): TensorInfo {
   const { x, segmentIds } = inputs;
   const count = attrs.numSegments as number;
   const inner = size(x.shape.slice(segmentIds.shape.length));
@@ -302,9 +298,12 @@ const takes = (kernelName: string, inputs: Inputs, attrs: Attrs) =>
   Object.values(inputs).every((info) => info.dtype === "float32" && size(info.shape) > 0) &&
   (kernelName !== "Sum" || sumsLeadingAxes(inputs, attrs));
 
-/** Registers our kernels for the backend "wasm", over tfjs's where both exist. */
-export async function registerWasmKernels(): Promise<void> {
-  const kernels = await loadSimdKernels(wasmBackend());
+/** Registers our kernels for the backend "wasm", over tfjs's where both exist; returns how many threads run them. */
+export async function registerWasmKernels(threadCount: number): Promise<number> {
+  const backend = wasmBackend();
+  const loaded = await loadSimdKernels(backend, threadCount);
+  const { kernels, threads } = loaded;
+  const split = splitOn(backend, loaded);
   for (const [kernelName, kernel] of Object.entries(simdKernels)) {
     const theirs = tf.getKernel(kernelName, "wasm");
     if (theirs) tf.unregisterKernel(kernelName, "wasm");
@@ -315,12 +314,12 @@ export async function registerWasmKernels(): Promise<void> {
       kernelFunc: (params) => {
         const inputs = params.inputs as Inputs;
         if (theirs && !takes(kernelName, inputs, params.attrs as Attrs)) return theirs.kernelFunc(params);
-        const backend = params.backend as WasmBackend;
         return kernel({
           inputs,
           attrs: params.attrs as Attrs,
           backend,
           kernels,
+          split,
           at: (info) => address(backend, info),
           output: (shape) => backend.makeOutput(shape, "float32"),
         });
@@ -334,4 +333,5 @@ export async function registerWasmKernels(): Promise<void> {
       kernelFunc: (params) => unsortedSegmentSum(params as unknown as Call),
     });
   }
+  return threads?.count ?? 1;
 }

@@ -3,10 +3,13 @@ declare const jasmineRequire: any;
 
 /** What a page reports to scripts/browser.mjs. */
 export interface Results {
-  adapter: string;
+  /** What it ran on. */
+  device: string;
   passed: number;
   excluded: number;
   failures: { name: string; message: string }[];
+  /** What another page should find too. */
+  numbers?: number[];
 }
 
 const jasmine = jasmineRequire.core(jasmineRequire);
@@ -16,8 +19,8 @@ Object.assign(globalThis, { jasmine }, jasmineRequire.interface(jasmine, env));
 jasmine.DEFAULT_TIMEOUT_INTERVAL = 60_000;
 
 /** Runs the specs that were declared. */
-export async function runSpecs(adapter: string): Promise<Results> {
-  const results: Results = { adapter, passed: 0, excluded: 0, failures: [] };
+export async function runSpecs(device: string): Promise<Results> {
+  const results: Results = { device, passed: 0, excluded: 0, failures: [] };
   env.configure({ random: false });
   env.clearReporters();
   env.addReporter({

@@ -1,10 +1,9 @@
 // Specs on the package as its users bundle it: the fused ops against PyTorch's values, and training.
 
 import * as dcr from "@dcr-js/tensor";
-import { expectClose } from "@dcr-js/testing";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
-import { fusedOps, goldenCase } from "../fused-ops.js";
+import { declareGoldenSpecs } from "./golden-specs.js";
 import { type Results, runSpecs } from "./jasmine.js";
 
 /** The example of the README; returns the losses of the first and the last step. */
@@ -36,37 +35,10 @@ async function train(steps: number): Promise<[number, number]> {
 }
 
 export async function run(): Promise<Results> {
-  const bytes = await (await fetch("/ops.safetensors")).arrayBuffer();
   setWasmPaths("/wasm/");
   const { adapter, backend } = await dcr.initialize({ device: "software" });
 
-  describe("fused ops", () => {
-    let golden: dcr.StateDict;
-    beforeAll(() => {
-      golden = dcr.parseSafetensors(bytes, "ops.safetensors");
-    });
-    afterAll(() => tf.dispose(golden));
-    for (const [name, op] of Object.entries(fusedOps(dcr))) {
-      it(`${name} has PyTorch's output and gradients`, async () => {
-        const { names, inputs, output, weight, gradients: expected } = goldenCase(golden, name);
-        expect(tf.getBackend()).toBe(backend);
-        const before = tf.memory().numTensors;
-        const compute = (...values: tf.Tensor[]) =>
-          op(Object.fromEntries(values.map((value, i) => [names[i], value])));
-        const y = compute(...inputs);
-        const gradients = tf.grads((...values: tf.Tensor[]) => tf.sum(tf.mul(compute(...values), weight)))(
-          inputs,
-        );
-        const tolerance = { relative: 1e-5, absolute: 5e-6 };
-        expectClose(await y.data(), await output.data(), tolerance);
-        for (const [i, gradient] of gradients.entries()) {
-          expectClose(await gradient.data(), await expected[i].data(), tolerance);
-        }
-        tf.dispose([y, gradients]);
-        expect(tf.memory().numTensors).toBe(before);
-      });
-    }
-  });
+  await declareGoldenSpecs(backend);
 
   describe("training", () => {
     for (const [device, name] of [

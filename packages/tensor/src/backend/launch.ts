@@ -39,8 +39,6 @@ interface LaunchBase {
   uniforms?: readonly Uniform[];
   /** WGSL at module scope. */
   declarations?: () => string;
-  /** Whether the WGSL uses subgroup operations; it then sees `lane`, the place in the subgroup. */
-  subgroups?: boolean;
 }
 
 /** `body` is run for each `index: u32` in `[0, count)`, and sees the uniforms as `u.name`. */
@@ -60,6 +58,8 @@ export interface LinearLaunch extends LaunchBase {
 export interface GridLaunch extends LaunchBase {
   workgroups: readonly [number, number, number];
   workgroupSize: readonly [number, number, number];
+  /** Whether the WGSL uses subgroup operations; it then sees `lane`, the place in the subgroup. */
+  subgroups?: boolean;
   body: () => string;
 }
 

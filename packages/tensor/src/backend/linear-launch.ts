@@ -19,13 +19,15 @@ interface Deal {
 
 /** A linear launch as a grid of workgroups. */
 export function gridLaunchOf(launch: LinearLaunch, dealing: Dealing): GridLaunch {
-  const { count, rowLength, body, ...rest } = launch;
+  const { name, count, rowLength, inputs, outputs, body } = launch;
   const deal = count === 0 ? nothing : (dealing.vector ? dealToVectors : dealToThreads)(launch, dealing);
   const parameters = rowLength ? "index: u32, row: u32, column: u32" : "index: u32";
   const own = rowLength ? [u32("rows", count / rowLength), u32("rowLength", rowLength)] : [];
   return {
-    ...rest,
+    name,
     key: `${launch.key}/${deal.key}`,
+    inputs,
+    outputs,
     workgroups: deal.workgroups,
     workgroupSize: deal.workgroupSize,
     uniforms: [u32("count", count), ...own, ...(launch.uniforms ?? [])],
@@ -43,8 +45,11 @@ const nothing: Deal = { key: "", workgroups: [0, 0, 0], workgroupSize: [1, 1, 1]
 const divided = (rowLength?: number) =>
   rowLength ? "element(index, index / u.rowLength, index % u.rowLength);" : "element(index);";
 
-/** Workgroups that keep a CPU's threads evenly busy, whichever number of them there is. */
-const vectorWorkgroups = 64;
+/**
+ * Workgroups that keep a CPU's threads evenly busy, however many they are, for that many steps of a vector; few where the steps
+ * may be too cheap to be worth starting one.
+ */
+const workgroupsFor = (steps: number) => Math.min(steps, Math.max(16, Math.ceil(steps / 8)), 64);
 
 /**
  * For CPU adapters, where starting an invocation costs more than adding four numbers: a workgroup is one vector of
@@ -54,8 +59,10 @@ function dealToVectors({ count, rowLength }: LinearLaunch, { vector }: Dealing):
   const workgroupSize = [vector, 1, 1] as const;
   const stepsOf = (indices: number) => Math.ceil(indices / vector);
   if (rowLength && rowLength >= vector) {
-    const down = Math.min(count / rowLength, vectorWorkgroups);
-    const across = Math.min(stepsOf(rowLength), Math.floor(vectorWorkgroups / down));
+    const [rows, stepsAlong] = [count / rowLength, stepsOf(rowLength)];
+    const workgroups = workgroupsFor(rows * stepsAlong);
+    const down = Math.min(rows, workgroups);
+    const across = Math.min(stepsAlong, Math.floor(workgroups / down));
     return {
       key: "rows",
       workgroups: [across, down, 1],
@@ -73,7 +80,7 @@ function dealToVectors({ count, rowLength }: LinearLaunch, { vector }: Dealing):
   }
   return {
     key: rowLength ? "divided" : "",
-    workgroups: [Math.min(stepsOf(count), vectorWorkgroups), 1, 1],
+    workgroups: [workgroupsFor(stepsOf(count)), 1, 1],
     workgroupSize,
     main: `let share = (u.count + groups.x * ${vector}u - 1u) / (groups.x * ${vector}u) * ${vector}u;
   let end = min((group.x + 1u) * share, u.count);

@@ -45,22 +45,27 @@ const nothing: Deal = { key: "", workgroups: [0, 0, 0], workgroupSize: [1, 1, 1]
 const divided = (rowLength?: number) =>
   rowLength ? "element(index, index / u.rowLength, index % u.rowLength);" : "element(index);";
 
-/**
- * Workgroups that keep a CPU's threads evenly busy, however many they are, for that many steps of a vector; few where the steps
- * may be too cheap to be worth starting one.
- */
-const workgroupsFor = (steps: number) => Math.min(steps, Math.max(16, Math.ceil(steps / 8)), 64);
+/** Workgroups that keep a CPU's threads evenly busy, however many they are. */
+const mostVectors = 64;
+
+/** Steps of a vector that are worth a workgroup where each only computes or moves its own elements. */
+const lightSteps = 64;
+
+/** Workgroups for that many steps of a vector. */
+const workgroupsFor = (steps: number, { split, rowLength }: LinearLaunch) =>
+  Math.min(Math.ceil(steps / (split || rowLength ? lightSteps : 1)), mostVectors);
 
 /**
  * For CPU adapters, where starting an invocation costs more than adding four numbers: a workgroup is one vector of
  * invocations, which go through a run of indices side by side.
  */
-function dealToVectors({ count, rowLength }: LinearLaunch, { vector }: Dealing): Deal {
+function dealToVectors(launch: LinearLaunch, { vector }: Dealing): Deal {
+  const { count, rowLength } = launch;
   const workgroupSize = [vector, 1, 1] as const;
   const stepsOf = (indices: number) => Math.ceil(indices / vector);
   if (rowLength && rowLength >= vector) {
     const [rows, stepsAlong] = [count / rowLength, stepsOf(rowLength)];
-    const workgroups = workgroupsFor(rows * stepsAlong);
+    const workgroups = workgroupsFor(rows * stepsAlong, launch);
     const down = Math.min(rows, workgroups);
     const across = Math.min(stepsAlong, Math.floor(workgroups / down));
     return {
@@ -80,7 +85,7 @@ function dealToVectors({ count, rowLength }: LinearLaunch, { vector }: Dealing):
   }
   return {
     key: rowLength ? "divided" : "",
-    workgroups: [workgroupsFor(stepsOf(count)), 1, 1],
+    workgroups: [workgroupsFor(stepsOf(count), launch), 1, 1],
     workgroupSize,
     main: `let share = (u.count + groups.x * ${vector}u - 1u) / (groups.x * ${vector}u) * ${vector}u;
   let end = min((group.x + 1u) * share, u.count);

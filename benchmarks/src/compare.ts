@@ -30,6 +30,9 @@ export interface CompareOptions {
   seconds: number;
 }
 
+/** Why a contender is absent that was not written for this case. */
+export const noCase = "has no such case";
+
 const mostRounds = 50;
 
 /** Runs in a measurement: about as many as the fastest does in this time, so that one wait does not decide. */
@@ -49,6 +52,7 @@ export async function compare(
 ): Promise<Row> {
   const alive = tf.memory().numTensors;
   const absent: Row["absent"] = {};
+  let threw = false;
   const running = new Map<string, Running>();
   const estimates: number[] = [];
   const [own] = contenders;
@@ -56,7 +60,10 @@ export async function compare(
   for (const contender of contenders) {
     try {
       const started = await contender.start(what);
-      if (!started) continue;
+      if (!started) {
+        absent[contender.name] = noCase;
+        continue;
+      }
       const values = await started.values();
       if (contender === own) reference = values;
       const difference = distance(values, reference);
@@ -69,6 +76,7 @@ export async function compare(
       running.set(contender.name, started);
     } catch (error) {
       if (contender === own) throw error;
+      threw = true;
       absent[contender.name] = (error as Error).message.split("\n")[0];
     }
   }
@@ -84,7 +92,7 @@ export async function compare(
   for (const each of running.values()) await each.dispose();
   const left = tf.memory().numTensors - alive;
   // A peer that lacks a kernel throws half-way.
-  if (left !== 0 && Object.keys(absent).length === 0) throw new Error(`${left} tensors are left behind`);
+  if (left !== 0 && !threw) throw new Error(`${left} tensors are left behind`);
   const { [own.name]: ours, ...peers } = Object.fromEntries(
     Array.from(times, ([name, values]) => [name, median(values)]),
   );

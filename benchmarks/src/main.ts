@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { allCases } from "./cases/all-cases.js";
 import { stepCases } from "./cases/dcr-step.js";
 import { modelCases } from "./cases/models.js";
-import { compare, type Row } from "./compare.js";
+import { compare, noCase, type Row } from "./compare.js";
 import { type PeerName, peerNames, startContenders } from "./contenders.js";
 import { header, line, statisticsTable } from "./table.js";
 
@@ -61,7 +61,8 @@ async function main(): Promise<void> {
       const row = await compare(what, contenders, { ...options, adapter });
       rows.push(row);
       console.log(line(row, options.peers));
-      for (const [peer, why] of Object.entries(row.absent)) console.log(`  ${peer}: ${why}`);
+      for (const [peer, why] of Object.entries(row.absent))
+        if (why !== noCase) console.log(`  ${peer}: ${why}`);
     } catch (error) {
       console.log(`${what.name}\n  ours failed: ${(error as Error).message}`);
       process.exitCode = 1;

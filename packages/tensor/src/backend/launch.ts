@@ -39,13 +39,13 @@ interface LaunchBase {
   uniforms?: readonly Uniform[];
   /** WGSL at module scope. */
   declarations?: () => string;
-  /** Whether the WGSL uses subgroup operations; it then sees `lane`, the place in the subgroup. */
-  subgroups?: boolean;
 }
 
-/** One invocation per index; `body` sees `index: u32` in `[0, count)` and the uniforms as `u.name`. */
+/** `body` is run for each `index: u32` in `[0, count)`, and sees the uniforms as `u.name`. */
 export interface LinearLaunch extends LaunchBase {
   count: number;
+  /** Where indices are places in rows of this length, `body` sees `row` and `column` too, and need not divide. */
+  rowLength?: number;
   /**
    * Whether each binding of `vec4`s is touched at `index` alone, and other bindings are small: tensors larger than a binding
    * may be then, and go in pieces.
@@ -58,38 +58,24 @@ export interface LinearLaunch extends LaunchBase {
 export interface GridLaunch extends LaunchBase {
   workgroups: readonly [number, number, number];
   workgroupSize: readonly [number, number, number];
+  /** Whether the WGSL uses subgroup operations; it then sees `lane`, the place in the subgroup. */
+  subgroups?: boolean;
   body: () => string;
 }
 
 export type Launch = LinearLaunch | GridLaunch;
 
-/** Invocations in a workgroup of a linear launch: many where there is work for all, few where that would leave cores idle. */
-export const linearWorkgroupSize = (count: number) => (count >= 16384 ? 256 : 64);
-
 const defaultType = (info: TensorInfo) => (info.dtype === "float32" ? "f32" : "i32");
 
 export const bindingType = (binding: Binding) => binding.type ?? defaultType(binding.info);
 
-/** The uniforms of a launch in the order of its struct; a linear launch's count comes first. */
-export function uniformsOf(launch: Launch): Uniform[] {
-  const own = launch.uniforms ?? [];
-  return "count" in launch ? [u32("count", launch.count), ...own] : [...own];
-}
-
 /** The whole WGSL module of a launch. */
-export function wgslOf(launch: Launch): string {
-  const uniforms = uniformsOf(launch);
-  const fields = uniforms.length ? uniforms : [u32("unused", 0)];
+export function wgslOf(launch: GridLaunch): string {
+  const fields = launch.uniforms?.length ? launch.uniforms : [u32("unused", 0)];
   const bindings = [
     ...launch.inputs.map((binding) => ({ binding, access: "read" })),
     ...launch.outputs.map((binding) => ({ binding, access: "read_write" })),
   ];
-  const linear = "count" in launch;
-  const size = linear ? [linearWorkgroupSize(launch.count), 1, 1] : launch.workgroupSize;
-  const prologue = linear
-    ? `let index = (group.x + group.y * groups.x) * ${size[0]}u + localIndex;
-  if (index >= u.count) { return; }`
-    : "";
   return `${launch.subgroups ? "enable subgroups;\n" : ""}struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
 @group(0) @binding(0) var<uniform> u: Uniforms;
 ${bindings
@@ -98,7 +84,7 @@ ${bindings
   })
   .join("\n")}
 ${launch.declarations?.() ?? ""}
-@compute @workgroup_size(${size.join(", ")})
+@compute @workgroup_size(${launch.workgroupSize.join(", ")})
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
@@ -106,7 +92,6 @@ fn main(
   @builtin(local_invocation_index) localIndex: u32,
   ${launch.subgroups ? "@builtin(subgroup_invocation_id) lane: u32," : ""}
 ) {
-  ${prologue}
   ${launch.body()}
 }
 `;

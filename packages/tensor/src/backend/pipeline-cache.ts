@@ -1,9 +1,8 @@
-import { bindingType, type Launch, linearWorkgroupSize, wgslOf } from "./launch.js";
+import { bindingType, type GridLaunch, wgslOf } from "./launch.js";
 
 /** What the launch's pipeline is cached under. */
-function keyOf(launch: Launch): string {
+function keyOf(launch: GridLaunch): string {
   let key = `${launch.name}|${launch.key}`;
-  if ("count" in launch) key += `|${linearWorkgroupSize(launch.count)}`;
   for (const binding of launch.inputs) key += `|${bindingType(binding)}`;
   for (const binding of launch.outputs) key += `>${bindingType(binding)}`;
   return key;
@@ -25,7 +24,7 @@ export class PipelineCache {
     private readonly created: (error: Promise<GPUError | null>) => void,
   ) {}
 
-  get(launch: Launch): { pipeline: GPUComputePipeline; groupLayout: GPUBindGroupLayout } {
+  get(launch: GridLaunch): { pipeline: GPUComputePipeline; groupLayout: GPUBindGroupLayout } {
     const layout = this.layout(launch);
     const key = keyOf(launch);
     let entry = this.pipelines.get(key);
@@ -47,8 +46,8 @@ export class PipelineCache {
    *
    * @returns how many were compiled.
    */
-  async compile(launches: readonly Launch[]): Promise<number> {
-    const missing = new Map<string, Launch>();
+  async compile(launches: readonly GridLaunch[]): Promise<number> {
+    const missing = new Map<string, GridLaunch>();
     for (const launch of launches) {
       const key = keyOf(launch);
       if (!this.pipelines.has(key)) missing.set(key, launch);
@@ -91,7 +90,7 @@ export class PipelineCache {
     return this.pipelines.size;
   }
 
-  private layout(launch: Launch) {
+  private layout(launch: GridLaunch) {
     const [inputs, outputs] = [launch.inputs.length, launch.outputs.length];
     const key = `${inputs}>${outputs}`;
     let entry = this.layouts.get(key);

@@ -7,7 +7,8 @@ import { DispatchTimer, type KernelTime } from "./dispatch-timer.js";
 import { Failures, LostTensor } from "./failures.js";
 import { emptyValues, everySecond, type HostValues, hostValues, valuesOfWords } from "./host-values.js";
 import { lanesOf } from "./lanes.js";
-import { type Launch, linearWorkgroupSize, uniformsOf } from "./launch.js";
+import type { GridLaunch, Launch } from "./launch.js";
+import { type Dealing, gridLaunchOf } from "./linear-launch.js";
 import { piecesOf, type Range } from "./pieces.js";
 import { PipelineCache } from "./pipeline-cache.js";
 import { ReadingPool } from "./reading-pool.js";
@@ -89,11 +90,12 @@ export class WebGPUBackend extends tf.KernelBackend {
   private readonly pipelines: PipelineCache;
   private readonly bindGroups: BindGroupCache;
   private readonly staging: ReadingPool;
+  private readonly dealing: Dealing;
   private readonly maxBindingBytes: number;
   private readonly maxDispatches: number;
   private readonly failures: Failures;
   /** What kernels launch while `warm` runs; it is not dispatched. */
-  private warming: Launch[] | null = null;
+  private warming: GridLaunch[] | null = null;
   private disposed = false;
   /** The kernel that runs, for messages. */
   private running: Running | null = null;
@@ -107,6 +109,10 @@ export class WebGPUBackend extends tf.KernelBackend {
     super();
     this.isSoftware = options.isSoftware ?? false;
     this.lanes = this.isSoftware && (options.subgroups ?? true) ? lanesOf(device) : 0;
+    this.dealing = {
+      vector: this.isSoftware ? lanesOf(device) || 8 : 0,
+      mostWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
+    };
     this.data = new tf.DataStorage(this, tf.engine());
     this.failures = new Failures(device);
     const { maxStorageBufferBindingSize } = device.limits;
@@ -326,36 +332,31 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** Records one dispatch. Does nothing where there is nothing to compute. */
   launch(launch: Launch): void {
     this.failures.throwAt(() => this.subject(launch.name));
+    const grid = this.grid(launch);
+    if (grid.workgroups.some((count) => count === 0)) return;
     if (this.warming) {
-      this.warming.push(launch);
+      this.warming.push(grid);
       return;
     }
-    const workgroups = this.grid(launch);
-    if (workgroups.some((count) => count === 0)) return;
     const split = "count" in launch && launch.split === true;
     const buffers = [...launch.inputs, ...launch.outputs].map(({ info }) => this.buffer(info.dataId, split));
     for (const { info } of launch.outputs) this.data.get(info.dataId).store.host = null;
     if (split && buffers.some((buffer) => buffer.size > this.maxBindingBytes)) {
       for (const piece of piecesOf(launch, this.maxBindingBytes)) {
-        this.dispatch(piece.launch, buffers, this.grid(piece.launch), piece.ranges);
+        this.dispatch(this.grid(piece.launch), buffers, piece.ranges);
       }
     } else {
-      this.dispatch(launch, buffers, workgroups);
+      this.dispatch(grid, buffers);
     }
   }
 
-  private dispatch(
-    launch: Launch,
-    buffers: GPUBuffer[],
-    workgroups: readonly [number, number, number],
-    ranges?: readonly Range[],
-  ): void {
+  private dispatch(launch: GridLaunch, buffers: GPUBuffer[], ranges?: readonly Range[]): void {
     const { pipeline, groupLayout } = this.pipelines.get(launch);
     const group = ranges
       ? this.bindGroups.create(groupLayout, buffers, ranges)
       : this.bindGroups.get(groupLayout, launch.inputs.length, buffers);
     const kernel = this.running?.kernelName ?? launch.name;
-    this.recorder.dispatch(kernel, pipeline, group, buffers, uniformsOf(launch), workgroups);
+    this.recorder.dispatch(kernel, pipeline, group, buffers, launch.uniforms ?? [], launch.workgroups);
     this.launched = this.running;
     this.statistics.dispatches++;
     this.statistics.dispatchesByKernel[kernel] = (this.statistics.dispatchesByKernel[kernel] ?? 0) + 1;
@@ -366,19 +367,16 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.recorder.flush();
   }
 
-  private grid(launch: Launch): readonly [number, number, number] {
-    const most = this.device.limits.maxComputeWorkgroupsPerDimension;
-    if ("count" in launch) {
-      const groups = Math.ceil(launch.count / linearWorkgroupSize(launch.count));
-      const rows = Math.ceil(groups / most);
-      return rows === 0 ? [0, 0, 0] : [Math.ceil(groups / rows), rows, 1];
-    }
-    if (launch.workgroups.some((count) => count > most)) {
+  /** The launch as workgroups, of which the device has room for those along each axis. */
+  private grid(launch: Launch): GridLaunch {
+    if ("count" in launch) return gridLaunchOf(launch, this.dealing);
+    const { mostWorkgroups } = this.dealing;
+    if (launch.workgroups.some((count) => count > mostWorkgroups)) {
       throw new Error(
-        `dcr-webgpu: ${this.subject(launch.name)} needs [${launch.workgroups}] workgroups; at most ${most} fit along an axis`,
+        `dcr-webgpu: ${this.subject(launch.name)} needs [${launch.workgroups}] workgroups; at most ${mostWorkgroups} fit along an axis`,
       );
     }
-    return launch.workgroups;
+    return launch;
   }
 
   /** The device buffer of a tensor, uploaded or allocated now where it has none. */
@@ -458,7 +456,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** See `warm`. */
   async warm(f: () => unknown): Promise<number> {
     if (this.warming) throw new Error("warm: must not be called inside another");
-    const launches: Launch[] = [];
+    const launches: GridLaunch[] = [];
     this.warming = launches;
     try {
       tf.tidy(() => {

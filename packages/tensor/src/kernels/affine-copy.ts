@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { i32, i32List, u32List } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
-import { mergeStrides } from "./elementwise.js";
+import { coordinatesOfRow, mergeStrides } from "./elementwise.js";
 
 /** Where the element at coordinates c lies: `offset + sum_i c_i * strides_i`. */
 export interface Layout {
@@ -54,26 +54,21 @@ export function affineCopy(
     inputs: [{ name: "source", info: from, type }],
     outputs: [{ name: "destination", info: to, type }],
     count: dims.reduce((a, b) => a * b, 1) / width,
+    rowLength: dims[inner] / width,
     uniforms: [
-      ...u32List(
-        "dim",
-        dims.map((dim, axis) => (axis === inner ? dim / width : dim)),
-      ),
+      ...u32List("dim", dims.slice(0, -1)),
       ...i32List("read", scaled(read)),
       ...i32List("write", scaled(write)),
       i32("readOffset", fromLayout.offset / width),
       i32("writeOffset", toLayout.offset / width),
     ],
     body: () => {
-      const lines = ["var rest = index;"];
-      for (let axis = inner; axis > 0; axis--) {
-        lines.push(`let at${axis} = i32(rest % u.dim${axis}); rest = rest / u.dim${axis};`);
-      }
-      const sum = (field: string) => dims.map((_, axis) => `at${axis} * u.${field}${axis}`).join(" + ");
-      lines.push(
-        "let at0 = i32(rest);",
-        `destination[u.writeOffset + ${sum("write")}] = source[u.readOffset + ${sum("read")}];`,
-      );
+      const lines = coordinatesOfRow(inner);
+      const sum = (field: string) =>
+        dims
+          .map((_, axis) => `i32(${axis === inner ? "column" : `at${axis}`}) * u.${field}${axis}`)
+          .join(" + ");
+      lines.push(`destination[u.writeOffset + ${sum("write")}] = source[u.readOffset + ${sum("read")}];`);
       return lines.join("\n  ");
     },
   });
@@ -102,8 +97,9 @@ function copyBlocks(
     inputs: [{ name: "source", info: from, type: "vec4<u32>" }],
     outputs: [{ name: "destination", info: to, type: "vec4<u32>" }],
     count: blocks.reduce((a, b) => a * b, 1),
+    rowLength: blocks[inner],
     uniforms: [
-      ...u32List("dim", blocks),
+      ...u32List("dim", blocks.slice(0, -1)),
       ...i32List("read", perBlock(read)),
       ...i32List("write", perBlock(write)),
       i32("readOffset", readOffset / 4),
@@ -112,13 +108,12 @@ function copyBlocks(
       i32("writeRow", write[turned] / 4),
     ],
     body: () => {
-      const lines = ["var rest = index;"];
-      for (let axis = inner; axis > 0; axis--) {
-        lines.push(`let at${axis} = i32(rest % u.dim${axis}); rest = rest / u.dim${axis};`);
-      }
-      const sum = (field: string) => dims.map((_, axis) => `at${axis} * u.${field}${axis}`).join(" + ");
+      const lines = coordinatesOfRow(inner);
+      const sum = (field: string) =>
+        dims
+          .map((_, axis) => `i32(${axis === inner ? "column" : `at${axis}`}) * u.${field}${axis}`)
+          .join(" + ");
       lines.push(
-        "let at0 = i32(rest);",
         `let from0 = u.readOffset + ${sum("read")};`,
         `let to0 = u.writeOffset + ${sum("write")};`,
         ...[0, 1, 2, 3].map((i) => `let row${i} = source[from0 + ${i} * u.readRow];`),

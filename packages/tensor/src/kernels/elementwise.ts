@@ -50,16 +50,16 @@ export function elementwise(backend: WebGPUBackend, op: Elementwise): TensorInfo
     };
   });
   const outType = elementType(op.dtype);
-  const grid = dims.length === 2 ? gridOf(backend, dims[0], inner / width) : null;
   const shape = `${dims.length <= 1 ? 1 : dims.length}${innerStrides.join("")}${constants.join()}`;
   backend.launch({
     name: op.name,
-    key: `${op.key ?? ""}/${width}/${shape}/${grid?.workgroupSize ?? ""}/${names.map((name) => op.inputs[name].dtype)}`,
+    key: `${op.key ?? ""}/${width}/${shape}/${names.map((name) => op.inputs[name].dtype)}`,
     inputs,
     outputs: [{ name: "result", info: output, type: vectors ? `vec4<${outType}>` : outType }],
-    ...(grid ?? { count: Math.ceil(count / width), split: flat }),
+    count: Math.ceil(count / width),
+    ...(flat ? { split: true } : { rowLength: inner / width }),
     uniforms: [
-      ...(flat ? [] : u32List("dim", [...dims.slice(0, -1), inner / width])),
+      ...(flat ? [] : u32List("dim", dims.slice(0, -1))),
       ...(flat ? [] : bound.flatMap((name, i) => u32List(`${name}_stride`, strides[i].slice(0, -1)))),
       ...constants.map((name) => constant(backend, name, op.inputs[name])),
       ...(op.uniforms ?? []),
@@ -70,23 +70,7 @@ export function elementwise(backend: WebGPUBackend, op: Elementwise): TensorInfo
 fn apply(${parameters}) -> ${outType} { return ${op.expression}; }`;
     },
     body: () => {
-      const lines: string[] = [];
-      if (flat) {
-        lines.push("let column = index;");
-      } else if (grid) {
-        const [columns, rows] = grid.workgroupSize;
-        lines.push(
-          `let column = group.x * ${columns}u + local.x; let at0 = group.y * ${rows}u + local.y;`,
-          "if (column >= u.dim1 || at0 >= u.dim0) { return; }",
-          "let index = at0 * u.dim1 + column;",
-        );
-      } else {
-        lines.push("var rest = index;");
-        for (let axis = dims.length - 1; axis > 0; axis--) {
-          lines.push(`let at${axis} = rest % u.dim${axis}; rest = rest / u.dim${axis};`);
-        }
-        lines.push(`let at0 = rest; let column = at${dims.length - 1};`);
-      }
+      const lines = flat ? ["let column = index;"] : coordinatesOfRow(dims.length - 1);
       bound.forEach((name, i) => {
         const outer = dims.slice(0, -1).map((_, axis) => `at${axis} * u.${name}_stride${axis}`);
         const base = flat || outer.length === 0 ? "0u" : outer.join(" + ");
@@ -110,20 +94,13 @@ fn apply(${parameters}) -> ${outType} { return ${op.expression}; }`;
   return output;
 }
 
-/** Invocations in a workgroup of a grid. */
-const gridInvocations = 256;
-
-/**
- * Workgroups over rows of `columns` steps, which spares each invocation the divisions that find its place; null where rows
- * are too short to fill some lanes, or too many.
- */
-function gridOf(backend: WebGPUBackend, rows: number, columns: number) {
-  if (columns < 8) return null;
-  const across = Math.min(gridInvocations, 2 ** Math.floor(Math.log2(columns)));
-  const down = gridInvocations / across;
-  const workgroups = [Math.ceil(columns / across), Math.ceil(rows / down), 1] as const;
-  if (workgroups.some((n) => n > backend.device.limits.maxComputeWorkgroupsPerDimension)) return null;
-  return { workgroups, workgroupSize: [across, down, 1] as const };
+/** WGSL of the coordinates `at0`, `at1`, ... along `axes` axes, of sizes `u.dim0`, `u.dim1`, ..., at which `row` lies. */
+export function coordinatesOfRow(axes: number): string[] {
+  const lines = ["var rest = row;"];
+  for (let axis = axes - 1; axis > 0; axis--) {
+    lines.push(`let at${axis} = rest % u.dim${axis}; rest = rest / u.dim${axis};`);
+  }
+  return axes > 0 ? [...lines, "let at0 = rest;"] : [];
 }
 
 /** Whether an operand's rows start on vec4 bounds; an operand that repeats one element is read by element. */

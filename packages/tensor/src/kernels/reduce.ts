@@ -34,12 +34,17 @@ const reductions = {
 
 type ReductionName = keyof typeof reductions;
 
-/** Invocations that keep a device busy. */
-const wantedInvocations = (backend: WebGPUBackend) => (backend.isSoftware ? 128 : 16384);
+/** Invocations that keep a device busy, and elements that are worth one and the second pass it brings about. */
+const wanted = (backend: WebGPUBackend) =>
+  backend.isSoftware ? { invocations: 128, elements: 512 } : { invocations: 16384, elements: 32 };
+
+/** Elements that one invocation adds up in a row, at most. */
+const longestSum = 2048;
 
 /**
  * `x` reduced over `axes`, any of them. An output element belongs to one invocation; where that leaves the device idle, or
  * where a sum would be long enough to lose digits, several share it by every n-th element and a second pass combines them.
+ * Dense rows are read, and added up, by four.
  *
  * @param scale multiplies the result, for means.
  */
@@ -64,18 +69,23 @@ export function reduce(
   };
   const outputs = tf.util.sizeFromShape(shape);
   const length = tf.util.sizeFromShape(reduced.map((axis) => x.shape[axis]));
+  const [keptAxes, reducedAxes] = [pick(kept), pick(reduced)];
+  const dense = reducedAxes.dims.length === 1 && reducedAxes.strides[0] === 1;
+  const width = dense && [length, ...keptAxes.strides].every((step) => step % 4 === 0) ? 4 : 1;
+  const { invocations, elements } = wanted(backend);
   const share = Math.max(
-    Math.floor(wantedInvocations(backend) / Math.max(1, outputs)),
-    Math.ceil(length / 2048),
+    Math.floor(invocations / Math.max(1, outputs)),
+    Math.ceil(length / (longestSum * width)),
   );
-  const chunks = Math.max(1, Math.min(share, Math.ceil(length / 32)));
+  const chunks = Math.max(1, Math.min(share, Math.ceil(length / elements)));
   const partial = run(
     backend,
     name,
     x,
+    width,
     outputs,
-    pick(kept),
-    pick(reduced),
+    keptAxes,
+    reducedAxes,
     length,
     chunks,
     chunks === 1 ? scale : 1,
@@ -95,6 +105,7 @@ function run(
   backend: WebGPUBackend,
   name: ReductionName,
   x: TensorInfo,
+  width: 1 | 4,
   outputs: number,
   kept: Axes,
   reduced: Axes,
@@ -104,24 +115,31 @@ function run(
 ): TensorInfo {
   const result = backend.output([outputs, chunks], x.dtype);
   const type = elementType(x.dtype) as "f32" | "i32";
+  const read = width === 4 ? `vec4<${type}>` : type;
   const { neutral, combine } = reductions[name];
   backend.launch({
     name,
-    key: `${kept.dims.length},${reduced.dims.length}${chunks === 1 && scale !== 1 ? "scaled" : ""}`,
-    inputs: [{ name: "x", info: x }],
+    key: `${width},${kept.dims.length},${reduced.dims.length}${chunks === 1 && scale !== 1 ? "scaled" : ""}`,
+    inputs: [{ name: "x", info: x, type: read }],
     outputs: [{ name: "result", info: result }],
     count: outputs * chunks,
     uniforms: [
       u32("chunks", chunks),
-      u32("length", length),
+      u32("length", length / width),
       f32("scale", scale),
       ...u32List("dim", kept.dims),
-      ...u32List("step", kept.strides),
+      ...u32List(
+        "step",
+        kept.strides.map((step) => step / width),
+      ),
       ...u32List("reducedDim", reduced.dims),
       ...u32List("reducedStep", reduced.strides),
     ],
     declarations: () => `${specialFloats}
-fn combine(a: ${type}, b: ${type}) -> ${type} { return ${combine[type]}; }`,
+fn combine(a: ${type}, b: ${type}) -> ${type} { return ${combine[type]}; }
+fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
+  return vec4<${type}>(combine(a.x, b.x), combine(a.y, b.y), combine(a.z, b.z), combine(a.w, b.w));
+}`,
     body: () => {
       const lines = ["let chunk = index % u.chunks;", "var rest = index / u.chunks;", "var base = 0u;"];
       for (let axis = kept.dims.length - 1; axis > 0; axis--) {
@@ -140,14 +158,17 @@ fn combine(a: ${type}, b: ${type}) -> ${type} { return ${combine[type]}; }`,
         }
         at.push("at += left * u.reducedStep0;");
       }
-      const scaled = chunks === 1 && scale !== 1 ? "value * u.scale" : "value";
+      const [step, value] =
+        width === 4
+          ? ["combineVectors(sum, x[at])", "combine(combine(sum.x, sum.y), combine(sum.z, sum.w))"]
+          : ["combine(sum, x[at])", "sum"];
       lines.push(
-        `var value = ${neutral[type]};`,
+        `var sum = ${read}(${neutral[type]});`,
         "for (var j = chunk; j < u.length; j += u.chunks) {",
         ...at,
-        "value = combine(value, x[at]);",
+        `sum = ${step};`,
         "}",
-        `result[index] = ${scaled};`,
+        `result[index] = ${value}${chunks === 1 && scale !== 1 ? " * u.scale" : ""};`,
       );
       return lines.join("\n  ");
     },

@@ -1,11 +1,13 @@
-import { bindingType, type Launch, linearWorkgroupSize, wgslOf } from "./launch.js";
+import { type Binding, bindingType, type Launch, linearWorkgroupSize, wgslOf } from "./launch.js";
+
+const storedType = (binding: Binding) => bindingType(binding) + (binding.half ? " as f16" : "");
 
 /** What the launch's pipeline is cached under. */
 function keyOf(launch: Launch): string {
   let key = `${launch.name}|${launch.key}`;
   if ("count" in launch) key += `|${linearWorkgroupSize(launch.count)}`;
-  for (const binding of launch.inputs) key += `|${bindingType(binding)}`;
-  for (const binding of launch.outputs) key += `>${bindingType(binding)}`;
+  for (const binding of launch.inputs) key += `|${storedType(binding)}`;
+  for (const binding of launch.outputs) key += `>${storedType(binding)}`;
   return key;
 }
 

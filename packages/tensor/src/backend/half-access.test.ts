@@ -7,16 +7,16 @@ const translate = (wgsl: string, types: Record<string, string>) =>
 describe("accessHalves", () => {
   it("widens what is read and rounds what is written", () => {
     expect(translate("y[index] = x[index] * 2.0;", { x: "f32", y: "f32" })).toBe(
-      "y[index] = toHalf(f32(x[index]) * 2.0);",
+      "y[index] = f16(f32(x[index]) * 2.0);",
     );
     expect(translate("y[i] = y[i] + sum; z[0] = y[1];", { y: "vec4<f32>" })).toBe(
-      "y[i] = toHalf4(vec4<f32>(y[i]) + sum); z[0] = vec4<f32>(y[1]);",
+      "y[i] = vec4<f16>(vec4<f32>(y[i]) + sum); z[0] = vec4<f32>(y[1]);",
     );
   });
 
   it("reads what is moved as bits as the float32's", () => {
     expect(translate("y[i] = x[i];", { x: "u32", y: "u32" })).toBe(
-      "y[i] = toHalf(bitcast<f32>(bitcast<u32>(f32(x[i]))));",
+      "y[i] = f16(bitcast<f32>(bitcast<u32>(f32(x[i]))));",
     );
     expect(translate("let v = x[i].y;", { x: "vec4<u32>" })).toBe(
       "let v = bitcast<vec4<u32>>(vec4<f32>(x[i])).y;",

@@ -1,5 +1,5 @@
 /** An element type of a binding: a float32, or the bits of one, alone or in a vector. */
-const elementType = /^(?:vec([24])<)?([fu])32>?$/;
+const elementType = /^(?:vec[24]<)?([fu])32>?$/;
 
 /** How the elements of `array<type>` lie in memory as float16. */
 export const halfType = (type: string): string => type.replace(/[fu]32/, "f16");
@@ -28,7 +28,7 @@ export function accessHalves(wgsl: string, types: ReadonlyMap<string, string>): 
     if (!found) return text;
     const [head, name] = found;
     const type = types.get(name)!;
-    const [, width = "", kind] = elementType.exec(type) ?? [];
+    const [, kind] = elementType.exec(type) ?? [];
     if (!kind)
       throw new Error(`dcr-webgpu: "${name}" cannot lie in memory as float16, as its elements are ${type}`);
     const open = found.index + head.length - 1;
@@ -44,31 +44,8 @@ export function accessHalves(wgsl: string, types: ReadonlyMap<string, string>): 
     }
     const end = after.indexOf(";");
     const value = translate(after.slice(assignment[0].length, end));
-    const rounded = `toHalf${width}(${kind === "f" ? value : `bitcast<${float}>(${value})`})`;
+    const rounded = `${halfType(type)}(${kind === "f" ? value : `bitcast<${float}>(${value})`})`;
     return `${before}${element} = ${rounded}${translate(after.slice(end))}`;
   };
   return translate(wgsl);
 }
-
-/**
- * WGSL of `toHalf` and `toHalf4`: to the nearest float16, ties to the even one, and from 65520 on an infinity. WGSL's own conversion
- * may take either neighbour and, of what is too large, give anything.
- */
-export const halfDeclarations = ["", "4"]
-  .map((width) => {
-    const of = (type: string) => (width ? `vec${width}<${type}>` : type);
-    const all = (value: string, type: string) => `${of(type)}(${value})`;
-    return `
-fn toHalf${width}(x: ${of("f32")}) -> ${of("f16")} {
-  let bits = bitcast<${of("u32")}>(x);
-  let size = bits & ${all("0x7fffffffu", "u32")};
-  let nearest = (bits + ${all("0xfffu", "u32")} + ((bits >> ${all("13u", "u32")}) & ${all("1u", "u32")})) & ${all("0xffffe000u", "u32")};
-  let isNormal = (size >= ${all("0x38800000u", "u32")}) & (size < ${all("0x477ff000u", "u32")});
-  let isLarge = (size >= ${all("0x477ff000u", "u32")}) & (size <= ${all("0x7f800000u", "u32")});
-  var infinite = 0x7c00u;
-  let largest = ${all("bitcast<vec2<f16>>(infinite).x", "f16")};
-  let value = ${of("f16")}(select(x, bitcast<${of("f32")}>(nearest), isNormal));
-  return select(value, select(largest, -largest, x < ${of("f32")}()), isLarge);
-}`;
-  })
-  .join("");

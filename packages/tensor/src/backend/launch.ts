@@ -1,5 +1,5 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import { accessHalves, halfDeclarations, halfType } from "./half-access.js";
+import { accessHalves, halfType } from "./half-access.js";
 
 /** A field of a kernel's uniform struct. */
 export interface Uniform {
@@ -96,7 +96,6 @@ export function wgslOf(launch: Launch): string {
   const halves = new Map(
     bindings.flatMap(({ binding }) => (binding.half ? [[binding.name, bindingType(binding)]] : [])),
   );
-  const written = launch.outputs.some(({ half }) => half);
   const access = (text: string) => (halves.size ? accessHalves(text, halves) : text);
   return `${launch.subgroups ? "enable subgroups;\n" : ""}${halves.size ? "enable f16;\n" : ""}struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
 @group(0) @binding(0) var<uniform> u: Uniforms;
@@ -106,7 +105,7 @@ ${bindings
     return `@group(1) @binding(${i}) var<storage, ${mode}> ${binding.name}: array<${binding.half ? halfType(type) : type}>;`;
   })
   .join("\n")}
-${written ? halfDeclarations : ""}${access(launch.declarations?.() ?? "")}
+${access(launch.declarations?.() ?? "")}
 @compute @workgroup_size(${size.join(", ")})
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,

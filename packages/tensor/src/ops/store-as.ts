@@ -50,9 +50,9 @@ export function float16Tensor(bits: Uint16Array<ArrayBuffer>, shape: number[]): 
 }
 
 /**
- * Runs `f` with activations stored as float16: what matrix products, convolutions and attention give, and what norms, activation functions,
- * pools and elementwise ops make of such. Each is computed in float32 and then rounded as by `storeAs`, so that what exceeds
- * 65504 in size becomes an infinity. Sums, softmax, everything that gradients are made of, and ops on float32 alone stay float32.
+ * Runs `f` with activations stored as float16: what matrix products, convolutions and attention give, and what norms, pools and
+ * elementwise ops make of such; of float32, or of both, they make float32. Each is computed in float32 and then rounded as by
+ * `storeAs`, so that what exceeds 65504 in size becomes an infinity. Reductions, softmax and all that gradients are made of stay float32.
  *
  * @param f not async; end it before the loss: `const z = float16Activations(() => encoder.forward(x));`
  * @throws where `hasFloat16Storage()` is false.

@@ -11,12 +11,14 @@ import { build } from "esbuild";
 
 const usage = `npm run conformance -w packages/tensor -- [options]
   --backend ours|official|both   which to run (default both)
+  --float16                      ours with every input stored as float16 whose values allow it exactly
   --only <text>                  the specs whose name holds the text
   --json <file>                  writes { ours, official }, each { run, passed, failed, leftOut: [{ spec, reason }] }
   --verbose                      names every failed spec`;
 const { values: options } = parseArgs({
   options: {
     backend: { type: "string", default: "both" },
+    float16: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     json: { type: "string" },
     verbose: { type: "boolean", default: false },
@@ -41,7 +43,7 @@ const backends = {
     imports: `
 import { requestWebGPUDevice } from ${JSON.stringify(join(source, "device/request-device.ts"))};
 import { registerWebGPUBackend } from ${JSON.stringify(join(source, "backend/register-backend.ts"))};`,
-    start: "registerWebGPUBackend(await requestWebGPUDevice(), { checkKeys: true });",
+    start: `registerWebGPUBackend(await requestWebGPUDevice(), { checkKeys: true, exactHalves: ${options.float16} });`,
   },
   official: {
     name: "webgpu",

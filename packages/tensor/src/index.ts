@@ -9,6 +9,7 @@ export { type GroupNormOptions, groupNorm } from "./ops/group-norm.js";
 export { l2Normalize } from "./ops/l2-normalize.js";
 export { layerNorm } from "./ops/layer-norm.js";
 export { linear } from "./ops/linear.js";
+export { float16Activations, hasFloat16Storage, storageOf, storeAs } from "./ops/store-as.js";
 export { upsampleNearest2d } from "./ops/upsample.js";
 export { accumulateGradients } from "./optim/accumulate-gradients.js";
 export { AdamW, type AdamWOptions } from "./optim/adamw.js";
@@ -21,6 +22,7 @@ import "./gradients/register.js";
 
 export { backendName as webgpuBackendName } from "./backend/backend-name.js";
 export type { KernelTime } from "./backend/dispatch-timer.js";
+export type { FloatStorage } from "./backend/float-storage.js";
 export { profile } from "./backend/profile.js";
 export { registerWebGPUBackend } from "./backend/register-backend.js";
 export { type WebGPUStatistics, webgpuStatistics } from "./backend/statistics.js";
@@ -44,6 +46,7 @@ export {
 } from "./io/files.js";
 export {
   parseSafetensors,
+  type ReadOptions,
   type SafetensorsDtype,
   type SafetensorsInfo,
   type SerializeOptions,

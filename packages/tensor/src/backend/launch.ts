@@ -1,4 +1,5 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { accessHalves, halfType } from "./half-access.js";
 
 /** A field of a kernel's uniform struct. */
 export interface Uniform {
@@ -23,6 +24,8 @@ export interface Binding {
   info: TensorInfo;
   /** Element type; by default f32 for float32, i32 for int32 and bool. */
   type?: string;
+  /** Whether the elements lie in memory as float16, of which the kernel's WGSL knows nothing. The backend says so. */
+  half?: boolean;
 }
 
 interface LaunchBase {
@@ -73,17 +76,22 @@ export const bindingType = (binding: Binding) => binding.type ?? defaultType(bin
 export function wgslOf(launch: GridLaunch): string {
   const fields = launch.uniforms?.length ? launch.uniforms : [u32("unused", 0)];
   const bindings = [
-    ...launch.inputs.map((binding) => ({ binding, access: "read" })),
-    ...launch.outputs.map((binding) => ({ binding, access: "read_write" })),
+    ...launch.inputs.map((binding) => ({ binding, mode: "read" })),
+    ...launch.outputs.map((binding) => ({ binding, mode: "read_write" })),
   ];
-  return `${launch.subgroups ? "enable subgroups;\n" : ""}struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
+  const halves = new Map(
+    bindings.flatMap(({ binding }) => (binding.half ? [[binding.name, bindingType(binding)]] : [])),
+  );
+  const access = (text: string) => (halves.size ? accessHalves(text, halves) : text);
+  return `${launch.subgroups ? "enable subgroups;\n" : ""}${halves.size ? "enable f16;\n" : ""}struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
 @group(0) @binding(0) var<uniform> u: Uniforms;
 ${bindings
-  .map(({ binding, access }, i) => {
-    return `@group(1) @binding(${i}) var<storage, ${access}> ${binding.name}: array<${bindingType(binding)}>;`;
+  .map(({ binding, mode }, i) => {
+    const type = bindingType(binding);
+    return `@group(1) @binding(${i}) var<storage, ${mode}> ${binding.name}: array<${binding.half ? halfType(type) : type}>;`;
   })
   .join("\n")}
-${launch.declarations?.() ?? ""}
+${access(launch.declarations?.() ?? "")}
 @compute @workgroup_size(${launch.workgroupSize.join(", ")})
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -92,7 +100,7 @@ fn main(
   @builtin(local_invocation_index) localIndex: u32,
   ${launch.subgroups ? "@builtin(subgroup_invocation_id) lane: u32," : ""}
 ) {
-  ${launch.body()}
+  ${access(launch.body())}
 }
 `;
 }

@@ -1,10 +1,12 @@
-import { bindingType, type GridLaunch, wgslOf } from "./launch.js";
+import { type Binding, bindingType, type GridLaunch, wgslOf } from "./launch.js";
+
+const storedType = (binding: Binding) => bindingType(binding) + (binding.half ? " as f16" : "");
 
 /** What the launch's pipeline is cached under. */
 function keyOf(launch: GridLaunch): string {
   let key = `${launch.name}|${launch.key}`;
-  for (const binding of launch.inputs) key += `|${bindingType(binding)}`;
-  for (const binding of launch.outputs) key += `>${bindingType(binding)}`;
+  for (const binding of launch.inputs) key += `|${storedType(binding)}`;
+  for (const binding of launch.outputs) key += `>${storedType(binding)}`;
   return key;
 }
 

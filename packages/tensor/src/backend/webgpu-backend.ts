@@ -1,33 +1,29 @@
 import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { areHalves, float16ToFloat32Array } from "../io/half-floats.js";
 import { BindGroupCache } from "./bind-group-cache.js";
 import { BufferPool } from "./buffer-pool.js";
 import { CommandRecorder } from "./command-recorder.js";
 import { DispatchTimer, type KernelTime } from "./dispatch-timer.js";
 import { Failures, LostTensor } from "./failures.js";
-import { emptyValues, everySecond, type HostValues, hostValues, valuesOfWords } from "./host-values.js";
+import type { FloatStorage } from "./float-storage.js";
+import {
+  emptyValues,
+  everySecond,
+  type HostValues,
+  hostValues,
+  valuesOfWords,
+  wholeWords,
+  wordsOfValues,
+} from "./host-values.js";
 import { lanesOf } from "./lanes.js";
-import type { GridLaunch, Launch } from "./launch.js";
+import type { Binding, GridLaunch, Launch } from "./launch.js";
 import { type Dealing, gridLaunchOf } from "./linear-launch.js";
 import { piecesOf, type Range } from "./pieces.js";
 import { PipelineCache } from "./pipeline-cache.js";
 import { ReadingPool } from "./reading-pool.js";
 import { noStatistics } from "./statistics.js";
-
-/** Where values lie. */
-interface Store {
-  /** That of the tensor it was made for. */
-  shape: readonly number[];
-  size: number;
-  /** On the device; made when a kernel first asks for it. */
-  buffer: GPUBuffer | null;
-  /** On the host, until uploaded; small ones stay. */
-  host: HostValues | null;
-  /** How many data have it. */
-  users: number;
-  /** Whether it was made while `warm` ran, so that nothing ever wrote it. */
-  hollow?: boolean;
-}
+import { bytesOf, knownValues, newStore, type Store } from "./store.js";
 
 interface Data {
   dtype: DataType;
@@ -50,13 +46,12 @@ export interface WebGPUBackendOptions {
   maxDispatches?: number;
   /** Makes each launch's WGSL anew and throws where it differs from the cached one. For tests. */
   checkKeys?: boolean;
+  /** Stores as float16 what is written and holds no value that this would change. For tests. */
+  exactHalves?: boolean;
 }
 
 /** Host copies of at most this many elements are kept after upload, so that scalars and indices can be read at once. */
 const keptElements = 4096;
-
-/** Elements on the device are 32 bits wide; bool is stored as i32 0 or 1. */
-const bytesPerElement = 4;
 
 /** Bind groups kept for buffers that come together again: those of some training steps of a large model. */
 const madeInWarm = "holds nothing: it was made inside warm()";
@@ -93,6 +88,11 @@ export class WebGPUBackend extends tf.KernelBackend {
   private readonly dealing: Dealing;
   private readonly maxBindingBytes: number;
   private readonly maxDispatches: number;
+  private readonly exactHalves: boolean;
+  /** Whether there ever was a float16 tensor; launches look for them from then on. */
+  private knowsHalves = false;
+  /** How many calls of `float16Activations` are under way. */
+  private halfScopes = 0;
   private readonly failures: Failures;
   /** What kernels launch while `warm` runs; it is not dispatched. */
   private warming: GridLaunch[] | null = null;
@@ -125,6 +125,7 @@ export class WebGPUBackend extends tf.KernelBackend {
       this.failures.watch(error, `allocating ${bytes} bytes for ${this.subject()}`);
     });
     this.maxDispatches = options.maxDispatches ?? 64;
+    this.exactHalves = options.exactHalves ?? false;
     this.recorder = new CommandRecorder(device, this.maxDispatches, (error) => {
       this.statistics.submits++;
       this.failures.watch(error, `a batch of commands that ends with ${subjectOf(this.launched)}`);
@@ -167,12 +168,15 @@ export class WebGPUBackend extends tf.KernelBackend {
     dtype: DataType,
     refCount: number,
   ): void {
-    const store = { shape, size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1 };
+    const store = newStore(shape);
     if (dtype === "complex64") {
       const part = (first: 0 | 1) => this.write(everySecond(values as Float32Array, first), shape, "float32");
       this.data.set(dataId, { dtype, refCount, store, parts: { real: part(0), imag: part(1) } });
     } else {
-      this.data.set(dataId, { dtype, refCount, store: { ...store, host: hostValues(values, dtype) } });
+      store.host = hostValues(values, dtype);
+      store.half = this.exactHalves && dtype === "float32" && areHalves(store.host as Float32Array);
+      this.knowsHalves ||= store.half;
+      this.data.set(dataId, { dtype, refCount, store });
     }
   }
 
@@ -199,13 +203,66 @@ export class WebGPUBackend extends tf.KernelBackend {
   }
 
   /** A new tensor whose values a kernel will write. */
-  output(shape: number[], dtype: DataType): TensorInfo {
+  output(shape: number[], dtype: DataType, storage: FloatStorage = "float32"): TensorInfo {
+    const store = newStore(shape, storage === "float16");
+    store.hollow = this.warming !== null;
+    return this.made(store, dtype);
+  }
+
+  /** The same, of the dtype and storage of tensors whose elements it will hold: float16 where all of them are. */
+  outputLike(sources: readonly TensorInfo[], shape: number[]): TensorInfo {
+    const halves = sources.every(({ dataId }) => this.data.get(dataId).store.half);
+    return this.output(shape, sources[0].dtype, halves ? "float16" : "float32");
+  }
+
+  /**
+   * A new float32 tensor for the result of an op. It is stored as float16 inside `float16Activations`, gradients apart, and, given
+   * `inputs`, only where the largest of them are.
+   */
+  activation(shape: number[], inputs?: readonly TensorInfo[]): TensorInfo {
+    if (this.halfScopes === 0 || isBackward()) return this.output(shape, "float32");
+    const floats = inputs?.filter(({ dtype }) => dtype === "float32") ?? [];
+    const sizes = floats.map((x) => tf.util.sizeFromShape(x.shape));
+    const deciding = floats.filter((_, i) => sizes[i] === Math.max(...sizes));
+    const follows = deciding.length > 0 && deciding.every((x) => this.storageOf(x.dataId) === "float16");
+    return this.output(shape, "float32", !inputs || follows ? "float16" : "float32");
+  }
+
+  /** A new float32 tensor, stored as float16, of these bits. */
+  fromHalves(bits: Uint16Array<ArrayBuffer>, shape: number[]): TensorInfo {
+    const store = newStore(shape, true);
+    store.bits = wholeWords(bits);
+    if (store.size <= keptElements) store.host = float16ToFloat32Array(bits);
+    return this.made(store, "float32");
+  }
+
+  private made(store: Store, dtype: DataType): TensorInfo {
     const dataId = {};
-    const hollow = this.warming !== null;
-    const store = { shape, size: tf.util.sizeFromShape(shape), buffer: null, host: null, users: 1, hollow };
+    if (store.half) this.requireHalves();
+    this.knowsHalves ||= store.half;
     this.data.set(dataId, { dtype, refCount: 1, store });
     this.running?.made.push(dataId);
-    return { dataId, shape, dtype };
+    return { dataId, shape: [...store.shape], dtype };
+  }
+
+  storageOf(dataId: DataId): FloatStorage {
+    return this.data.get(dataId).store.half ? "float16" : "float32";
+  }
+
+  /** See `float16Activations`. */
+  float16Activations<T>(f: () => T): T {
+    this.requireHalves();
+    this.halfScopes++;
+    try {
+      return f();
+    } finally {
+      this.halfScopes--;
+    }
+  }
+
+  private requireHalves(): void {
+    if (this.device.features.has("shader-f16")) return;
+    throw new Error("dcr-webgpu: this adapter lacks shader-f16, which float16 storage needs; use float32");
   }
 
   /** A new tensor of values that lie on the host. */
@@ -262,7 +319,8 @@ export class WebGPUBackend extends tf.KernelBackend {
       const [real, imag] = [parts.real, parts.imag].map((part) => this.readSync(part) as Float32Array);
       return tf.backend_util.mergeRealAndImagArrays(real, imag);
     }
-    if (store.host) return store.host;
+    const known = knownValues(store);
+    if (known) return known;
     if (store.size === 0) return emptyValues(dtype);
     if (this.failures.first) {
       throw new LostTensor(
@@ -276,15 +334,17 @@ export class WebGPUBackend extends tf.KernelBackend {
 
   override async read(dataId: DataId): Promise<BackendValues> {
     const { store, dtype, parts } = this.data.get(dataId);
-    const { host, buffer, size } = store;
-    if (host) return host;
+    const { buffer, size } = store;
+    const known = knownValues(store);
+    if (known) return known;
     if (store.hollow) throw new Error(`dcr-webgpu: a tensor [${store.shape}] ${madeInWarm}`);
     if (parts) {
       const [real, imag] = await Promise.all([this.read(parts.real), this.read(parts.imag)]);
       return tf.backend_util.mergeRealAndImagArrays(real as Float32Array, imag as Float32Array);
     }
     if (!buffer || size === 0) return emptyValues(dtype, size);
-    const bytes = size * bytesPerElement;
+    // Buffers are padded, and copied by words.
+    const bytes = Math.ceil(bytesOf(store) / 4) * 4;
     const subject = () => `reading a ${dtype} tensor [${store.shape}] of ${bytes} bytes`;
     this.failures.throwAt(subject);
     this.statistics.readbacks++;
@@ -303,7 +363,7 @@ export class WebGPUBackend extends tf.KernelBackend {
     const copy = staging.getMappedRange(0, bytes).slice(0);
     staging.unmap();
     this.staging.release(staging);
-    const values = valuesOfWords(copy, dtype);
+    const values = valuesOfWords(copy, dtype, store.half ? size : null);
     // Small ones stay on the host too, as small uploads do; a tensor's values never change. A copy, as the caller owns the other.
     if (size <= keptElements) store.host = values.slice();
     return values;
@@ -330,8 +390,9 @@ export class WebGPUBackend extends tf.KernelBackend {
   }
 
   /** Records one dispatch. Does nothing where there is nothing to compute. */
-  launch(launch: Launch): void {
-    this.failures.throwAt(() => this.subject(launch.name));
+  launch(plain: Launch): void {
+    this.failures.throwAt(() => this.subject(plain.name));
+    const launch = this.knowsHalves ? this.withHalves(plain) : plain;
     const grid = this.grid(launch);
     if (grid.workgroups.some((count) => count === 0)) return;
     if (this.warming) {
@@ -348,6 +409,15 @@ export class WebGPUBackend extends tf.KernelBackend {
     } else {
       this.dispatch(grid, buffers);
     }
+  }
+
+  /** The launch with its float16 bindings said to be. */
+  private withHalves(launch: Launch): Launch {
+    const isHalf = ({ info }: Binding) => this.data.get(info.dataId).store.half;
+    if (![...launch.inputs, ...launch.outputs].some(isHalf)) return launch;
+    const marked = (bindings: readonly Binding[]) =>
+      bindings.map((binding) => (isHalf(binding) ? { ...binding, half: true } : binding));
+    return { ...launch, inputs: marked(launch.inputs), outputs: marked(launch.outputs) };
   }
 
   private dispatch(launch: GridLaunch, buffers: GPUBuffer[], ranges?: readonly Range[]): void {
@@ -382,7 +452,7 @@ export class WebGPUBackend extends tf.KernelBackend {
   /** The device buffer of a tensor, uploaded or allocated now where it has none. */
   private buffer(dataId: DataId, split: boolean): GPUBuffer {
     const { dtype, store } = this.data.get(dataId);
-    const bytes = store.size * bytesPerElement;
+    const bytes = bytesOf(store);
     const { maxBufferSize } = this.device.limits;
     const limit = split ? maxBufferSize : Math.min(this.maxBindingBytes, maxBufferSize);
     // Buffers are padded to 16 bytes, and so must still be within.
@@ -397,14 +467,14 @@ export class WebGPUBackend extends tf.KernelBackend {
     if (store.hollow) {
       throw new Error(`dcr-webgpu: ${this.subject()} needs a tensor [${store.shape}] that ${madeInWarm}`);
     }
-    const { host } = store;
-    store.buffer = this.pool.acquire(bytes, host ? this.recorder.busy : undefined);
-    if (host && bytes > 0) {
-      const words =
-        dtype === "bool" ? Int32Array.from(host as Uint8Array) : (host as Float32Array<ArrayBuffer>);
+    const { host, bits } = store;
+    const words = bits ?? (host && wordsOfValues(host, dtype, store.half));
+    store.buffer = this.pool.acquire(bytes, words ? this.recorder.busy : undefined);
+    if (words && bytes > 0) {
       this.device.queue.writeBuffer(store.buffer, 0, words);
       this.statistics.uploads++;
       this.statistics.uploadedBytes += bytes;
+      store.bits = null;
       if (store.size > keptElements) store.host = null;
     }
     return store.buffer;
@@ -502,6 +572,9 @@ export class WebGPUBackend extends tf.KernelBackend {
     this.bindGroups.clear();
   }
 }
+
+/** Whether tfjs computes gradients. */
+const isBackward = () => tf.engine().state.scopeStack.some(({ name }) => name === "backward");
 
 /** A kernel with its inputs' shapes. */
 function subjectOf(running: Running | null, otherwise = "a kernel"): string {

@@ -6,6 +6,7 @@ import {
   checkHeaderLength,
   decodeTensor,
   parseHeader,
+  type ReadOptions,
   type SafetensorsInfo,
   type SerializeOptions,
   safetensorsChunks,
@@ -32,7 +33,7 @@ export interface SafetensorsReader {
  * @throws an error that names the file, and the tensor where it is one's fault: no such file, truncated, header that is no
  * JSON, unknown dtype, offsets that overlap, leave holes or disagree with the shape.
  */
-export async function openSafetensors(path: string): Promise<SafetensorsReader> {
+export async function openSafetensors(path: string, options: ReadOptions = {}): Promise<SafetensorsReader> {
   const file = await nodeModule("node:fs/promises")
     .open(path)
     .catch((error: NodeJS.ErrnoException) => {
@@ -63,7 +64,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsReader> 
       tensor: async (name) => {
         const [begin, end] = info(name).data_offsets;
         const bytes = await readRange(file, 8 + length + begin, end - begin, path);
-        return decodeTensor(name, info(name), bytes, path);
+        return decodeTensor(name, info(name), bytes, path, options);
       },
       close: () => file.close(),
     };
@@ -81,8 +82,8 @@ export type WeightsReader = Omit<SafetensorsReader, "metadata">;
  *
  * @throws what {@link openSafetensors} throws, and an error on an integer that int32 cannot hold.
  */
-export async function readSafetensors(path: string): Promise<StateDict> {
-  return readAll(await openSafetensors(path));
+export async function readSafetensors(path: string, options: ReadOptions = {}): Promise<StateDict> {
+  return readAll(await openSafetensors(path, options));
 }
 
 /**
@@ -92,7 +93,11 @@ export async function readSafetensors(path: string): Promise<StateDict> {
  * @throws an error that names the file: no such folder, neither file there, an index that is malformed, a shard that is
  * missing or lacks a tensor which the index promises.
  */
-export async function openWeights(folder: string, baseName: string): Promise<WeightsReader> {
+export async function openWeights(
+  folder: string,
+  baseName: string,
+  options: ReadOptions = {},
+): Promise<WeightsReader> {
   const { readFile, stat } = nodeModule("node:fs/promises");
   const { join } = nodeModule("node:path");
   const exists = (path: string): Promise<boolean> =>
@@ -102,7 +107,7 @@ export async function openWeights(folder: string, baseName: string): Promise<Wei
     );
   if (!(await exists(folder))) throw new Error(`${folder}: no such folder`);
   const single = join(folder, `${baseName}.safetensors`);
-  if (await exists(single)) return openSafetensors(single);
+  if (await exists(single)) return openSafetensors(single, options);
   const index = `${single}.index.json`;
   if (!(await exists(index))) {
     throw new Error(`${folder}: has neither ${baseName}.safetensors nor ${baseName}.safetensors.index.json`);
@@ -113,7 +118,7 @@ export async function openWeights(folder: string, baseName: string): Promise<Wei
   };
   try {
     for (const [shard, names] of parseShardIndex(await readFile(index, "utf8"), index)) {
-      const reader = await openSafetensors(join(folder, shard));
+      const reader = await openSafetensors(join(folder, shard), options);
       for (const name of names) readers.set(name, reader);
       for (const name of names) reader.info(name);
     }
@@ -139,8 +144,12 @@ export async function openWeights(folder: string, baseName: string): Promise<Wei
  *
  * @throws what {@link openWeights} throws, and an error on an integer that int32 cannot hold.
  */
-export async function readWeights(folder: string, baseName: string): Promise<StateDict> {
-  return readAll(await openWeights(folder, baseName));
+export async function readWeights(
+  folder: string,
+  baseName: string,
+  options: ReadOptions = {},
+): Promise<StateDict> {
+  return readAll(await openWeights(folder, baseName, options));
 }
 
 /** Reads every tensor and closes the reader. */

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "./half-floats.js";
+import {
+  areHalves,
+  bfloat16ToFloat32Array,
+  bfloat16ToNumber,
+  float16ToFloat32Array,
+  float16ToNumber,
+  float32ToFloat16Array,
+  numberToBfloat16,
+  numberToFloat16,
+} from "./half-floats.js";
 
 describe("half-floats", () => {
   it("every binary16 survives the way to a number and back", () => {
@@ -58,5 +67,21 @@ describe("half-floats", () => {
     expect(numberToBfloat16(3.4e38)).toBe(0x7f80);
     expect(numberToBfloat16(-3.4e38)).toBe(0xff80);
     expect(numberToBfloat16(3.39e38)).toBe(0x7f7f);
+  });
+
+  it("arrays are converted as their elements are", () => {
+    const equal = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+      expect(Array.from(a).findIndex((value, i) => !Object.is(value, b[i]))).toBe(-1);
+    const bits = Uint16Array.from({ length: 65536 }, (_, i) => i);
+    equal(float16ToFloat32Array(bits), Float32Array.from(bits, float16ToNumber));
+    equal(bfloat16ToFloat32Array(bits), Float32Array.from(bits, bfloat16ToNumber));
+    // Ties, their neighbours, and everything that is no normal binary16.
+    const values = Float32Array.from({ length: 200_000 }, (_, i) =>
+      i < 65536 ? float16ToNumber(i) : (i % 2 ? -1 : 1) * (1 + (i % 4099) / 4096) * 2 ** ((i % 47) - 28),
+    );
+    equal(float32ToFloat16Array(values), Uint16Array.from(values, numberToFloat16));
+    equal(float32ToFloat16Array(values.subarray(3, 5)), float32ToFloat16Array(values).slice(3, 5));
+    expect(areHalves(Float32Array.of(1, -0, 65504, 2 ** -24, Number.POSITIVE_INFINITY))).toBe(true);
+    expect(areHalves(Float32Array.of(1, 1 + 2 ** -11))).toBe(false);
   });
 });

@@ -44,3 +44,40 @@ function roundHalfEven(value: number): number {
   const rest = value - floor;
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
+
+export function bfloat16ToFloat32Array(words: Uint16Array): Float32Array<ArrayBuffer> {
+  const bits = new Uint32Array(words.length);
+  for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16;
+  return new Float32Array(bits.buffer);
+}
+
+/** Every binary16 as a number; made when it is first needed. */
+let numbers: Float32Array | undefined;
+
+export function float16ToFloat32Array(halves: Uint16Array): Float32Array<ArrayBuffer> {
+  numbers ??= Float32Array.from({ length: 65536 }, (_, bits) => float16ToNumber(bits));
+  const values = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) values[i] = numbers[halves[i]!]!;
+  return values;
+}
+
+/** Each value rounded as `numberToFloat16` does. */
+export function float32ToFloat16Array(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) {
+    const bits = words[i]!;
+    const exponent = (bits >>> 23) & 255;
+    // What is normal as a binary16, and does not round up to an infinity, needs no more than integers.
+    halves[i] =
+      exponent > 112 && exponent < 142
+        ? ((bits >>> 16) & 0x8000) |
+          (((bits & 0x7fffffff) - (112 << 23) + 0xfff + ((bits >>> 13) & 1)) >>> 13)
+        : numberToFloat16(values[i]!);
+  }
+  return halves;
+}
+
+/** Whether rounding to binary16 changes none of the values. */
+export const areHalves = (values: Float32Array): boolean =>
+  float16ToFloat32Array(float32ToFloat16Array(values)).every((value, i) => Object.is(value, values[i]));

@@ -1,6 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { FloatStorage } from "../backend/float-storage.js";
 import type { StateDict } from "../nn/module.js";
-import { bfloat16ToNumber, float16ToNumber, numberToBfloat16, numberToFloat16 } from "./half-floats.js";
+import { float16Tensor } from "../ops/store-as.js";
+import {
+  bfloat16ToFloat32Array,
+  float16ToFloat32Array,
+  float32ToFloat16Array,
+  numberToBfloat16,
+} from "./half-floats.js";
 
 /** A tensor as a safetensors header describes it. */
 export interface SafetensorsInfo {
@@ -24,8 +31,12 @@ interface Codec {
 const codecs = {
   F64: { bytes: 8, dtype: "float32", decode: (b) => Float32Array.from(new Float64Array(b)) },
   F32: { bytes: 4, dtype: "float32", decode: (b) => new Float32Array(b) },
-  F16: { bytes: 2, dtype: "float32", decode: (b) => widen(new Uint16Array(b), float16ToNumber) },
-  BF16: { bytes: 2, dtype: "float32", decode: (b) => widen(new Uint16Array(b), bfloat16ToNumber) },
+  F16: { bytes: 2, dtype: "float32", decode: (b) => float16ToFloat32Array(new Uint16Array(b)) },
+  BF16: {
+    bytes: 2,
+    dtype: "float32",
+    decode: (b) => bfloat16ToFloat32Array(new Uint16Array(b)),
+  },
   I64: { bytes: 8, dtype: "int32", decode: (b) => toInt32("I64", new BigInt64Array(b)) },
   I32: { bytes: 4, dtype: "int32", decode: (b) => new Int32Array(b) },
   I16: { bytes: 2, dtype: "int32", decode: (b) => Int32Array.from(new Int16Array(b)) },
@@ -148,25 +159,35 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const isSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 
+export interface ReadOptions {
+  /**
+   * How float tensors are stored. "float16" halves their memory, for weights that stay frozen: F16 goes to the device as it is, and
+   * BF16, F32 and F64 are rounded on the way. See `storeAs`. Default "float32".
+   */
+  storage?: FloatStorage;
+}
+
 /** A tensor from its own bytes; the caller disposes it. */
 export function decodeTensor(
   name: string,
   info: SafetensorsInfo,
   bytes: ArrayBuffer,
   source: string,
+  { storage = "float32" }: ReadOptions,
 ): tf.Tensor {
   const codec: Codec = codecs[info.dtype];
   try {
+    if (storage === "float16" && codec.dtype === "float32") {
+      const isHalf = info.dtype === "F16";
+      const bits = isHalf
+        ? new Uint16Array(bytes)
+        : float32ToFloat16Array(codec.decode(bytes) as Float32Array);
+      return float16Tensor(bits, info.shape);
+    }
     return tf.tensor(codec.decode(bytes), info.shape, codec.dtype);
   } catch (error) {
     throw new Error(`${source}: tensor "${name}": ${(error as Error).message}`, { cause: error });
   }
-}
-
-function widen(words: Uint16Array, toNumber: (bits: number) => number): Float32Array {
-  const out = new Float32Array(words.length);
-  for (let i = 0; i < words.length; i++) out[i] = toNumber(words[i]!);
-  return out;
 }
 
 /** tfjs has no integers wider than int32: what it can hold is kept, what it cannot is refused. */
@@ -188,7 +209,11 @@ function toInt32(dtype: string, words: BigInt64Array | BigUint64Array | Uint32Ar
  * @param source What errors call the file.
  * @throws an error that names the file, and the tensor where it is one's fault, what was expected and what came.
  */
-export function parseSafetensors(buffer: ArrayBuffer, source = "safetensors"): StateDict {
+export function parseSafetensors(
+  buffer: ArrayBuffer,
+  source = "safetensors",
+  options: ReadOptions = {},
+): StateDict {
   const length = checkHeaderLength(buffer.slice(0, 8), buffer.byteLength, source);
   const data = 8 + length;
   const { tensors } = parseHeader(buffer.slice(8, data), buffer.byteLength - data, source);
@@ -196,7 +221,7 @@ export function parseSafetensors(buffer: ArrayBuffer, source = "safetensors"): S
   try {
     for (const [name, info] of tensors) {
       const [begin, end] = info.data_offsets;
-      decoded.push([name, decodeTensor(name, info, buffer.slice(data + begin, data + end), source)]);
+      decoded.push([name, decodeTensor(name, info, buffer.slice(data + begin, data + end), source, options)]);
     }
   } catch (error) {
     tf.dispose(decoded.map(([, tensor]) => tensor));
@@ -206,9 +231,6 @@ export function parseSafetensors(buffer: ArrayBuffer, source = "safetensors"): S
 }
 
 type FloatDtype = "F32" | "F16" | "BF16";
-
-/** From a float32 value to the bits that are stored. */
-const narrow = { F16: numberToFloat16, BF16: numberToBfloat16 };
 
 export interface SerializeOptions {
   /** How float32 tensors are stored. Default "F32". F16 and BF16 round to nearest even, F16 to infinity from 65520. */
@@ -254,7 +276,8 @@ export async function* safetensorsChunks(
   yield encodeHeader({ ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(header) });
   for (const { tensor, stored } of entries) {
     const values = await tensor.data();
-    if (stored === "F16" || stored === "BF16") yield bytesOf(Uint16Array.from(values, narrow[stored]));
+    if (stored === "F16") yield bytesOf(float32ToFloat16Array(values as Float32Array));
+    else if (stored === "BF16") yield bytesOf(Uint16Array.from(values, numberToBfloat16));
     else yield bytesOf(values);
   }
 }

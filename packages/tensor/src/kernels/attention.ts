@@ -149,7 +149,7 @@ const attention: Kernel = ({ inputs, attrs, backend }) => {
   const name = "ScaledDotProductAttention";
   const g = geometryOf(inputs, attrs);
   const logSumExp = backend.output([g.batch, g.heads, g.queries], "float32");
-  const output = backend.output(inputs.query.shape, "float32");
+  const output = backend.activation(inputs.query.shape);
   for (const part of partsOf(g)) {
     const scores = matrices(backend, g, part);
     towardsMatrices(backend, g, part, [inputs.query, inputs.key, scores]);

@@ -38,7 +38,7 @@ export function conv(
     const product = batchMatMul(backend, asMatrix(x, channels), asMatrix(filter, outChannels), false, false);
     return { ...product, shape: window.outShape };
   }
-  const output = backend.output(window.outShape, "float32");
+  const output = backend.activation(window.outShape);
   const vectors = outChannels % 4 === 0;
   const inputs = [
     { name: "x", info: x },

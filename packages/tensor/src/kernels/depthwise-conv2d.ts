@@ -41,7 +41,7 @@ const uniforms = (window: Window) => [
 function depthwise(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, attrs: Attributes): TensorInfo {
   const window = geometry(x.shape, filter.shape, attrs);
   const { axes } = window;
-  const output = backend.output(window.outShape, "float32");
+  const output = backend.activation(window.outShape);
   backend.launch({
     name: "DepthwiseConv2dNative",
     key: "",

@@ -25,7 +25,8 @@ const einsum: Kernel = ({ inputs, attrs, backend }) => {
         continue;
       }
       const shape = backend_util.assertAndGetBroadcastShape(x.shape, output.shape);
-      const op = { name: "Einsum", inputs: { a: x, b: output }, shape, dtype: x.dtype, expression: "a * b" };
+      const inputs = { a: x, b: output };
+      const op = { name: "Einsum", inputs, shape, dtype: x.dtype, isStep: true, expression: "a * b" };
       const product = elementwise(backend, op);
       backend.disposeAll(x, output);
       output = product;

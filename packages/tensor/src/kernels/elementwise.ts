@@ -13,6 +13,8 @@ export interface Elementwise {
   shape: number[];
   dtype: DataType;
   uniforms?: readonly Uniform[];
+  /** Whether it is a step of an op, not its result: its values stay float32. */
+  isStep?: boolean;
   /** WGSL functions that `expression` calls. */
   declarations?: string;
   /** WGSL of one output element, from the inputs' names and `u.name`; its type is that of `dtype`. */
@@ -25,7 +27,10 @@ export interface Elementwise {
  * lies on the host goes in as a uniform and needs no upload.
  */
 export function elementwise(backend: WebGPUBackend, op: Elementwise): TensorInfo {
-  const output = backend.output(op.shape, op.dtype);
+  const output =
+    op.dtype === "float32" && !op.isStep
+      ? backend.activation(op.shape, Object.values(op.inputs))
+      : backend.output(op.shape, op.dtype);
   const count = tf.util.sizeFromShape(op.shape);
   if (count === 0) return output;
 

@@ -214,7 +214,7 @@ var<workgroup> bTile: array<f32, ${tile * depth}>;`,
     body: () => `let z = group.z;
   let firstRow = group.y * ${tile}u;
   let firstColumn = group.x * ${tile}u;
-  var c: array<vec4<f32>, 4>;
+  var sums: array<vec4<f32>, 4>;
   for (var start = 0u; start < u.k; start += ${depth}u) {
     for (var e = localIndex; e < ${tile * depth}u; e += 256u) {
       ${staging(op.aRunsAlongK)}
@@ -236,7 +236,7 @@ var<workgroup> bTile: array<f32, ${tile * depth}>;`,
       let at = inK * ${tile}u;
       let b = vec4<f32>(bTile[at + local.x], bTile[at + local.x + 16u], bTile[at + local.x + 32u], bTile[at + local.x + 48u]);
       for (var i = 0u; i < 4u; i++) {
-        c[i] = fma(vec4<f32>(aTile[at + local.y * 4u + i]), b, c[i]);
+        sums[i] = fma(vec4<f32>(aTile[at + local.y * 4u + i]), b, sums[i]);
       }
     }
     workgroupBarrier();
@@ -245,7 +245,7 @@ var<workgroup> bTile: array<f32, ${tile * depth}>;`,
     let row = firstRow + local.y * 4u + i;
     for (var j = 0u; j < 4u; j++) {
       let column = firstColumn + local.x + j * 16u;
-      if (row < u.m && column < u.n) { storeOne(z, row, column, c[i][j]); }
+      if (row < u.m && column < u.n) { storeOne(z, row, column, sums[i][j]); }
     }
   }`,
   });

@@ -40,7 +40,7 @@ const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
   const { groups, epsilon, silu } = attrs;
   const { batch, uniforms, rowLength } = geometry(x.shape, groups);
   const outputs = [
-    backend.output(x.shape, "float32"),
+    backend.activation(x.shape, [x]),
     backend.output([batch, groups], "float32"),
     backend.output([batch, groups], "float32"),
   ];

@@ -28,7 +28,7 @@ const gatherV2: Kernel = ({ inputs: { x, indices }, attrs, backend }) => {
       );
     }
   }
-  const output = backend.output(info.outputShape, x.dtype);
+  const output = backend.outputLike([x], info.outputShape);
   const picks = size(indices.shape) / info.batchSize;
   const whole = cast(backend, indices, "int32");
   backend.launch({
@@ -64,7 +64,7 @@ const gatherNd: Kernel = ({ inputs: { params, indices }, backend }) => {
     params as tf.Tensor,
     indices as tf.Tensor,
   );
-  const output = backend.output(shape, params.dtype);
+  const output = backend.outputLike([params], shape);
   const depth = indices.shape.at(-1)!;
   backend.launch({
     name: "GatherNd",

@@ -29,6 +29,7 @@ import { resizeKernels } from "./resize.js";
 import { scatterKernels } from "./scatter.js";
 import { shapeKernels } from "./shape.js";
 import { softmaxKernels } from "./softmax.js";
+import { storeAsKernels } from "./store-as.js";
 import { unaryKernels } from "./unary.js";
 import { warpKernels } from "./warp.js";
 
@@ -61,6 +62,7 @@ const realKernels: KernelTable = {
   ...warpKernels,
   ...rearrangeKernels,
   ...lrnKernels,
+  ...storeAsKernels,
   ...hostKernels,
   ...complexFromReal,
 };

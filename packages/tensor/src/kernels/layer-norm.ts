@@ -13,7 +13,7 @@ const rowsOf = (shape: readonly number[]) => {
 const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
   const { n, rows } = rowsOf(x.shape);
   const outputs = [
-    backend.output(x.shape, "float32"),
+    backend.activation(x.shape, [x]),
     backend.output([rows], "float32"),
     backend.output([rows], "float32"),
   ];

@@ -152,9 +152,11 @@ export function batchMatMul(
   transposeB: boolean,
 ): TensorInfo {
   if (a.dtype === "float32" && b.dtype === "float32")
-    return floatMatMul(backend, a, b, transposeA, transposeB);
+    return floatMatMul(backend, a, b, transposeA, transposeB, (shape) => backend.activation(shape));
   const floats = [cast(backend, a, "float32"), cast(backend, b, "float32")];
-  const product = floatMatMul(backend, floats[0], floats[1], transposeA, transposeB);
+  const product = floatMatMul(backend, floats[0], floats[1], transposeA, transposeB, (shape) =>
+    backend.output(shape, "float32"),
+  );
   const result = cast(backend, product, tf.upcastType(a.dtype, b.dtype));
   backend.disposeAll(...floats, product);
   return result;
@@ -166,6 +168,7 @@ function floatMatMul(
   b: TensorInfo,
   transposeA: boolean,
   transposeB: boolean,
+  output: (shape: number[]) => TensorInfo,
 ): TensorInfo {
   const [aRows, aColumns] = a.shape.slice(-2);
   const [bRows, bColumns] = b.shape.slice(-2);
@@ -185,11 +188,11 @@ function floatMatMul(
   if ((batchA !== batch && batchA !== 1) || (batchB !== batch && batchB !== 1)) {
     // Broadcast along some batch axes only, which one step between batches cannot describe.
     const whole = [a, b].map((info) => broadcastTo(backend, info, [...lead, ...info.shape.slice(-2)]));
-    const product = floatMatMul(backend, whole[0], whole[1], transposeA, transposeB);
+    const product = floatMatMul(backend, whole[0], whole[1], transposeA, transposeB, output);
     backend.disposeAll(...whole);
     return product;
   }
-  const c = backend.output([...lead, m, n], "float32");
+  const c = output([...lead, m, n]);
   stridedProduct(backend, {
     name: "BatchMatMul",
     a: {

@@ -21,7 +21,7 @@ function gathered(
   shape: number[],
   layout: Layout,
 ): TensorInfo {
-  const output = backend.output(shape, x.dtype);
+  const output = backend.outputLike([x], shape);
   affineCopy(backend, name, shape, [x, layout], [output, dense(shape)]);
   return output;
 }
@@ -58,7 +58,7 @@ export function concat(
 ): TensorInfo {
   const shapes = parts.map((part) => part.shape);
   const shape = tf.backend_util.computeOutShape(shapes, axis);
-  const output = backend.output(shape, parts[0].dtype);
+  const output = backend.outputLike(parts, shape);
   const strides = stridesOf(shape);
   let start = 0;
   for (const part of parts) {

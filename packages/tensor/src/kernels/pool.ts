@@ -61,7 +61,10 @@ function reduceWindow(
   filter?: TensorInfo,
 ): TensorInfo {
   const { axes, channels } = window;
-  const output = backend.output(window.outShape, dtype(x));
+  const output =
+    dtype(x) === "float32"
+      ? backend.activation(window.outShape, [x])
+      : backend.output(window.outShape, dtype(x));
   const type = elementType(x.dtype);
   const raised = filter ? ` + ${type}(filterValues[${join(axes, "size")} * u.channels + channel])` : "";
   backend.launch({

@@ -51,7 +51,7 @@ const depthToSpace: Kernel = ({ inputs: { x }, attrs, backend }) => {
 const flipLeftRight: Kernel = ({ inputs: { image }, backend }) => {
   const strides = stridesOf(image.shape);
   const [a, b, column, d] = strides;
-  const output = backend.output(image.shape, image.dtype);
+  const output = backend.outputLike([image], image.shape);
   affineCopy(
     backend,
     "FlipLeftRight",
@@ -66,7 +66,7 @@ const flipLeftRight: Kernel = ({ inputs: { image }, backend }) => {
 const mirrorPad: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const paddings: [number, number][] = attrs.paddings;
   const shape = x.shape.map((n, axis) => n + paddings[axis][0] + paddings[axis][1]);
-  const output = backend.output(shape, x.dtype);
+  const output = backend.outputLike([x], shape);
   const rank = shape.length;
   backend.launch({
     name: "MirrorPad",

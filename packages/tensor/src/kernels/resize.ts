@@ -9,7 +9,7 @@ import { reduce } from "./reduce.js";
 const upsampleNearest: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const [batch, height, width, channels] = x.shape;
   const { factor } = attrs;
-  const y = backend.output([batch, height * factor, width * factor, channels], x.dtype);
+  const y = backend.outputLike([x], [batch, height * factor, width * factor, channels]);
   const shape = [batch, height, factor, width, factor, channels];
   const [image, line, pixel] = stridesOf(x.shape);
   affineCopy(
@@ -76,7 +76,7 @@ const resize =
     const [batch, , , channels] = images.shape;
     const shape = [batch, ...attrs.size, channels];
     const bilinear = name === "ResizeBilinear";
-    const output = backend.output(shape, bilinear ? "float32" : images.dtype);
+    const output = bilinear ? backend.activation(shape, [images]) : backend.outputLike([images], shape);
     backend.launch({
       name,
       key: keyOf(attrs),

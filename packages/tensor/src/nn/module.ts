@@ -1,5 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { zeros } from "@tensorflow/tfjs-core";
+import type { FloatStorage } from "../backend/float-storage.js";
+import { storageOf } from "../ops/store-as.js";
 import type { Random } from "../random.js";
 import { Parameter } from "./parameter.js";
 
@@ -60,8 +62,9 @@ export abstract class Module {
   }
 
   /**
-   * Copies weights in.
-   * @throws when a weight is missing, has another shape, or (strict) is not the module's; nothing is changed then.
+   * Copies weights in, stored as they are in the dict.
+   * @throws when a weight is missing, has another shape, is stored as float16 for a trainable parameter, or (strict) is not the
+   * module's; nothing is changed then.
    */
   loadStateDict(dict: StateDict, { strict = true, prefix = "" }: LoadOptions = {}): this {
     const named = Array.from(this.namedParameters());
@@ -72,6 +75,12 @@ export abstract class Module {
       if (String(tensor.shape) !== String(parameter.stateShape)) {
         throw new Error(
           `${who}.loadStateDict: weight "${prefix + name}" has shape [${tensor.shape}], expected [${parameter.stateShape}]`,
+        );
+      }
+      if (parameter.trainable && storageOf(tensor) === "float16") {
+        throw new Error(
+          `${who}.loadStateDict: weight "${prefix + name}" is stored as float16, which a trainable parameter must not be; ` +
+            "call requiresGrad(false) first",
         );
       }
     }
@@ -94,6 +103,23 @@ export abstract class Module {
     return Object.fromEntries(
       Array.from(this.namedParameters(), ([name, parameter]) => [name, parameter.toState()]),
     );
+  }
+
+  /**
+   * Stores every parameter of the tree as float16, in half the memory, or as float32 again; see the function `storeAs`.
+   * @throws for float16 where a parameter is trainable or the device cannot; nothing is changed then.
+   */
+  storeAs(storage: FloatStorage): this {
+    const named = Array.from(this.namedParameters());
+    const [trainable] = named.find(([, parameter]) => parameter.trainable) ?? [];
+    if (storage === "float16" && trainable !== undefined) {
+      throw new Error(
+        `${this.constructor.name}.storeAs: parameter "${trainable}" is trainable, but steps would be lost in float16 storage; ` +
+          "call requiresGrad(false) first",
+      );
+    }
+    for (const [, parameter] of named) parameter.storeAs(storage);
+    return this;
   }
 
   /** Freezes (`false`) or thaws (`true`) every parameter of the tree. */

@@ -1,4 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { FloatStorage } from "../backend/float-storage.js";
+import { storageOf, storeAs } from "../ops/store-as.js";
 import type { Random } from "../random.js";
 
 /** Fills a parameter: given its in-memory shape and a source of randomness, returns its first value. */
@@ -16,8 +18,7 @@ export interface ParameterOptions {
  * so that a large checkpoint is never preceded by a random fill of the same size.
  */
 export class Parameter {
-  /** Whether `trainableParameters` lists it; frozen parameters get no gradient and cost none. */
-  trainable = true;
+  private isTrainable = true;
   private variable?: tf.Variable;
 
   /** @param shape the in-memory shape. */
@@ -25,6 +26,34 @@ export class Parameter {
     readonly shape: number[],
     readonly options: ParameterOptions = {},
   ) {}
+
+  /** Whether `trainableParameters` lists it; frozen parameters get no gradient and cost none. One stored as float16 must be frozen. */
+  get trainable(): boolean {
+    return this.isTrainable;
+  }
+
+  set trainable(flag: boolean) {
+    if (flag) this.checkTrainable("trainable", this.storage);
+    this.isTrainable = flag;
+  }
+
+  /** How its value is stored. */
+  get storage(): FloatStorage {
+    return this.variable ? storageOf(this.variable) : "float32";
+  }
+
+  /** See the function `storeAs`. Throws for float16 while it is trainable. */
+  storeAs(storage: FloatStorage): void {
+    tf.tidy(() => this.assign(storeAs(this.value as tf.Tensor, storage)));
+  }
+
+  private checkTrainable(caller: string, storage: FloatStorage): void {
+    if (storage === "float32") return;
+    throw new Error(
+      `Parameter.${caller}: a parameter of shape [${this.shape}] is trainable, but steps would be lost in float16 storage; ` +
+        'freeze it first (requiresGrad(false)), or store it as "float32"',
+    );
+  }
 
   /** The variable that ops read. Throws until `initialize` or `loadStateDict` gave it a value. */
   get value(): tf.Variable {
@@ -40,11 +69,12 @@ export class Parameter {
     return this.variable !== undefined;
   }
 
-  /** Takes on a tensor's value, of this parameter's in-memory shape; the caller keeps the tensor. */
+  /** Takes on a tensor's value and storage, of this parameter's in-memory shape; the caller keeps the tensor. */
   assign(tensor: tf.Tensor): void {
     if (!tf.util.arraysEqual(tensor.shape, this.shape)) {
       throw new Error(`Parameter.assign: expected shape [${this.shape}], got [${tensor.shape}]`);
     }
+    if (this.isTrainable) this.checkTrainable("assign", storageOf(tensor));
     // The variable shares the tensor's memory, by reference count.
     if (this.variable) this.variable.assign(tensor);
     else this.variable = tf.variable(tensor);

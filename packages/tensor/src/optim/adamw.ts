@@ -37,7 +37,8 @@ export class AdamW {
    *
    * @param gradients one for each parameter, in the constructor's order; the caller keeps them.
    * @param learningRate for this step; the constructor's by default.
-   * @throws when number or shapes of the gradients differ from the parameters'; nothing is changed then.
+   * @throws when number or shapes of the gradients differ from the parameters', or a parameter is stored as float16; nothing is
+   * changed then.
    */
   step(gradients: readonly tf.Tensor[], learningRate = this.options.learningRate): void {
     if (gradients.length !== this.parameters.length) {
@@ -45,7 +46,12 @@ export class AdamW {
         `AdamW.step: expected ${this.parameters.length} gradients, one for each parameter, got ${gradients.length}`,
       );
     }
-    for (const [i, { shape }] of this.parameters.entries()) {
+    for (const [i, { shape, storage }] of this.parameters.entries()) {
+      if (storage === "float16") {
+        throw new Error(
+          `AdamW.step: parameter ${i} [${shape}] is stored as float16, where steps would be lost`,
+        );
+      }
       if (!tf.util.arraysEqual(gradients[i].shape, shape)) {
         throw new Error(`AdamW.step: gradient ${i} must have shape [${shape}], got [${gradients[i].shape}]`);
       }

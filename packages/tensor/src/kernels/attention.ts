@@ -301,7 +301,7 @@ function fromMatrices(
     m: g.keys,
     n: g.depth,
     k: part.queries,
-    ...(part.query > 0 ? { key: "more", value: "c[here] + value" } : {}),
+    ...(part.query > 0 ? { key: "more", value: "before + value" } : {}),
   });
 }
 

@@ -22,13 +22,21 @@ const attention =
 
 const subsets = [[0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2]];
 
-await describeAgainstCpu("attention's kernels", {
-  ...Object.fromEntries(
-    subsets.flatMap((at) => [
-      [`gradients at ${at.map((i) => ["query", "key", "value"][i])}`, attention(5, 12, at)],
-      [`causal gradients at ${at.map((i) => ["query", "key", "value"][i])}`, attention(10, 10, at, true)],
-    ]),
-  ),
+await describeAgainstCpu(
+  "attention's kernels",
+  {
+    ...Object.fromEntries(
+      subsets.flatMap((at) => [
+        [`gradients at ${at.map((i) => ["query", "key", "value"][i])}`, attention(5, 12, at)],
+        [`causal gradients at ${at.map((i) => ["query", "key", "value"][i])}`, attention(10, 10, at, true)],
+      ]),
+    ),
+    "causal gradients of rows of whole vectors": attention(36, 36, [0, 1, 2], true),
+  },
+  { schedules: "all" },
+);
+
+await describeAgainstCpu("attention in parts", {
   // A head's matrix takes 35 MB, which leaves the forward pass one head, and the gradient some queries, at a time.
   "more tokens than fit at once": {
     run: attention(160, 55_000, [1]),

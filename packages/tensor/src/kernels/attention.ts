@@ -130,14 +130,65 @@ function towardsMatrices(
   g: Geometry,
   part: Part,
   [x, keys, target]: [TensorInfo, TensorInfo, TensorInfo],
+  finish: Partial<StridedProduct> = {},
 ): void {
   product(backend, part, {
+    ...finish,
     a: queriesOf(x, g, part),
     b: transposed(keysOf(keys, g, part, g.shared)),
     c: matricesOf(target, g, part),
     m: part.queries,
     n: g.keys,
     k: g.depth,
+  });
+}
+
+/** The log-sum-exp of each row of a part's scores, read four at a time where rows allow it. */
+function fillLogSumExp(
+  backend: WebGPUBackend,
+  g: Geometry,
+  part: Part,
+  scores: TensorInfo,
+  logSumExp: TensorInfo,
+): void {
+  const width = g.keys % 4 === 0 ? 4 : 1;
+  const [type, keys, combine] =
+    width === 4
+      ? [
+          "vec4<f32>",
+          "(4u * j + vec4<u32>(0u, 1u, 2u, 3u))",
+          (f: string, v: string) => `${f}(${f}(${v}.x, ${v}.y), ${f}(${v}.z, ${v}.w))`,
+        ]
+      : ["f32", "j", (_: string, v: string) => v];
+  const sees = `${keys} <= ${width === 4 ? "vec4<u32>(last)" : "last"}`;
+  launchRows(backend, {
+    name: "ScaledDotProductAttention: log-sum-exp",
+    key: `${type}${g.causal ? "/causal" : ""}`,
+    inputs: [{ name: "s", info: scores, type }],
+    outputs: [{ name: "logSumExp", info: logSumExp }],
+    rows: part.batches * part.heads * part.queries,
+    rowLength: g.keys,
+    uniforms: [
+      ...rowUniforms(g, part),
+      u32("inner", part.heads),
+      u32("steps", g.keys / width),
+      u32("queries", part.queries),
+    ],
+    declarations: `${rowAt}
+fn add(a: f32, b: f32) -> f32 { return a + b; }
+fn scoresAt(row: u32, j: u32, last: u32) -> ${type} {
+  let scores = s[row * u.steps + j] * u.scale;
+  return ${g.causal ? `select(${type}(${lowestFloat}), scores, ${sees})` : "scores"};
+}`,
+    body: `let last = row % u.queries + u.firstQuery;
+  let seen = ${g.causal ? `last / ${width}u + 1u` : "u.steps"};
+  var largest = ${type}(${lowestFloat});
+  for (var j = lane; j < seen; j += lanes) { largest = max(largest, scoresAt(row, j, last)); }
+  let top = maxLanes(${combine("max", "largest")});
+  var share = ${type}();
+  for (var j = lane; j < seen; j += lanes) { share += exp(scoresAt(row, j, last) - top); }
+  let total = sumLanes(${combine("add", "share")});
+  if (lane == 0u) { logSumExp[rowAt(row / u.queries, row % u.queries)] = top + log(total); }`,
   });
 }
 
@@ -153,30 +204,7 @@ const attention: Kernel = ({ inputs, attrs, backend }) => {
   for (const part of partsOf(g)) {
     const scores = matrices(backend, g, part);
     towardsMatrices(backend, g, part, [inputs.query, inputs.key, scores]);
-    launchRows(backend, {
-      name: `${name}: log-sum-exp`,
-      key: g.causal ? "causal" : "",
-      inputs: [{ name: "s", info: scores }],
-      outputs: [{ name: "logSumExp", info: logSumExp }],
-      rows: part.batches * part.heads * part.queries,
-      rowLength: g.keys,
-      uniforms: [
-        ...rowUniforms(g, part),
-        u32("inner", part.heads),
-        u32("keys", g.keys),
-        u32("queries", part.queries),
-      ],
-      declarations: rowAt,
-      body: `let base = row * u.keys;
-  let seen = ${g.causal ? "row % u.queries + u.firstQuery + 1u" : "u.keys"};
-  var largest = ${lowestFloat};
-  for (var j = lane; j < seen; j += lanes) { largest = max(largest, s[base + j] * u.scale); }
-  let top = maxLanes(largest);
-  var share = 0.0;
-  for (var j = lane; j < seen; j += lanes) { share += exp(s[base + j] * u.scale - top); }
-  let total = sumLanes(share);
-  if (lane == 0u) { logSumExp[rowAt(row / u.queries, row % u.queries)] = top + log(total); }`,
-    });
+    fillLogSumExp(backend, g, part, scores, logSumExp);
     product(backend, part, {
       name: `${name}: output`,
       key: g.causal ? "causal" : "",
@@ -203,7 +231,7 @@ fn mapA(value: f32, level: f32, row: u32, k: u32) -> f32 {
 
 /**
  * Probabilities again, from the scores and the log-sum-exp that the forward pass kept, and with `dScores` the gradient at the scores
- * before scaling, times the scale: `P * (dP - inner) * scale` with `dP = dy value^T`.
+ * before scaling, times the scale: `P * (dP - inner) * scale` with `dP = dy value^T`. Each is made where its product is written.
  */
 function fillMatrices(
   backend: WebGPUBackend,
@@ -213,38 +241,27 @@ function fillMatrices(
   probabilities: TensorInfo,
   dScores?: TensorInfo,
 ): void {
-  towardsMatrices(backend, g, part, [inputs.query, inputs.key, probabilities]);
-  if (dScores) towardsMatrices(backend, g, part, [inputs.dy, inputs.value, dScores]);
-  const width = g.keys % 4 === 0 ? 4 : 1;
-  const type = width === 4 ? "vec4<f32>" : "f32";
-  const key = width === 4 ? "vec4<u32>(key, key + 1u, key + 2u, key + 3u)" : "key";
-  backend.launch({
-    name: "ScaledDotProductAttentionGrad: softmax",
-    key: `${width}${g.causal ? "/causal" : ""}${dScores ? "/both" : ""}`,
+  const name = "ScaledDotProductAttentionGrad";
+  const uniforms = rowUniforms(g, part);
+  const probability = "exp(value * u.scale - logSumExp[rowAt(z, row)])";
+  towardsMatrices(backend, g, part, [inputs.query, inputs.key, probabilities], {
+    name: `${name}: probabilities`,
+    key: g.causal ? "causal" : "",
+    inputs: [{ name: "logSumExp", info: inputs.logSumExp }],
+    uniforms,
+    declarations: rowAt,
+    value: g.causal ? `select(0.0, ${probability}, column <= row + u.firstQuery)` : probability,
+  });
+  if (!dScores) return;
+  towardsMatrices(backend, g, part, [inputs.dy, inputs.value, dScores], {
+    name: `${name}: scores`,
     inputs: [
-      { name: "logSumExp", info: inputs.logSumExp },
-      ...(dScores ? [{ name: "inner", info: inputs.inner }] : []),
+      { name: "p", info: probabilities },
+      { name: "innerProducts", info: inputs.inner },
     ],
-    outputs: [
-      { name: "p", info: probabilities, type },
-      ...(dScores ? [{ name: "d", info: dScores, type }] : []),
-    ],
-    count: (part.batches * part.heads * part.queries * g.keys) / width,
-    uniforms: [
-      ...rowUniforms(g, part),
-      u32("inner", part.heads),
-      u32("queries", part.queries),
-      u32("steps", g.keys / width),
-    ],
-    declarations: () => rowAt,
-    body: () => `let line = index / u.steps;
-  let row = line % u.queries;
-  let at = rowAt(line / u.queries, row);
-  let key = index % u.steps * ${width}u;
-  var value = exp(p[index] * u.scale - logSumExp[at]);
-  ${g.causal ? `value = select(${type}(), value, ${key} <= ${width === 4 ? "vec4<u32>" : ""}(row + u.firstQuery));` : ""}
-  p[index] = value;
-  ${dScores ? "d[index] = value * (d[index] - inner[at]) * u.scale;" : ""}`,
+    uniforms,
+    declarations: rowAt,
+    value: "p[placeOf(z, row, column)] * (value - innerProducts[rowAt(z, row)]) * u.scale",
   });
 }
 
@@ -301,7 +318,7 @@ function fromMatrices(
     m: g.keys,
     n: g.depth,
     k: part.queries,
-    ...(part.query > 0 ? { key: "more", value: "c[here] + value" } : {}),
+    ...(part.query > 0 ? { key: "more", value: "before + value" } : {}),
   });
 }
 

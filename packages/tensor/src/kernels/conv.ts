@@ -2,8 +2,9 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
-import { gemm, loadColumns, type RegisterLoop } from "./gemm.js";
+import { gemm } from "./gemm.js";
 import { batchMatMul } from "./matmul.js";
+import type { ProductLoop } from "./product-loop.js";
 import { reduce } from "./reduce.js";
 import { join, overTaps, placeCount, split, tapCount, type Window, windowUniforms } from "./window.js";
 
@@ -45,13 +46,25 @@ export function conv(
     { name: "filterValues", info: filter },
   ];
   const inside = (s: string) => axes.map(({ name: a }) => `at${a}${s} < u.in${a}`).join(" && ");
-  const registers: RegisterLoop = {
-    key: vectors ? "vectors" : "elements",
-    inputs: [inputs[0], { ...inputs[1], type: vectors ? "vec4<f32>" : "f32" }],
-    loop: ({ rows, columns, step }) => `${rows
+  const registers: ProductLoop = {
+    key: "",
+    a: {
+      binding: inputs[0],
+      sideBySide: channels % 2 === 0 ? "steps" : null,
+      at: (id, k) => `xAt${id} + ${k}`,
+      map: (element, id) => `select(0.0, ${element}, inside${id})`,
+    },
+    b: {
+      binding: inputs[1],
+      sideBySide: vectors ? "neighbours" : null,
+      at: (id, k) => `filterBase + ${k} * u.outChannels + column${id}`,
+    },
+    end: "u.channels",
+    isEven: channels % 2 === 0,
+    around: ({ rows }, loop) => `${rows
       .map(
-        (s) =>
-          `${split(axes, "out", `row${s}`, s)} ${axes.map(({ name: a }) => `let from${a}${s} = to${a}${s} * u.stride${a} - u.before${a};`).join(" ")}`,
+        (id) =>
+          `${split(axes, "out", `row${id}`, id)} ${axes.map(({ name: a }) => `let from${a}${id} = to${a}${id} * u.stride${a} - u.before${a};`).join(" ")}`,
       )
       .join("\n  ")}
   ${overTaps(
@@ -60,18 +73,13 @@ export function conv(
       ${rows
         .map(
           (
-            s,
-          ) => `${axes.map(({ name: a }) => `let at${a}${s} = from${a}${s} + tap${a} * u.dilation${a};`).join(" ")}
-      let inside${s} = ${inside(s)};
-      let xAt${s} = select(0u, ${join(axes, "in", s)} * u.channels, inside${s});`,
+            id,
+          ) => `${axes.map(({ name: a }) => `let at${a}${id} = from${a}${id} + tap${a} * u.dilation${a};`).join(" ")}
+      let inside${id} = ${inside(id)};
+      let xAt${id} = select(0u, ${join(axes, "in", id)} * u.channels, inside${id});`,
         )
         .join("\n      ")}
-      for (var channel = 0u; channel < u.channels; channel++) {
-        ${rows.map((s) => `let a${s} = select(0.0, x[xAt${s} + channel], inside${s});`).join("\n        ")}
-        let filterAt = filterBase + channel * u.outChannels;
-        ${columns.map((s) => `let b${s} = ${loadColumns("filterValues", "filterAt", `column${s}`, vectors)};`).join(" ")}
-        ${step}
-      }`,
+      ${loop}`,
   )}`,
   };
   gemm(backend, {
@@ -134,31 +142,25 @@ export function convInputGradient(
       ${axes.map(({ name: a }) => `let down${a}${s} = at${a}${s} + u.before${a} - tap${a} * u.dilation${a}; let to${a}${s} = down${a}${s} / u.stride${a};`).join("\n      ")}
       let inside${s} = ${axes.map(({ name: a }) => `to${a}${s} < u.out${a} && to${a}${s} * u.stride${a} == down${a}${s}`).join(" && ")};
       let dyAt${s} = select(0u, ${join(axes, "out", s)} * u.outChannels, inside${s});`;
-  const registers: RegisterLoop = {
+  const sideBySide = outChannels % 2 === 0 ? "steps" : null;
+  const registers: ProductLoop = {
     key: "",
-    inputs,
-    loop: ({ rows, columns, step }) => `${rows.map((s) => split(axes, "in", `row${s}`, s)).join("\n  ")}
+    a: {
+      binding: inputs[0],
+      sideBySide,
+      at: (id, k) => `dyAt${id} + ${k}`,
+      map: (element, id) => `select(0.0, ${element}, inside${id})`,
+    },
+    b: { binding: inputs[1], sideBySide, at: (id, k) => `filterAt${id} + ${k}` },
+    end: "u.outChannels",
+    isEven: outChannels % 2 === 0,
+    around: ({ rows, columns }, loop) => `${rows.map((id) => split(axes, "in", `row${id}`, id)).join("\n  ")}
   ${overTaps(
     axes,
     `${rows.map(source).join("")}
       let filterBase = ${join(axes, "size")} * u.channels * u.outChannels;
-      ${columns
-        .map((s) =>
-          [0, 1, 2, 3]
-            .map((j) => `let b${s}_${j} = filterBase + min(column${s} + ${j}u, u.n - 1u) * u.outChannels;`)
-            .join(" "),
-        )
-        .join("\n      ")}
-      for (var channel = 0u; channel < u.outChannels; channel++) {
-        ${rows.map((s) => `let a${s} = select(0.0, dy[dyAt${s} + channel], inside${s});`).join("\n        ")}
-        ${columns
-          .map(
-            (s) =>
-              `let b${s} = vec4<f32>(${[0, 1, 2, 3].map((j) => `filterValues[b${s}_${j} + channel]`).join(", ")});`,
-          )
-          .join(" ")}
-        ${step}
-      }`,
+      ${columns.map((id) => `let filterAt${id} = filterBase + column${id} * u.outChannels;`).join(" ")}
+      ${loop}`,
   )}`,
   };
   gemm(backend, {
@@ -212,7 +214,7 @@ export function convFilterGradient(
   // Workgroups that keep a device busy, and how many one share gives.
   const wanted = backend.isSoftware ? 32 : 1024;
   const workgroups = backend.isSoftware
-    ? Math.ceil(m / 16) * Math.ceil(n / 64)
+    ? Math.ceil(m / 32) * Math.ceil(n / 64)
     : Math.ceil(m / 64) * Math.ceil(n / 64);
   const shares = Math.max(1, Math.min(lines, Math.ceil(wanted / Math.max(1, workgroups))));
   const share = Math.max(1, Math.ceil(lines / shares));
@@ -224,40 +226,44 @@ export function convFilterGradient(
     { name: "dy", info: dy },
   ];
   const outerInside = (s: string) => outer.map(({ name: a }) => `at${a}${s} < u.in${a}`).join(" && ");
-  const registers: RegisterLoop = {
-    key: vectors ? "vectors" : "elements",
-    inputs: [inputs[0], { ...inputs[1], type: vectors ? "vec4<f32>" : "f32" }],
-    loop: ({ rows, columns, step }) => `${rows
+  const atX = (id: string, k: string) => `(${k} * u.strideX + downX${id})`;
+  const insideX = (id: string, k: string) => `insideLine${id} && ${atX(id, k)} < u.inX`;
+  const registers: ProductLoop = {
+    key: "",
+    a: {
+      binding: inputs[0],
+      // Neighbours are then channels of one tap.
+      sideBySide: window.channels % 4 === 0 ? "neighbours" : null,
+      at: (id, k) => `select(0u, (line${id} + ${atX(id, k)}) * u.channels + channel${id}, ${insideX(id, k)})`,
+      map: (element, id, k) => `select(0.0, ${element}, ${insideX(id, k)})`,
+    },
+    b: {
+      binding: inputs[1],
+      sideBySide: vectors ? "neighbours" : null,
+      at: (id, k) => `dyLine + ${k} * u.outChannels + column${id}`,
+    },
+    end: "u.outX",
+    isEven: width % 2 === 0,
+    around: ({ rows }, loop) => `${rows
       .map(
-        (s) => `let place${s} = row${s} / u.channels; let channel${s} = row${s} % u.channels;
-  ${split(axes, "size", `place${s}`, s)}
-  ${axes.map(({ name: a }) => `let down${a}${s} = tap${a}${s} * u.dilation${a} - u.before${a};`).join(" ")}`,
+        (id) => `let place${id} = row${id} / u.channels; let channel${id} = row${id} % u.channels;
+  ${split(axes, "size", `place${id}`, id)}
+  ${axes.map(({ name: a }) => `let down${a}${id} = tap${a}${id} * u.dilation${a} - u.before${a};`).join(" ")}`,
       )
       .join("\n  ")}
   for (var line = z * u.share; line < min((z + 1u) * u.share, u.lines); line++) {
+    let dyLine = line * u.outX * u.outChannels;
     ${split(outer, "out", "line")}
     ${rows
       .map(
         (
-          s,
-        ) => `${outer.map(({ name: a }) => `let at${a}${s} = to${a} * u.stride${a} + down${a}${s};`).join(" ")}
-    let insideLine${s} = ${outerInside(s)};
-    let image${s} = image; let line${s} = ${join(outer, "in", s)} * u.inX;`,
+          id,
+        ) => `${outer.map(({ name: a }) => `let at${a}${id} = to${a} * u.stride${a} + down${a}${id};`).join(" ")}
+    let insideLine${id} = ${outerInside(id)};
+    let image${id} = image; let line${id} = ${join(outer, "in", id)} * u.inX;`,
       )
       .join("\n    ")}
-    for (var toX = 0u; toX < u.outX; toX++) {
-      ${rows
-        .map(
-          (s) => `let atX${s} = toX * u.strideX + downX${s};
-      let inside${s} = insideLine${s} && atX${s} < u.inX;
-      let xAt${s} = select(0u, (line${s} + atX${s}) * u.channels + channel${s}, inside${s});
-      let a${s} = select(0.0, x[xAt${s}], inside${s});`,
-        )
-        .join("\n      ")}
-      let dyAt = (line * u.outX + toX) * u.outChannels;
-      ${columns.map((s) => `let b${s} = ${loadColumns("dy", "dyAt", `column${s}`, vectors)};`).join(" ")}
-      ${step}
-    }
+    ${loop}
   }`,
   };
   gemm(backend, {

@@ -1,5 +1,14 @@
 import { type Binding, type Uniform, u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import {
+  columnWidth,
+  loopInputs,
+  loopKey,
+  loopText,
+  type ProductLoop,
+  range,
+  type Tile,
+} from "./product-loop.js";
 
 /**
  * A product of matrices, `C[z] = A[z] B[z]`, whose operands need not lie in memory as matrices: convolutions and their
@@ -24,44 +33,15 @@ export interface Gemm {
   read: string;
   /** WGSL expression of the element of the output where C's `row` and `column` of product `z` lie. */
   place: string;
-  /** WGSL expression of what is written there, from `value` and from what lies there, the output's element `here`. Default `value`. */
+  /** WGSL expression of what is written there, from `value`, what lies there (`before`), `z`, `row` and `column`. Default `value`. */
   value?: string;
   /** WGSL at module scope, for the expressions here. */
   declarations?: string;
   /** Whether neighbours in k, rather than in the row (of A) or column (of B), lie side by side in memory. */
   aRunsAlongK: boolean;
   bRunsAlongK: boolean;
-  registers: RegisterLoop;
+  registers: ProductLoop;
 }
-
-/** What a schedule wants of the loop over k: which rows of A an invocation reads, and which columns of B. */
-export interface LoopParts {
-  /** Suffixes s of rows: the variable `row<s>` is in range; the loop gives `a<s>: f32`. */
-  rows: readonly string[];
-  /** Suffixes s of vectors of columns: `column<s>` to `column<s> + 3`; the loop gives `b<s>: vec4<f32>`. */
-  columns: readonly string[];
-  /** To be run once for each k, with all of those in scope. */
-  step: string;
-}
-
-/**
- * The loop over k for tiles held in registers, in WGSL that also sees `z`. A column beyond the edge may give anything, but must
- * not read out of range; no control flow may depend on the row or column, since lanes exchange values in `step`.
- */
-export interface RegisterLoop {
-  key: string;
-  inputs: readonly Binding[];
-  loop: (parts: LoopParts) => string;
-}
-
-/**
- * WGSL of four elements of B as a vec4, `at` being the element for column 0: one load where `n` and every row start on a
- * vector, else one for each column.
- */
-export const loadColumns = (name: string, at: string, column: string, vectors: boolean): string =>
-  vectors
-    ? `${name}[(${at} + min(${column}, u.n - 4u)) / 4u]`
-    : `vec4<f32>(${[0, 1, 2, 3].map((j) => `${name}[${at} + min(${column} + ${j}u, u.n - 1u)]`).join(", ")})`;
 
 export function gemm(backend: WebGPUBackend, op: Gemm): void {
   if (op.m === 0 || op.n === 0 || op.batch === 0) return;
@@ -70,21 +50,22 @@ export function gemm(backend: WebGPUBackend, op: Gemm): void {
   else registerTiles(backend, op);
 }
 
-const range = (n: number) => Array.from({ length: n }, (_, i) => i);
-
 /** WGSL of `store(z, row, column, values)`, which writes what of four columns lies inside C. */
 function storeDeclaration(op: Gemm): string {
-  const { output, outputVectors, place, value = "value" } = op;
+  const { output, outputVectors } = op;
+  const { name } = output;
+  const finished = range(columnWidth).map(
+    (j) => `finish(z, row, column + ${j}u, values[${j}], ${name}[at][${j}])`,
+  );
   return outputVectors
-    ? `${op.declarations ?? ""}
-fn store(z: u32, row: u32, column: u32, value: vec4<f32>) {
+    ? `${finishDeclaration(op)}
+fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
   if (row < u.m && column < u.n) {
-    let here = (${place}) / 4u;
-    ${output.name}[here] = ${value};
+    let at = placeOf(z, row, column) / 4u;
+    ${name}[at] = ${op.value ? `vec4<f32>(${finished.join(", ")})` : "values"};
   }
 }`
-    : `${op.declarations ?? ""}
-${storeOneDeclaration(op)}
+    : `${storeOneDeclaration(op)}
 fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
   if (row >= u.m) { return; }
   for (var j = 0u; j < 4u; j++) {
@@ -93,59 +74,72 @@ fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
 }`;
 }
 
-const storeOneDeclaration = ({ output, place, value = "value" }: Gemm) => `
+const finishDeclaration = ({ declarations = "", place, value = "value" }: Gemm) => `${declarations}
+fn placeOf(z: u32, row: u32, column: u32) -> u32 { return ${place}; }
+fn finish(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { return ${value}; }`;
+
+const storeOneDeclaration = (op: Gemm) => `${finishDeclaration(op)}
 fn storeOne(z: u32, row: u32, column: u32, value: f32) {
-  let here = ${place};
-  ${output.name}[here] = ${value};
+  let at = placeOf(z, row, column);
+  ${op.output.name}[at] = ${op.value ? `finish(z, row, column, value, ${op.output.name}[at])` : "value"};
 }`;
 
-/** The bindings of a schedule that keeps its tile in registers. */
-const softwareBindings = ({ registers, output, outputVectors }: Gemm) => ({
-  inputs: registers.inputs,
-  outputs: [{ ...output, type: outputVectors ? "vec4<f32>" : "f32" }],
+/** What a launch depends on in a schedule that keeps its tile in registers. */
+const registerLaunch = (op: Gemm, tile: Tile) => ({
+  name: op.name,
+  key: `${op.outputVectors}/${op.key}/${loopKey(op.registers, tile)}`,
+  inputs: loopInputs(op.registers, tile),
+  outputs: [{ ...op.output, type: op.outputVectors ? "vec4<f32>" : "f32" }],
 });
-
-/** Rows of a tile in the lanes schedule. */
-const laneRows = 16;
 
 /**
  * For CPU adapters with subgroups, whose lanes are those of a vector register: a workgroup is one subgroup and holds a tile of
- * 16 rows, each lane with 4 or 8 columns of its own. A lane reads A for its share of the rows only, and lanes pass those
- * values around, so that a step of k costs few loads, which are what is slow there: each is bounds-checked and gathered.
+ * up to 4 rows and 4 or 8 columns for each of its lanes. A lane reads A for its own rows only, and lanes pass those values around,
+ * so that a step of k costs few loads: they are bounds-checked lane by lane, at seven to twelve instructions for an element.
+ *
+ * llvmpipe keeps what a loop changes under a mask of its lanes, in memory where there are more sums than registers: each is loaded,
+ * blended and stored each time round, which is why two steps of k are taken at once. Four, or 64 rows, were slower. The sums are an
+ * array for the sake of the loop that stores them; stores written out one by one take longer to compile than all the rest.
  */
 function laneTiles(backend: WebGPUBackend, op: Gemm, lanes: number): void {
-  const { m, n, k, batch, registers } = op;
-  const vectors = n <= 4 * lanes ? 1 : 2;
-  const rows = range(laneRows / lanes).map(String);
-  const columns = range(vectors).map(String);
-  const width = 4 * lanes * vectors;
-  const step = range(laneRows)
-    .map((i) => {
-      const shared = `let shared${i} = vec4<f32>(subgroupShuffle(a${Math.floor(i / lanes)}, ${i % lanes}u));`;
-      return `${shared} ${columns.map((c) => `c${i}_${c} = fma(shared${i}, b${c}, c${i}_${c});`).join(" ")}`;
+  const { m, n, k, batch } = op;
+  const rowWidth = m <= 2 * lanes ? 2 : 4;
+  const columns = range(n <= columnWidth * lanes ? 1 : 2).map(String);
+  const tile: Tile = { rows: ["0"], rowWidth, columns, steps: 2 };
+  const height = rowWidth * lanes;
+  const width = columnWidth * lanes * columns.length;
+  const steps = range(tile.steps);
+  const sum = (row: number, column: number) => `c[${row * columns.length + column}]`;
+  const step = range(height)
+    .map((row) => {
+      const [lane, j] = [Math.floor(row / rowWidth), row % rowWidth];
+      const shared = steps.map(
+        (i) => `let row${row}_at${i} = vec4<f32>(subgroupShuffle(a0_${i}[${j}], ${lane}u));`,
+      );
+      const sums = columns.map((s, column) => {
+        const c = sum(row, column);
+        return `${c} = ${steps.reduce((inner, i) => `fma(row${row}_at${i}, b${s}_${i}, ${inner})`, c)};`;
+      });
+      return [...shared, ...sums].join(" ");
     })
     .join("\n    ");
   backend.launch({
-    name: op.name,
-    key: `lanes${lanes}/${vectors}/${op.outputVectors}/${op.key}/${registers.key}`,
+    ...registerLaunch(op, tile),
     subgroups: true,
-    ...softwareBindings(op),
-    uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
-    workgroups: [Math.ceil(n / width), Math.ceil(m / laneRows), batch],
+    // Were the height a literal, adapters would unroll the loop that stores.
+    uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", height), ...op.uniforms],
+    workgroups: [Math.ceil(n / width), Math.ceil(m / height), batch],
     workgroupSize: [lanes, 1, 1],
     declarations: () => storeDeclaration(op),
     body: () => `let z = group.z;
-  let firstRow = group.y * ${laneRows}u;
-  let firstColumn = group.x * ${width}u;
-  ${rows.map((s, i) => `let row${s} = min(firstRow + ${i * lanes}u + lane, u.m - 1u);`).join(" ")}
-  ${columns.map((s, i) => `let column${s} = firstColumn + ${i * 4 * lanes}u + 4u * lane;`).join(" ")}
-  ${range(laneRows)
-    .map((i) => columns.map((c) => `var c${i}_${c} = vec4<f32>(0.0);`).join(" "))
-    .join("\n  ")}
-  ${registers.loop({ rows, columns, step })}
-  ${range(laneRows)
-    .map((i) => columns.map((c) => `store(z, firstRow + ${i}u, column${c}, c${i}_${c});`).join(" "))
-    .join("\n  ")}`,
+  let firstRow = group.y * ${height}u;
+  let row0 = firstRow + ${rowWidth}u * lane;
+  ${columns.map((s, i) => `let column${s} = group.x * ${width}u + ${i * columnWidth * lanes}u + ${columnWidth}u * lane;`).join(" ")}
+  var c: array<vec4<f32>, ${height * columns.length}>;
+  ${loopText(op.registers, tile, step)}
+  for (var i = 0u; i < min(u.height, u.m - firstRow); i++) {
+    ${columns.map((s, i) => `store(z, firstRow + i, column${s}, c[i * ${columns.length}u + ${i}u]);`).join(" ")}
+  }`,
   });
 }
 
@@ -158,28 +152,31 @@ const registerTile = 8;
  * a GPU costs several times as much.
  */
 function registerTiles(backend: WebGPUBackend, op: Gemm): void {
-  const { m, n, k, batch, registers } = op;
-  const rows = range(registerTile).map(String);
-  const columns = ["0", "1"];
-  const step = rows
-    .map((i) => columns.map((c) => `c${i}_${c} = fma(vec4<f32>(a${i}), b${c}, c${i}_${c});`).join(" "))
-    .join("\n    ");
+  const { m, n, k, batch } = op;
+  const tile: Tile = { rows: ["0", "1"], rowWidth: 4, columns: ["0", "1"], steps: 1 };
+  const rows = range(registerTile);
+  const each = (of: (row: number, s: string) => string) =>
+    rows.map((row) => tile.columns.map((s) => of(row, s)).join(" ")).join("\n  ");
+  const step = each(
+    (i, s) => `c${i}_${s} = fma(vec4<f32>(a${Math.floor(i / 4)}_0[${i % 4}]), b${s}_0, c${i}_${s});`,
+  );
   backend.launch({
-    name: op.name,
-    key: `registers/${op.outputVectors}/${op.key}/${registers.key}`,
-    ...softwareBindings(op),
-    uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
+    ...registerLaunch(op, tile),
+    // As above, for the loop that stores.
+    uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", registerTile), ...op.uniforms],
     workgroups: [Math.ceil(n / (4 * registerTile)), Math.ceil(m / (2 * registerTile)), batch],
     workgroupSize: [4, 2, 1],
     declarations: () => storeDeclaration(op),
     body: () => `let z = group.z;
-  let firstRow = (group.y * 2u + local.y) * ${registerTile}u;
-  let firstColumn = (group.x * 4u + local.x) * ${registerTile}u;
-  ${rows.map((i) => `let row${i} = min(firstRow + ${i}u, u.m - 1u);`).join(" ")}
-  let column0 = firstColumn; let column1 = firstColumn + 4u;
-  ${rows.map((i) => `var c${i}_0 = vec4<f32>(0.0); var c${i}_1 = vec4<f32>(0.0);`).join("\n  ")}
-  ${registers.loop({ rows, columns, step })}
-  ${rows.map((i) => `store(z, firstRow + ${i}u, column0, c${i}_0); store(z, firstRow + ${i}u, column1, c${i}_1);`).join("\n  ")}`,
+  let row0 = (group.y * 2u + local.y) * ${registerTile}u;
+  let column0 = (group.x * 4u + local.x) * ${registerTile}u;
+  let row1 = row0 + 4u; let column1 = column0 + 4u;
+  ${each((i, s) => `var c${i}_${s} = vec4<f32>(0.0);`)}
+  ${loopText(op.registers, tile, step)}
+  var sums = array<vec4<f32>, ${2 * registerTile}>(${rows.flatMap((i) => tile.columns.map((s) => `c${i}_${s}`)).join(", ")});
+  for (var i = 0u; i < u.height; i++) {
+    ${tile.columns.map((s, i) => `store(z, row0 + i, column${s}, sums[i * 2u + ${i}u]);`).join(" ")}
+  }`,
   });
 }
 
@@ -206,9 +203,8 @@ function workgroupTiles(backend: WebGPUBackend, op: Gemm): void {
     uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
     workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), batch],
     workgroupSize: [16, 16, 1],
-    declarations: () => `${op.declarations ?? ""}
+    declarations: () => `${storeOneDeclaration(op)}
 ${op.read}
-${storeOneDeclaration(op)}
 var<workgroup> aTile: array<f32, ${tile * depth}>;
 var<workgroup> bTile: array<f32, ${tile * depth}>;`,
     body: () => `let z = group.z;

@@ -29,6 +29,7 @@ for (const [m, k, n] of sizes) {
     };
   }
 }
+const endsInInfinity = () => tf.concat([tf.ones([4, 5]), tf.fill([1, 5], Number.POSITIVE_INFINITY)]);
 const fused = (activation: tf.fused.Activation) => () =>
   tf.fused.matMul({ a: normal(5, 7), b: normal(7, 6), bias: normal(6), activation });
 Object.assign(cases, {
@@ -38,6 +39,7 @@ Object.assign(cases, {
   "a batch of one for all, right": { run: () => tf.matMul(normal(2, 2, 9, 5), normal(1, 1, 5, 12)), ...near },
   "no rows": { run: () => tf.matMul(tf.zeros([0, 5]), normal(5, 3)), ...near },
   "nothing to sum": { run: () => tf.matMul(tf.zeros([3, 0]), tf.zeros([0, 4])), ...near },
+  "an infinity where an odd sum ends": { run: () => tf.matMul(tf.ones([3, 5]), endsInInfinity()), ...near },
   dot: { run: () => tf.dot(normal(9), normal(9)), ...near },
   gradients: {
     run: () => tf.grads((a, b) => tf.sum(tf.square(tf.matMul(a, b))))([normal(9, 5), normal(5, 12)]),

@@ -3,9 +3,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type Binding, type Uniform, u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { finish } from "./finish.js";
-import { gemm, type RegisterLoop } from "./gemm.js";
+import { gemm } from "./gemm.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 import { broadcastTo } from "./moves.js";
+import type { Operand, ProductLoop } from "./product-loop.js";
 import { cast } from "./shape.js";
 
 /** Matrices inside a tensor: the steps between batches (outer and inner), rows and columns, in elements. */
@@ -45,57 +46,47 @@ export interface StridedProduct {
   mapA?: boolean;
 }
 
-const isVectors = (...steps: number[]) => steps.every((step) => step % 4 === 0);
-const four = [0, 1, 2, 3];
+const isMultiple = (of: number, ...steps: number[]) => steps.every((step) => step % of === 0);
 
 /** `C = A B` over batches, from and to any strides. */
 export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void {
   const { a, b, c, m, n, k, batch, mapA = false, inputs = [] } = op;
-  const startsOnVectors = ({ row, outer, inner, column, offset = 0 }: MatrixView) =>
-    column === 1 && isVectors(n, row, outer, inner, offset);
-  const bVectors = startsOnVectors(b);
+  const operand = (name: "a" | "b", neighbour: "Row" | "Column", size: number): Operand => {
+    const { info, outer, inner, offset = 0, ...steps } = { a, b }[name];
+    const [across, along] = neighbour === "Row" ? [steps.row, steps.column] : [steps.column, steps.row];
+    const stepAlong = neighbour === "Row" ? "Column" : "Row";
+    const isMapped = name === "a" && mapA;
+    const sideBySide =
+      across === 1 && isMultiple(4, size, along, outer, inner, offset) && !isMapped
+        ? "neighbours"
+        : along === 1 && isMultiple(2, k, across, outer, inner, offset)
+          ? "steps"
+          : null;
+    return {
+      binding: { name, info },
+      sideBySide,
+      at: (id, at) => `${name}At${id} + ${at} * u.${name}${stepAlong}`,
+      ...(isMapped && { map: (element, id, at) => `mapA(${element}, ofRow${id}, row${id}, ${at})` }),
+    };
+  };
   const plain: Binding[] = [
     { name: "a", info: a.info },
     { name: "b", info: b.info },
   ];
-  const registers: RegisterLoop = {
-    key: bVectors ? "vectors" : "elements",
-    inputs: [plain[0], { ...plain[1], type: bVectors ? "vec4<f32>" : "f32" }, ...inputs],
-    loop: ({
-      rows,
-      columns,
-      step,
-    }) => `let aBase = u.aOffset + (z / u.inner) * u.aOuter + (z % u.inner) * u.aInner;
-  let bBase = u.bOffset + (z / u.inner) * u.bOuter + (z % u.inner) * u.bInner;
-  ${rows.map((s) => `let aAt${s} = aBase + row${s} * u.aRow;`).join(" ")}
-  ${mapA ? rows.map((s) => `let ofRow${s} = ofRow(z, row${s});`).join(" ") : ""}
-  ${columns
-    .map((s) =>
-      bVectors
-        ? `let bAt${s} = (bBase + min(column${s}, u.n - 4u)) / 4u;`
-        : four
-            .map((j) => `let bAt${s}_${j} = bBase + min(column${s} + ${j}u, u.n - 1u) * u.bColumn;`)
-            .join(" "),
-    )
-    .join("\n  ")}
-  for (var k = 0u; k < u.k; k++) {
-    let aStep = k * u.aColumn;
-    let bStep = k * ${bVectors ? "(u.bRow / 4u)" : "u.bRow"};
-    ${rows
-      .map((s) => {
-        const element = `a[aAt${s} + aStep]`;
-        return `let a${s} = ${mapA ? `mapA(${element}, ofRow${s}, row${s}, k)` : element};`;
-      })
-      .join(" ")}
-    ${columns
-      .map((s) =>
-        bVectors
-          ? `let b${s} = b[bAt${s} + bStep];`
-          : `let b${s} = vec4<f32>(${four.map((j) => `b[bAt${s}_${j} + bStep]`).join(", ")});`,
-      )
-      .join(" ")}
-    ${step}
-  }`,
+  const base = (name: "a" | "b") =>
+    `u.${name}Offset + (z / u.inner) * u.${name}Outer + (z % u.inner) * u.${name}Inner`;
+  const registers: ProductLoop = {
+    key: "",
+    a: operand("a", "Row", m),
+    b: operand("b", "Column", n),
+    inputs,
+    end: "u.k",
+    isEven: k % 2 === 0,
+    around: ({ rows, columns }, loop) => `let aBase = ${base("a")}; let bBase = ${base("b")};
+  ${rows.map((id) => `let aAt${id} = aBase + row${id} * u.aRow;`).join(" ")}
+  ${mapA ? rows.map((id) => `let ofRow${id} = ofRow(z, row${id});`).join(" ") : ""}
+  ${columns.map((id) => `let bAt${id} = bBase + column${id} * u.bColumn;`).join(" ")}
+  ${loop}`,
   };
   gemm(backend, {
     name: op.name,
@@ -106,7 +97,7 @@ export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void
     batch: batch[0] * batch[1],
     inputs: [...plain, ...inputs],
     output: { name: "c", info: c.info },
-    outputVectors: startsOnVectors(c),
+    outputVectors: c.column === 1 && isMultiple(4, n, c.row, c.outer, c.inner, c.offset ?? 0),
     uniforms: [
       u32("inner", batch[1]),
       ...[a, b, c].flatMap(({ outer, inner, row, column, offset = 0 }, i) => {

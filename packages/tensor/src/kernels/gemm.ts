@@ -109,18 +109,18 @@ function laneTiles(backend: WebGPUBackend, op: Gemm, lanes: number): void {
   const height = rowWidth * lanes;
   const width = columnWidth * lanes * columns.length;
   const steps = range(tile.steps);
-  const sum = (row: number, column: number) => `c[${row * columns.length + column}]`;
+  const sum = (row: number, column: number) => `sums[${row * columns.length + column}]`;
   const step = range(height)
     .map((row) => {
       const [lane, j] = [Math.floor(row / rowWidth), row % rowWidth];
       const shared = steps.map(
         (i) => `let row${row}_at${i} = vec4<f32>(subgroupShuffle(a0_${i}[${j}], ${lane}u));`,
       );
-      const sums = columns.map((s, column) => {
-        const c = sum(row, column);
-        return `${c} = ${steps.reduce((inner, i) => `fma(row${row}_at${i}, b${s}_${i}, ${inner})`, c)};`;
+      const products = columns.map((s, column) => {
+        const total = sum(row, column);
+        return `${total} = ${steps.reduce((inner, i) => `fma(row${row}_at${i}, b${s}_${i}, ${inner})`, total)};`;
       });
-      return [...shared, ...sums].join(" ");
+      return [...shared, ...products].join(" ");
     })
     .join("\n    ");
   backend.launch({
@@ -135,10 +135,10 @@ function laneTiles(backend: WebGPUBackend, op: Gemm, lanes: number): void {
   let firstRow = group.y * ${height}u;
   let row0 = firstRow + ${rowWidth}u * lane;
   ${columns.map((s, i) => `let column${s} = group.x * ${width}u + ${i * columnWidth * lanes}u + ${columnWidth}u * lane;`).join(" ")}
-  var c: array<vec4<f32>, ${height * columns.length}>;
+  var sums: array<vec4<f32>, ${height * columns.length}>;
   ${loopText(op.registers, tile, step)}
   for (var i = 0u; i < min(u.height, u.m - firstRow); i++) {
-    ${columns.map((s, i) => `store(z, firstRow + i, column${s}, c[i * ${columns.length}u + ${i}u]);`).join(" ")}
+    ${columns.map((s, i) => `store(z, firstRow + i, column${s}, sums[i * ${columns.length}u + ${i}u]);`).join(" ")}
   }`,
   });
 }

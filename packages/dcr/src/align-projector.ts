@@ -7,7 +7,9 @@ import { augmentedViews, batchIndices, noisyBatch, stackImages } from "./trainin
 
 /**
  * Stage 1, projector alignment (Han et al. 2026, section 4.3): trains the projector alone with the reconstruction
- * loss (the paper) or the DCR loss (the reference code), the encoder frozen and its features computed once an image.
+ * loss (the paper, and the default) or the DCR loss (the reference code; N times the predictions), the encoder frozen and its
+ * features computed once an image. For a second stage on the DCR loss prefer `loss: "dcr"`: else that stage goes first where the
+ * projector could have gone, and pushes all predictions apart.
  */
 export function alignProjector(
   options: StageOptions & { loss?: "rec" | "dcr"; augment?: AugmentOptions },

@@ -24,6 +24,7 @@ export {
 } from "./clip/clip-text-model.js";
 export { CLIPTokenizer, type CLIPTokenizerOptions, type CLIPVocabulary } from "./clip/clip-tokenizer.js";
 export { readModelFile, readModelJson, readModelWeights, writeModelFolder } from "./clip/model-folder.js";
+export { loadPretrained, type PretrainedOptions } from "./load-pretrained.js";
 export { DDIMScheduler } from "./scheduler/ddim-scheduler.js";
 export { DDPMScheduler } from "./scheduler/ddpm-scheduler.js";
 export {

@@ -1,5 +1,6 @@
 import { CLIPTextModel } from "./clip/clip-text-model.js";
 import { CLIPTokenizer } from "./clip/clip-tokenizer.js";
+import type { PretrainedOptions } from "./load-pretrained.js";
 import { DDPMScheduler } from "./scheduler/ddpm-scheduler.js";
 import { UNet2DConditionModel } from "./unet/unet-2d-condition-model.js";
 import { AutoencoderKL } from "./vae/autoencoder-kl.js";
@@ -13,13 +14,21 @@ export interface StableDiffusion {
   scheduler: DDPMScheduler;
 }
 
-/** Loads an unmodified diffusers folder: `unet`, `vae`, `text_encoder`, `tokenizer` and `scheduler`. */
-export async function loadStableDiffusion(folder: string): Promise<StableDiffusion> {
+/**
+ * Loads an unmodified diffusers folder: `unet`, `vae`, `text_encoder`, `tokenizer` and `scheduler`.
+ *
+ * @param options `storage`: `"float16"` for frozen weights in half the memory
+ * @throws if a part is missing, or is not what its settings say
+ */
+export async function loadStableDiffusion(
+  folder: string,
+  options: PretrainedOptions = {},
+): Promise<StableDiffusion> {
   return {
     scheduler: await DDPMScheduler.fromPretrained(`${folder}/scheduler`),
     tokenizer: await CLIPTokenizer.fromPretrained(`${folder}/tokenizer`),
-    textEncoder: await CLIPTextModel.fromPretrained(`${folder}/text_encoder`),
-    vae: await AutoencoderKL.fromPretrained(`${folder}/vae`),
-    unet: await UNet2DConditionModel.fromPretrained(`${folder}/unet`),
+    textEncoder: await CLIPTextModel.fromPretrained(`${folder}/text_encoder`, options),
+    vae: await AutoencoderKL.fromPretrained(`${folder}/vae`, options),
+    unet: await UNet2DConditionModel.fromPretrained(`${folder}/unet`, options),
   };
 }

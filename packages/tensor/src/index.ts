@@ -22,10 +22,10 @@ import "./gradients/register.js";
 
 export { backendName as webgpuBackendName } from "./backend/backend-name.js";
 export type { KernelTime } from "./backend/dispatch-timer.js";
-export type { FloatStorage } from "./backend/float-storage.js";
 export { profile } from "./backend/profile.js";
 export { registerWebGPUBackend } from "./backend/register-backend.js";
 export { type WebGPUStatistics, webgpuStatistics } from "./backend/statistics.js";
+export type { FloatStorage } from "./backend/store.js";
 export { warm } from "./backend/warm.js";
 export {
   type DeviceChoice,

@@ -3,6 +3,8 @@ import {
   type CLIPConfigInput,
   CLIPTextTransformer,
   initializeNormal,
+  loadPretrained,
+  type PretrainedOptions,
   parseCLIPConfig,
   readModelFile,
   readModelJson,
@@ -66,9 +68,10 @@ export class CLIPModel extends Module {
    * tokenizer's files, which are kept for {@link savePretrained}.
    *
    * @param folder for example a copy of `openai/clip-vit-large-patch14`
+   * @param options `storage`: `"float16"` for frozen weights in half the memory
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
-  static async fromPretrained(folder: string): Promise<CLIPModel> {
+  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
     const what = "CLIPModel.fromPretrained";
     const config = await readModelJson(folder, "config.json", what);
     for (const key of ["text_config", "vision_config"]) {
@@ -80,12 +83,7 @@ export class CLIPModel extends Module {
       }
     }
     const model = new CLIPModel(config as CLIPConfigInput);
-    const weights = await readModelWeights(folder);
-    try {
-      model.loadStateDict(weights);
-    } finally {
-      tf.dispose(weights);
-    }
+    await loadPretrained(model, (how) => readModelWeights(folder, how), options);
     for (const name of COMPANIONS) {
       const bytes = await readModelFile(folder, name);
       if (bytes) model.companionFiles[name] = bytes;

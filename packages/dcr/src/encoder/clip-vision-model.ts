@@ -2,13 +2,15 @@ import {
   CLIPEncoder,
   type CLIPVisionConfig,
   initializeNormal,
+  loadPretrained,
   normalInitializer,
+  type PretrainedOptions,
   parseCLIPVisionConfig,
   readModelJson,
   readModelWeights,
   writeModelFolder,
 } from "@dcr-js/diffusion";
-import { Conv2d, Embedding, LayerNorm, Module, Parameter } from "@dcr-js/tensor";
+import { Conv2d, Embedding, LayerNorm, Module, Parameter, type ReadOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
 /** What a CLIP vision tower gives; the caller disposes both. */
@@ -119,22 +121,20 @@ export class CLIPVisionModel extends Module {
    * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel
    * will do as well: its vision tower is taken.
    *
+   * @param options `storage`: `"float16"` for frozen weights in half the memory
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
-  static async fromPretrained(folder: string): Promise<CLIPVisionModel> {
+  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPVisionModel> {
     const config = await readModelJson(folder, "config.json", "CLIPVisionModel.fromPretrained");
     const model = new CLIPVisionModel(
       (config["vision_config"] as Partial<CLIPVisionConfig> | undefined) ?? config,
     );
-    const weights = await readModelWeights(folder);
-    try {
+    const read = (how: ReadOptions) => readModelWeights(folder, how);
+    return loadPretrained(model, read, options, (weights) => {
       // transformers 5 writes the tower's weights without the prefix.
       const prefixed = Object.keys(weights).some((name) => name.startsWith("vision_model."));
       model.vision_model.loadStateDict(weights, { prefix: prefixed ? "vision_model." : "" });
-    } finally {
-      tf.dispose(weights);
-    }
-    return model;
+    });
   }
 
   /** See {@link CLIPVisionTransformer.forward}. */

@@ -1,5 +1,6 @@
-import { Embedding, LayerNorm, Module } from "@dcr-js/tensor";
+import { Embedding, LayerNorm, Module, type ReadOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { loadPretrained, type PretrainedOptions } from "../load-pretrained.js";
 import { type CLIPTextConfig, parseCLIPTextConfig } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal } from "./clip-encoder.js";
 import { readModelJson, readModelWeights, writeModelFolder } from "./model-folder.js";
@@ -103,21 +104,18 @@ export class CLIPTextModel extends Module {
    * will do as well: its text tower is taken.
    *
    * @param folder for example `stable-diffusion/text_encoder`
+   * @param options `storage`: `"float16"` for frozen weights in half the memory
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
-  static async fromPretrained(folder: string): Promise<CLIPTextModel> {
+  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPTextModel> {
     const config = await readModelJson(folder, "config.json", "CLIPTextModel.fromPretrained");
     const model = new CLIPTextModel((config["text_config"] as Partial<CLIPTextConfig> | undefined) ?? config);
-    const weights = await readModelWeights(folder);
-    try {
+    const read = (how: ReadOptions) => readModelWeights(folder, how);
+    return loadPretrained(model, read, options, (weights) => {
       // transformers 5 writes the tower's weights without the prefix.
       const prefixed = Object.keys(weights).some((name) => name.startsWith("text_model."));
-      if (prefixed) model.text_model.loadStateDict(weights, { prefix: "text_model." });
-      else model.text_model.loadStateDict(weights);
-    } finally {
-      tf.dispose(weights);
-    }
-    return model;
+      model.text_model.loadStateDict(weights, { prefix: prefixed ? "text_model." : "" });
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 import {
+  type ReadOptions,
   readWeights,
   type SerializeOptions,
   type StateDict,
@@ -75,10 +76,11 @@ export function parseJsonObject(bytes: Uint8Array, path: string, what: string): 
  * Reads model.safetensors, whole or in shards, without the buffers of positions that older checkpoints hold. Node alone.
  *
  * @param folder the model folder
+ * @param options how they are stored
  * @returns the weights; the caller disposes them
  */
-export async function readModelWeights(folder: string): Promise<StateDict> {
-  const weights = await readWeights(folder, "model");
+export async function readModelWeights(folder: string, options: ReadOptions = {}): Promise<StateDict> {
+  const weights = await readWeights(folder, "model", options);
   for (const name of Object.keys(weights)) {
     if (!name.endsWith("embeddings.position_ids")) continue;
     weights[name]!.dispose();

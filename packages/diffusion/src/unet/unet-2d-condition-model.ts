@@ -1,6 +1,7 @@
 import { Conv2d, GroupNorm, Module, readWeights } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { readModelJson } from "../clip/model-folder.js";
+import { loadPretrained, type PretrainedOptions } from "../load-pretrained.js";
 import { saveModel } from "../save-model.js";
 import type { Condition } from "./attention.js";
 import { DownBlock, type LevelTransformer, MidBlock, UpBlock } from "./blocks.js";
@@ -96,16 +97,18 @@ export class UNet2DConditionModel extends Module {
     this.conv_out = new Conv2d(widths[0], parsed.out_channels, 3, { padding: 1 });
   }
 
-  /** Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `unet`. */
-  static async fromPretrained(folder: string): Promise<UNet2DConditionModel> {
+  /**
+   * Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `unet`.
+   *
+   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   */
+  static async fromPretrained(
+    folder: string,
+    options: PretrainedOptions = {},
+  ): Promise<UNet2DConditionModel> {
     const config = await readModelJson(folder, "config.json", "UNet2DConditionModel");
     const model = new UNet2DConditionModel(config as UNet2DConditionConfigInput);
-    const weights = await readWeights(folder, "diffusion_pytorch_model");
-    try {
-      return model.loadStateDict(weights);
-    } finally {
-      tf.dispose(weights);
-    }
+    return loadPretrained(model, (how) => readWeights(folder, "diffusion_pytorch_model", how), options);
   }
 
   /** Writes the folder that `fromPretrained`, and diffusers, read. */

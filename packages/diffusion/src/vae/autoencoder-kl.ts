@@ -3,6 +3,7 @@ import {
   GroupNorm,
   Linear,
   Module,
+  type ReadOptions,
   readWeights,
   type StateDict,
   scaledDotProductAttention,
@@ -11,6 +12,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import { readModelJson } from "../clip/model-folder.js";
 import { parseConfig } from "../config.js";
+import { loadPretrained, type PretrainedOptions } from "../load-pretrained.js";
 import { Downsample2D, ResnetBlock2D, Upsample2D } from "../resnet.js";
 import { saveModel } from "../save-model.js";
 
@@ -195,16 +197,18 @@ export class AutoencoderKL extends Module {
     this.post_quant_conv = new Conv2d(channels, channels, 1);
   }
 
-  /** Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `vae`. */
-  static async fromPretrained(folder: string): Promise<AutoencoderKL> {
+  /**
+   * Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `vae`.
+   *
+   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   */
+  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<AutoencoderKL> {
     const config = await readModelJson(folder, "config.json", "AutoencoderKL");
     const model = new AutoencoderKL(config as AutoencoderKLConfigInput);
-    const weights = await readWeights(folder, "diffusion_pytorch_model");
-    try {
-      return model.loadStateDict(renameOldAttention(weights));
-    } finally {
-      tf.dispose(weights);
-    }
+    const read = (how: ReadOptions) => readWeights(folder, "diffusion_pytorch_model", how);
+    return loadPretrained(model, read, options, (weights) =>
+      model.loadStateDict(renameOldAttention(weights)),
+    );
   }
 
   /** Writes the folder that `fromPretrained`, and diffusers, read. */

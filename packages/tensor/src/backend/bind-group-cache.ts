@@ -1,5 +1,6 @@
 import type { Range } from "./pieces.js";
 
+/** Kept for buffers that come together again: those of some training steps of a large model. */
 const maxBindGroups = 16384;
 
 /** Bind groups by the buffers that they hold; a step of training asks for the same ones again and again. */

@@ -2,6 +2,15 @@ import * as tf from "@tensorflow/tfjs-core";
 import { float16ToFloat32Array } from "../io/half-floats.js";
 import type { HostValues } from "./host-values.js";
 
+/** How the backend keeps a float32 tensor's values in memory: as they are, or each rounded to a float16 of half the size. */
+export type FloatStorage = "float32" | "float16";
+
+/** Host copies of at most this many elements are kept, so that scalars and indices can be read at once. */
+export const keptElements = 4096;
+
+/** Of a hollow store. */
+export const madeInWarm = "holds nothing: it was made inside warm()";
+
 /** Where values lie. */
 export interface Store {
   /** That of the tensor it was made for. */

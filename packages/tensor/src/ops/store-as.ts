@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { FloatStorage } from "../backend/float-storage.js";
+import type { FloatStorage } from "../backend/store.js";
 import { WebGPUBackend } from "../backend/webgpu-backend.js";
 
 /** Whether tensors can be stored as float16: on backend "dcr-webgpu", where its adapter has shader-f16. */

@@ -1,0 +1,181 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  hasFloat16Storage,
+  initialize,
+  type Module,
+  readSafetensors,
+  type StateDict,
+  webgpuStatistics,
+} from "@dcr-js/tensor";
+import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CLIPTextModel } from "./clip/clip-text-model.js";
+import { loadStableDiffusion } from "./stable-diffusion.js";
+import { UNet2DConditionModel } from "./unet/unet-2d-condition-model.js";
+import { AutoencoderKL } from "./vae/autoencoder-kl.js";
+
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+const hasHalves = await initialize({ device: "software" }).then(hasFloat16Storage, () => false);
+
+type Storage = { storage: "float16" };
+type Model = Module & { savePretrained: (folder: string, options: { dtype: "F16" }) => Promise<void> };
+
+/** Each model, outputs that every weight has a part in, gradients, and how far all of them may be off the float32 model's. */
+const models: Record<
+  string,
+  {
+    load: (folder: string, options?: Storage) => Promise<Model>;
+    run: (model: never, golden: StateDict) => tf.Tensor[];
+    relative: number;
+  }
+> = {
+  "unet-sd1": {
+    load: UNet2DConditionModel.fromPretrained,
+    relative: 2e-3,
+    run: (model: UNet2DConditionModel, golden) => {
+      const run = (states: tf.Tensor) =>
+        model.forward(golden.sample as tf.Tensor4D, golden.timesteps as tf.Tensor1D, {
+          encoderHiddenStates: states as tf.Tensor3D,
+        });
+      return [
+        run(golden.states),
+        tf.grad((states) => tf.sum(tf.mul(run(states), golden.weight)))(golden.states),
+      ];
+    },
+  },
+  vae: {
+    load: AutoencoderKL.fromPretrained,
+    relative: 6e-3,
+    run: (model: AutoencoderKL, golden) => {
+      const { mean, logvar } = model.encode(golden.pixels as tf.Tensor4D);
+      const decode = (z: tf.Tensor) => model.decode(z as tf.Tensor4D);
+      const gradient = tf.grad((z) => tf.sum(tf.square(decode(z))))(golden.latents);
+      return [mean, logvar, decode(golden.latents), gradient];
+    },
+  },
+  "clip-text-gelu": {
+    load: CLIPTextModel.fromPretrained,
+    relative: 2e-3,
+    run: (model: CLIPTextModel, golden) => {
+      const { lastHiddenState, pooled } = model.forward(golden["input_ids"] as tf.Tensor2D);
+      return [lastHiddenState, pooled];
+    },
+  },
+};
+
+if (hasHalves)
+  describe.each(Object.entries(models))("%s, loaded as float16", (name, { load, run, relative }) => {
+    const folder = fixture(name);
+    let halves = "";
+    let golden: StateDict;
+    let full: Model;
+    let expected: tf.Tensor[];
+    beforeAll(async () => {
+      await initialize({ device: "software" });
+      golden = await readSafetensors(join(folder, "golden.safetensors"));
+      full = await load(folder);
+      expected = tf.tidy(() => run(full as never, golden));
+      halves = await mkdtemp(join(tmpdir(), "float16-"));
+      await full.savePretrained(halves, { dtype: "F16" });
+    });
+    afterAll(async () => {
+      tf.dispose([golden, expected]);
+      full.dispose();
+      await rm(halves, { recursive: true });
+    });
+    const outputs = (model: Model) => tf.tidy(() => run(model as never, golden));
+    const bytes = () => (tf.memory() as never as { numBytesInGPU: number }).numBytesInGPU;
+
+    it("lies on the device in half the bytes alone, and is frozen", async () => {
+      await expectNoLeaks(async () => {
+        const [before, counts] = [bytes(), webgpuStatistics()];
+        const model = await load(folder, { storage: "float16" });
+        tf.dispose(outputs(model));
+        const after = webgpuStatistics();
+        tf.dispose(outputs(model));
+        const ofInputs = webgpuStatistics().uploadedBytes - after.uploadedBytes;
+        const sizes = model.parameters().map(({ shape }) => 2 * tf.util.sizeFromShape(shape));
+        const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+        expect(after.uploadedBytes - counts.uploadedBytes - ofInputs).toBe(sum(sizes));
+        expect(after.dispatchesByKernel["StoreAs"]).toBe(counts.dispatchesByKernel["StoreAs"]);
+        // Buffers are padded to 16 bytes.
+        expect(bytes() - before).toBe(sum(sizes.map((size) => Math.ceil(size / 16) * 16)));
+        expect(new Set(model.parameters().map(({ storage }) => storage))).toEqual(new Set(["float16"]));
+        expect(model.trainableParameters()).toEqual([]);
+        model.dispose();
+        expect(bytes()).toBe(before);
+      });
+    });
+
+    it("computes what the rounded weights do in float32, near the float32 model", async () => {
+      await expectNoLeaks(async () => {
+        const [half, ofHalves, rounded] = [
+          await load(folder, { storage: "float16" }),
+          await load(halves, { storage: "float16" }),
+          await load(halves),
+        ];
+        const results = [half, ofHalves, rounded].map(outputs);
+        for (const [i, exact] of expected.entries()) {
+          const [ofHalf, ofFile, ofRounded] = await Promise.all(results.map((y) => y[i].data()));
+          expectClose(ofFile, ofHalf);
+          expectCloseNorm(ofHalf, ofRounded, { relative: 1e-5 });
+          // Each weight is off by at most 2^-11, which is 5e-4, of itself.
+          expectCloseNorm(ofHalf, await exact.data(), { relative });
+        }
+        tf.dispose(results);
+        for (const model of [half, ofHalves, rounded]) model.dispose();
+      });
+    });
+  });
+
+describe("loadStableDiffusion", () => {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "stable-diffusion-"));
+    const parts = {
+      unet: "unet-sd1",
+      vae: "vae",
+      text_encoder: "clip-text-gelu",
+      tokenizer: "clip-tokenizer",
+    };
+    for (const [part, name] of Object.entries(parts))
+      await cp(fixture(name), join(folder, part), { recursive: true });
+    await mkdir(join(folder, "scheduler"));
+    await writeFile(
+      join(folder, "scheduler", "scheduler_config.json"),
+      '{"prediction_type": "v_prediction"}',
+    );
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  if (hasHalves)
+    it("stores every part's weights as it is told", async () => {
+      await initialize({ device: "software" });
+      await expectNoLeaks(async () => {
+        for (const storage of ["float16", "float32"] as const) {
+          const { unet, vae, textEncoder, scheduler } = await loadStableDiffusion(folder, { storage });
+          expect(scheduler.config.prediction_type).toBe("v_prediction");
+          for (const model of [unet, vae, textEncoder]) {
+            expect(new Set(model.parameters().map((parameter) => parameter.storage))).toEqual(
+              new Set([storage]),
+            );
+            expect(model.trainableParameters().length > 0).toBe(storage === "float32");
+            model.dispose();
+          }
+        }
+      });
+    });
+
+  it("says that WebAssembly cannot store float16", async () => {
+    await initialize({ device: "wasm" });
+    await expectNoLeaks(() =>
+      expect(loadStableDiffusion(folder, { storage: "float16" })).rejects.toThrow(
+        'CLIPTextModel.fromPretrained: storage "float16" needs WebGPU on an adapter with shader-f16 (hasFloat16Storage() is false on backend "wasm"); use "float32"',
+      ),
+    );
+  });
+});

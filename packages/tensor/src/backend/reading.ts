@@ -1,0 +1,75 @@
+import type { DataType } from "@tensorflow/tfjs-core";
+import type { CommandRecorder } from "./command-recorder.js";
+import type { Failures } from "./failures.js";
+import { valuesOfWords } from "./host-values.js";
+import type { WebGPUStatistics } from "./statistics.js";
+import { bytesOf, keptElements, type Store } from "./store.js";
+
+/** Reads buffers back, by way of a few buffers that the host can map, each as large as the largest read it served. */
+export class Reading {
+  private free: GPUBuffer[] = [];
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly recorder: CommandRecorder,
+    private readonly failures: Failures,
+    private readonly statistics: WebGPUStatistics,
+  ) {}
+
+  /** Submits what was recorded, and gives what a store's buffer then holds, in an array of the caller's own. */
+  async read(
+    buffer: GPUBuffer,
+    store: Store,
+    dtype: DataType,
+  ): Promise<Float32Array | Int32Array | Uint8Array> {
+    // Buffers are padded, and copied by words.
+    const bytes = Math.ceil(bytesOf(store) / 4) * 4;
+    const subject = () => `reading a ${dtype} tensor [${store.shape}] of ${bytes} bytes`;
+    this.failures.throwAt(subject);
+    this.statistics.readbacks++;
+    const staging = this.acquire(bytes);
+    this.recorder.copy(buffer, staging, bytes);
+    this.recorder.flush();
+    try {
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+    } catch (cause) {
+      await this.failures.settle();
+      this.failures.throwAt(subject);
+      throw new Error(`dcr-webgpu: ${subject()} failed`, { cause });
+    }
+    await this.failures.settle();
+    this.failures.throwAt(subject);
+    const copy = staging.getMappedRange(0, bytes).slice(0);
+    staging.unmap();
+    this.release(staging);
+    const values = valuesOfWords(copy, dtype, store.half ? store.size : null);
+    // Small ones stay on the host too, as small uploads do; a tensor's values never change. A copy, as the caller owns the other.
+    if (store.size <= keptElements) store.host = values.slice();
+    return values;
+  }
+
+  private acquire(bytes: number): GPUBuffer {
+    const index = this.free.findIndex((buffer) => buffer.size >= bytes);
+    if (index >= 0) return this.free.splice(index, 1)[0];
+    const size = Math.max(4096, Math.ceil(bytes / 16) * 16);
+    this.device.pushErrorScope("out-of-memory");
+    const buffer = this.device.createBuffer({
+      size,
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
+    this.statistics.buffersCreated++;
+    this.statistics.bytesAllocated += size;
+    this.failures.watch(this.device.popErrorScope(), `allocating ${size} bytes for reading`);
+    return buffer;
+  }
+
+  private release(buffer: GPUBuffer): void {
+    this.free.push(buffer);
+    if (this.free.length > 4) this.free.shift()!.destroy();
+  }
+
+  dispose(): void {
+    for (const buffer of this.free) buffer.destroy();
+    this.free = [];
+  }
+}

@@ -193,7 +193,8 @@ export class LoRA {
  * @param model any model with initialised or loaded weights; DCR's stage 2 adapts the CLIP model
  * @param options see {@link LoRAOptions}; the defaults are those of DCR's stage 2, but for bias
  * @returns the adapters: what to train, checkpoint and merge
- * @throws if no layer matches, a layer is adapted already, or an option is out of range
+ * @throws if no layer matches, a layer is adapted already, an option is out of range, or a bias to train is stored as float16;
+ *   nothing is changed then
  *
  * @example
  * const lora = addLoRA(clip, { rank: 16, alpha: 16, bias: "lora_only", random: new Random(1) });
@@ -233,8 +234,18 @@ export function addLoRA(model: Module, options: LoRAOptions = {}): LoRA {
   const adapted = found.find(([, layer]) => layer instanceof LoRALinear);
   if (adapted) throw new Error(`addLoRA: ${adapted[0]} is adapted already; merge or remove that first`);
 
+  const paths = new Set(found.map(([path]) => path));
+  const biases = new Map(
+    Array.from(model.namedParameters()).filter(([name]) => {
+      if (bias === "none" || !name.endsWith("bias")) return false;
+      return bias === "all" ? inside(name) : paths.has(name.slice(0, -".bias".length));
+    }),
+  );
+  for (const [name, { storage }] of biases) {
+    check(storage === "float32", `bias must be "none" where ${name} is stored as float16`, bias);
+  }
+
   const wasTrainable = new Map(model.parameters().map((parameter) => [parameter, parameter.trainable]));
-  const allBiases = Array.from(model.namedParameters()).filter(([name]) => name.endsWith("bias"));
   model.requiresGrad(false);
   const layers = new Map<string, LoRALinear>();
   const masks = random.fork("dropout");
@@ -245,12 +256,6 @@ export function addLoRA(model: Module, options: LoRAOptions = {}): LoRA {
     replaceChild(model, path, layer);
     layers.set(path, layer);
   }
-  const biases = new Map(
-    allBiases.filter(([name]) => {
-      if (bias === "none") return false;
-      return bias === "all" ? inside(name) : layers.has(name.slice(0, -".bias".length));
-    }),
-  );
   for (const parameter of biases.values()) parameter.trainable = true;
   return new LoRA(layers, masks, model, biases, wasTrainable);
 }

@@ -107,6 +107,19 @@ if (hasHalves)
       });
     });
 
+    it("refuses to train biases, and stays as it was", async () => {
+      await expectNoLeaks(async () => {
+        const model = await CLIPModel.fromPretrained(folder, float16);
+        const names = () => Array.from(model.namedParameters(), ([name]) => name);
+        const before = names();
+        expect(() => addLoRA(model, { rank: 2, bias: "lora_only" })).toThrow(
+          /^addLoRA: bias must be "none" where .*bias is stored as float16, got "lora_only"$/,
+        );
+        expect(names()).toEqual(before);
+        model.dispose();
+      });
+    });
+
     it("gives its vision tower alone", async () => {
       await expectNoLeaks(async () => {
         const [model, tower] = [

@@ -44,8 +44,10 @@ export function combineGradients(
       `combineGradients: expected a weight for each of ${gradients.length} losses, got ${weights.length}`,
     );
   }
+  const weighted = (gradient: tf.Tensor, weight: number) =>
+    weight === 1 ? gradient : tf.mul(gradient, weight);
   return gradients[0].map((_, at) =>
-    tf.tidy(() => tf.addN(gradients.map((list, i) => tf.mul(list[at], weights[i])))),
+    tf.tidy(() => tf.addN(gradients.map((list, i) => weighted(list[at], weights[i])))),
   );
 }
 

@@ -1,7 +1,7 @@
 import {
   Conv2d,
   GroupNorm,
-  gelu,
+  geglu,
   LayerNorm,
   Linear,
   Module,
@@ -62,8 +62,7 @@ class GEGLU extends Module {
   }
 
   forward(x: tf.Tensor3D): tf.Tensor3D {
-    const [hidden, gate] = tf.split(this.proj.forward(x), 2, -1);
-    return tf.mul(hidden, gelu(gate));
+    return geglu(this.proj.forward(x));
   }
 }
 

@@ -4,6 +4,7 @@ import { type Case, type Computation, describeAgainstCpu } from "../../test/agai
 import { type GeluVariant, gelu, silu } from "../ops/activation.js";
 import { scaledDotProductAttention } from "../ops/attention.js";
 import { conv2d } from "../ops/conv2d.js";
+import { geglu } from "../ops/geglu.js";
 import { groupNorm } from "../ops/group-norm.js";
 import { layerNorm } from "../ops/layer-norm.js";
 import { linear } from "../ops/linear.js";
@@ -27,6 +28,8 @@ const cases: Record<string, Case> = {};
 for (const variant of ["erf", "tanh", "quick"] satisfies GeluVariant[]) {
   cases[`gelu ${variant}`] = { run: withGradients((x) => gelu(x, variant), [5, 7]), ...near };
 }
+cases["geglu"] = { run: withGradients((x) => geglu(x), [3, 5, 14]), ...near };
+cases["geglu of whole vec4s"] = { run: withGradients((x) => geglu(x), [5, 24]), ...near };
 cases["silu"] = { run: withGradients((x) => silu(x), [5, 7]), ...near };
 for (const [rows, dim] of [
   [6, 9],

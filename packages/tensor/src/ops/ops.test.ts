@@ -9,7 +9,7 @@ import * as ops from "../index.js";
 import { readSafetensors } from "../io/files.js";
 import type { StateDict } from "../nn/module.js";
 
-const { conv2d, gelu, groupNorm, layerNorm, linear, scaledDotProductAttention } = ops;
+const { conv2d, geglu, gelu, groupNorm, layerNorm, linear, scaledDotProductAttention } = ops;
 const cases = fusedOps(ops);
 
 // An adapter is there where a Vulkan driver is; without one, this says so and the other devices remain.
@@ -72,6 +72,7 @@ describe("fused ops' errors", () => {
       expect(() => conv2d(zeros(1, 4, 4, 2), zeros(3, 3, 2, 3), zeros(1) as never)).toThrow(
         /bias must have shape \[3\], got \[1\]/,
       );
+      expect(() => geglu(zeros(2, 3))).toThrow(/two halves.*got \[2,3\]/);
       expect(() => gelu(zeros(2), "soft" as never)).toThrow(/"erf", "tanh" or "quick", got "soft"/);
     });
   });

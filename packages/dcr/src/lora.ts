@@ -66,10 +66,11 @@ export class LoRALinear extends Linear {
     return this.#base;
   }
 
-  override forward<T extends tf.Tensor>(x: T): T {
+  override forward<T extends tf.Tensor>(x: T, residual?: tf.Tensor): T {
     return tf.tidy(() => {
-      const branch = this.lora_B.forward(this.lora_A.forward(this.drop(x)));
-      return tf.add(super.forward(x), tf.mul(branch, this.scaling)) as T;
+      const low = this.lora_A.forward(this.drop(x));
+      const scaled = this.scaling === 1 ? low : (tf.mul(low, this.scaling) as T);
+      return this.lora_B.forward(scaled, super.forward(x, residual));
     });
   }
 

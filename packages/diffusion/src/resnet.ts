@@ -31,13 +31,16 @@ export class ResnetBlock2D extends Module {
   /** @param x `[batch, height, width, inChannels]`. @param time `[batch, timeChannels]`, before its SiLU. */
   forward(x: tf.Tensor4D, time?: tf.Tensor2D): tf.Tensor4D {
     return tf.tidy(() => {
-      let hidden = this.conv1.forward(this.norm1.forward(x, "silu"));
-      if (this.time_emb_proj && time) {
-        const shift = this.time_emb_proj.forward(silu(time));
-        hidden = tf.add(hidden, tf.reshape(shift, [shift.shape[0], 1, 1, shift.shape[1]]));
-      }
-      hidden = this.conv2.forward(this.norm2.forward(hidden, "silu"));
-      return tf.add(this.conv_shortcut ? this.conv_shortcut.forward(x) : x, hidden);
+      const normed = this.norm1.forward(x, "silu");
+      const shift = time && this.time_emb_proj?.forward(silu(time));
+      const hidden = this.conv1.forward(
+        normed,
+        shift && tf.reshape(shift, [shift.shape[0], 1, 1, shift.shape[1]]),
+      );
+      return this.conv2.forward(
+        this.norm2.forward(hidden, "silu"),
+        this.conv_shortcut ? this.conv_shortcut.forward(x) : x,
+      );
     });
   }
 }

@@ -5,6 +5,7 @@ export { type Initializer, Parameter, type ParameterOptions } from "./nn/paramet
 export { type GeluVariant, gelu, silu } from "./ops/activation.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.js";
 export { type Conv2dOptions, conv2d, type Padding } from "./ops/conv2d.js";
+export { geglu } from "./ops/geglu.js";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.js";
 export { l2Normalize } from "./ops/l2-normalize.js";
 export { layerNorm } from "./ops/layer-norm.js";

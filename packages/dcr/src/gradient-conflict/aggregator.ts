@@ -44,8 +44,16 @@ export function combineGradients(
       `combineGradients: expected a weight for each of ${gradients.length} losses, got ${weights.length}`,
     );
   }
+  const times = (tensor: tf.Tensor, weight: number) => (weight === 1 ? tensor : tf.mul(tensor, weight));
+  // One weight for all needs one product.
+  const alike = Array.from(weights).every((weight) => weight === weights[0]);
   return gradients[0].map((_, at) =>
-    tf.tidy(() => tf.addN(gradients.map((list, i) => tf.mul(list[at], weights[i])))),
+    tf.tidy(() => {
+      const terms = gradients.map((list) => list[at]);
+      return alike
+        ? times(tf.addN(terms), weights[0])
+        : tf.addN(terms.map((term, i) => times(term, weights[i])));
+    }),
   );
 }
 

@@ -60,9 +60,9 @@ export class CLIPMLP extends Module {
     initializeNormal(this.fc2, width ** -0.5 * (2 * config.num_hidden_layers) ** -0.5);
   }
 
-  /** @param hiddenStates `[batch, tokens, width]`. @returns the same shape. */
-  forward(hiddenStates: tf.Tensor3D): tf.Tensor3D {
-    return tf.tidy(() => this.fc2.forward(gelu(this.fc1.forward(hiddenStates), this.variant)));
+  /** @param hiddenStates `[batch, tokens, width]`. @param residual added to the result. @returns the same shape. */
+  forward(hiddenStates: tf.Tensor3D, residual?: tf.Tensor3D): tf.Tensor3D {
+    return tf.tidy(() => this.fc2.forward(gelu(this.fc1.forward(hiddenStates), this.variant), residual));
   }
 }
 
@@ -84,9 +84,11 @@ export class CLIPEncoderLayer extends Module {
   /** @param hiddenStates `[batch, tokens, width]`. @returns the same shape. */
   forward(hiddenStates: tf.Tensor3D, causal: boolean): tf.Tensor3D {
     return tf.tidy(() => {
-      const attended = this.self_attn.forward(this.layer_norm1.forward(hiddenStates), { causal });
-      const x: tf.Tensor3D = tf.add(hiddenStates, attended);
-      return tf.add<tf.Tensor3D>(x, this.mlp.forward(this.layer_norm2.forward(x)));
+      const x = this.self_attn.forward(this.layer_norm1.forward(hiddenStates), {
+        causal,
+        residual: hiddenStates,
+      });
+      return this.mlp.forward(this.layer_norm2.forward(x), x);
     });
   }
 }

@@ -1,7 +1,7 @@
 import {
   Conv2d,
   GroupNorm,
-  gelu,
+  geglu,
   LayerNorm,
   Linear,
   Module,
@@ -38,7 +38,8 @@ class Attention extends Module {
     this.to_out = [new Linear(width, width)];
   }
 
-  forward(x: tf.Tensor3D, condition?: Condition): tf.Tensor3D {
+  /** @param residual added to the result. */
+  forward(x: tf.Tensor3D, residual: tf.Tensor3D, condition?: Condition): tf.Tensor3D {
     const context = condition?.encoderHiddenStates ?? x;
     let hidden = scaledDotProductAttention(
       this.to_q.forward(x),
@@ -47,7 +48,7 @@ class Attention extends Module {
       { heads: this.heads },
     );
     if (condition?.additive) hidden = tf.add(hidden, tf.expandDims(this.to_v.forward(condition.additive), 1));
-    return this.to_out[0].forward(hidden);
+    return this.to_out[0].forward(hidden, residual);
   }
 }
 
@@ -61,8 +62,7 @@ class GEGLU extends Module {
   }
 
   forward(x: tf.Tensor3D): tf.Tensor3D {
-    const [hidden, gate] = tf.split(this.proj.forward(x), 2, -1);
-    return tf.mul(hidden, gelu(gate));
+    return geglu(this.proj.forward(x));
   }
 }
 
@@ -75,8 +75,9 @@ class FeedForward extends Module {
     this.net = [new GEGLU(width, width * 4), null, new Linear(width * 4, width)];
   }
 
-  forward(x: tf.Tensor3D): tf.Tensor3D {
-    return this.net[2].forward(this.net[0].forward(x));
+  /** @param residual added to the result. */
+  forward(x: tf.Tensor3D, residual: tf.Tensor3D): tf.Tensor3D {
+    return this.net[2].forward(this.net[0].forward(x), residual);
   }
 }
 
@@ -100,13 +101,13 @@ class BasicTransformerBlock extends Module {
 
   /** The self-attention, which comes before the condition. */
   attendSelf(x: tf.Tensor3D): tf.Tensor3D {
-    return tf.add(x, this.attn1.forward(this.norm1.forward(x)));
+    return this.attn1.forward(this.norm1.forward(x), x);
   }
 
   /** The cross-attention and what follows. */
   attendCondition(x: tf.Tensor3D, condition: Condition): tf.Tensor3D {
-    const attended: tf.Tensor3D = tf.add(x, this.attn2.forward(this.norm2.forward(x), condition));
-    return tf.add(attended, this.ff.forward(this.norm3.forward(attended)));
+    const attended = this.attn2.forward(this.norm2.forward(x), x, condition);
+    return this.ff.forward(this.norm3.forward(attended), attended);
   }
 }
 
@@ -161,7 +162,7 @@ export class Transformer2DModel extends Module {
       for (const block of this.transformer_blocks.slice(1)) {
         hidden = block.attendCondition(block.attendSelf(hidden), condition);
       }
-      return tf.add(this.proj_out.forward(tf.reshape(hidden, residual.shape) as tf.Tensor4D), residual);
+      return this.proj_out.forward(tf.reshape(hidden, residual.shape), residual);
     });
   }
 

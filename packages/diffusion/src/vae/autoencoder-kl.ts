@@ -77,7 +77,7 @@ class AttentionBlock extends Module {
       this.to_v.forward(tokens),
       { heads: 1 },
     );
-    return tf.add(x, tf.reshape(this.to_out[0].forward(attended), x.shape));
+    return tf.reshape(this.to_out[0].forward(attended, tf.reshape(x, tokens.shape)), x.shape);
   }
 }
 

@@ -64,6 +64,15 @@ for (const [name, run] of Object.entries<Computation>({
     ),
   "concat along rows": () => tf.concat([normal(2, 4), normal(3, 4), normal(1, 4)], 0),
   "concat along columns": () => tf.concat([normal(2, 4), normal(2, 3), normal(2, 8)], 1),
+  "concat of many vectors": () => tf.concat(Array.from({ length: 19 }, (_, i) => normal(i + 1))),
+  "concat of whole vec4s along columns": () =>
+    tf.concat(
+      [4, 8, 12, 4].map((n) => normal(3, 2, n)),
+      2,
+    ),
+  "concat of small and large": () => tf.concat([8, 9000, 30000, 16, 16, 40000, 4].map((n) => normal(n))),
+  "concat of integers": () => tf.concat([[1, 2], [3], [4, 5]].map((values) => tf.tensor1d(values, "int32"))),
+  "stack of empty tensors": () => tf.stack([tf.zeros([0, 3]), tf.zeros([0, 3])]),
   "concat with an empty part": () => tf.concat([normal(0, 4), normal(3, 4)], 0),
   stack: () => tf.stack([normal(2, 3), normal(2, 3), normal(2, 3)], 1),
   unstack: () => tf.unstack(normal(3, 4, 2), 1),

@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import type { Ending } from "./addends.js";
 import { gemm } from "./gemm.js";
 import { batchMatMul } from "./matmul.js";
 import type { ProductLoop } from "./product-loop.js";
@@ -33,10 +34,12 @@ export function conv(
   x: TensorInfo,
   filter: TensorInfo,
   window: Window,
+  ending: Ending = {},
 ): TensorInfo {
   const { axes, channels, outChannels } = window;
   if (isPointwise(window)) {
-    const product = batchMatMul(backend, asMatrix(x, channels), asMatrix(filter, outChannels), false, false);
+    const matrices = [asMatrix(x, channels), asMatrix(filter, outChannels)];
+    const product = batchMatMul(backend, matrices[0], matrices[1], false, false, ending);
     return { ...product, shape: window.outShape };
   }
   const output = backend.activation(window.outShape);
@@ -48,6 +51,7 @@ export function conv(
   const inside = (s: string) => axes.map(({ name: a }) => `at${a}${s} < u.in${a}`).join(" && ");
   const registers: ProductLoop = {
     key: "",
+    inputs: ending.inputs,
     a: {
       binding: inputs[0],
       sideBySide: channels % 2 === 0 ? "steps" : null,
@@ -84,15 +88,16 @@ export function conv(
   };
   gemm(backend, {
     name,
-    key: `${axes.length}`,
+    key: `${axes.length}${ending.key ?? ""}`,
     m: placeCount(window),
     n: outChannels,
     k: tapCount(window) * channels,
     batch: 1,
-    inputs,
+    inputs: [...inputs, ...(ending.inputs ?? [])],
     output: { name: "result", info: output },
     outputVectors: vectors,
-    uniforms: windowUniforms(window),
+    uniforms: [...windowUniforms(window), ...(ending.uniforms ?? [])],
+    value: ending.value,
     read: `
 fn readA(z: u32, row: u32, k: u32) -> f32 {
   let tap = k / u.channels;

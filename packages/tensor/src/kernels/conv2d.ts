@@ -1,11 +1,12 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import { addendsEnding } from "./addends.js";
 import { conv, convFilterGradient, convInputGradient } from "./conv.js";
 import { finish } from "./finish.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { slice, transpose } from "./moves.js";
-import { type Window, windowOf } from "./window.js";
+import { placeCount, type Window, windowOf } from "./window.js";
 
 const nchwToNhwc = [0, 2, 3, 1];
 const nhwcToNchw = [0, 3, 1, 2];
@@ -49,6 +50,12 @@ const geometry = (xShape: number[], filterShape: number[], attrs: Attributes): W
 
 const forward = (backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, attrs: Attributes): TensorInfo =>
   conv(backend, "Conv2D", x, filter, geometry(x.shape, filter.shape, attrs));
+
+const conv2dAndSum: Kernel = ({ inputs: { x, filter, bias, residual }, attrs, backend }) => {
+  const window = geometry(x.shape, filter.shape, attrs);
+  const ending = addendsEnding([bias, residual], placeCount(window), window.outChannels);
+  return conv(backend, "Conv2D", x, filter, window, ending);
+};
 
 const conv2dKernel: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
   channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
@@ -100,6 +107,7 @@ const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) =>
 
 export const conv2dKernels: KernelTable = {
   Conv2D: conv2dKernel,
+  Conv2DAndSum: conv2dAndSum,
   FusedConv2D: fusedConv2d,
   Conv2DBackpropInput: backpropInput,
   Conv2DBackpropFilter: backpropFilter,

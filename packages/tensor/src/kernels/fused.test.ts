@@ -3,8 +3,11 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type Case, type Computation, describeAgainstCpu } from "../../test/against-cpu.js";
 import { type GeluVariant, gelu, silu } from "../ops/activation.js";
 import { scaledDotProductAttention } from "../ops/attention.js";
+import { conv2d } from "../ops/conv2d.js";
+import { geglu } from "../ops/geglu.js";
 import { groupNorm } from "../ops/group-norm.js";
 import { layerNorm } from "../ops/layer-norm.js";
+import { linear } from "../ops/linear.js";
 import { upsampleNearest2d } from "../ops/upsample.js";
 
 let seed = 0;
@@ -25,6 +28,8 @@ const cases: Record<string, Case> = {};
 for (const variant of ["erf", "tanh", "quick"] satisfies GeluVariant[]) {
   cases[`gelu ${variant}`] = { run: withGradients((x) => gelu(x, variant), [5, 7]), ...near };
 }
+cases["geglu"] = { run: withGradients((x) => geglu(x), [3, 5, 14]), ...near };
+cases["geglu of whole vec4s"] = { run: withGradients((x) => geglu(x), [5, 24]), ...near };
 cases["silu"] = { run: withGradients((x) => silu(x), [5, 7]), ...near };
 for (const [rows, dim] of [
   [6, 9],
@@ -54,6 +59,47 @@ for (const [activation, height] of [
     ),
     relative: 1e-5,
     absolute: 2e-5,
+  };
+}
+for (const [rows, width, out] of [
+  [5, 7, 6],
+  [40, 33, 72],
+]) {
+  const shapes = [[2, rows, width], [out, width], [out], [2, rows, out]];
+  cases[`linear of ${rows} x ${width}, with a residual`] = {
+    run: withGradients(
+      (x, w, b, residual) => linear(x, w as tf.Tensor2D, b as tf.Tensor1D, residual),
+      ...shapes,
+    ),
+    ...near,
+  };
+  cases[`linear of ${rows} x ${width}, with a residual alone`] = {
+    run: withGradients(
+      (x, w, residual) => linear(x, w as tf.Tensor2D, null, residual),
+      ...shapes.filter((_, i) => i !== 2),
+    ),
+    ...near,
+  };
+}
+for (const [size, out, places] of [
+  [3, 5, [2, 5, 6]],
+  [3, 8, [2, 1, 1]],
+  [1, 5, [2, 1, 1]],
+  [1, 8, [2, 5, 6]],
+] as const) {
+  cases[`conv2d of ${size} x ${size} to ${out} channels, with a residual at [${places}]`] = {
+    run: withGradients(
+      (x, w, b, residual) =>
+        conv2d(x as tf.Tensor4D, w as tf.Tensor4D, b as tf.Tensor1D, {
+          padding: (size - 1) / 2,
+          residual: residual as tf.Tensor4D,
+        }),
+      [2, 5, 6, 4],
+      [size, size, 4, out],
+      [out],
+      [...places, out],
+    ),
+    ...near,
   };
 }
 const attentions: [string, number, number, number, number, boolean][] = [

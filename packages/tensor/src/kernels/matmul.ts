@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Binding, type Uniform, u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import { addendsEnding, type Ending } from "./addends.js";
 import { finish } from "./finish.js";
 import { gemm } from "./gemm.js";
 import type { Kernel, KernelTable } from "./kernel.js";
@@ -134,6 +135,8 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
 /**
  * Product of the last two axes, of which either operand's may be transposed; batch axes broadcast. Products of int32 are
  * computed in float32: exact while sums stay below 2^24.
+ *
+ * @param ending of a product of two float32 matrices.
  */
 export function batchMatMul(
   backend: WebGPUBackend,
@@ -141,9 +144,10 @@ export function batchMatMul(
   b: TensorInfo,
   transposeA: boolean,
   transposeB: boolean,
+  ending: Ending = {},
 ): TensorInfo {
   if (a.dtype === "float32" && b.dtype === "float32")
-    return floatMatMul(backend, a, b, transposeA, transposeB, (shape) => backend.activation(shape));
+    return floatMatMul(backend, a, b, transposeA, transposeB, (shape) => backend.activation(shape), ending);
   const floats = [cast(backend, a, "float32"), cast(backend, b, "float32")];
   const product = floatMatMul(backend, floats[0], floats[1], transposeA, transposeB, (shape) =>
     backend.output(shape, "float32"),
@@ -160,6 +164,7 @@ function floatMatMul(
   transposeA: boolean,
   transposeB: boolean,
   output: (shape: number[]) => TensorInfo,
+  ending: Ending = {},
 ): TensorInfo {
   const [aRows, aColumns] = a.shape.slice(-2);
   const [bRows, bColumns] = b.shape.slice(-2);
@@ -185,6 +190,7 @@ function floatMatMul(
   }
   const c = output([...lead, m, n]);
   stridedProduct(backend, {
+    ...ending,
     name: "BatchMatMul",
     a: {
       info: a,
@@ -212,6 +218,12 @@ function floatMatMul(
 const batchMatMulKernel: Kernel = ({ inputs: { a, b }, attrs, backend }) =>
   batchMatMul(backend, a, b, attrs.transposeA, attrs.transposeB);
 
+const matMulAndSum: Kernel = ({ inputs: { a, b, bias, residual }, attrs, backend }) => {
+  const { transposeA, transposeB } = attrs;
+  const ending = addendsEnding([bias, residual], a.shape[transposeA ? 1 : 0], b.shape[transposeB ? 0 : 1]);
+  return batchMatMul(backend, a, b, transposeA, transposeB, ending);
+};
+
 const fusedMatMul: Kernel = ({ inputs: { a, b, bias, preluActivationWeights }, attrs, backend }) => {
   const product = batchMatMul(backend, a, b, attrs.transposeA, attrs.transposeB);
   return finish(backend, product, bias, attrs.activation, preluActivationWeights, attrs.leakyreluAlpha);
@@ -219,5 +231,6 @@ const fusedMatMul: Kernel = ({ inputs: { a, b, bias, preluActivationWeights }, a
 
 export const matmulKernels: KernelTable = {
   BatchMatMul: batchMatMulKernel,
+  BatchMatMulAndSum: matMulAndSum,
   _FusedMatMul: fusedMatMul,
 };

@@ -1,5 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { u32, u32List } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { affineCopy, type Layout } from "./affine-copy.js";
 import { fill } from "./fill.js";
@@ -59,14 +60,75 @@ export function concat(
   const shapes = parts.map((part) => part.shape);
   const shape = tf.backend_util.computeOutShape(shapes, axis);
   const output = backend.outputLike(parts, shape);
+  if (shape.includes(0)) return output;
   const strides = stridesOf(shape);
+  const rows = sizeFromShape(shape.slice(0, axis));
+  const along = shape[axis] * strides[axis];
   let start = 0;
-  for (const part of parts) {
-    const layout = { offset: start * strides[axis], strides };
-    affineCopy(backend, name, part.shape, [part, dense(part.shape)], [output, layout]);
-    start += part.shape[axis];
+  for (const group of neighbours(parts)) {
+    if (group.length > 1) {
+      copyTogether(backend, name, rows, group, [output, start * strides[axis], along]);
+    } else {
+      const layout = { offset: start * strides[axis], strides };
+      affineCopy(backend, name, group[0].shape, [group[0], dense(group[0].shape)], [output, layout]);
+    }
+    start += group.reduce((sum, part) => sum + part.shape[axis], 0);
   }
   return output;
+}
+
+/** Small tensors that are copied in one dispatch: with its output, as many bindings as every adapter has. */
+const most = 7;
+/** Their elements at most. A dispatch costs as much as moving some ten thousand, and here all read from each of the tensors. */
+const elementsTogether = 2 ** 15;
+
+function neighbours(parts: TensorInfo[]): TensorInfo[][] {
+  const groups: TensorInfo[][] = [];
+  let room = 0;
+  for (const part of parts) {
+    const last = groups[groups.length - 1];
+    const size = sizeFromShape(part.shape);
+    if (last && last.length < most && size <= room) last.push(part);
+    else {
+      groups.push([part]);
+      room = elementsTogether;
+    }
+    room -= size;
+  }
+  return groups;
+}
+
+/** Copies dense parts of `rows` rows each into rows of `along` elements, one after another from `offset` on. */
+function copyTogether(
+  backend: WebGPUBackend,
+  name: string,
+  rows: number,
+  parts: TensorInfo[],
+  [output, offset, along]: [TensorInfo, number, number],
+): void {
+  const widths = parts.map(({ shape }) => sizeFromShape(shape) / rows);
+  const step = [...widths, offset, along].every((n) => n % 4 === 0) ? 4 : 1;
+  const type = step === 4 ? "vec4<u32>" : "u32";
+  const ends = widths.map((_, i) => widths.slice(0, i + 1).reduce((a, b) => a + b) / step);
+  const rowLength = ends[ends.length - 1];
+  backend.launch({
+    name,
+    key: `together${parts.length}`,
+    inputs: parts.map((info, i) => ({ name: `part${i}`, info, type })),
+    outputs: [{ name: "destination", info: output, type }],
+    count: rows * rowLength,
+    rowLength,
+    uniforms: [u32("offset", offset / step), u32("along", along / step), ...u32List("end", ends)],
+    body: () => {
+      const branches = parts.map((_, i) => {
+        const before = i === 0 ? "0u" : `u.end${i - 1}`;
+        return `if (column < u.end${i}) { moved = part${i}[row * (u.end${i} - ${before}) + column - ${before}]; }`;
+      });
+      return `var moved = ${type}();
+  ${branches.join("\n  else ")}
+  destination[u.offset + row * u.along + column] = moved;`;
+    },
+  });
 }
 
 const concatKernel: Kernel = ({ inputs, attrs, backend }) => {

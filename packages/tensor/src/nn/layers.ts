@@ -29,8 +29,9 @@ export class Linear extends Module {
     if (options.bias ?? true) this.bias = new Parameter([outFeatures], { init: uniformFanIn(inFeatures) });
   }
 
-  forward<T extends tf.Tensor>(x: T): T {
-    return linear(x, this.weight.value as tf.Tensor2D, this.bias?.value as tf.Tensor1D | undefined);
+  /** @param residual shaped as the result, which it is added to in the same pass. */
+  forward<T extends tf.Tensor>(x: T, residual?: tf.Tensor): T {
+    return linear(x, this.weight.value as tf.Tensor2D, this.bias?.value as tf.Tensor1D | undefined, residual);
   }
 }
 
@@ -56,13 +57,12 @@ export class Conv2d extends Module {
     this.geometry = { stride: options.stride ?? 1, padding: options.padding ?? 0 };
   }
 
-  forward(x: tf.Tensor4D): tf.Tensor4D {
-    return conv2d(
-      x,
-      this.weight.value as tf.Tensor4D,
-      this.bias?.value as tf.Tensor1D | undefined,
-      this.geometry,
-    );
+  /** @param residual added in the same pass; shaped as the result or `[batch, 1, 1, outChannels]`. */
+  forward(x: tf.Tensor4D, residual?: tf.Tensor4D): tf.Tensor4D {
+    return conv2d(x, this.weight.value as tf.Tensor4D, this.bias?.value as tf.Tensor1D | undefined, {
+      ...this.geometry,
+      residual,
+    });
   }
 }
 

@@ -36,17 +36,21 @@ export class MultiHeadAttention extends Module {
   /**
    * @param x `[batch, tokens, width]`, which the queries are made of.
    * @param options `context`: `[batch or 1, keys, contextWidth]`, by default `x`; `causal`: whether a token sees only itself
-   * and those before it, default false.
+   * and those before it, default false; `residual`: shaped as the result, which it is added to.
    * @returns `[batch, tokens, width]`; the caller disposes it.
    */
-  forward(x: tf.Tensor3D, options: { context?: tf.Tensor3D; causal?: boolean } = {}): tf.Tensor3D {
-    const { context = x, causal = false } = options;
+  forward(
+    x: tf.Tensor3D,
+    options: { context?: tf.Tensor3D; causal?: boolean; residual?: tf.Tensor3D } = {},
+  ): tf.Tensor3D {
+    const { context = x, causal = false, residual } = options;
     return tf.tidy(() => {
       const query = this.q_proj.forward(x);
       const key = this.k_proj.forward(context);
       const value = this.v_proj.forward(context);
       return this.out_proj.forward(
         scaledDotProductAttention(query, key, value, { heads: this.heads, causal }),
+        residual,
       );
     });
   }

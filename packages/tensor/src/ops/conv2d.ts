@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { conv2dAndSum, matMulAndSum } from "./product-and-sum.js";
 
 /** Zeros around an image: the same on every side, or `[[top, bottom], [left, right]]`. */
 export type Padding = number | readonly [readonly [number, number], readonly [number, number]];
@@ -8,6 +9,8 @@ export interface Conv2dOptions {
   stride?: number;
   /** Default 0. */
   padding?: Padding;
+  /** What is added in the same pass: `[batch, height', width', out]`, or `[batch, 1, 1, out]` for every place alike. */
+  residual?: tf.Tensor4D;
 }
 
 /**
@@ -24,40 +27,41 @@ export function conv2d(
   bias?: tf.Tensor1D | null,
   options: Conv2dOptions = {},
 ): tf.Tensor4D {
-  const { stride = 1, padding = 0 } = options;
+  const { stride = 1, padding = 0, residual } = options;
   const [kernelHeight, kernelWidth, inChannels, outChannels] = weight.shape;
   if (x.rank !== 4 || x.shape[3] !== inChannels) {
     throw new Error(
       `conv2d: x must be [batch, height, width, ${inChannels}] for weight [${weight.shape}], got [${x.shape}]`,
     );
   }
-  const [rows, columns] =
-    typeof padding === "number"
-      ? [
-          [padding, padding],
-          [padding, padding],
-        ]
-      : padding;
+  const alike = (n: number): readonly [number, number] => [n, n];
+  const [rows, columns] = typeof padding === "number" ? [alike(padding), alike(padding)] : padding;
+  const places = (axis: number, [before, after]: readonly [number, number]) =>
+    Math.floor((x.shape[axis] + before + after - weight.shape[axis - 1]) / stride) + 1;
+  const shape: tf.Tensor4D["shape"] = [x.shape[0], places(1, rows), places(2, columns), outChannels];
+  const everywhere = [shape[0], 1, 1, outChannels];
+  if (residual && ![shape, everywhere].some((other) => tf.util.arraysEqual(residual.shape, other))) {
+    throw new Error(`conv2d: residual must be [${shape}] or [${everywhere}], got [${residual.shape}]`);
+  }
+  if (bias && (bias.rank !== 1 || bias.shape[0] !== outChannels)) {
+    throw new Error(`conv2d: bias must have shape [${outChannels}], got [${bias.shape}]`);
+  }
   return tf.tidy(() => {
     const pointwise =
       kernelHeight * kernelWidth === 1 &&
       stride === 1 &&
       rows.every((p) => p === 0) &&
       columns.every((p) => p === 0);
-    const product = pointwise
-      ? (tf.reshape(
-          tf.matMul(
-            tf.reshape(x, [-1, inChannels]) as tf.Tensor2D,
-            tf.reshape(weight, [inChannels, outChannels]) as tf.Tensor2D,
-          ),
-          [x.shape[0], x.shape[1], x.shape[2], outChannels],
-        ) as tf.Tensor4D)
-      : tf.conv2d(x, weight, stride, [
-          [0, 0],
-          [...rows],
-          [...columns],
-          [0, 0],
-        ] as tf.backend_util.ExplicitPadding);
-    return (bias ? tf.add(product, bias) : product) as tf.Tensor4D;
+    if (pointwise) {
+      const product = matMulAndSum(
+        tf.reshape(x, [-1, inChannels]) as tf.Tensor2D,
+        tf.reshape(weight, [inChannels, outChannels]) as tf.Tensor2D,
+        false,
+        { bias, residual },
+      );
+      return tf.reshape(product, shape);
+    }
+    const pad: tf.backend_util.ExplicitPadding = [[0, 0], [...rows], [...columns], [0, 0]];
+    return conv2dAndSum(x, weight, { strides: stride, pad }, { bias, residual });
   });
 }

@@ -9,7 +9,7 @@ import * as ops from "../index.js";
 import { readSafetensors } from "../io/files.js";
 import type { StateDict } from "../nn/module.js";
 
-const { conv2d, gelu, groupNorm, layerNorm, linear, scaledDotProductAttention } = ops;
+const { conv2d, geglu, gelu, groupNorm, layerNorm, linear, scaledDotProductAttention } = ops;
 const cases = fusedOps(ops);
 
 // An adapter is there where a Vulkan driver is; without one, this says so and the other devices remain.
@@ -65,6 +65,14 @@ describe("fused ops' errors", () => {
       expect(() => groupNorm(zeros(1, 2, 2, 5), zeros(5), zeros(5), { groups: 2 })).toThrow(/multiple of 2/);
       expect(() => layerNorm(zeros(2, 4), zeros(3), null)).toThrow(/weight must have shape \[4\].*got \[3\]/);
       expect(() => conv2d(zeros(1, 4, 4, 2), zeros(3, 3, 3, 1))).toThrow(/height, width, 3\]/);
+      expect(() => linear(zeros(2, 3), zeros(5, 3), null, zeros(1, 5))).toThrow(/shape \[2,5\], got \[1,5\]/);
+      expect(() =>
+        conv2d(zeros(1, 4, 4, 2), zeros(3, 3, 2, 1), null, { residual: zeros(1, 4, 4, 1) }),
+      ).toThrow(/\[1,2,2,1\] or \[1,1,1,1\], got \[1,4,4,1\]/);
+      expect(() => conv2d(zeros(1, 4, 4, 2), zeros(3, 3, 2, 3), zeros(1) as never)).toThrow(
+        /bias must have shape \[3\], got \[1\]/,
+      );
+      expect(() => geglu(zeros(2, 3))).toThrow(/two halves.*got \[2,3\]/);
       expect(() => gelu(zeros(2), "soft" as never)).toThrow(/"erf", "tanh" or "quick", got "soft"/);
     });
   });

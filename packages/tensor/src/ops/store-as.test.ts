@@ -85,7 +85,15 @@ const computations: Record<string, (a: tf.Tensor, b: tf.Tensor, images: tf.Tenso
       ),
     )(x);
     const depthwise = tf.depthwiseConv2d(x, tf.reshape(filter(3, 1), [3, 3, 4, 1]), 1, "same");
-    return [conv2d(x, filter(3, 8), null, { stride: 2 }), conv2d(x, filter(2, 5)), grad, value, depthwise];
+    const residual = tf.slice(x, 0, [x.shape[0], 1, 1, 3]) as tf.Tensor4D;
+    return [
+      conv2d(x, filter(3, 3), null, { residual }),
+      conv2d(x, filter(3, 8), null, { stride: 2 }),
+      conv2d(x, filter(2, 5)),
+      grad,
+      value,
+      depthwise,
+    ];
   },
   norms: (a, b, images) => {
     const [weight, bias] = tf.unstack(tf.slice(b, [0, 0], [2, 20])) as tf.Tensor1D[];

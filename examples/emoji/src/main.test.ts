@@ -129,6 +129,7 @@ describe("bad input", () => {
   it.each([
     [["--methods", "dcr,magic"], /"magic" is none of original, rec, con, naive, dcr/],
     [["--device", "abacus"], /"abacus" is none of/],
+    [["--device", "wasm,cpu"], /"wasm,cpu" is none of/],
     [["--learning-rate", "-1"], /expected a positive number/],
     [["--resume", "no-such-folder"], /no-such-folder: no such folder/],
     [["--resume", tmpdir()], /no run to resume, it has no config.json/],

@@ -32,24 +32,23 @@ const positive = (text: string) => {
 };
 const list = (text: string) => text.split(",").map((part) => part.trim());
 const integers = (text: string) => list(text).map(integer(0));
-const oneOf = (allowed: readonly string[]) => (text: string) => {
-  for (const name of list(text)) {
-    if (!allowed.includes(name)) throw new InvalidArgumentError(`"${name}" is none of ${allowed.join(", ")}`);
-  }
-  return list(text);
+const oneOf = (allowed: readonly string[]) => (name: string) => {
+  if (!allowed.includes(name)) throw new InvalidArgumentError(`"${name}" is none of ${allowed.join(", ")}`);
+  return name;
 };
+const someOf = (allowed: readonly string[]) => (text: string) => list(text).map(oneOf(allowed));
 
 interface CommandLine {
   methods: RunConfig["methods"];
   steps?: number;
-  alignLoss: string[];
+  alignLoss: RunConfig["align"]["loss"];
   alignSteps?: number;
   batch?: number;
   seeds?: number[];
   seed: number;
-  device: string[];
+  device: string;
   learningRate?: number;
-  evaluate: string[];
+  evaluate: RunConfig["evaluate"];
   models: string;
   quick: boolean;
   out?: string;
@@ -61,25 +60,25 @@ const program = new Command("npm start --")
     "Enhances a tiny CLIP encoder with Diffusion Contrastive Reconstruction on real emoji images, beside its baselines,\n" +
       "and reports what each method did to D-Ability and P-Ability.",
   )
-  .option("--methods <names>", "comma-separated", oneOf(methodNames), [...methodNames])
+  .option("--methods <names>", "comma-separated", someOf(methodNames), [...methodNames])
   .option("--steps <n>", "steps of stage 2, encoder enhancement", integer(1))
   .option(
     "--align-loss <name>",
     "of stage 1: rec, dcr, or own, which is dcr for dcr and rec for the others",
     oneOf(alignmentChoices),
-    ["own"],
+    "own",
   )
   .option("--align-steps <n>", "steps of stage 1, projector alignment", integer(1))
   .option("--batch <n>", "images in a step of stage 2, at least 2", integer(2))
   .option("--learning-rate <x>", "of stage 2", positive)
   .option("--seed <n>", "seed of everything random", integer(0), 0)
   .option("--seeds <list>", "several seeds, comma-separated; overrides --seed", integers)
-  .option("--device <kind>", deviceChoices.join(", "), oneOf(deviceChoices), ["auto"])
+  .option("--device <kind>", deviceChoices.join(", "), oneOf(deviceChoices), "auto")
   .option(
     "--evaluate <codes>",
     "reserved, or validation to choose settings with",
     oneOf(["reserved", "validation"]),
-    ["reserved"],
+    "reserved",
   )
   .option(
     "--models <folder>",
@@ -112,11 +111,11 @@ async function askedFor(): Promise<Run> {
     ...settings,
     methods: options.methods,
     seeds: options.seeds ?? [options.seed],
-    device: options.device[0],
+    device: options.device,
     models: resolve(base, options.models),
-    evaluate: options.evaluate[0] as RunConfig["evaluate"],
+    evaluate: options.evaluate,
     align: {
-      loss: options.alignLoss[0] as RunConfig["align"]["loss"],
+      loss: options.alignLoss,
       rec: { ...settings.align.rec, steps: options.alignSteps ?? settings.align.rec.steps },
       dcr: { ...settings.align.dcr, steps: options.alignSteps ?? settings.align.dcr.steps },
     },

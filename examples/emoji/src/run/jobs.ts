@@ -9,8 +9,7 @@ export interface Job {
 
 /**
  * The loss that aligns a method's projector: by default the one that the method itself puts on predictions. Stage 2 then
- * starts where the projector can do no more, and what the gradient still asks for is the encoder's to give. (Aligned by
- * `rec`, `dcr` spends its steps on pushing all predictions apart, which a projector could have done.)
+ * starts where the projector can do no more, and what the gradient still asks for is the encoder's to give; see docs/method.md.
  */
 export function alignmentOf(method: MethodName, { align }: Pick<RunConfig, "align">): Alignment {
   if (align.loss !== "own") return align.loss;

@@ -15,6 +15,7 @@ import { gelu, silu } from "./activation.js";
 import { scaledDotProductAttention } from "./attention.js";
 import { conv2d } from "./conv2d.js";
 import { registerFusedKernels } from "./fused-kernel.js";
+import { geglu } from "./geglu.js";
 import { groupNorm } from "./group-norm.js";
 import { layerNorm } from "./layer-norm.js";
 import { linear } from "./linear.js";
@@ -117,6 +118,8 @@ const computations: Record<string, (a: tf.Tensor, b: tf.Tensor, images: tf.Tenso
   "elements and sums": (a, b, images) => [
     gelu(a),
     silu(a),
+    geglu(b),
+    tf.grad((x) => tf.sum(tf.square(geglu(x))))(b),
     tf.relu(tf.mul(a, tf.slice(a, [3, 0], [1, 20]))),
     tf.add(tf.slice(a, [0, 0], [23, 20]), b),
     tf.sum(a, 0),

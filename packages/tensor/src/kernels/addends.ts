@@ -4,7 +4,7 @@ import { u32 } from "../backend/launch.js";
 import type { Gemm } from "./gemm.js";
 
 /** How a product is written that is more than its sums. */
-export type Ending = Partial<Pick<Gemm, "key" | "inputs" | "uniforms" | "value">>;
+export type Ending = Partial<Pick<Gemm, "key" | "inputs" | "uniforms" | "declarations" | "value">>;
 
 /**
  * Adds tensors to a product of `rows` by `columns` as it is written. A tensor with fewer rows, such as a bias with one, is added to

@@ -97,6 +97,7 @@ export function conv(
     output: { name: "result", info: output },
     outputVectors: vectors,
     uniforms: [...windowUniforms(window), ...(ending.uniforms ?? [])],
+    declarations: ending.declarations,
     value: ending.value,
     read: `
 fn readA(z: u32, row: u32, k: u32) -> f32 {

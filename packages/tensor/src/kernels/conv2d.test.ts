@@ -41,17 +41,40 @@ cases["dilated"] = {
   run: () => tf.conv2d(normal<tf.Rank.R4>(1, 9, 9, 4), normal<tf.Rank.R4>(3, 3, 4, 8), 1, "same", "NHWC", 2),
   ...near,
 };
-cases["fused with bias and relu"] = {
-  run: () =>
-    tf.fused.conv2d({
-      x: normal<tf.Rank.R4>(2, 6, 5, 8),
-      filter: normal<tf.Rank.R4>(3, 3, 8, 12),
-      strides: 1,
-      pad: "same",
-      bias: normal(12),
-      activation: "relu",
-    }),
-  ...near,
-};
+for (const [x, filter] of [
+  [
+    [2, 6, 5, 8],
+    [3, 3, 8, 12],
+  ],
+  [
+    [2, 6, 5, 3],
+    [3, 3, 3, 5],
+  ],
+  [
+    [2, 6, 5, 8],
+    [1, 1, 8, 12],
+  ],
+] as const) {
+  for (const [activation, slopes] of [
+    ["linear", undefined],
+    ["relu", undefined],
+    ["prelu", [filter[3]]],
+    ["prelu", [6, 5, 1]],
+  ] as const) {
+    cases[`fused: [${x}] by [${filter}], ${activation}${slopes ? ` with slopes [${slopes}]` : ""}`] = {
+      run: () =>
+        tf.fused.conv2d({
+          x: normal<tf.Rank.R4>(...x),
+          filter: normal<tf.Rank.R4>(...filter),
+          strides: 1,
+          pad: "same",
+          bias: normal(filter[3]),
+          activation,
+          preluActivationWeights: slopes && normal(...slopes),
+        }),
+      ...near,
+    };
+  }
+}
 
 await describeAgainstCpu("convolutions", cases, { schedules: "all" });

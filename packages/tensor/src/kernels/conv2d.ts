@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { addendsEnding } from "./addends.js";
 import { conv, convFilterGradient, convInputGradient } from "./conv.js";
-import { finish } from "./finish.js";
+import { finishEnding, finishOf, finishProduct } from "./finish.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { slice, transpose } from "./moves.js";
 import { placeCount, type Window, windowOf } from "./window.js";
@@ -61,21 +61,21 @@ const conv2dKernel: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
   channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
 
 const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
-  const { x, filter, bias, preluActivationWeights } = inputs;
+  const { x, filter } = inputs;
+  const finish = finishOf(inputs, attrs);
+  if (!isChannelsFirst(attrs)) {
+    const window = geometry(x.shape, filter.shape, attrs);
+    const ending = finishEnding(finish, window.outChannels);
+    if (ending) return conv(backend, "Conv2D", x, filter, window, ending);
+  }
   const product = channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
   // A vector belongs to the channels, wherever their axis is.
   const along = (info: TensorInfo | undefined) =>
     info && isChannelsFirst(attrs) && info.shape.length === 1
       ? { ...info, shape: [info.shape[0], 1, 1] }
       : info;
-  return finish(
-    backend,
-    product,
-    along(bias),
-    attrs.activation,
-    along(preluActivationWeights),
-    attrs.leakyreluAlpha,
-  );
+  const { bias, slope } = finish;
+  return finishProduct(backend, product, { ...finish, bias: along(bias), slope: along(slope) });
 };
 
 const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) =>

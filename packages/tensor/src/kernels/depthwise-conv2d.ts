@@ -2,7 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
-import { finish } from "./finish.js";
+import { finishOf, finishProduct } from "./finish.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
 import {
@@ -69,11 +69,8 @@ function depthwise(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, at
 
 const forward: Kernel = ({ inputs: { x, filter }, attrs, backend }) => depthwise(backend, x, filter, attrs);
 
-const fused: Kernel = ({ inputs, attrs, backend }) => {
-  const { x, filter, bias, preluActivationWeights } = inputs;
-  const product = depthwise(backend, x, filter, attrs);
-  return finish(backend, product, bias, attrs.activation, preluActivationWeights, attrs.leakyreluAlpha);
-};
+const fused: Kernel = ({ inputs, attrs, backend }) =>
+  finishProduct(backend, depthwise(backend, inputs.x, inputs.filter, attrs), finishOf(inputs, attrs));
 
 const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) => {
   const window = geometry(attrs.inputShape, filter.shape, attrs);

@@ -30,8 +30,17 @@ for (const [m, k, n] of sizes) {
   }
 }
 const endsInInfinity = () => tf.concat([tf.ones([4, 5]), tf.fill([1, 5], Number.POSITIVE_INFINITY)]);
-const fused = (activation: tf.fused.Activation) => () =>
-  tf.fused.matMul({ a: normal(5, 7), b: normal(7, 6), bias: normal(6), activation });
+const fused =
+  (activation: tf.fused.Activation, bias: number[] = [6], slopes: number[] = [6]) =>
+  () =>
+    tf.fused.matMul({
+      a: normal(5, 7),
+      b: normal(7, 6),
+      bias: normal(...bias),
+      activation,
+      preluActivationWeights: normal(...slopes),
+      leakyreluAlpha: 0.3,
+    });
 Object.assign(cases, {
   batches: { run: () => tf.matMul(normal(3, 9, 5), normal(3, 5, 12)), ...near },
   "batches, B transposed": { run: () => tf.matMul(normal(3, 9, 5), normal(3, 12, 5), false, true), ...near },
@@ -45,10 +54,23 @@ Object.assign(cases, {
     run: () => tf.grads((a, b) => tf.sum(tf.square(tf.matMul(a, b))))([normal(9, 5), normal(5, 12)]),
     ...near,
   },
-  "fused with bias": { run: fused("linear"), ...near },
-  "fused relu": { run: fused("relu"), ...near },
-  "fused elu": { run: fused("elu"), ...near },
-  "fused sigmoid": { run: fused("sigmoid"), ...near },
+  "fused with a bias of one for all": { run: fused("relu", [1]), ...near },
+  "fused with a bias for each row": { run: fused("relu", [5, 1]), ...near },
+  "fused with slopes for each row": { run: fused("prelu", [6], [5, 1]), ...near },
+  "fused, a batch of one for all": {
+    run: () =>
+      tf.fused.matMul({
+        a: normal(3, 5, 7),
+        b: normal(1, 6, 7),
+        transposeB: true,
+        bias: normal(6),
+        activation: "relu",
+      }),
+    ...near,
+  },
 });
+for (const activation of ["linear", "relu", "relu6", "elu", "leakyrelu", "prelu", "sigmoid"] as const) {
+  cases[`fused with bias and ${activation}`] = { run: fused(activation), ...near };
+}
 
 await describeAgainstCpu("matrix products", cases, { schedules: "all" });

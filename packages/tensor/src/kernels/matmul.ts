@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type Binding, type Uniform, u32 } from "../backend/launch.js";
 import type { WebGPUBackend } from "../backend/webgpu-backend.js";
 import { addendsEnding, type Ending } from "./addends.js";
-import { finish } from "./finish.js";
+import { finishEnding, finishOf, finishProduct } from "./finish.js";
 import { gemm } from "./gemm.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 import { broadcastTo } from "./moves.js";
@@ -184,7 +184,7 @@ function floatMatMul(
   if ((batchA !== batch && batchA !== 1) || (batchB !== batch && batchB !== 1)) {
     // Broadcast along some batch axes only, which one step between batches cannot describe.
     const whole = [a, b].map((info) => broadcastTo(backend, info, [...lead, ...info.shape.slice(-2)]));
-    const product = floatMatMul(backend, whole[0], whole[1], transposeA, transposeB, output);
+    const product = floatMatMul(backend, whole[0], whole[1], transposeA, transposeB, output, ending);
     backend.disposeAll(...whole);
     return product;
   }
@@ -224,9 +224,14 @@ const matMulAndSum: Kernel = ({ inputs: { a, b, bias, residual }, attrs, backend
   return batchMatMul(backend, a, b, transposeA, transposeB, ending);
 };
 
-const fusedMatMul: Kernel = ({ inputs: { a, b, bias, preluActivationWeights }, attrs, backend }) => {
-  const product = batchMatMul(backend, a, b, attrs.transposeA, attrs.transposeB);
-  return finish(backend, product, bias, attrs.activation, preluActivationWeights, attrs.leakyreluAlpha);
+const fusedMatMul: Kernel = ({ inputs, attrs, backend }) => {
+  const { a, b } = inputs;
+  const { transposeA, transposeB } = attrs;
+  const finish = finishOf(inputs, attrs);
+  const isFloat = a.dtype === "float32" && b.dtype === "float32";
+  const ending = isFloat ? finishEnding(finish, b.shape.at(transposeB ? -2 : -1)!) : undefined;
+  const product = batchMatMul(backend, a, b, transposeA, transposeB, ending);
+  return ending ? product : finishProduct(backend, product, finish);
 };
 
 export const matmulKernels: KernelTable = {

@@ -39,6 +39,9 @@ const mostRounds = 50;
 const measuredMilliseconds = 5;
 const mostRuns = 20;
 
+/** Of a run that is measured from the second on. */
+const longMilliseconds = 1000;
+
 /**
  * Times a case on all contenders, ours first, turn by turn, so that a busy machine slows all of them. Nothing is timed
  * that does not compute what ours does.
@@ -81,8 +84,8 @@ export async function compare(
     }
   }
   const runs = Math.min(mostRuns, Math.ceil(measuredMilliseconds / Math.min(...estimates)));
-  // Where a measurement is one run, the estimates are the first round: on slow adapters each run counts.
-  let rounds = runs === 1 ? 1 : 0;
+  // Where a run takes seconds, warming up is nothing to it, and the estimates are the first round.
+  let rounds = Math.max(...estimates) >= longMilliseconds ? 1 : 0;
   const times = new Map(Array.from(running.keys(), (name, i) => [name, estimates.slice(i, i + rounds)]));
   const begun = performance.now() - rounds * estimates.reduce((sum, each) => sum + each, 0);
   while (rounds < leastRounds || (rounds < mostRounds && performance.now() - begun < 1000 * seconds)) {

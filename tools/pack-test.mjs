@@ -9,7 +9,17 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const packages = ["tensor", "diffusion", "contrastive", "eval", "dcr"];
+const packages = [
+  "tensor",
+  "encoders",
+  "diffusion",
+  "data",
+  "contrastive",
+  "gradient-conflict",
+  "dcr",
+  "eval",
+  "cli",
+];
 const exampleLimitMs = 60_000;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -1,6 +1,6 @@
 """Golden weights of gradient aggregators, from TorchJD in float64; of Nash-MTL from SciPy, solving its equation.
 
-Writes packages/dcr/fixtures/aggregators.json: Gram matrices and for each aggregator its weights. PCGrad and GradVac meet
+Writes packages/gradient-conflict/fixtures/aggregators.json: Gram matrices and for each aggregator its weights. PCGrad and GradVac meet
 the other gradients in the losses' order; GradVac is run twice, for what it remembers.
 
 Run: python tools/reference/aggregators.py (needs torchjd 0.18 with quadprog and cvxpy, scipy)
@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from torchjd.aggregation import CAGrad, GradVac, IMTLG, MGDA, PCGrad, UPGrad
 from torchjd.linalg import QuadprogProjector
 
-FILE = Path(__file__).resolve().parents[2] / "packages/dcr/fixtures/aggregators.json"
+FILE = Path(__file__).resolve().parents[2] / "packages/gradient-conflict/fixtures/aggregators.json"
 warnings.filterwarnings("ignore")
 torch.randperm = torch.arange
 

@@ -1,10 +1,10 @@
 """Golden values of transformers' CLIPTextModel and CLIPModel, small random models, computed in float64.
 
 Writes
-  packages/diffusion/fixtures/clip-text-quick-gelu/  as in Stable Diffusion 1.x: quick_gelu, the legacy eos_token_id 2
-  packages/diffusion/fixtures/clip-text-gelu/        as in Stable Diffusion 2.x: gelu, pooled at the first eos
-  packages/dcr/fixtures/clip-quick-gelu/             as OpenAI's ViT-L/14
-  packages/dcr/fixtures/clip-gelu/                   as MetaCLIP's ViT-H/14, in several shards
+  packages/encoders/fixtures/clip-text-quick-gelu/  as in Stable Diffusion 1.x: quick_gelu, the legacy eos_token_id 2
+  packages/encoders/fixtures/clip-text-gelu/        as in Stable Diffusion 2.x: gelu, pooled at the first eos
+  packages/encoders/fixtures/clip-quick-gelu/             as OpenAI's ViT-L/14
+  packages/encoders/fixtures/clip-gelu/                   as MetaCLIP's ViT-H/14, in several shards
 each an ordinary folder (config.json, safetensors) and golden.safetensors: inputs (images channels-last), outputs,
 and gradients of sum(output * cotangent).
 
@@ -75,7 +75,7 @@ def nhwc(t):
 
 
 def text_model(name, config, input_ids, seed, legacy_names):
-    folder = fresh(PACKAGES / "diffusion/fixtures" / name)
+    folder = fresh(PACKAGES / "encoders/fixtures" / name)
     model = CLIPTextModel._from_config(config, attn_implementation="eager").eval()
     randomize(model, seed)
     model.save_pretrained(folder)
@@ -101,7 +101,7 @@ def text_model(name, config, input_ids, seed, legacy_names):
 
 
 def clip_model(name, act, seed, shard, eos):
-    folder = fresh(PACKAGES / "dcr/fixtures" / name)
+    folder = fresh(PACKAGES / "encoders/fixtures" / name)
     config = CLIPConfig(
         text_config=text_settings(act, eos_token_id=eos),
         vision_config=dict(

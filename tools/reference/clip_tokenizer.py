@@ -1,6 +1,6 @@
 """Golden ids of transformers' CLIPTokenizer with a small vocabulary.
 
-Writes packages/diffusion/fixtures/clip-tokenizer/: vocab.json and merges.txt (a byte-level BPE with the end-of-word
+Writes packages/encoders/fixtures/clip-tokenizer/: vocab.json and merges.txt (a byte-level BPE with the end-of-word
 suffix </w>, in the order OpenAI's vocabulary has: 256 bytes, 256 bytes with the suffix, merges, two special tokens),
 the two configuration files, the same as one tokenizer.json, and golden.json with the ids of many strings, padded with <|endoftext|> (Stable
 Diffusion 1.x) and with "!" (Stable Diffusion 2.x).
@@ -17,7 +17,7 @@ from pathlib import Path
 import regex
 from transformers import CLIPTokenizer
 
-FIXTURES = Path(__file__).resolve().parents[2] / "packages/diffusion/fixtures/clip-tokenizer"
+FIXTURES = Path(__file__).resolve().parents[2] / "packages/encoders/fixtures/clip-tokenizer"
 MERGES = 300
 START, END = "<|startoftext|>", "<|endoftext|>"
 

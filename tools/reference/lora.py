@@ -1,6 +1,6 @@
-"""Golden values of peft's LoRA on the CLIP model of packages/dcr/fixtures/clip-quick-gelu, and of the projector.
+"""Golden values of peft's LoRA on the CLIP model of packages/encoders/fixtures/clip-quick-gelu, and of the projector.
 
-Writes packages/dcr/fixtures/lora/golden.safetensors: the adapters (peft's own names), features with them in place and
+Writes packages/encoders/fixtures/lora/golden.safetensors: the adapters (peft's own names), features with them in place and
 after merging, a merged weight, and the gradients of sum(image_embeds * cotangent); computed in float64.
 Writes packages/dcr/fixtures/projector/golden.safetensors: weights, inputs, outputs and gradients of
 LayerNorm -> Linear -> GELU -> Linear.
@@ -15,7 +15,8 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 from transformers import CLIPModel
 
-FIXTURES = Path(__file__).resolve().parents[2] / "packages/dcr/fixtures"
+PACKAGES = Path(__file__).resolve().parents[2] / "packages"
+FIXTURES = PACKAGES / "encoders/fixtures"
 
 
 def save(folder, tensors):

@@ -3,7 +3,7 @@ import {
   CLIPImageProcessor,
   CLIPModel,
   createDenoiser,
-  enhanceEncoder,
+  createEnhancementStage,
   type Method,
   methods,
   Projector,
@@ -39,7 +39,7 @@ async function prepare(method: Method): Promise<Prepared> {
         ),
       ) as never,
   ) as LatentDistribution;
-  const stage = enhanceEncoder({
+  const stage = createEnhancementStage({
     source: { length: images, size: side, image: (i) => pixels.subarray(i * size, (i + 1) * size) },
     latents: (indices) => {
       const rows = tf.tensor1d(indices, "int32");

@@ -8,7 +8,7 @@ import {
   chunkedGradient,
   predictInChunks,
 } from "./chunked-gradient.js";
-import { dcrLoss, dcrLossGradients } from "./loss/dcr-loss.js";
+import { dcrLoss, dcrLossGradients } from "./objectives/dcr-loss.js";
 
 const width = 5;
 const hidden = 400;

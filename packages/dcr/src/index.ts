@@ -1,12 +1,3 @@
-export { alignProjector } from "./align-projector.js";
-export { type AugmentOptions, augmentView, type HostImage } from "./augment.js";
-export {
-  backpropagateInChunks,
-  type ConditionedPredictions,
-  chunkedGradient,
-  type LossGradient,
-  predictInChunks,
-} from "./chunked-gradient.js";
 export {
   createDenoiser,
   createPredictor,
@@ -15,59 +6,70 @@ export {
   type Pairs,
   type Predictor,
   type Savings,
-} from "./denoiser.js";
-export { CLIPImageProcessor, type CLIPImageProcessorConfig } from "./encoder/clip-image-processor.js";
-export { CLIPModel } from "./encoder/clip-model.js";
+} from "@dcr-js/diffusion";
 export {
+  addLoRA,
+  CLIPImageProcessor,
+  type CLIPImageProcessorConfig,
+  CLIPModel,
   CLIPVisionEmbeddings,
   CLIPVisionModel,
   type CLIPVisionOutput,
   CLIPVisionTransformer,
-} from "./encoder/clip-vision-model.js";
-export { type EnhanceOptions, enhanceEncoder } from "./enhance-encoder.js";
+  LoRA,
+  type LoRABias,
+  LoRALinear,
+  type LoRAOptions,
+} from "@dcr-js/encoders";
+export type { OrderOptions } from "@dcr-js/gradient-conflict";
 export {
   type Aggregator,
   type AggregatorContext,
   aggregateGradients,
-  combineGradients,
-  type Weighting,
-} from "./gradient-conflict/aggregator.js";
-export { type CAGradOptions, cagrad } from "./gradient-conflict/cagrad.js";
-export {
-  conflictFromGram,
-  conflictFromGroupedGram,
-  type GradientConflict,
-  type GradientConflictOptions,
-  type GroupedGram,
-  gradientConflict,
-  gramMatrix,
-  groupedGramMatrices,
-  summarizeCosines,
-} from "./gradient-conflict/conflict.js";
-export {
+  type CAGradOptions,
   type ConflictRecorder,
   type ConflictSummary,
+  cagrad,
+  combineGradients,
+  conflictFromGram,
+  conflictFromGroupedGram,
   createConflictRecorder,
-  type PairRecord,
-  recordConflict,
-  summarizeConflict,
-} from "./gradient-conflict/conflict-recorder.js";
-export { type GradVacOptions, gradVac } from "./gradient-conflict/grad-vac.js";
-export { imtlG } from "./gradient-conflict/imtl-g.js";
-export {
+  type GradientConflict,
+  type GradientConflictOptions,
+  type GradVacOptions,
+  type GroupedGram,
+  gradientConflict,
+  gradVac,
+  gramMatrix,
+  groupedGramMatrices,
+  imtlG,
   type LossGradients,
   type LossGradientsOptions,
   lossGradients,
+  mgda,
+  type NashMTLOptions,
+  nashMTL,
+  type PairRecord,
+  pcgrad,
+  recordConflict,
+  summarizeConflict,
+  summarizeCosines,
   type Trainable,
-} from "./gradient-conflict/loss-gradients.js";
-export { mgda } from "./gradient-conflict/mgda.js";
-export { type NashMTLOptions, nashMTL } from "./gradient-conflict/nash-mtl.js";
-export { pcgrad } from "./gradient-conflict/pcgrad.js";
-export type { OrderOptions } from "./gradient-conflict/shuffled.js";
-export { type UPGradOptions, upgrad } from "./gradient-conflict/upgrad.js";
-export { weightedSum } from "./gradient-conflict/weighted-sum.js";
-export { addLoRA, LoRA, type LoRABias, LoRALinear, type LoRAOptions } from "./lora.js";
-export { type ConditionTerm, dcrTerms, reconstructionTerm } from "./loss/condition-terms.js";
+  type UPGradOptions,
+  upgrad,
+  type Weighting,
+  weightedSum,
+} from "@dcr-js/gradient-conflict";
+export { type AugmentOptions, augmentView, type HostImage } from "./augment.js";
+export {
+  backpropagateInChunks,
+  type ConditionedPredictions,
+  chunkedGradient,
+  type LossGradient,
+  predictInChunks,
+} from "./chunked-gradient.js";
+export { featureScatter, noiseScatter, type Scatter } from "./diagnostics/scatter.js";
+export { type ConditionTerm, dcrTerms, reconstructionTerm } from "./objectives/condition-terms.js";
 export {
   type DCRGradientOptions,
   type DCRGradients,
@@ -79,8 +81,7 @@ export {
   dcrLoss,
   dcrLossGradients,
   dcrLossTerms,
-} from "./loss/dcr-loss.js";
-export { reconstructionLoss } from "./loss/reconstruction-loss.js";
+} from "./objectives/dcr-loss.js";
 export {
   type FeatureTerm,
   featureMethod,
@@ -89,8 +90,10 @@ export {
   type MethodInput,
   type MethodName,
   methods,
-} from "./methods.js";
+} from "./objectives/methods.js";
+export { reconstructionLoss } from "./objectives/reconstruction-loss.js";
 export { Projector } from "./projector.js";
-export { featureScatter, noiseScatter, type Scatter } from "./scatter.js";
-export type { Stage, StageOptions, StepRecord } from "./stage.js";
-export { batchIndices, type ImageSource } from "./training-batch.js";
+export { createAlignmentStage } from "./stages/alignment-stage.js";
+export { createEnhancementStage, type EnhanceOptions } from "./stages/enhancement-stage.js";
+export type { Stage, StageOptions, StepRecord } from "./stages/stage.js";
+export { batchIndices, type ImageSource } from "./stages/training-batch.js";

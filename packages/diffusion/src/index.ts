@@ -1,38 +1,51 @@
 export {
+  CLIPAttention,
   type CLIPConfig,
   type CLIPConfigInput,
-  type CLIPEncoderConfig,
-  type CLIPTextConfig,
-  type CLIPVisionConfig,
-  parseCLIPConfig,
-  parseCLIPTextConfig,
-  parseCLIPVisionConfig,
-} from "./clip/clip-config.js";
-export {
-  CLIPAttention,
   CLIPEncoder,
+  type CLIPEncoderConfig,
   CLIPEncoderLayer,
   CLIPMLP,
-  initializeNormal,
-  normalInitializer,
-} from "./clip/clip-encoder.js";
-export {
+  type CLIPTextConfig,
   CLIPTextEmbeddings,
   CLIPTextModel,
   type CLIPTextOutput,
   CLIPTextTransformer,
-} from "./clip/clip-text-model.js";
-export { CLIPTokenizer, type CLIPTokenizerOptions, type CLIPVocabulary } from "./clip/clip-tokenizer.js";
-export { readModelFile, readModelJson, readModelWeights, writeModelFolder } from "./clip/model-folder.js";
-export { loadPretrained, type PretrainedOptions } from "./load-pretrained.js";
-export { DDIMScheduler } from "./scheduler/ddim-scheduler.js";
-export { DDPMScheduler } from "./scheduler/ddpm-scheduler.js";
+  CLIPTokenizer,
+  type CLIPTokenizerOptions,
+  type CLIPVisionConfig,
+  type CLIPVocabulary,
+  initializeNormal,
+  normalInitializer,
+  parseCLIPConfig,
+  parseCLIPTextConfig,
+  parseCLIPVisionConfig,
+} from "@dcr-js/encoders";
+export {
+  loadPretrained,
+  type PretrainedOptions,
+  readModelFile,
+  readModelJson,
+  readModelWeights,
+  writeModelFolder,
+} from "@dcr-js/tensor";
+export {
+  createDenoiser,
+  createPredictor,
+  type Denoiser,
+  type NoisyBatch,
+  type Pairs,
+  type Predictor,
+  type Savings,
+} from "./denoiser.js";
+export { DDIMScheduler } from "./schedulers/ddim-scheduler.js";
+export { DDPMScheduler } from "./schedulers/ddpm-scheduler.js";
 export {
   alphasCumprod,
   type SchedulerConfig,
   type SchedulerConfigInput,
-} from "./scheduler/noise-schedule.js";
-export { loadStableDiffusion, type StableDiffusion } from "./stable-diffusion.js";
+} from "./schedulers/noise-schedule.js";
+export { loadStableDiffusion, type StableDiffusion } from "./stable-diffusion/stable-diffusion.js";
 export type { Condition } from "./unet/attention.js";
 export { gatherPrefix, UNet2DConditionModel, type UNetPrefix } from "./unet/unet-2d-condition-model.js";
 export type { UNet2DConditionConfig, UNet2DConditionConfigInput } from "./unet/unet-config.js";

@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { CLIPTextModel } from "@dcr-js/encoders";
 import {
   hasFloat16Storage,
   initialize,
@@ -13,12 +14,15 @@ import {
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CLIPTextModel } from "./clip/clip-text-model.js";
-import { loadStableDiffusion } from "./stable-diffusion.js";
+import { loadStableDiffusion } from "./stable-diffusion/stable-diffusion.js";
 import { UNet2DConditionModel } from "./unet/unet-2d-condition-model.js";
 import { AutoencoderKL } from "./vae/autoencoder-kl.js";
 
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+/** CLIP's fixtures are those of the package that has the model. */
+const fixture = (name: string) =>
+  fileURLToPath(
+    new URL(`../../${name.startsWith("clip-") ? "encoders" : "diffusion"}/fixtures/${name}`, import.meta.url),
+  );
 const hasHalves = await initialize({ device: "software" }).then(hasFloat16Storage, () => false);
 
 type Storage = { storage: "float16" };

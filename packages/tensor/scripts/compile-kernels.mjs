@@ -46,7 +46,7 @@ const flagsAt = binary.indexOf(memoryImport) + memoryImport.length - 1;
 if (binary[flagsAt] !== 3) throw new Error("the kernels import no shared memory");
 
 const source = `export const kernelsBase64 = "${binary.toString("base64")}";\nexport const memoryFlagsAt = ${flagsAt};\n`;
-for (const folder of ["src/wasm", "dist/wasm"]) {
+for (const folder of ["src/backend/wasm", "dist/backend/wasm"]) {
   mkdirSync(join(root, folder), { recursive: true });
   writeFileSync(join(root, folder, "kernels-binary.js"), source);
 }

@@ -21,13 +21,13 @@ export { Random, type RandomState } from "./random.js";
 
 import "./gradients/register.js";
 
-export { backendName as webgpuBackendName } from "./backend/backend-name.js";
-export type { KernelTime } from "./backend/dispatch-timer.js";
-export { profile } from "./backend/profile.js";
-export { registerWebGPUBackend } from "./backend/register-backend.js";
-export { type WebGPUStatistics, webgpuStatistics } from "./backend/statistics.js";
-export type { FloatStorage } from "./backend/store.js";
-export { warm } from "./backend/warm.js";
+export { backendName as webgpuBackendName } from "./backend/webgpu/backend-name.js";
+export type { KernelTime } from "./backend/webgpu/dispatch-timer.js";
+export { profile } from "./backend/webgpu/profile.js";
+export { registerWebGPUBackend } from "./backend/webgpu/register-backend.js";
+export { type WebGPUStatistics, webgpuStatistics } from "./backend/webgpu/statistics.js";
+export type { FloatStorage } from "./backend/webgpu/store.js";
+export { warm } from "./backend/webgpu/warm.js";
 export {
   type DeviceChoice,
   type DeviceInfo,
@@ -36,6 +36,7 @@ export {
   initialize,
 } from "./device/initialize.js";
 export { requestWebGPUDevice, type WebGPUDevice, type WebGPUDeviceOptions } from "./device/request-device.js";
+export { type Communicator, singleProcess } from "./distributed/communicator.js";
 export {
   openSafetensors,
   openWeights,
@@ -54,3 +55,13 @@ export {
   serializeSafetensors,
 } from "./io/safetensors.js";
 export { writeFileAtomically } from "./io/write-file-atomically.js";
+export { loadPretrained, type PretrainedOptions } from "./pretrained/load-pretrained.js";
+export {
+  parseJsonObject,
+  readModelFile,
+  readModelJson,
+  readModelWeights,
+  writeModelFolder,
+} from "./pretrained/model-folder.js";
+export { parseConfig } from "./pretrained/parse-config.js";
+export { saveModel } from "./pretrained/save-model.js";

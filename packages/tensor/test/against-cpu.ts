@@ -1,9 +1,9 @@
 import { expectClose, type Tolerance } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { backendName } from "../src/backend/backend-name.js";
-import { registerWebGPUBackend } from "../src/backend/register-backend.js";
-import type { WebGPUBackend } from "../src/backend/webgpu-backend.js";
+import { backendName } from "../src/backend/webgpu/backend-name.js";
+import { registerWebGPUBackend } from "../src/backend/webgpu/register-backend.js";
+import type { WebGPUBackend } from "../src/backend/webgpu/webgpu-backend.js";
 import { requestWebGPUDevice } from "../src/device/request-device.js";
 import { registerFusedKernels } from "../src/ops/fused-kernel.js";
 import { webgpuDevice } from "./test-backends.js";

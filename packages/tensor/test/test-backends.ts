@@ -1,10 +1,10 @@
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
-import { backendName } from "../src/backend/backend-name.js";
-import { registerWebGPUBackend } from "../src/backend/register-backend.js";
+import { startWasmBackend } from "../src/backend/wasm/backend.js";
+import { backendName } from "../src/backend/webgpu/backend-name.js";
+import { registerWebGPUBackend } from "../src/backend/webgpu/register-backend.js";
 import { requestWebGPUDevice, type WebGPUDevice } from "../src/device/request-device.js";
 import { registerFusedKernels } from "../src/ops/fused-kernel.js";
-import { startWasmBackend } from "../src/wasm/backend.js";
 import "../src/gradients/register.js";
 
 /** A backend that suites run on. */

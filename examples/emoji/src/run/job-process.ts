@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import {
   addLoRA,
-  alignProjector,
-  enhanceEncoder,
+  createAlignmentStage,
+  createEnhancementStage,
   type ImageSource,
   jointMethod,
   methods,
@@ -160,7 +160,7 @@ async function align(
   const emoji = await loadEmoji();
   models.projector.initialize(new Random(job.seed).fork("projector"));
   const settings = config.align[loss];
-  const stage = alignProjector({ ...stageOptions(config, job, settings, models, emoji), loss });
+  const stage = createAlignmentStage({ ...stageOptions(config, job, settings, models, emoji), loss });
   await runStage(run, job, stage, settings.steps);
   const weights = models.projector.stateDict();
   await writeSafetensors(jobFiles(run, job).projector, weights);
@@ -186,7 +186,7 @@ async function enhance(
       within: "vision_model",
       random: new Random(seed).fork("lora"),
     });
-    const stage = enhanceEncoder({
+    const stage = createEnhancementStage({
       ...stageOptions(config, job, config.enhance, models, emoji),
       lora,
       method: kind === "naive" ? jointMethod(config.naive) : methods[kind],

@@ -1,8 +1,14 @@
-import { Conv2d, GroupNorm, Module, readWeights } from "@dcr-js/tensor";
+import {
+  Conv2d,
+  GroupNorm,
+  loadPretrained,
+  Module,
+  type PretrainedOptions,
+  readModelJson,
+  readWeights,
+  saveModel,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { readModelJson } from "../clip/model-folder.js";
-import { loadPretrained, type PretrainedOptions } from "../load-pretrained.js";
-import { saveModel } from "../save-model.js";
 import type { Condition } from "./attention.js";
 import { DownBlock, type LevelTransformer, MidBlock, UpBlock } from "./blocks.js";
 import { TimestepEmbedding, timestepEmbedding } from "./time-embedding.js";

@@ -1,5 +1,5 @@
+import { parseConfig } from "@dcr-js/tensor";
 import { z } from "zod";
-import { parseConfig } from "../config.js";
 
 const positive = z.int().positive();
 

@@ -2,19 +2,20 @@ import {
   Conv2d,
   GroupNorm,
   Linear,
+  loadPretrained,
   Module,
+  type PretrainedOptions,
+  parseConfig,
   type ReadOptions,
+  readModelJson,
   readWeights,
   type StateDict,
+  saveModel,
   scaledDotProductAttention,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
-import { readModelJson } from "../clip/model-folder.js";
-import { parseConfig } from "../config.js";
-import { loadPretrained, type PretrainedOptions } from "../load-pretrained.js";
 import { Downsample2D, ResnetBlock2D, Upsample2D } from "../resnet.js";
-import { saveModel } from "../save-model.js";
 
 const positive = z.int().positive();
 

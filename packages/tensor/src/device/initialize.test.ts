@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, describe, expect, it } from "vitest";
 import { webgpuDevice } from "../../test/test-backends.js";
-import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import type { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 import { initialize } from "./initialize.js";
 
 const { device, reason } = await webgpuDevice();

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import type { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 import { registerFusedKernels } from "../ops/fused-kernel.js";
 
 /** `"software"` is a WebGPU adapter that runs on the CPU, such as llvmpipe or SwiftShader. */
@@ -81,7 +81,7 @@ async function startCpu(): Promise<DeviceInfo> {
 }
 
 async function startWasm(reason: string, options: DeviceOptions): Promise<DeviceInfo> {
-  const { startWasmBackend } = await import("../wasm/backend.js");
+  const { startWasmBackend } = await import("../backend/wasm/backend.js");
   const threads = await startWasmBackend(options);
   return { backend: "wasm", kind: "wasm", threads, reason };
 }
@@ -91,8 +91,8 @@ let started: { backend: WebGPUBackend; info: DeviceInfo } | null = null;
 
 async function startWebGPU(kind: "webgpu" | "software", reason: string): Promise<DeviceInfo> {
   const { requestWebGPUDevice } = await import("./request-device.js");
-  const { registerWebGPUBackend } = await import("../backend/register-backend.js");
-  const { backendName } = await import("../backend/backend-name.js");
+  const { registerWebGPUBackend } = await import("../backend/webgpu/register-backend.js");
+  const { backendName } = await import("../backend/webgpu/backend-name.js");
   if (started?.info.kind === kind && (await started.backend.check()) === null) {
     await tf.setBackend(backendName);
     return { ...started.info, reason };

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { FloatStorage } from "../backend/store.js";
+import type { FloatStorage } from "../backend/webgpu/store.js";
 import type { StateDict } from "../nn/module.js";
 import { float16Tensor } from "../ops/store-as.js";
 import {

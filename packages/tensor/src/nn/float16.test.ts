@@ -2,11 +2,11 @@ import { expectClose, expectCloseNorm, expectNoLeaks, normalArray } from "@dcr-j
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { webgpuDevice } from "../../test/test-backends.js";
-import { backendName } from "../backend/backend-name.js";
-import { registerWebGPUBackend } from "../backend/register-backend.js";
-import { webgpuStatistics } from "../backend/statistics.js";
-import { warm } from "../backend/warm.js";
-import type { WebGPUBackend } from "../backend/webgpu-backend.js";
+import { backendName } from "../backend/webgpu/backend-name.js";
+import { registerWebGPUBackend } from "../backend/webgpu/register-backend.js";
+import { webgpuStatistics } from "../backend/webgpu/statistics.js";
+import { warm } from "../backend/webgpu/warm.js";
+import type { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 import "../gradients/register.js";
 import { float16ToFloat32Array, float32ToFloat16Array } from "../io/half-floats.js";
 import { parseSafetensors, serializeSafetensors } from "../io/safetensors.js";

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { zeros } from "@tensorflow/tfjs-core";
-import type { FloatStorage } from "../backend/store.js";
+import type { FloatStorage } from "../backend/webgpu/store.js";
 import { storageOf } from "../ops/store-as.js";
 import type { Random } from "../random.js";
 import { Parameter } from "./parameter.js";

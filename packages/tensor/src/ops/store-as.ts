@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { FloatStorage } from "../backend/store.js";
-import { WebGPUBackend } from "../backend/webgpu-backend.js";
+import type { FloatStorage } from "../backend/webgpu/store.js";
+import { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 
 /** Whether tensors can be stored as float16: on backend "dcr-webgpu", where its adapter has shader-f16. */
 export function hasFloat16Storage(): boolean {

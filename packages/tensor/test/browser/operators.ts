@@ -1,9 +1,11 @@
 // tfjs-core's own specs of the operators that models are made of, on our WebGPU backend.
 import { type Results, runSpecs } from "./jasmine.js";
 import "@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js";
-import { registerWebGPUBackend, requestWebGPUDevice, webgpuBackendName } from "@dcr-js/tensor";
+import { webgpuBackendName } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { setTestEnvs, setupTestFilters } from "@tensorflow/tfjs-core/dist/jasmine_util.js";
+import { registerWebGPUBackend } from "../../src/backend/webgpu/register-backend.js";
+import { requestWebGPUDevice } from "../../src/device/request-device.js";
 
 // Loaded once the environment that they are declared for is known.
 const families = [

@@ -1,0 +1,1 @@
+export type { ImageBatch, ImageSource, SourcePosition } from "./sources/image-source.js";

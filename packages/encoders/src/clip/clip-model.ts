@@ -1,0 +1,147 @@
+import {
+  Linear,
+  loadPretrained,
+  Module,
+  Parameter,
+  type PretrainedOptions,
+  readModelFile,
+  readModelJson,
+  readModelWeights,
+  writeModelFolder,
+} from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import { type CLIPConfig, type CLIPConfigInput, parseCLIPConfig } from "./clip-config.js";
+import { initializeNormal } from "./clip-encoder.js";
+import { CLIPTextTransformer } from "./clip-text-model.js";
+import { CLIPVisionTransformer } from "./clip-vision-model.js";
+
+/** What a CLIP folder holds beside settings and weights. */
+const COMPANIONS = [
+  "preprocessor_config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "vocab.json",
+  "merges.txt",
+];
+
+/**
+ * CLIP (Radford et al. 2021): a vision and a text tower, each projected to one space; transformers' `CLIPModel`.
+ *
+ * @example
+ * const clip = await CLIPModel.fromPretrained("openai/clip-vit-large-patch14");
+ * const z = clip.encodeImage(processor.normalize(images)); // [batch, projection_dim]
+ */
+export class CLIPModel extends Module {
+  readonly config: CLIPConfig;
+  readonly text_model: CLIPTextTransformer;
+  readonly vision_model: CLIPVisionTransformer;
+  readonly visual_projection: Linear;
+  readonly text_projection: Linear;
+  /** The logarithm of the inverse temperature, a scalar. */
+  readonly logit_scale: Parameter;
+  /** Files that travel with the model (image processor, tokenizer): read with it and written by `savePretrained`. */
+  readonly companionFiles: Record<string, Uint8Array> = {};
+
+  /**
+   * A model without weights: call `initialize` or `loadStateDict`.
+   *
+   * @param config settings as in config.json; what is left out has transformers' defaults
+   * @throws naming every setting that is not what it should be
+   */
+  constructor(config: CLIPConfigInput) {
+    super();
+    this.config = parseCLIPConfig(config);
+    const { text_config: text, vision_config: vision, projection_dim: dim } = this.config;
+    this.text_model = new CLIPTextTransformer(text);
+    this.vision_model = new CLIPVisionTransformer(vision);
+    this.visual_projection = new Linear(vision.hidden_size, dim, { bias: false });
+    this.text_projection = new Linear(text.hidden_size, dim, { bias: false });
+    initializeNormal(this.visual_projection, vision.hidden_size ** -0.5);
+    initializeNormal(this.text_projection, text.hidden_size ** -0.5);
+    const scale = this.config.logit_scale_init_value;
+    this.logit_scale = new Parameter([], { init: () => tf.scalar(scale) });
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the image processor's and
+   * tokenizer's files, which are kept for {@link savePretrained}.
+   *
+   * @param folder for example a copy of `openai/clip-vit-large-patch14`
+   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @throws if a file or a weight is missing, or has another shape than the settings say
+   */
+  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
+    const what = "CLIPModel.fromPretrained";
+    const config = await readModelJson(folder, "config.json", what);
+    for (const key of ["text_config", "vision_config"]) {
+      if (!config[key] && !config[`${key}_dict`]) {
+        throw new Error(
+          `${what}: config.json in ${folder} must be a CLIP model's, with text_config and vision_config; ` +
+            `${key} is missing (model_type ${JSON.stringify(config["model_type"])})`,
+        );
+      }
+    }
+    const model = new CLIPModel(config as CLIPConfigInput);
+    await loadPretrained(model, (how) => readModelWeights(folder, how), options);
+    for (const name of COMPANIONS) {
+      const bytes = await readModelFile(folder, name);
+      if (bytes) model.companionFiles[name] = bytes;
+    }
+    return model;
+  }
+
+  /**
+   * The image feature `z = f(x)`: the class token after the final norm, projected. It is not L2-normalised
+   * (transformers' `get_image_features`): normalise it for cosine similarities, pass it as it is to a projector.
+   *
+   * @param pixels `[batch, image_size, image_size, channels]`, normalised as the image processor does
+   * @returns `[batch, projection_dim]`; the caller disposes it
+   * @throws if pixels have another shape
+   */
+  encodeImage(pixels: tf.Tensor4D): tf.Tensor2D {
+    return tf.tidy(() => this.visual_projection.forward(this.vision_model.forward(pixels).pooled));
+  }
+
+  /**
+   * Every token of the vision tower, normed and projected as the class token is: the class token first (equal to
+   * {@link encodeImage}), then the local (patch) tokens in row order. For conditions of class token plus local tokens.
+   *
+   * @param pixels `[batch, image_size, image_size, channels]`, normalised as the image processor does
+   * @returns `[batch, 1 + patches, projection_dim]`; the caller disposes it
+   */
+  encodeImageTokens(pixels: tf.Tensor4D): tf.Tensor3D {
+    return tf.tidy(() => {
+      const { lastHiddenState } = this.vision_model.forward(pixels);
+      return this.visual_projection.forward(this.vision_model.post_layernorm.forward(lastHiddenState));
+    });
+  }
+
+  /**
+   * The text feature: the state at the end-of-text token, projected, not L2-normalised (`get_text_features`).
+   *
+   * @param inputIds int32 `[batch, tokens]`, from a {@link CLIPTokenizer}
+   * @returns `[batch, projection_dim]`; the caller disposes it
+   * @throws on another shape or type, and on an id outside the vocabulary (where the backend can tell)
+   */
+  encodeText(inputIds: tf.Tensor2D): tf.Tensor2D {
+    return tf.tidy(() => this.text_projection.forward(this.text_model.forward(inputIds).pooled));
+  }
+
+  /**
+   * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files; each atomically.
+   *
+   * @param folder made if it is missing
+   * @param options dtype: how the weights are stored, default F32
+   * @throws while LoRA adapters are in place: merge them first
+   */
+  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
+    for (const [name] of this.namedParameters()) {
+      if (name.includes(".lora_")) {
+        throw new Error(`CLIPModel.savePretrained: merge the LoRA adapters first; found ${name}`);
+      }
+    }
+    const config = { architectures: ["CLIPModel"], model_type: "clip", ...this.config };
+    await writeModelFolder(folder, this.stateDict(), config, { ...options, files: this.companionFiles });
+  }
+}

@@ -1,0 +1,178 @@
+import {
+  Embedding,
+  LayerNorm,
+  loadPretrained,
+  Module,
+  type PretrainedOptions,
+  type ReadOptions,
+  readModelJson,
+  readModelWeights,
+  writeModelFolder,
+} from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import { type CLIPTextConfig, parseCLIPTextConfig } from "./clip-config.js";
+import { CLIPEncoder, initializeNormal } from "./clip-encoder.js";
+
+/** Stands in configurations written before transformers 4.31, whatever the vocabulary. */
+const LEGACY_EOS_TOKEN_ID = 2;
+
+/** What a CLIP text tower gives; the caller disposes both. */
+export interface CLIPTextOutput {
+  /** `[batch, tokens, width]`, after the final norm. */
+  lastHiddenState: tf.Tensor3D;
+  /** `[batch, width]`: the last hidden state at each sequence's end-of-text token. */
+  pooled: tf.Tensor2D;
+}
+
+/** Token and position embeddings of a CLIP text tower. */
+export class CLIPTextEmbeddings extends Module {
+  readonly token_embedding: Embedding;
+  readonly position_embedding: Embedding;
+
+  constructor(private readonly config: CLIPTextConfig) {
+    super();
+    this.token_embedding = new Embedding(config.vocab_size, config.hidden_size);
+    this.position_embedding = new Embedding(config.max_position_embeddings, config.hidden_size);
+    initializeNormal(this.token_embedding, 0.02);
+    initializeNormal(this.position_embedding, 0.02);
+  }
+
+  /** @param inputIds int32 `[batch, tokens]`. @returns `[batch, tokens, width]`. */
+  forward(inputIds: tf.Tensor2D): tf.Tensor3D {
+    const { max_position_embeddings: limit, vocab_size: vocabSize, hidden_size: width } = this.config;
+    const tokens = inputIds.shape[1];
+    if (inputIds.rank !== 2 || inputIds.dtype !== "int32" || tokens === 0 || tokens > limit) {
+      throw new Error(
+        `CLIPTextModel: inputIds must be int32 [batch, 1..${limit}], got ${inputIds.dtype} [${inputIds.shape}]`,
+      );
+    }
+    checkIds(inputIds, vocabSize);
+    return tf.tidy(() => {
+      const embedded = this.token_embedding.forward(inputIds) as tf.Tensor3D;
+      const positions = tf.slice(this.position_embedding.weight.value, [0, 0], [tokens, width]);
+      return tf.add(embedded, positions);
+    });
+  }
+}
+
+/** A CLIP text tower: causal transformer over tokens, final norm, pooled at the end-of-text token. */
+export class CLIPTextTransformer extends Module {
+  readonly embeddings: CLIPTextEmbeddings;
+  readonly encoder: CLIPEncoder;
+  readonly final_layer_norm: LayerNorm;
+
+  constructor(readonly config: CLIPTextConfig) {
+    super();
+    this.embeddings = new CLIPTextEmbeddings(config);
+    this.encoder = new CLIPEncoder(config);
+    this.final_layer_norm = new LayerNorm(config.hidden_size, { epsilon: config.layer_norm_eps });
+  }
+
+  /**
+   * @param inputIds int32 `[batch, tokens]`, tokens at most `max_position_embeddings`
+   * @throws on another shape or type, and on an id outside the vocabulary (see {@link CLIPTextModel.forward})
+   */
+  forward(inputIds: tf.Tensor2D): CLIPTextOutput {
+    return tf.tidy(() => {
+      const hiddenStates = this.encoder.forward(this.embeddings.forward(inputIds), { causal: true });
+      const lastHiddenState = this.final_layer_norm.forward(hiddenStates);
+      const [batch, tokens, width] = lastHiddenState.shape;
+      const rowStarts = tf.mul(tf.range(0, batch, 1, "int32"), tf.scalar(tokens, "int32"));
+      const ends: tf.Tensor1D = tf.add(endPositions(inputIds, this.config.eos_token_id), rowStarts);
+      const pooled = tf.gather(tf.reshape(lastHiddenState, [batch * tokens, width]), ends) as tf.Tensor2D;
+      return { lastHiddenState, pooled };
+    });
+  }
+}
+
+/**
+ * CLIP's text encoder, as Stable Diffusion uses it (transformers' `CLIPTextModel`; weights under `text_model.`).
+ *
+ * @example
+ * const encoder = await CLIPTextModel.fromPretrained("stable-diffusion/text_encoder");
+ * const { lastHiddenState, pooled } = encoder.forward(tokenizer.encode([""])); // [1, 77, c], [1, c]
+ */
+export class CLIPTextModel extends Module {
+  readonly text_model: CLIPTextTransformer;
+  readonly config: CLIPTextConfig;
+
+  /**
+   * A model without weights: call `initialize` or `loadStateDict`.
+   *
+   * @param config settings as in config.json; what is left out has transformers' defaults
+   */
+  constructor(config: Partial<CLIPTextConfig>) {
+    super();
+    this.config = parseCLIPTextConfig(config);
+    this.text_model = new CLIPTextTransformer(this.config);
+  }
+
+  /**
+   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel
+   * will do as well: its text tower is taken.
+   *
+   * @param folder for example `stable-diffusion/text_encoder`
+   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @throws if a file or a weight is missing, or has another shape than the settings say
+   */
+  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPTextModel> {
+    const config = await readModelJson(folder, "config.json", "CLIPTextModel.fromPretrained");
+    const model = new CLIPTextModel((config["text_config"] as Partial<CLIPTextConfig> | undefined) ?? config);
+    const read = (how: ReadOptions) => readModelWeights(folder, how);
+    return loadPretrained(model, read, options, (weights) => {
+      // transformers 5 writes the tower's weights without the prefix.
+      const prefixed = Object.keys(weights).some((name) => name.startsWith("text_model."));
+      model.text_model.loadStateDict(weights, { prefix: prefixed ? "text_model." : "" });
+    });
+  }
+
+  /**
+   * Encodes token ids.
+   *
+   * Pooling follows transformers: where the settings' `eos_token_id` is 2 (written before 4.31), at the first of
+   * the largest ids; else at the first `eos_token_id`, and at position 0 where there is none.
+   *
+   * @param inputIds int32 `[batch, tokens]`, tokens at most `max_position_embeddings`
+   * @returns the last hidden state and the pooled state
+   * @throws on another shape or type. An id outside the vocabulary throws on backends that can read a tensor at
+   *   once (cpu, wasm); on WebGPU, where it cannot be seen without waiting, it selects an undefined row.
+   */
+  forward(inputIds: tf.Tensor2D): CLIPTextOutput {
+    return this.text_model.forward(inputIds);
+  }
+
+  /**
+   * Writes config.json and model.safetensors, as transformers reads them; every file atomically.
+   *
+   * @param folder made if it is missing
+   * @param options dtype: how the weights are stored, default F32
+   */
+  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
+    const config = { architectures: ["CLIPTextModel"], model_type: "clip_text_model", ...this.config };
+    await writeModelFolder(folder, this.stateDict(), config, options);
+  }
+}
+
+/** The position at which each sequence is pooled, int32 `[batch]`. Scores are distinct, so that ties break alike everywhere. */
+function endPositions(inputIds: tf.Tensor2D, eosTokenId: number): tf.Tensor1D {
+  const tokens = inputIds.shape[1];
+  const rank =
+    eosTokenId === LEGACY_EOS_TOKEN_ID
+      ? inputIds
+      : tf.cast(tf.equal(inputIds, tf.scalar(eosTokenId, "int32")), "int32");
+  const earlier = tf.range(tokens - 1, -1, -1, "int32");
+  return tf.argMax(tf.add(tf.mul(rank, tf.scalar(tokens, "int32")), earlier), 1);
+}
+
+function checkIds(inputIds: tf.Tensor2D, vocabSize: number): void {
+  const backend = tf.getBackend();
+  if (backend !== "cpu" && backend !== "wasm") return;
+  const ids = inputIds.dataSync();
+  const index = ids.findIndex((id) => id < 0 || id >= vocabSize);
+  if (index < 0) return;
+  const tokens = inputIds.shape[1];
+  const place = `[${Math.floor(index / tokens)}, ${index % tokens}]`;
+  throw new Error(
+    `CLIPTextModel: token ids must be in 0..${vocabSize - 1} (vocab_size ${vocabSize}), got ${ids[index]} at ${place}`,
+  );
+}

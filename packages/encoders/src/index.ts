@@ -1,0 +1,35 @@
+export {
+  type CLIPConfig,
+  type CLIPConfigInput,
+  type CLIPEncoderConfig,
+  type CLIPTextConfig,
+  type CLIPVisionConfig,
+  parseCLIPConfig,
+  parseCLIPTextConfig,
+  parseCLIPVisionConfig,
+} from "./clip/clip-config.js";
+export {
+  CLIPAttention,
+  CLIPEncoder,
+  CLIPEncoderLayer,
+  CLIPMLP,
+  initializeNormal,
+  normalInitializer,
+} from "./clip/clip-encoder.js";
+export { CLIPImageProcessor, type CLIPImageProcessorConfig } from "./clip/clip-image-processor.js";
+export { CLIPModel } from "./clip/clip-model.js";
+export {
+  CLIPTextEmbeddings,
+  CLIPTextModel,
+  type CLIPTextOutput,
+  CLIPTextTransformer,
+} from "./clip/clip-text-model.js";
+export { CLIPTokenizer, type CLIPTokenizerOptions, type CLIPVocabulary } from "./clip/clip-tokenizer.js";
+export {
+  CLIPVisionEmbeddings,
+  CLIPVisionModel,
+  type CLIPVisionOutput,
+  CLIPVisionTransformer,
+} from "./clip/clip-vision-model.js";
+export type { ImageEncoder, TextEncoder } from "./encoder.js";
+export { addLoRA, LoRA, type LoRABias, LoRALinear, type LoRAOptions } from "./lora/lora.js";

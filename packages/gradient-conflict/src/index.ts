@@ -1,0 +1,41 @@
+export {
+  type Aggregator,
+  type AggregatorContext,
+  aggregateGradients,
+  combineGradients,
+  type Weighting,
+} from "./aggregators/aggregator.js";
+export { type CAGradOptions, cagrad } from "./aggregators/cagrad.js";
+export { type GradVacOptions, gradVac } from "./aggregators/grad-vac.js";
+export { imtlG } from "./aggregators/imtl-g.js";
+export { mgda } from "./aggregators/mgda.js";
+export { type NashMTLOptions, nashMTL } from "./aggregators/nash-mtl.js";
+export { pcgrad } from "./aggregators/pcgrad.js";
+export type { OrderOptions } from "./aggregators/shuffled.js";
+export { type UPGradOptions, upgrad } from "./aggregators/upgrad.js";
+export { weightedSum } from "./aggregators/weighted-sum.js";
+export {
+  conflictFromGram,
+  conflictFromGroupedGram,
+  type GradientConflict,
+  type GradientConflictOptions,
+  type GroupedGram,
+  gradientConflict,
+  gramMatrix,
+  groupedGramMatrices,
+  summarizeCosines,
+} from "./measure/conflict.js";
+export {
+  type LossGradients,
+  type LossGradientsOptions,
+  lossGradients,
+  type Trainable,
+} from "./measure/loss-gradients.js";
+export {
+  type ConflictRecorder,
+  type ConflictSummary,
+  createConflictRecorder,
+  type PairRecord,
+  recordConflict,
+  summarizeConflict,
+} from "./record/conflict-recorder.js";

@@ -1,0 +1,48 @@
+import { expectClose } from "@dcr-js/testing";
+import { describe, expect, it } from "vitest";
+import { conflictFromGroupedGram } from "../measure/conflict.js";
+import { createConflictRecorder, recordConflict, summarizeConflict } from "./conflict-recorder.js";
+
+/** Two gradients of length 1 with this cosine, of which a group has the opposite. */
+const conflict = (cosine: number) =>
+  conflictFromGroupedGram(["con", "rec"], {
+    whole: Float64Array.of(1, cosine, cosine, 1),
+    groups: { "layers.0": Float64Array.of(1, -cosine, -cosine, 1) },
+  });
+
+describe("ConflictRecorder", () => {
+  const cosines = [0.5, -0.5, -0.25, 0.75, -1];
+
+  it("counts conflicts overall and in a moving window, for the whole and each group", () => {
+    let recorder = createConflictRecorder({ window: 2 });
+    expect(summarizeConflict(recorder)).toEqual([]);
+    const empty = JSON.stringify(recorder);
+    const first = recorder;
+    for (const cosine of cosines) recorder = recordConflict(recorder, conflict(cosine));
+    expect(JSON.stringify(first)).toBe(empty);
+    const [whole, group] = summarizeConflict(recorder);
+    expect(whole).toMatchObject({ losses: ["con", "rec"], steps: 5, negativeShare: 0.6 });
+    expect(whole.group).toBeUndefined();
+    expect(whole.recent).toEqual({ steps: 2, negativeShare: 0.5, meanCosine: -0.125 });
+    expectClose([whole.meanCosine], [-0.1], { relative: 1e-12 });
+    expect(group).toMatchObject({ group: "layers.0", steps: 5, negativeShare: 0.4 });
+  });
+
+  it("goes on after JSON as if nothing had happened", () => {
+    let whole = createConflictRecorder({ window: 3 });
+    let resumed = createConflictRecorder({ window: 3 });
+    for (const cosine of cosines) {
+      whole = recordConflict(whole, conflict(cosine));
+      resumed = JSON.parse(JSON.stringify(recordConflict(resumed, conflict(cosine))));
+    }
+    expect(resumed).toEqual(whole);
+  });
+
+  it("refuses an impossible window", () => {
+    for (const window of [0, 1.5, Number.NaN]) {
+      expect(() => createConflictRecorder({ window })).toThrow(
+        /window must be an integer of at least 1, got/,
+      );
+    }
+  });
+});

@@ -1,0 +1,84 @@
+import { type GradientConflict, summarizeCosines } from "../measure/conflict.js";
+
+/** The conflict of one pair of losses over a run, of all variables or of one group. */
+export interface PairRecord {
+  losses: [string, string];
+  /** The group of variables; absent for all of them. */
+  group?: string;
+  steps: number;
+  /** Steps with a negative cosine. */
+  negative: number;
+  cosineSum: number;
+  /** The cosines of the last steps, newest last, at most `window`. */
+  recent: number[];
+}
+
+/** Conflict over a run. Plain data: `JSON.stringify` saves it, and a resumed run goes on recording. */
+export interface ConflictRecorder {
+  /** Steps of the moving window. */
+  window: number;
+  pairs: PairRecord[];
+}
+
+/** A recorder of nothing yet. @param options.window steps of the moving window, at least 1, default 100. */
+export function createConflictRecorder({ window = 100 }: { window?: number } = {}): ConflictRecorder {
+  if (!Number.isInteger(window) || window < 1) {
+    throw new Error(`createConflictRecorder: window must be an integer of at least 1, got ${window}`);
+  }
+  return { window, pairs: [] };
+}
+
+/** A recorder with one step more; the one given stays as it is. `O(window)` for each pair. */
+export function recordConflict(recorder: ConflictRecorder, conflict: GradientConflict): ConflictRecorder {
+  const pairs = [...recorder.pairs];
+  const add = ({ losses, cosine }: GradientConflict["pairs"][number], group?: string) => {
+    const at = pairs.findIndex(
+      (pair) => pair.group === group && pair.losses[0] === losses[0] && pair.losses[1] === losses[1],
+    );
+    const { steps, negative, cosineSum, recent } = pairs[at] ?? {
+      steps: 0,
+      negative: 0,
+      cosineSum: 0,
+      recent: [],
+    };
+    const next: PairRecord = {
+      losses,
+      ...(group !== undefined && { group }),
+      steps: steps + 1,
+      negative: negative + Number(cosine < 0),
+      cosineSum: cosineSum + cosine,
+      recent: [...recent, cosine].slice(-recorder.window),
+    };
+    if (at < 0) pairs.push(next);
+    else pairs[at] = next;
+  };
+  for (const pair of conflict.pairs) add(pair);
+  for (const [group, { pairs: ofGroup }] of Object.entries(conflict.groups ?? {})) {
+    for (const pair of ofGroup) add(pair, group);
+  }
+  return { window: recorder.window, pairs };
+}
+
+/** What a run's conflict comes to, for one pair of losses. */
+export interface ConflictSummary {
+  losses: [string, string];
+  group?: string;
+  steps: number;
+  /** Share of steps with a negative cosine: the conflict rate. */
+  negativeShare: number;
+  meanCosine: number;
+  /** The same over the moving window. */
+  recent: { steps: number; negativeShare: number; meanCosine: number };
+}
+
+/** Conflict rates and mean cosines, overall and in the moving window, for each pair of losses and each group. */
+export function summarizeConflict({ pairs }: ConflictRecorder): ConflictSummary[] {
+  return pairs.map(({ losses, group, steps, negative, cosineSum, recent }) => ({
+    losses,
+    ...(group !== undefined && { group }),
+    steps,
+    negativeShare: negative / steps,
+    meanCosine: cosineSum / steps,
+    recent: { steps: recent.length, ...summarizeCosines(recent) },
+  }));
+}

@@ -1,0 +1,61 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { DeviceOptions } from "../../device/initialize.js";
+import { nodeModule } from "../../io/node-modules.js";
+import { registerWasmKernels } from "./register.js";
+
+/** Starts tfjs's WebAssembly backend and gives it the kernels that training needs; returns how many threads run them. */
+export async function startWasmBackend(options: DeviceOptions = {}): Promise<number> {
+  const { threads, wasmPaths = installedFiles() } = options;
+  const wasm = await import("@tensorflow/tfjs-backend-wasm");
+  if (wasmPaths) wasm.setWasmPaths(wasmPaths);
+  // tfjs's own kernels get no more than half the cores, whatever is asked for.
+  if (threads) wasm.setThreadsCount(threads);
+  const failure = workerFailure();
+  let started = await Promise.race([tf.setBackend("wasm"), failure.event]);
+  failure.ignore();
+  if (started === "no workers") {
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+    started = await tf.setBackend("wasm");
+  }
+  if (!started) {
+    throw new Error(
+      "initialize: the WebAssembly backend did not start; the console says why. In a browser the files " +
+        "tfjs-backend-wasm*.wasm must be served, and wasmPaths must say where if that is not beside the page",
+    );
+  }
+  return registerWasmKernels(threads ?? Math.min(8, globalThis.navigator?.hardwareConcurrency ?? 1));
+}
+
+/** The folder of tfjs-backend-wasm's files, in Node. */
+function installedFiles(): string | undefined {
+  if (typeof process === "undefined" || !process.versions?.node) return undefined;
+  const { createRequire } = nodeModule("node:module");
+  const { dirname, join, sep } = nodeModule("node:path");
+  const require = createRequire(import.meta.url);
+  const folder = dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"));
+  return join(folder, "wasm-out") + sep;
+}
+
+/**
+ * Tells when workers do not start, for which tfjs would wait without end: a content security policy forbids them, or a
+ * minifier took `typeof` from a name that is unknown in workers, where tfjs's code runs from its text.
+ */
+function workerFailure(): { event: Promise<"no workers">; ignore(): void } {
+  const types = ["error", "securitypolicyviolation"];
+  let listener: (event: Event) => void;
+  const event = new Promise<"no workers">((resolve) => {
+    listener = (event) => {
+      const { error, blockedURI } = event as ErrorEvent & SecurityPolicyViolationEvent;
+      if (!(error instanceof ErrorEvent) && blockedURI !== "blob") return;
+      event.preventDefault();
+      resolve("no workers");
+    };
+    for (const type of types) globalThis.addEventListener?.(type, listener);
+  });
+  return {
+    event,
+    ignore: () => {
+      for (const type of types) globalThis.removeEventListener?.(type, listener);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { expectClose, normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { expect, it } from "vitest";
+import "../../gradients/register.js";
+import { registerFusedKernels } from "../../ops/fused-kernel.js";
+import { layerNorm } from "../../ops/layer-norm.js";
+import { startWasmBackend } from "./backend.js";
+import { address, wasmBackend } from "./simd-kernels.js";
+
+/** The sum of what a few kernels with scratch memory make, and its gradients; the address of the input. */
+function compute(): { values: number[]; at: number } {
+  const x = tf.tensor4d(normalArray(1, 2 * 6 * 6 * 4), [2, 6, 6, 4]);
+  const filter = tf.tensor4d(normalArray(2, 3 * 3 * 4 * 4), [3, 3, 4, 4]);
+  const weight = tf.tensor1d(normalArray(3, 4));
+  const bias = tf.zeros<tf.Rank.R1>([4]);
+  const { value, grads } = tf.valueAndGrads((x, filter, weight) => {
+    const y = tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, "same");
+    return tf.sum(tf.maxPool(layerNorm(y, weight as tf.Tensor1D, bias) as tf.Tensor4D, 2, 2, "valid"));
+  })([x, filter, weight]);
+  const values = [value, ...grads].flatMap((tensor) => [...tensor.dataSync()]);
+  const at = address(wasmBackend(), x);
+  tf.dispose([x, filter, weight, bias, value, grads]);
+  return { values, at };
+}
+
+it("computes the same in the upper half of the memory, where addresses have all 32 bits", async () => {
+  await startWasmBackend();
+  registerFusedKernels("wasm");
+  const { wasm } = wasmBackend();
+  const { values } = compute();
+  // Takes all that is below, in blocks of less and less. They are never touched: the system gives no pages for them.
+  const taken: number[] = [];
+  for (const size of [2 ** 28, 2 ** 20, 2 ** 14, 2 ** 8, 2 ** 5]) {
+    do {
+      taken.push(wasm._malloc(size) >>> 0);
+      if (taken.at(-1) === 0) throw new Error(`no memory of ${size} bytes`);
+    } while (taken.at(-1)! < 2 ** 31);
+  }
+  const { values: above, at } = compute();
+  for (const pointer of taken) wasm._free(pointer);
+  expect(at).toBeGreaterThan(2 ** 31);
+  expectClose(above, values, {});
+});
+
+it("leaves the constants of tfjs-backend-wasm as they were", async () => {
+  await startWasmBackend();
+  const text = new TextDecoder().decode(wasmBackend().wasm.HEAPU8.slice(1024, 5120));
+  expect(text).toContain("ArgMax failed. Unknown dtype %d");
+});

@@ -1,0 +1,151 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { util } from "@tensorflow/tfjs-core";
+import { u32 } from "../launch.js";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+import { elementwise } from "./elementwise.js";
+import type { Attributes, Kernel, KernelTable } from "./kernel.js";
+import { erfDeclaration, tanhDeclaration } from "./unary.js";
+
+interface Curve {
+  declarations: string;
+  /** WGSL of the value and of the derivative, from `x`. */
+  value: string;
+  slope: string;
+}
+
+const gated = (rate: string): Curve => ({
+  declarations: `
+fn gate(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x * ${rate})); }
+fn gatedSlope(x: f32) -> f32 { let g = gate(x); return g * (1.0 + x * ${rate} * (1.0 - g)); }`,
+  value: "x * gate(x)",
+  slope: "gatedSlope(x)",
+});
+
+const silu = gated("1.0");
+
+/** The three Gaussian error linear units; see `gelu`. */
+const gelus: Record<string, Curve> = {
+  quick: gated("1.702"),
+  erf: {
+    declarations: `${erfDeclaration}
+fn phi(x: f32) -> f32 { return 0.5 * (1.0 + erfOf(x * 0.70710678)); }`,
+    value: "x * phi(x)",
+    slope: "(phi(x) + x * 0.39894228 * exp(-0.5 * x * x))",
+  },
+  tanh: {
+    declarations: `${tanhDeclaration}
+fn gate(x: f32) -> f32 { return tanhOf(0.79788456 * x * (1.0 + 0.044715 * x * x)); }
+fn tanhSlope(x: f32) -> f32 {
+  let t = gate(x);
+  return 0.5 * (1.0 + t + x * (1.0 - t * t) * 0.79788456 * (1.0 + 0.134145 * x * x));
+}`,
+    value: "0.5 * x * (1.0 + gate(x))",
+    slope: "tanhSlope(x)",
+  },
+};
+
+const forward =
+  (name: string, curve: (attrs: Attributes) => [string, Curve]): Kernel =>
+  ({ inputs: { x }, attrs, backend }) => {
+    const [key, { declarations, value }] = curve(attrs);
+    return elementwise(backend, {
+      name,
+      key,
+      inputs: { x },
+      shape: x.shape,
+      dtype: "float32",
+      declarations,
+      expression: value,
+    });
+  };
+
+const gradient =
+  (name: string, curve: (attrs: Attributes) => [string, Curve]): Kernel =>
+  ({ inputs: { x, dy }, attrs, backend }) => {
+    const [key, { declarations, slope }] = curve(attrs);
+    const expression = `dy * ${slope}`;
+    return elementwise(backend, {
+      name,
+      key,
+      inputs: { x, dy },
+      shape: x.shape,
+      dtype: "float32",
+      declarations,
+      expression,
+    });
+  };
+
+const siluOf = (): [string, Curve] => ["", silu];
+const geluOf = ({ variant }: Attributes): [string, Curve] => [variant, gelus[variant]];
+
+/** `body` for each place of `[rows, width]`, with the places `hidden` and `gated` of the halves of `[rows, 2 * width]`. */
+function halves(
+  backend: WebGPUBackend,
+  name: string,
+  shape: number[],
+  inputs: Record<string, TensorInfo>,
+  output: TensorInfo,
+  body: (each: (expression: string) => string) => string,
+): TensorInfo {
+  const width = shape[shape.length - 1];
+  const step = width % 4 === 0 ? 4 : 1;
+  const type = step === 4 ? "vec4<f32>" : "f32";
+  const { declarations, value, slope } = gelus.erf;
+  // `expression` of each element, from what `@` stands behind.
+  const each = (expression: string) =>
+    step === 1
+      ? expression.replaceAll("@", "")
+      : `${type}(${["x", "y", "z", "w"].map((c) => expression.replaceAll("@", `.${c}`)).join(", ")})`;
+  backend.launch({
+    name,
+    key: type,
+    inputs: Object.entries(inputs).map(([input, info]) => ({ name: input, info, type })),
+    outputs: [{ name: "result", info: output, type }],
+    count: util.sizeFromShape(shape) / step,
+    rowLength: width / step,
+    uniforms: [u32("width", width / step)],
+    declarations: () => `${declarations}
+fn gelu(x: f32) -> f32 { return ${value}; }
+fn geluSlope(x: f32) -> f32 { return ${slope}; }`,
+    body: () => `let hidden = row * 2u * u.width + column;
+  let gated = hidden + u.width;
+  ${body(each)}`,
+  });
+  return output;
+}
+
+const geglu: Kernel = ({ inputs: { x }, backend }) => {
+  const shape = [...x.shape.slice(0, -1), x.shape[x.shape.length - 1] / 2];
+  return halves(
+    backend,
+    "Geglu",
+    shape,
+    { source: x },
+    backend.activation(shape, [x]),
+    (each) => `let gate = source[gated];
+  result[index] = source[hidden] * ${each("gelu(gate@)")};`,
+  );
+};
+
+const gegluGrad: Kernel = ({ inputs: { x, dy }, backend }) =>
+  halves(
+    backend,
+    "GegluGrad",
+    dy.shape,
+    { source: x, dy },
+    backend.output(x.shape, "float32"),
+    (each) => `let gate = source[gated];
+  let gradient = dy[index];
+  let before = source[hidden];
+  result[hidden] = gradient * ${each("gelu(gate@)")};
+  result[gated] = gradient * before * ${each("geluSlope(gate@)")};`,
+  );
+
+export const activationKernels: KernelTable = {
+  Silu: forward("Silu", siluOf),
+  SiluGrad: gradient("SiluGrad", siluOf),
+  Gelu: forward("Gelu", geluOf),
+  GeluGrad: gradient("GeluGrad", geluOf),
+  Geglu: geglu,
+  GegluGrad: gegluGrad,
+};

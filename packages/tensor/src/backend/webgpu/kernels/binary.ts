@@ -1,0 +1,185 @@
+import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+import { elementwise } from "./elementwise.js";
+import type { Kernel, KernelTable } from "./kernel.js";
+
+interface Binary {
+  /** WGSL from `a: f32` and `b: f32`. */
+  float?: string;
+  /** WGSL from `a: i32` and `b: i32`, for int32 and bool. */
+  int?: string;
+  dtype?: DataType;
+  declarations?: string;
+}
+
+const comparison = (operator: string): Binary => ({
+  float: `select(0, 1, a ${operator} b)`,
+  int: `select(0, 1, a ${operator} b)`,
+  dtype: "bool",
+});
+
+/** Divisions that round towards minus infinity, as tfjs's floorDiv and mod do. */
+const floorDeclaration = `
+fn floorDivOf(a: i32, b: i32) -> i32 {
+  if (b == 0) { return 0; }
+  let q = a / b;
+  return select(q, q - 1, q * b != a && ((a < 0) != (b < 0)));
+}
+fn floorModOf(a: f32, b: f32) -> f32 {
+  let r = a - b * trunc(a / b);
+  return select((r + b) - b * trunc((r + b) / b), r, (a < 0.0) == (b < 0.0));
+}`;
+
+/** a^b for every sign of a, where WGSL's pow knows positive a only; exact squaring for whole numbers. */
+const powDeclaration = `
+fn powOf(a: f32, b: f32) -> f32 {
+  if (b == 0.0) { return 1.0; }
+  if (b == 1.0) { return a; }
+  if (b == 2.0) { return a * a; }
+  if (isNan(a) || isNan(b)) { return quietNan(); }
+  if (a == 0.0) { return select(infinity(), 0.0, b > 0.0); }
+  if (a > 0.0) { return pow(a, b); }
+  if (floor(b) != b) { return quietNan(); }
+  let odd = abs(b - 2.0 * floor(b / 2.0)) == 1.0;
+  return select(1.0, -1.0, odd) * pow(-a, b);
+}
+fn powWhole(base: i32, exponent: i32) -> i32 {
+  if (exponent < 0) { return select(0, select(1, base, (exponent & 1) == 1), abs(base) == 1); }
+  var result = 1;
+  var square = base;
+  var rest = exponent;
+  while (rest > 0) {
+    if ((rest & 1) == 1) { result *= square; }
+    square *= square;
+    rest >>= 1u;
+  }
+  return result;
+}`;
+
+const keepNan = (expression: string) => `select(${expression}, a + b, isNan(a) || isNan(b))`;
+
+const table: Record<string, Binary> = {
+  Add: { float: "a + b", int: "a + b" },
+  Sub: { float: "a - b", int: "a - b" },
+  Multiply: { float: "a * b", int: "a * b" },
+  RealDiv: { float: "a / b" },
+  FloorDiv: {
+    float: "i32(floor(a / b))",
+    int: "floorDivOf(a, b)",
+    dtype: "int32",
+    declarations: floorDeclaration,
+  },
+  Mod: { float: "floorModOf(a, b)", int: "a - b * floorDivOf(a, b)", declarations: floorDeclaration },
+  Pow: { float: "powOf(a, b)", int: "powWhole(a, b)", declarations: powDeclaration },
+  Maximum: { float: keepNan("max(a, b)"), int: "max(a, b)" },
+  Minimum: { float: keepNan("min(a, b)"), int: "min(a, b)" },
+  SquaredDifference: { float: "(a - b) * (a - b)", int: "(a - b) * (a - b)" },
+  Atan2: { float: keepNan("atan2(a, b)") },
+  Equal: comparison("=="),
+  // Some adapters compare NaN as equal.
+  NotEqual: { ...comparison("!="), float: "select(0, 1, a != b || isNan(a) || isNan(b))" },
+  Less: comparison("<"),
+  LessEqual: comparison("<="),
+  Greater: comparison(">"),
+  GreaterEqual: comparison(">="),
+  LogicalAnd: { int: "select(0, 1, a != 0 && b != 0)", dtype: "bool" },
+  LogicalOr: { int: "select(0, 1, a != 0 || b != 0)", dtype: "bool" },
+  BitwiseAnd: { int: "a & b" },
+};
+
+/** An elementwise function of two broadcast tensors. Mixed dtypes are computed in float32. */
+function binary(
+  backend: WebGPUBackend,
+  name: string,
+  { float, int, dtype, declarations }: Binary,
+  a: TensorInfo,
+  b: TensorInfo,
+): TensorInfo {
+  const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
+  const floats = [a, b].map((info) => info.dtype === "float32");
+  if ((floats[0] && floats[1] && float) || (!floats[0] && !floats[1] && int)) {
+    const own = dtype ?? (floats[0] ? "float32" : "int32");
+    const expression = (floats[0] ? float : int)!;
+    return elementwise(backend, { name, inputs: { a, b }, shape, dtype: own, declarations, expression });
+  }
+  if (!float) throw new Error(`${name}: expected int32 or bool inputs, got ${a.dtype} and ${b.dtype}`);
+  const type = dtype ?? "float32";
+  return elementwise(backend, {
+    name,
+    inputs: { a0: a, b0: b },
+    shape,
+    dtype: type,
+    declarations: `${declarations ?? ""}
+fn ofFloats(a: f32, b: f32) -> ${type === "float32" ? "f32" : "i32"} { return ${float}; }`,
+    expression: "ofFloats(f32(a0), f32(b0))",
+  });
+}
+
+const kernel =
+  (name: string, definition: Binary): Kernel =>
+  ({ inputs: { a, b }, backend }) =>
+    binary(backend, name, definition, a, b);
+
+/** Sum of any number of tensors of one shape. */
+const addN: Kernel = ({ inputs, backend }) => {
+  const terms = Object.values(inputs);
+  const { shape, dtype } = terms[0];
+  if (terms.length === 1) return backend.alias(terms[0], shape);
+  // A launch binds a handful of tensors; longer sums go in groups.
+  const group = 6;
+  let sum: TensorInfo | null = null;
+  for (let start = 0; start < terms.length; start += group) {
+    const part: TensorInfo[] = terms.slice(start, start + group);
+    if (sum) part.push(sum);
+    const names = part.map((_, i) => `x${i}`);
+    const next = elementwise(backend, {
+      name: "AddN",
+      inputs: Object.fromEntries(part.map((info, i) => [names[i], info])),
+      shape,
+      dtype,
+      expression: names.join(" + "),
+    });
+    if (sum) backend.disposeAll(sum);
+    sum = next;
+  }
+  return sum!;
+};
+
+const select: Kernel = ({ inputs: { condition, t, e }, backend }) => {
+  const dtype = t.dtype === e.dtype ? t.dtype : tf.upcastType(t.dtype, e.dtype);
+  const cast = dtype === "float32" ? "f32" : "i32";
+  return elementwise(backend, {
+    name: "Select",
+    inputs: { condition, t, e },
+    shape: t.shape,
+    dtype,
+    expression: `select(${cast}(e), ${cast}(t), condition != 0)`,
+  });
+};
+
+const prelu: Kernel = ({ inputs: { x, alpha }, backend }) =>
+  elementwise(backend, {
+    name: "Prelu",
+    inputs: { x, alpha },
+    shape: tf.broadcast_util.assertAndGetBroadcastShape(x.shape, alpha.shape),
+    dtype: "float32",
+    expression: "select(f32(alpha) * f32(x), f32(x), f32(x) >= 0.0)",
+  });
+
+const eluGrad: Kernel = ({ inputs: { dy, y }, backend }) =>
+  elementwise(backend, {
+    name: "EluGrad",
+    inputs: { dy, y },
+    shape: y.shape,
+    dtype: "float32",
+    expression: "select(dy * (y + 1.0), dy, y >= 0.0)",
+  });
+
+export const binaryKernels: KernelTable = {
+  ...Object.fromEntries(Object.entries(table).map(([name, definition]) => [name, kernel(name, definition)])),
+  AddN: addN,
+  Select: select,
+  Prelu: prelu,
+  EluGrad: eluGrad,
+};

@@ -1,0 +1,114 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+import { addendsEnding } from "./addends.js";
+import { conv, convFilterGradient, convInputGradient } from "./conv.js";
+import { finishEnding, finishOf, finishProduct } from "./finish.js";
+import type { Attributes, Kernel, KernelTable } from "./kernel.js";
+import { slice, transpose } from "./moves.js";
+import { placeCount, type Window, windowOf } from "./window.js";
+
+const nchwToNhwc = [0, 2, 3, 1];
+const nhwcToNchw = [0, 3, 1, 2];
+const isChannelsFirst = (attrs: Attributes) => attrs.dataFormat === "NCHW";
+
+/** The kernels compute NHWC; NCHW goes there and back. */
+function channelsLast(
+  backend: WebGPUBackend,
+  images: TensorInfo[],
+  attrs: Attributes,
+  compute: (...images: TensorInfo[]) => TensorInfo,
+  returnsImage = true,
+): TensorInfo {
+  if (!isChannelsFirst(attrs)) return compute(...images);
+  const turned = images.map((image) => transpose(backend, image, nchwToNhwc));
+  const result = compute(...turned);
+  backend.disposeAll(...turned);
+  if (!returnsImage) return result;
+  const back = transpose(backend, result, nhwcToNchw);
+  backend.disposeAll(result);
+  return back;
+}
+
+/** Explicit padding is given in the order of the data format. */
+const padOf = (attrs: Attributes) =>
+  Array.isArray(attrs.pad) && isChannelsFirst(attrs) ? nchwToNhwc.map((axis) => attrs.pad[axis]) : attrs.pad;
+
+const geometry = (xShape: number[], filterShape: number[], attrs: Attributes): Window =>
+  windowOf(
+    tf.backend_util.computeConv2DInfo(
+      xShape as [number, number, number, number],
+      filterShape as [number, number, number, number],
+      attrs.strides,
+      attrs.dilations ?? 1,
+      padOf(attrs),
+      attrs.dimRoundingMode,
+      false,
+      "channelsLast",
+    ),
+  );
+
+const forward = (backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, attrs: Attributes): TensorInfo =>
+  conv(backend, "Conv2D", x, filter, geometry(x.shape, filter.shape, attrs));
+
+const conv2dAndSum: Kernel = ({ inputs: { x, filter, bias, residual }, attrs, backend }) => {
+  const window = geometry(x.shape, filter.shape, attrs);
+  const ending = addendsEnding([bias, residual], placeCount(window), window.outChannels);
+  return conv(backend, "Conv2D", x, filter, window, ending);
+};
+
+const conv2dKernel: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
+  channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
+
+const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
+  const { x, filter } = inputs;
+  const finish = finishOf(inputs, attrs);
+  if (!isChannelsFirst(attrs)) {
+    const window = geometry(x.shape, filter.shape, attrs);
+    const ending = finishEnding(finish, window.outChannels);
+    if (ending) return conv(backend, "Conv2D", x, filter, window, ending);
+  }
+  const product = channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
+  // A vector belongs to the channels, wherever their axis is.
+  const along = (info: TensorInfo | undefined) =>
+    info && isChannelsFirst(attrs) && info.shape.length === 1
+      ? { ...info, shape: [info.shape[0], 1, 1] }
+      : info;
+  const { bias, slope } = finish;
+  return finishProduct(backend, product, { ...finish, bias: along(bias), slope: along(slope) });
+};
+
+const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) =>
+  channelsLast(backend, [dy], attrs, (gradient) => {
+    const inputShape = isChannelsFirst(attrs)
+      ? nchwToNhwc.map((axis) => attrs.inputShape[axis])
+      : attrs.inputShape;
+    const window = geometry(inputShape, filter.shape, attrs);
+    // As on tfjs's other backends, only the first corner of a larger gradient counts.
+    const corner = tf.util.arraysEqual(gradient.shape, window.outShape)
+      ? backend.alias(gradient, gradient.shape)
+      : slice(backend, gradient, [0, 0, 0, 0], window.outShape);
+    const dx = convInputGradient(backend, "Conv2DBackpropInput", corner, filter, window);
+    backend.disposeAll(corner);
+    return dx;
+  });
+
+const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) =>
+  channelsLast(
+    backend,
+    [x, dy],
+    attrs,
+    (image, gradient) => {
+      const window = geometry(image.shape, attrs.filterShape, attrs);
+      return convFilterGradient(backend, "Conv2DBackpropFilter", image, gradient, window);
+    },
+    false,
+  );
+
+export const conv2dKernels: KernelTable = {
+  Conv2D: conv2dKernel,
+  Conv2DAndSum: conv2dAndSum,
+  FusedConv2D: fusedConv2d,
+  Conv2DBackpropInput: backpropInput,
+  Conv2DBackpropFilter: backpropFilter,
+};

@@ -1,0 +1,248 @@
+import { type Binding, type Uniform, u32 } from "../launch.js";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+import {
+  columnWidth,
+  loopInputs,
+  loopKey,
+  loopText,
+  type ProductLoop,
+  range,
+  type Tile,
+} from "./product-loop.js";
+
+/**
+ * A product of matrices, `C[z] = A[z] B[z]`, whose operands need not lie in memory as matrices: convolutions and their
+ * gradients are this too, with pixels as rows (implicit GEMM). Three schedules compute it; the adapter decides which.
+ */
+export interface Gemm {
+  name: string;
+  /** What the WGSL below depends on besides the name. */
+  key: string;
+  /** Sizes of one product and how many there are. */
+  m: number;
+  n: number;
+  k: number;
+  batch: number;
+  inputs: readonly Binding[];
+  /** Type left to the schedule. */
+  output: Binding;
+  /** Whether four neighbouring columns of C, from a multiple of four on, lie in one vec4 of memory. */
+  outputVectors: boolean;
+  uniforms: readonly Uniform[];
+  /** For workgroup tiles: WGSL of `readA(z, row, k) -> f32` and `readB(z, k, column) -> f32`, with coordinates in range. */
+  read: string;
+  /** WGSL expression of the element of the output where C's `row` and `column` of product `z` lie. */
+  place: string;
+  /** WGSL expression of what is written there, from `value`, what lies there (`before`), `z`, `row` and `column`. Default `value`. */
+  value?: string;
+  /** WGSL at module scope, for the expressions here. */
+  declarations?: string;
+  /** Whether neighbours in k, rather than in the row (of A) or column (of B), lie side by side in memory. */
+  aRunsAlongK: boolean;
+  bRunsAlongK: boolean;
+  registers: ProductLoop;
+}
+
+export function gemm(backend: WebGPUBackend, op: Gemm): void {
+  if (op.m === 0 || op.n === 0 || op.batch === 0) return;
+  if (!backend.isSoftware) workgroupTiles(backend, op);
+  else if (backend.lanes) laneTiles(backend, op, backend.lanes);
+  else registerTiles(backend, op);
+}
+
+/** WGSL of `store(z, row, column, values)`, which writes what of four columns lies inside C. */
+function storeDeclaration(op: Gemm): string {
+  const { output, outputVectors } = op;
+  const { name } = output;
+  const finished = range(columnWidth).map(
+    (j) => `finish(z, row, column + ${j}u, values[${j}], ${name}[at][${j}])`,
+  );
+  return outputVectors
+    ? `${finishDeclaration(op)}
+fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
+  if (row < u.m && column < u.n) {
+    let at = placeOf(z, row, column) / 4u;
+    ${name}[at] = ${op.value ? `vec4<f32>(${finished.join(", ")})` : "values"};
+  }
+}`
+    : `${storeOneDeclaration(op)}
+fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
+  if (row >= u.m) { return; }
+  for (var j = 0u; j < 4u; j++) {
+    if (column + j < u.n) { storeOne(z, row, column + j, values[j]); }
+  }
+}`;
+}
+
+const finishDeclaration = ({ declarations = "", place, value = "value" }: Gemm) => `${declarations}
+fn placeOf(z: u32, row: u32, column: u32) -> u32 { return ${place}; }
+fn finish(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { return ${value}; }`;
+
+const storeOneDeclaration = (op: Gemm) => `${finishDeclaration(op)}
+fn storeOne(z: u32, row: u32, column: u32, value: f32) {
+  let at = placeOf(z, row, column);
+  ${op.output.name}[at] = ${op.value ? `finish(z, row, column, value, ${op.output.name}[at])` : "value"};
+}`;
+
+/** What a launch depends on in a schedule that keeps its tile in registers. */
+const registerLaunch = (op: Gemm, tile: Tile) => ({
+  name: op.name,
+  key: `${op.outputVectors}/${op.key}/${loopKey(op.registers, tile)}`,
+  inputs: loopInputs(op.registers, tile),
+  outputs: [{ ...op.output, type: op.outputVectors ? "vec4<f32>" : "f32" }],
+});
+
+/**
+ * For CPU adapters with subgroups, whose lanes are those of a vector register: a workgroup is one subgroup and holds a tile of
+ * up to 4 rows and 4 or 8 columns for each of its lanes. A lane reads A for its own rows only, and lanes pass those values around,
+ * so that a step of k costs few loads: they are bounds-checked lane by lane, at seven to twelve instructions for an element.
+ *
+ * llvmpipe keeps what a loop changes under a mask of its lanes, in memory where there are more sums than registers: each is loaded,
+ * blended and stored each time round, which is why two steps of k are taken at once. Four, or 64 rows, were slower. The sums are an
+ * array for the sake of the loop that stores them; stores written out one by one take longer to compile than all the rest.
+ */
+function laneTiles(backend: WebGPUBackend, op: Gemm, lanes: number): void {
+  const { m, n, k, batch } = op;
+  const rowWidth = m <= 2 * lanes ? 2 : 4;
+  const columns = range(n <= columnWidth * lanes ? 1 : 2).map(String);
+  const tile: Tile = { rows: ["0"], rowWidth, columns, steps: 2 };
+  const height = rowWidth * lanes;
+  const width = columnWidth * lanes * columns.length;
+  const steps = range(tile.steps);
+  const sum = (row: number, column: number) => `sums[${row * columns.length + column}]`;
+  const step = range(height)
+    .map((row) => {
+      const [lane, j] = [Math.floor(row / rowWidth), row % rowWidth];
+      const shared = steps.map(
+        (i) => `let row${row}_at${i} = vec4<f32>(subgroupShuffle(a0_${i}[${j}], ${lane}u));`,
+      );
+      const products = columns.map((s, column) => {
+        const total = sum(row, column);
+        return `${total} = ${steps.reduce((inner, i) => `fma(row${row}_at${i}, b${s}_${i}, ${inner})`, total)};`;
+      });
+      return [...shared, ...products].join(" ");
+    })
+    .join("\n    ");
+  backend.launch({
+    ...registerLaunch(op, tile),
+    subgroups: true,
+    // Were the height a literal, adapters would unroll the loop that stores.
+    uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", height), ...op.uniforms],
+    workgroups: [Math.ceil(n / width), Math.ceil(m / height), batch],
+    workgroupSize: [lanes, 1, 1],
+    declarations: () => storeDeclaration(op),
+    body: () => `let z = group.z;
+  let firstRow = group.y * ${height}u;
+  let row0 = firstRow + ${rowWidth}u * lane;
+  ${columns.map((s, i) => `let column${s} = group.x * ${width}u + ${i * columnWidth * lanes}u + ${columnWidth}u * lane;`).join(" ")}
+  var sums: array<vec4<f32>, ${height * columns.length}>;
+  ${loopText(op.registers, tile, step)}
+  for (var i = 0u; i < min(u.height, u.m - firstRow); i++) {
+    ${columns.map((s, i) => `store(z, firstRow + i, column${s}, sums[i * ${columns.length}u + ${i}u]);`).join(" ")}
+  }`,
+  });
+}
+
+/** Tiles of 8 x 8 in the registers schedule; a workgroup is 4 x 2 of them. */
+const registerTile = 8;
+
+/**
+ * For CPU adapters without usable subgroups: each invocation keeps an 8 x 8 tile of C in registers and reads A and B straight
+ * from memory. Workgroup memory is ordinary memory there and a barrier is a loop over invocations, so the tiling that suits
+ * a GPU costs several times as much.
+ */
+function registerTiles(backend: WebGPUBackend, op: Gemm): void {
+  const { m, n, k, batch } = op;
+  const tile: Tile = { rows: ["0", "1"], rowWidth: 4, columns: ["0", "1"], steps: 1 };
+  const rows = range(registerTile);
+  const each = (of: (row: number, s: string) => string) =>
+    rows.map((row) => tile.columns.map((s) => of(row, s)).join(" ")).join("\n  ");
+  const step = each(
+    (i, s) => `c${i}_${s} = fma(vec4<f32>(a${Math.floor(i / 4)}_0[${i % 4}]), b${s}_0, c${i}_${s});`,
+  );
+  backend.launch({
+    ...registerLaunch(op, tile),
+    // As above, for the loop that stores.
+    uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", registerTile), ...op.uniforms],
+    workgroups: [Math.ceil(n / (4 * registerTile)), Math.ceil(m / (2 * registerTile)), batch],
+    workgroupSize: [4, 2, 1],
+    declarations: () => storeDeclaration(op),
+    body: () => `let z = group.z;
+  let row0 = (group.y * 2u + local.y) * ${registerTile}u;
+  let column0 = (group.x * 4u + local.x) * ${registerTile}u;
+  let row1 = row0 + 4u; let column1 = column0 + 4u;
+  ${each((i, s) => `var c${i}_${s} = vec4<f32>(0.0);`)}
+  ${loopText(op.registers, tile, step)}
+  var sums = array<vec4<f32>, ${2 * registerTile}>(${rows.flatMap((i) => tile.columns.map((s) => `c${i}_${s}`)).join(", ")});
+  for (var i = 0u; i < u.height; i++) {
+    ${tile.columns.map((s, i) => `store(z, row0 + i, column${s}, sums[i * 2u + ${i}u]);`).join(" ")}
+  }`,
+  });
+}
+
+/** Rows and columns of C that a workgroup computes, and the steps of k that it stages at a time. */
+const tile = 64;
+const depth = 16;
+
+/**
+ * For GPUs: 16 x 16 invocations compute a 64 x 64 tile of C, 4 x 4 each, from slices of A and B staged in workgroup memory,
+ * so that every value read from memory serves 64 products.
+ */
+function workgroupTiles(backend: WebGPUBackend, op: Gemm): void {
+  const { m, n, k, batch } = op;
+  // Neighbouring invocations read neighbouring addresses.
+  const staging = (alongK: boolean) =>
+    alongK
+      ? `let inK = e % ${depth}u; let across = e / ${depth}u;`
+      : `let across = e % ${tile}u; let inK = e / ${tile}u;`;
+  backend.launch({
+    name: op.name,
+    key: `workgroup/${op.key}/${op.aRunsAlongK}${op.bRunsAlongK}`,
+    inputs: op.inputs,
+    outputs: [op.output],
+    uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
+    workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), batch],
+    workgroupSize: [16, 16, 1],
+    declarations: () => `${storeOneDeclaration(op)}
+${op.read}
+var<workgroup> aTile: array<f32, ${tile * depth}>;
+var<workgroup> bTile: array<f32, ${tile * depth}>;`,
+    body: () => `let z = group.z;
+  let firstRow = group.y * ${tile}u;
+  let firstColumn = group.x * ${tile}u;
+  var sums: array<vec4<f32>, 4>;
+  for (var start = 0u; start < u.k; start += ${depth}u) {
+    for (var e = localIndex; e < ${tile * depth}u; e += 256u) {
+      ${staging(op.aRunsAlongK)}
+      let row = firstRow + across;
+      var value = 0.0;
+      if (row < u.m && start + inK < u.k) { value = readA(z, row, start + inK); }
+      aTile[inK * ${tile}u + across] = value;
+    }
+    for (var e = localIndex; e < ${tile * depth}u; e += 256u) {
+      ${staging(op.bRunsAlongK)}
+      let column = firstColumn + across;
+      var value = 0.0;
+      if (column < u.n && start + inK < u.k) { value = readB(z, start + inK, column); }
+      bTile[inK * ${tile}u + across] = value;
+    }
+    workgroupBarrier();
+    for (var inK = 0u; inK < ${depth}u; inK++) {
+      // Columns 16 apart, so that the invocations of a row read side by side.
+      let at = inK * ${tile}u;
+      let b = vec4<f32>(bTile[at + local.x], bTile[at + local.x + 16u], bTile[at + local.x + 32u], bTile[at + local.x + 48u]);
+      for (var i = 0u; i < 4u; i++) {
+        sums[i] = fma(vec4<f32>(aTile[at + local.y * 4u + i]), b, sums[i]);
+      }
+    }
+    workgroupBarrier();
+  }
+  for (var i = 0u; i < 4u; i++) {
+    let row = firstRow + local.y * 4u + i;
+    for (var j = 0u; j < 4u; j++) {
+      let column = firstColumn + local.x + j * 16u;
+      if (row < u.m && column < u.n) { storeOne(z, row, column, sums[i][j]); }
+    }
+  }`,
+  });
+}

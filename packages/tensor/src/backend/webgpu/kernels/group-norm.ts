@@ -1,0 +1,154 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { Binding, Uniform } from "../launch.js";
+import { f32, u32 } from "../launch.js";
+import { columnSums } from "./column-sums.js";
+import type { Kernel, KernelTable } from "./kernel.js";
+import { launchRows } from "./row-launch.js";
+
+function geometry(shape: readonly number[], groups: number) {
+  const [batch, height, width, channels] = shape;
+  const pixels = height * width;
+  const uniforms: Uniform[] = [
+    u32("pixels", pixels),
+    u32("channels", channels),
+    u32("groups", groups),
+    u32("groupChannels", channels / groups),
+  ];
+  return { batch, pixels, channels, uniforms, rowLength: pixels };
+}
+
+/** WGSL over the elements of a group (row = image * groups + group): pixels by lane, channels within; sees `at` and `channel`. */
+const overGroup = (statement: string) => `for (var pixel = lane; pixel < u.pixels; pixel += lanes) {
+    for (var channel = first; channel < first + u.groupChannels; channel++) {
+      let at = (image * u.pixels + pixel) * u.channels + channel;
+      ${statement}
+    }
+  }`;
+
+const place = `let image = row / u.groups;
+  let first = (row % u.groups) * u.groupChannels;
+  let count = f32(u.pixels * u.groupChannels);`;
+
+const siluSlope = `
+fn siluSlope(a: f32) -> f32 {
+  let gate = 1.0 / (1.0 + exp(-a));
+  return gate * (1.0 + a * (1.0 - gate));
+}`;
+
+/** y, and for the gradients each group's mean and 1 / sqrt(var + epsilon). */
+const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
+  const { groups, epsilon, silu } = attrs;
+  const { batch, uniforms, rowLength } = geometry(x.shape, groups);
+  const outputs = [
+    backend.activation(x.shape, [x]),
+    backend.output([batch, groups], "float32"),
+    backend.output([batch, groups], "float32"),
+  ];
+  launchRows(backend, {
+    name: "GroupNorm",
+    key: silu ? "silu" : "",
+    inputs: [
+      { name: "x", info: x },
+      { name: "weight", info: weight },
+      { name: "bias", info: bias },
+    ],
+    outputs: [
+      { name: "y", info: outputs[0] },
+      { name: "means", info: outputs[1] },
+      { name: "rstds", info: outputs[2] },
+    ],
+    rows: batch * groups,
+    rowLength,
+    uniforms: [...uniforms, f32("epsilon", epsilon)],
+    body: `${place}
+  var sum = 0.0;
+  ${overGroup("sum += x[at];")}
+  let mean = sumLanes(sum) / count;
+  var squares = 0.0;
+  ${overGroup("let d = x[at] - mean; squares += d * d;")}
+  let rstd = 1.0 / sqrt(sumLanes(squares) / count + u.epsilon);
+  ${overGroup(
+    `let a = (x[at] - mean) * rstd * weight[channel] + bias[channel];
+      y[at] = ${silu ? "a / (1.0 + exp(-a))" : "a"};`,
+  )}
+  if (lane == 0u) {
+    means[row] = mean;
+    rstds[row] = rstd;
+  }`,
+  });
+  return outputs;
+};
+
+const bindings = (
+  { x, weight, bias, mean, rstd, dy }: Record<string, TensorInfo>,
+  silu: boolean,
+): Binding[] => [
+  { name: "x", info: x },
+  { name: "means", info: mean },
+  { name: "rstds", info: rstd },
+  { name: "dy", info: dy },
+  { name: "weight", info: weight },
+  ...(silu ? [{ name: "bias", info: bias }] : []),
+];
+
+/** WGSL of the gradient at the affine map's output. */
+const dAffine = (silu: boolean) =>
+  silu ? "dy[at] * siluSlope(normalised * weight[channel] + bias[channel])" : "dy[at]";
+
+/** With g = dAffine * weight and n the normalised input: rstd * (g - mean(g) - n * mean(g * n)). */
+const gradInput: Kernel = ({ inputs, attrs, backend }) => {
+  const { groups, silu } = attrs;
+  const { batch, uniforms, rowLength } = geometry(inputs.x.shape, groups);
+  const dx = backend.output(inputs.x.shape, "float32");
+  const g = `let normalised = (x[at] - mean) * rstd;
+      let g = ${dAffine(silu)} * weight[channel];`;
+  launchRows(backend, {
+    name: "GroupNormGradInput",
+    key: silu ? "silu" : "",
+    inputs: bindings(inputs, silu),
+    outputs: [{ name: "dx", info: dx }],
+    rows: batch * groups,
+    rowLength,
+    uniforms,
+    declarations: siluSlope,
+    body: `${place}
+  let mean = means[row];
+  let rstd = rstds[row];
+  var sum = 0.0;
+  var product = 0.0;
+  ${overGroup(`${g} sum += g; product += g * normalised;`)}
+  let meanOfG = sumLanes(sum) / count;
+  let meanOfProduct = sumLanes(product) / count;
+  ${overGroup(`${g} dx[at] = rstd * (g - meanOfG - normalised * meanOfProduct);`)}`,
+  });
+  return dx;
+};
+
+const gradOfAffine =
+  (which: "Weight" | "Bias"): Kernel =>
+  ({ inputs, attrs, backend }) => {
+    const { groups, silu } = attrs;
+    const { batch, pixels, channels, uniforms } = geometry(inputs.x.shape, groups);
+    return columnSums(backend, {
+      name: `GroupNormGrad${which}`,
+      key: silu ? "silu" : "",
+      inputs: bindings(inputs, silu),
+      rows: batch * pixels,
+      columns: channels,
+      uniforms,
+      term: `${siluSlope}
+fn term(row: u32, channel: u32) -> f32 {
+  let at = row * u.channels + channel;
+  let group = row / u.pixels * u.groups + channel / u.groupChannels;
+  let normalised = (x[at] - means[group]) * rstds[group];
+  return ${dAffine(silu)}${which === "Weight" ? " * normalised" : ""};
+}`,
+    });
+  };
+
+export const groupNormKernels: KernelTable = {
+  GroupNorm: groupNorm,
+  GroupNormGradInput: gradInput,
+  GroupNormGradWeight: gradOfAffine("Weight"),
+  GroupNormGradBias: gradOfAffine("Bias"),
+};

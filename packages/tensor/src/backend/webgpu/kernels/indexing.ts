@@ -1,0 +1,242 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { f32, u32, u32List } from "../launch.js";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+import { fill } from "./fill.js";
+import { elementType, type Kernel, type KernelTable } from "./kernel.js";
+import { stridesOf } from "./moves.js";
+import { cast } from "./shape.js";
+
+const size = (shape: readonly number[]) => tf.util.sizeFromShape(shape as number[]);
+
+/**
+ * Slices of `x` along an axis by index. An index out of range throws where the indices still lie on the host; on the device
+ * it gives zeros, since a shader cannot throw.
+ */
+const gatherV2: Kernel = ({ inputs: { x, indices }, attrs, backend }) => {
+  const [axis] = tf.util.parseAxisParam(attrs.axis, x.shape);
+  const info = tf.backend_util.segment_util.collectGatherOpShapeInfo(
+    x as tf.Tensor,
+    indices as tf.Tensor,
+    axis,
+    attrs.batchDims ?? 0,
+  );
+  for (const index of (backend.hostValues(indices.dataId) as Int32Array | null) ?? []) {
+    if (index < 0 || index >= info.dimSize) {
+      throw new Error(
+        `GatherV2: the index value ${index} is not in [0, ${info.dimSize - 1}], for x [${x.shape}] along axis ${axis}`,
+      );
+    }
+  }
+  const output = backend.outputLike([x], info.outputShape);
+  const picks = size(indices.shape) / info.batchSize;
+  const whole = cast(backend, indices, "int32");
+  backend.launch({
+    name: "GatherV2",
+    key: "",
+    inputs: [
+      { name: "x", info: x, type: "u32" },
+      { name: "indices", info: whole },
+    ],
+    outputs: [{ name: "result", info: output, type: "u32" }],
+    count: size(output.shape),
+    uniforms: [
+      u32("slice", info.sliceSize),
+      u32("outer", info.outerSize),
+      u32("axisSize", info.dimSize),
+      u32("picks", picks),
+    ],
+    body: () => `let within = index % u.slice;
+  let pick = (index / u.slice) % u.picks;
+  let lead = index / u.slice / u.picks;
+  let at = indices[(lead / u.outer) * u.picks + pick];
+  result[index] = 0u;
+  if (at >= 0 && u32(at) < u.axisSize) {
+    result[index] = x[(lead * u.axisSize + u32(at)) * u.slice + within];
+  }`,
+  });
+  backend.disposeAll(whole);
+  return output;
+};
+
+const gatherNd: Kernel = ({ inputs: { params, indices }, backend }) => {
+  const [shape, count, sliceSize, strides] = tf.backend_util.prepareAndValidate(
+    params as tf.Tensor,
+    indices as tf.Tensor,
+  );
+  const output = backend.outputLike([params], shape);
+  const depth = indices.shape.at(-1)!;
+  backend.launch({
+    name: "GatherNd",
+    key: `${depth}`,
+    inputs: [
+      { name: "params", info: params, type: "u32" },
+      { name: "indices", info: indices },
+    ],
+    outputs: [{ name: "result", info: output, type: "u32" }],
+    count: count * sliceSize,
+    uniforms: [
+      u32("slice", sliceSize),
+      ...u32List("stride", strides.slice(0, depth)),
+      ...u32List("limit", params.shape.slice(0, depth)),
+    ],
+    body: () => `let row = index / u.slice;
+  var source = index % u.slice;
+  var inside = true;
+  ${Array.from(
+    { length: depth },
+    (_, d) => `let at${d} = indices[row * ${depth}u + ${d}u];
+  inside = inside && at${d} >= 0 && u32(at${d}) < u.limit${d};
+  source += u32(max(at${d}, 0)) * u.stride${d} * u.slice;`,
+  ).join("\n  ")}
+  result[index] = 0u;
+  if (inside) { result[index] = params[source]; }`,
+  });
+  return output;
+};
+
+const oneHot: Kernel = ({ inputs: { indices }, attrs, backend }) => {
+  const { depth, onValue, offValue, dtype } = attrs;
+  const type = elementType(dtype ?? "int32");
+  const output = backend.output([...indices.shape, depth], dtype ?? "int32");
+  backend.launch({
+    name: "OneHot",
+    key: type,
+    inputs: [{ name: "indices", info: indices }],
+    outputs: [{ name: "result", info: output }],
+    count: size(output.shape),
+    uniforms: [u32("depth", depth), f32("onValue", onValue), f32("offValue", offValue)],
+    body: () =>
+      `result[index] = ${type}(select(u.offValue, u.onValue, indices[index / u.depth] == i32(index % u.depth)));`,
+  });
+  return output;
+};
+
+/**
+ * Rows of `x` summed by segment, in the order of rows, so that the result does not depend on scheduling. The loop runs over
+ * segments or over rows, whichever are fewer: a vocabulary is large and a batch names few of its words.
+ */
+export function segmentSum(
+  backend: WebGPUBackend,
+  x: TensorInfo,
+  segmentIds: TensorInfo,
+  numSegments: number,
+): TensorInfo {
+  const rest = x.shape.slice(segmentIds.shape.length);
+  const rows = size(segmentIds.shape);
+  const inner = size(rest);
+  const byRow = rows < numSegments;
+  const output = byRow
+    ? fill(backend, [numSegments, ...rest], x.dtype, 0)
+    : backend.output([numSegments, ...rest], x.dtype);
+  const type = elementType(x.dtype);
+  backend.launch({
+    name: "UnsortedSegmentSum",
+    key: byRow ? "row" : "segment",
+    inputs: [
+      { name: "x", info: x },
+      { name: "ids", info: segmentIds },
+    ],
+    outputs: [{ name: "result", info: output }],
+    count: (byRow ? rows : numSegments) * inner,
+    uniforms: [u32("rows", rows), u32("inner", inner), u32("segments", numSegments)],
+    body: () => {
+      const start = byRow
+        ? `let first = index / u.inner;
+  let segment = ids[first];
+  if (segment < 0 || u32(segment) >= u.segments) { return; }
+  // The first row of a segment sums for all of them.
+  for (var j = 0u; j < first; j++) { if (ids[j] == segment) { return; } }`
+        : "let first = 0u;\n  let segment = i32(index / u.inner);";
+      return `${start}
+  let column = index % u.inner;
+  var sum = ${type}(0);
+  for (var j = first; j < u.rows; j++) {
+    if (ids[j] == segment) { sum += x[j * u.inner + column]; }
+  }
+  result[u32(segment) * u.inner + column] = sum;`;
+    },
+  });
+  return output;
+}
+
+const unsortedSegmentSum: Kernel = ({ inputs: { x, segmentIds }, attrs, backend }) =>
+  segmentSum(backend, x, segmentIds, attrs.numSegments);
+
+/** Running sums or products along an axis; one invocation a line. */
+const scan =
+  (name: "Cumsum" | "Cumprod"): Kernel =>
+  ({ inputs: { x }, attrs, backend }) => {
+    const { axis, exclusive, reverse } = attrs;
+    const [own] = tf.util.parseAxisParam(axis, x.shape);
+    const output = backend.output(x.shape, x.dtype === "bool" ? "int32" : x.dtype);
+    const length = x.shape[own] ?? 1;
+    const inner = stridesOf(x.shape)[own] ?? 1;
+    const type = elementType(x.dtype);
+    backend.launch({
+      name,
+      key: `${Boolean(exclusive)}${Boolean(reverse)}`,
+      inputs: [{ name: "x", info: x }],
+      outputs: [{ name: "result", info: output }],
+      count: size(x.shape) / Math.max(1, length),
+      uniforms: [u32("length", length), u32("inner", inner)],
+      body: () => `let base = (index / u.inner) * u.length * u.inner + index % u.inner;
+  var total = ${type}(${name === "Cumsum" ? 0 : 1});
+  for (var j = 0u; j < u.length; j++) {
+    let at = base + ${reverse ? "(u.length - 1u - j)" : "j"} * u.inner;
+    let value = x[at];
+    ${exclusive ? "result[at] = total;" : ""}
+    total = total ${name === "Cumsum" ? "+" : "*"} value;
+    ${exclusive ? "" : "result[at] = total;"}
+  }`,
+    });
+    return output;
+  };
+
+/**
+ * The k largest of each row in order, equal ones by index. Each element counts those that go before it, which is its place:
+ * quadratic in the row, but without a step that waits for another.
+ */
+const topK: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const { k } = attrs;
+  const n = x.shape.at(-1)!;
+  const shape = [...x.shape.slice(0, -1), k];
+  const values = backend.output(shape, x.dtype);
+  const indices = backend.output(shape, "int32");
+  if (k > 0) {
+    backend.launch({
+      name: "TopK",
+      key: "",
+      inputs: [{ name: "x", info: x }],
+      outputs: [
+        { name: "values", info: values },
+        { name: "indices", info: indices },
+      ],
+      count: size(x.shape),
+      uniforms: [u32("n", n), u32("k", k)],
+      body: () => `let row = index / u.n;
+  let own = index % u.n;
+  let value = x[index];
+  var place = 0u;
+  for (var j = 0u; j < u.n; j++) {
+    let other = x[row * u.n + j];
+    if (other > value || (other == value && j < own)) { place++; }
+  }
+  if (place < u.k) {
+    values[row * u.k + place] = value;
+    indices[row * u.k + place] = i32(own);
+  }`,
+    });
+  }
+  return [values, indices];
+};
+
+export const indexingKernels: KernelTable = {
+  GatherV2: gatherV2,
+  GatherNd: gatherNd,
+  OneHot: oneHot,
+  UnsortedSegmentSum: unsortedSegmentSum,
+  Cumsum: scan("Cumsum"),
+  Cumprod: scan("Cumprod"),
+  TopK: topK,
+};

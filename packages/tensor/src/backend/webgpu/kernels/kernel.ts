@@ -1,0 +1,29 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+
+/** A kernel's attributes, checked by the op that calls it. */
+export type Attributes = Record<string, any>;
+
+/** What a kernel gets from tfjs. */
+export interface Call {
+  inputs: Record<string, TensorInfo>;
+  attrs: Attributes;
+  backend: WebGPUBackend;
+}
+
+/** A kernel as tfjs runs it: launches its shaders and returns fresh outputs. */
+export type Kernel = (call: Call) => TensorInfo | TensorInfo[];
+
+/** Kernels by the name that tfjs knows them by; each file of kernels exports one. */
+export type KernelTable = Record<string, Kernel>;
+
+/** WGSL for values that WGSL does not let one write as literals, and for telling them apart. */
+export const specialFloats = `
+fn quietNan() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }
+fn infinity() -> f32 { var bits = 0x7f800000u; return bitcast<f32>(bits); }
+fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
+fn isInf(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u; }
+`;
+
+/** WGSL type of a dtype's element. */
+export const elementType = (dtype: string) => (dtype === "float32" ? "f32" : "i32");

@@ -1,0 +1,114 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { f32, u32 } from "../launch.js";
+import { columnSums } from "./column-sums.js";
+import type { Kernel, KernelTable } from "./kernel.js";
+import { launchRows } from "./row-launch.js";
+
+const rowsOf = (shape: readonly number[]) => {
+  const n = shape.at(-1)!;
+  return { n, rows: n === 0 ? 0 : tf.util.sizeFromShape(shape as number[]) / n };
+};
+
+/** y, and for the gradients each row's mean and 1 / sqrt(var + epsilon). The variance is summed about the mean. */
+const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
+  const { n, rows } = rowsOf(x.shape);
+  const outputs = [
+    backend.activation(x.shape, [x]),
+    backend.output([rows], "float32"),
+    backend.output([rows], "float32"),
+  ];
+  launchRows(backend, {
+    name: "LayerNorm",
+    inputs: [
+      { name: "x", info: x },
+      { name: "weight", info: weight },
+      { name: "bias", info: bias },
+    ],
+    outputs: [
+      { name: "y", info: outputs[0] },
+      { name: "means", info: outputs[1] },
+      { name: "rstds", info: outputs[2] },
+    ],
+    rows,
+    rowLength: n,
+    uniforms: [u32("n", n), f32("epsilon", attrs.epsilon)],
+    body: `let base = row * u.n;
+  var sum = 0.0;
+  for (var j = lane; j < u.n; j += lanes) { sum += x[base + j]; }
+  let mean = sumLanes(sum) / f32(u.n);
+  var squares = 0.0;
+  for (var j = lane; j < u.n; j += lanes) {
+    let d = x[base + j] - mean;
+    squares += d * d;
+  }
+  let rstd = 1.0 / sqrt(sumLanes(squares) / f32(u.n) + u.epsilon);
+  for (var j = lane; j < u.n; j += lanes) { y[base + j] = (x[base + j] - mean) * rstd * weight[j] + bias[j]; }
+  if (lane == 0u) {
+    means[row] = mean;
+    rstds[row] = rstd;
+  }`,
+  });
+  return outputs;
+};
+
+/** With g = dy * weight and n the normalised input: rstd * (g - mean(g) - n * mean(g * n)). */
+const gradInput: Kernel = ({ inputs: { x, weight, mean, rstd, dy }, backend }) => {
+  const { n, rows } = rowsOf(x.shape);
+  const dx = backend.output(x.shape, "float32");
+  launchRows(backend, {
+    name: "LayerNormGradInput",
+    inputs: [
+      { name: "x", info: x },
+      { name: "weight", info: weight },
+      { name: "means", info: mean },
+      { name: "rstds", info: rstd },
+      { name: "dy", info: dy },
+    ],
+    outputs: [{ name: "dx", info: dx }],
+    rows,
+    rowLength: n,
+    uniforms: [u32("n", n)],
+    body: `let base = row * u.n;
+  let mean = means[row];
+  let rstd = rstds[row];
+  var sum = 0.0;
+  var product = 0.0;
+  for (var j = lane; j < u.n; j += lanes) {
+    let g = dy[base + j] * weight[j];
+    sum += g;
+    product += g * (x[base + j] - mean) * rstd;
+  }
+  let meanOfG = sumLanes(sum) / f32(u.n);
+  let meanOfProduct = sumLanes(product) / f32(u.n);
+  for (var j = lane; j < u.n; j += lanes) {
+    let normalised = (x[base + j] - mean) * rstd;
+    dx[base + j] = rstd * (dy[base + j] * weight[j] - meanOfG - normalised * meanOfProduct);
+  }`,
+  });
+  return dx;
+};
+
+const gradWeight: Kernel = ({ inputs: { x, mean, rstd, dy }, backend }) => {
+  const { n, rows } = rowsOf(x.shape);
+  return columnSums(backend, {
+    name: "LayerNormGradWeight",
+    inputs: [
+      { name: "x", info: x },
+      { name: "means", info: mean },
+      { name: "rstds", info: rstd },
+      { name: "dy", info: dy },
+    ],
+    rows,
+    columns: n,
+    term: `fn term(row: u32, column: u32) -> f32 {
+  let at = row * u.columns + column;
+  return dy[at] * (x[at] - means[row]) * rstds[row];
+}`,
+  });
+};
+
+export const layerNormKernels: KernelTable = {
+  LayerNorm: layerNorm,
+  LayerNormGradInput: gradInput,
+  LayerNormGradWeight: gradWeight,
+};

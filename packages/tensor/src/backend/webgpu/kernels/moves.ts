@@ -1,0 +1,305 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { u32, u32List } from "../launch.js";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+import { affineCopy, type Layout } from "./affine-copy.js";
+import { fill } from "./fill.js";
+import type { Kernel, KernelTable } from "./kernel.js";
+
+const { sizeFromShape, parseAxisParam } = tf.util;
+
+/** Steps of a dense tensor, one for each axis. */
+export const stridesOf = (shape: readonly number[]): number[] =>
+  shape.map((_, axis) => sizeFromShape(shape.slice(axis + 1) as number[]));
+
+const dense = (shape: readonly number[]): Layout => ({ offset: 0, strides: stridesOf(shape) });
+
+/** A fresh dense tensor of `shape`, read from `x` through a layout. */
+function gathered(
+  backend: WebGPUBackend,
+  name: string,
+  x: TensorInfo,
+  shape: number[],
+  layout: Layout,
+): TensorInfo {
+  const output = backend.outputLike([x], shape);
+  affineCopy(backend, name, shape, [x, layout], [output, dense(shape)]);
+  return output;
+}
+
+export function transpose(backend: WebGPUBackend, x: TensorInfo, perm: readonly number[]): TensorInfo {
+  const strides = stridesOf(x.shape);
+  const shape = perm.map((axis) => x.shape[axis]);
+  // Moving only axes of size 1 moves nothing.
+  const moving = perm.filter((axis) => x.shape[axis] !== 1);
+  if (moving.every((axis, i) => i === 0 || moving[i - 1] < axis)) return backend.alias(x, shape);
+  return gathered(backend, "Transpose", x, shape, { offset: 0, strides: perm.map((axis) => strides[axis]) });
+}
+
+export function slice(
+  backend: WebGPUBackend,
+  x: TensorInfo,
+  begin: readonly number[],
+  size: readonly number[],
+  name = "Slice",
+): TensorInfo {
+  // The whole tensor, in rows or all: the same values.
+  if (tf.util.arraysEqual(size as number[], x.shape)) return backend.alias(x, [...size]);
+  const strides = stridesOf(x.shape);
+  const offset = begin.reduce((sum, start, axis) => sum + start * strides[axis], 0);
+  return gathered(backend, name, x, [...size], { offset, strides });
+}
+
+/** Tensors one after another along `axis`. */
+export function concat(
+  backend: WebGPUBackend,
+  parts: TensorInfo[],
+  axis: number,
+  name = "Concat",
+): TensorInfo {
+  const shapes = parts.map((part) => part.shape);
+  const shape = tf.backend_util.computeOutShape(shapes, axis);
+  const output = backend.outputLike(parts, shape);
+  if (shape.includes(0)) return output;
+  const strides = stridesOf(shape);
+  const rows = sizeFromShape(shape.slice(0, axis));
+  const along = shape[axis] * strides[axis];
+  let start = 0;
+  for (const group of neighbours(parts)) {
+    if (group.length > 1) {
+      copyTogether(backend, name, rows, group, [output, start * strides[axis], along]);
+    } else {
+      const layout = { offset: start * strides[axis], strides };
+      affineCopy(backend, name, group[0].shape, [group[0], dense(group[0].shape)], [output, layout]);
+    }
+    start += group.reduce((sum, part) => sum + part.shape[axis], 0);
+  }
+  return output;
+}
+
+/** Small tensors that are copied in one dispatch: with its output, as many bindings as every adapter has. */
+const most = 7;
+/** Their elements at most. A dispatch costs as much as moving some ten thousand, and here all read from each of the tensors. */
+const elementsTogether = 2 ** 15;
+
+function neighbours(parts: TensorInfo[]): TensorInfo[][] {
+  const groups: TensorInfo[][] = [];
+  let room = 0;
+  for (const part of parts) {
+    const last = groups[groups.length - 1];
+    const size = sizeFromShape(part.shape);
+    if (last && last.length < most && size <= room) last.push(part);
+    else {
+      groups.push([part]);
+      room = elementsTogether;
+    }
+    room -= size;
+  }
+  return groups;
+}
+
+/** Copies dense parts of `rows` rows each into rows of `along` elements, one after another from `offset` on. */
+function copyTogether(
+  backend: WebGPUBackend,
+  name: string,
+  rows: number,
+  parts: TensorInfo[],
+  [output, offset, along]: [TensorInfo, number, number],
+): void {
+  const widths = parts.map(({ shape }) => sizeFromShape(shape) / rows);
+  const step = [...widths, offset, along].every((n) => n % 4 === 0) ? 4 : 1;
+  const type = step === 4 ? "vec4<u32>" : "u32";
+  const ends = widths.map((_, i) => widths.slice(0, i + 1).reduce((a, b) => a + b) / step);
+  const rowLength = ends[ends.length - 1];
+  backend.launch({
+    name,
+    key: `together${parts.length}`,
+    inputs: parts.map((info, i) => ({ name: `part${i}`, info, type })),
+    outputs: [{ name: "destination", info: output, type }],
+    count: rows * rowLength,
+    rowLength,
+    uniforms: [u32("offset", offset / step), u32("along", along / step), ...u32List("end", ends)],
+    body: () => {
+      const branches = parts.map((_, i) => {
+        const before = i === 0 ? "0u" : `u.end${i - 1}`;
+        return `if (column < u.end${i}) { moved = part${i}[row * (u.end${i} - ${before}) + column - ${before}]; }`;
+      });
+      return `var moved = ${type}();
+  ${branches.join("\n  else ")}
+  destination[u.offset + row * u.along + column] = moved;`;
+    },
+  });
+}
+
+const concatKernel: Kernel = ({ inputs, attrs, backend }) => {
+  const all = Object.values(inputs);
+  const axis = parseAxisParam(attrs.axis, all[0].shape)[0];
+  tf.backend_util.assertParamsConsistent(
+    all.map(({ shape }) => shape),
+    axis,
+  );
+  const parts = all.filter(({ shape }) => sizeFromShape(shape) > 0);
+  if (parts.length === 1) return backend.alias(parts[0], parts[0].shape);
+  if (parts.length === 0)
+    return backend.output(
+      tf.backend_util.computeOutShape(
+        all.map((t) => t.shape),
+        axis,
+      ),
+      all[0].dtype,
+    );
+  return concat(backend, parts, axis);
+};
+
+const pack: Kernel = ({ inputs, attrs, backend }) => {
+  const parts = Object.values(inputs);
+  const { shape, dtype } = parts[0];
+  const axis = attrs.axis < 0 ? attrs.axis + shape.length + 1 : attrs.axis;
+  const wider = [...shape.slice(0, axis), 1, ...shape.slice(axis)];
+  for (const part of parts) {
+    tf.util.assertShapesMatch(shape, part.shape, "All tensors passed to stack must have matching shapes");
+    tf.util.assert(dtype === part.dtype, () => "All tensors passed to stack must have matching dtypes");
+  }
+  return concat(
+    backend,
+    parts.map((part) => ({ ...part, shape: wider })),
+    axis,
+    "Pack",
+  );
+};
+
+const unpack: Kernel = ({ inputs: { value }, attrs, backend }) => {
+  const axis = attrs.axis < 0 ? attrs.axis + value.shape.length : attrs.axis;
+  const size = value.shape.map((n, i) => (i === axis ? 1 : n));
+  const shape = value.shape.filter((_, i) => i !== axis);
+  return Array.from({ length: value.shape[axis] }, (_, i) => {
+    const begin = value.shape.map((_n, d) => (d === axis ? i : 0));
+    return { ...slice(backend, value, begin, size, "Unpack"), shape };
+  });
+};
+
+const splitV: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const axis = parseAxisParam(attrs.axis, x.shape)[0];
+  const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, attrs.numOrSizeSplits, axis);
+  let start = 0;
+  return sizes.map((n) => {
+    const begin = x.shape.map((_, d) => (d === axis ? start : 0));
+    start += n;
+    return slice(
+      backend,
+      x,
+      begin,
+      x.shape.map((all, d) => (d === axis ? n : all)),
+      "SplitV",
+    );
+  });
+};
+
+const sliceKernel: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, attrs.begin, attrs.size);
+  tf.slice_util.assertParamsValid(x as tf.Tensor, begin, size);
+  return slice(backend, x, begin, size);
+};
+
+const stridedSlice: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const { begin, end, strides, beginMask, endMask, ellipsisMask, newAxisMask, shrinkAxisMask } = attrs;
+  const info = tf.slice_util.sliceInfo(
+    x.shape,
+    begin,
+    end,
+    strides,
+    beginMask,
+    endMask,
+    ellipsisMask,
+    newAxisMask,
+    shrinkAxisMask,
+  );
+  const sparse = info.finalShapeSparse;
+  if (sparse.some((n) => n === 0)) return backend.output(info.finalShape, x.dtype);
+  const own = stridesOf(x.shape);
+  const taken = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);
+  const offset = info.begin.reduce((sum, start, axis) => sum + start * own[axis], 0);
+  const layout = { offset, strides: own.map((step, axis) => step * info.strides[axis]) };
+  return { ...gathered(backend, "StridedSlice", x, taken, layout), shape: info.finalShape };
+};
+
+const reverse: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const axes = parseAxisParam(attrs.dims, x.shape);
+  if (x.shape.length === 0) return backend.alias(x, x.shape);
+  const own = stridesOf(x.shape);
+  const offset = axes.reduce((sum, axis) => sum + (x.shape[axis] - 1) * own[axis], 0);
+  const strides = own.map((step, axis) => (axes.includes(axis) ? -step : step));
+  return gathered(backend, "Reverse", x, x.shape, { offset, strides });
+};
+
+/** Every axis becomes two, of which the first, the repetitions, does not move the source. */
+const tile: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const reps: number[] = attrs.reps;
+  const own = stridesOf(x.shape);
+  const split = x.shape.flatMap((n, axis) => [reps[axis], n]);
+  const output = gathered(backend, "Tile", x, split, {
+    offset: 0,
+    strides: own.flatMap((step) => [0, step]),
+  });
+  return { ...output, shape: x.shape.map((n, axis) => n * reps[axis]) };
+};
+
+export function broadcastTo(backend: WebGPUBackend, x: TensorInfo, shape: number[]): TensorInfo {
+  const padded = [...new Array(shape.length - x.shape.length).fill(1), ...x.shape];
+  const own = stridesOf(padded);
+  return gathered(backend, "BroadcastTo", x, shape, {
+    offset: 0,
+    strides: own.map((step, axis) => (padded[axis] === 1 ? 0 : step)),
+  });
+}
+
+const broadcastToKernel: Kernel = ({ inputs: { x }, attrs, backend }) => broadcastTo(backend, x, attrs.shape);
+
+/** `x` inside a larger tensor of `value`. */
+export function pad(
+  backend: WebGPUBackend,
+  x: TensorInfo,
+  paddings: readonly (readonly number[])[],
+  value: number,
+): TensorInfo {
+  const shape = x.shape.map((n, axis) => n + paddings[axis][0] + paddings[axis][1]);
+  if (paddings.every(([before, after]) => before === 0 && after === 0)) return backend.alias(x, shape);
+  const output = fill(backend, shape, x.dtype, value);
+  if (sizeFromShape(x.shape) === 0) return output;
+  const strides = stridesOf(shape);
+  const offset = paddings.reduce((sum, [before], axis) => sum + before * strides[axis], 0);
+  affineCopy(backend, "PadV2", x.shape, [x, dense(x.shape)], [output, { offset, strides }]);
+  return output;
+}
+
+const padV2: Kernel = ({ inputs: { x }, attrs, backend }) =>
+  pad(backend, x, attrs.paddings, attrs.constantValue);
+
+const transposeKernel: Kernel = ({ inputs: { x }, attrs, backend }) => transpose(backend, x, attrs.perm);
+
+const flipLeftRight: Kernel = ({ inputs: { image }, backend }) =>
+  reverse({ inputs: { x: image }, attrs: { dims: [2] }, backend });
+
+/** A tensor along the diagonal of one of twice its rank. */
+const diag: Kernel = ({ inputs: { x }, backend }) => {
+  const n = sizeFromShape(x.shape);
+  const output = fill(backend, [...x.shape, ...x.shape], x.dtype, 0);
+  affineCopy(backend, "Diag", [n], [x, dense([n])], [output, { offset: 0, strides: [n + 1] }]);
+  return output;
+};
+
+export const moveKernels: KernelTable = {
+  Transpose: transposeKernel,
+  Slice: sliceKernel,
+  StridedSlice: stridedSlice,
+  Reverse: reverse,
+  FlipLeftRight: flipLeftRight,
+  Diag: diag,
+  Tile: tile,
+  BroadcastTo: broadcastToKernel,
+  PadV2: padV2,
+  Concat: concatKernel,
+  Pack: pack,
+  Unpack: unpack,
+  SplitV: splitV,
+};

@@ -1,0 +1,200 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { f32 } from "../launch.js";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+import { type Attributes, elementType, type Kernel, type KernelTable, specialFloats } from "./kernel.js";
+import {
+  join,
+  overInputs,
+  overOutputs,
+  placeCount,
+  split,
+  tapCount,
+  type Window,
+  windowOf,
+  windowUniforms,
+} from "./window.js";
+
+interface Reduction {
+  /** WGSL before the window, for each `value` in it, and of the result. */
+  start: string;
+  step: string;
+  result: string;
+  dtype: (x: TensorInfo) => TensorInfo["dtype"];
+}
+
+/** NaN is never the maximum, and of equal values the first is. */
+const maximum: Reduction = {
+  start: "var best = lowest();",
+  step: "if (isGreater(value, best)) { best = value; }",
+  result: "best",
+  dtype: (x) => x.dtype,
+};
+
+/** Where the maximum lies, by a WGSL expression of its place in the input or the window. */
+const placeOfMaximum = (place: string): Reduction => ({
+  start: "var best = lowest(); var place = -1;",
+  step: `if (isGreater(value, best)) { best = value; place = i32(${place}); }`,
+  result: "place",
+  dtype: () => "int32",
+});
+
+/** Padding does not count. */
+const average: Reduction = {
+  start: "var sum = 0.0; var count = 0.0;",
+  step: "sum += value; count += 1.0;",
+  result: "sum / max(count, 1.0)",
+  dtype: () => "float32",
+};
+
+const extremes = (type: string) => `${specialFloats}
+fn lowest() -> ${type} { return ${type === "f32" ? "-infinity()" : "-2147483648"}; }
+fn isGreater(a: ${type}, b: ${type}) -> bool { return a > b${type === "f32" ? " && !isNan(a)" : ""}; }`;
+
+/** Reduces `x`, with a structuring `filter` [...window, channels] added where there is one, over windows. */
+function reduceWindow(
+  backend: WebGPUBackend,
+  name: string,
+  window: Window,
+  x: TensorInfo,
+  { start, step, result, dtype }: Reduction,
+  filter?: TensorInfo,
+): TensorInfo {
+  const { axes, channels } = window;
+  const output =
+    dtype(x) === "float32"
+      ? backend.activation(window.outShape, [x])
+      : backend.output(window.outShape, dtype(x));
+  const type = elementType(x.dtype);
+  const raised = filter ? ` + ${type}(filterValues[${join(axes, "size")} * u.channels + channel])` : "";
+  backend.launch({
+    name,
+    key: `${axes.length}/${step}/${raised}`,
+    inputs: [{ name: "x", info: x }, ...(filter ? [{ name: "filterValues", info: filter }] : [])],
+    outputs: [{ name: "result", info: output }],
+    count: placeCount(window) * channels,
+    uniforms: windowUniforms(window),
+    declarations: () => extremes(type),
+    body: () => `let channel = index % u.channels;
+  let outPlace = index / u.channels;
+  ${split(axes, "out", "outPlace")}
+  ${start}
+  ${overInputs(window, `let value = x[${join(axes, "in")} * u.channels + channel]${raised};\n  ${step}`)}
+  result[index] = ${result};`,
+  });
+  return output;
+}
+
+export const windowMaximum = (
+  backend: WebGPUBackend,
+  name: string,
+  window: Window,
+  x: TensorInfo,
+  filter?: TensorInfo,
+) => reduceWindow(backend, name, window, x, maximum, filter);
+
+/** Which tap of each window holds the maximum: int32, -1 where the window is all padding. */
+export const maximumTaps = (
+  backend: WebGPUBackend,
+  name: string,
+  window: Window,
+  x: TensorInfo,
+  filter?: TensorInfo,
+) => reduceWindow(backend, name, window, x, placeOfMaximum(join(window.axes, "size")), filter);
+
+/**
+ * The gradient of a reduction at its input: each element sums `dy` over the windows that hold it, over all of them or,
+ * where `taps` says which was each window's maximum, over those alone; then times `scale`.
+ */
+export function windowGradient(
+  backend: WebGPUBackend,
+  name: string,
+  window: Window,
+  dy: TensorInfo,
+  { taps, scale = 1 }: { taps?: TensorInfo; scale?: number },
+): TensorInfo {
+  const { axes } = window;
+  const dx = backend.output(window.inShape, "float32");
+  const wins = taps ? `if (taps[dyAt] == i32(${join(axes, "size")})) ` : "";
+  backend.launch({
+    name,
+    key: `${axes.length}/${wins}`,
+    inputs: [{ name: "dy", info: dy }, ...(taps ? [{ name: "taps", info: taps }] : [])],
+    outputs: [{ name: "result", info: dx }],
+    count: tf.util.sizeFromShape(window.inShape),
+    uniforms: [...windowUniforms(window), f32("scale", scale)],
+    body: () => `let channel = index % u.channels;
+  let inPlace = index / u.channels;
+  ${split(axes, "in", "inPlace")}
+  var sum = 0.0;
+  ${overOutputs(window, `let dyAt = ${join(axes, "out")} * u.channels + channel;\n  ${wins}{ sum += f32(dy[dyAt]); }`)}
+  result[index] = sum * u.scale;`,
+  });
+  return dx;
+}
+
+type Shape2D = [number, number, number, number];
+type Shape3D = [number, number, number, number, number];
+
+function geometry(shape: number[], { filterSize, strides, pad, dimRoundingMode }: Attributes): Window {
+  const info =
+    shape.length === 4
+      ? tf.backend_util.computePool2DInfo(shape as Shape2D, filterSize, strides, 1, pad, dimRoundingMode)
+      : tf.backend_util.computePool3DInfo(shape as Shape3D, filterSize, strides, 1, pad, dimRoundingMode);
+  return windowOf(info);
+}
+
+/** tfjs passes no rounding mode to gradients in two dimensions: the number of windows is that of `dy`. */
+function gradientGeometry(input: TensorInfo, dy: TensorInfo, attrs: Attributes): Window {
+  const window = geometry(input.shape, attrs);
+  const axes = window.axes.map((axis, i) => ({ ...axis, output: dy.shape[i + 1] }));
+  return { ...window, axes, outShape: dy.shape };
+}
+
+const pool =
+  (name: string, reduction: Reduction): Kernel =>
+  ({ inputs: { x }, attrs, backend }) => {
+    const window = geometry(x.shape, attrs);
+    const keeps = tapCount(window) === 1 && tf.util.arraysEqual(x.shape, window.outShape);
+    return keeps ? backend.alias(x, x.shape) : reduceWindow(backend, name, window, x, reduction);
+  };
+
+const maxGradient =
+  (name: string): Kernel =>
+  ({ inputs: { dy, input }, attrs, backend }) => {
+    const window = gradientGeometry(input, dy, attrs);
+    const taps = maximumTaps(backend, name, window, input);
+    const dx = windowGradient(backend, name, window, dy, { taps });
+    backend.disposeAll(taps);
+    return dx;
+  };
+
+/** tfjs divides by the size of the whole window, also where part of it is padding, which the forward pass does not count. */
+const averageGradient =
+  (name: string): Kernel =>
+  ({ inputs: { dy, input }, attrs, backend }) => {
+    const window = gradientGeometry(input, dy, attrs);
+    return windowGradient(backend, name, window, dy, { scale: 1 / tapCount(window) });
+  };
+
+const withArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const window = geometry(x.shape, attrs);
+  const origin = attrs.includeBatchInIndex ? "0u" : "image * u.inY * u.inX";
+  const place = placeOfMaximum(`(${join(window.axes, "in")} - ${origin}) * u.channels + channel`);
+  return [
+    windowMaximum(backend, "MaxPoolWithArgmax", window, x),
+    reduceWindow(backend, "MaxPoolWithArgmax", window, x, place),
+  ];
+};
+
+export const poolKernels: KernelTable = {
+  MaxPool: pool("MaxPool", maximum),
+  MaxPool3D: pool("MaxPool3D", maximum),
+  AvgPool: pool("AvgPool", average),
+  AvgPool3D: pool("AvgPool3D", average),
+  MaxPoolGrad: maxGradient("MaxPoolGrad"),
+  MaxPool3DGrad: maxGradient("MaxPool3DGrad"),
+  AvgPoolGrad: averageGradient("AvgPoolGrad"),
+  AvgPool3DGrad: averageGradient("AvgPool3DGrad"),
+  MaxPoolWithArgmax: withArgmax,
+};

@@ -1,0 +1,133 @@
+import type { Binding } from "../launch.js";
+
+/**
+ * An operand of a product as the loop over k reads it: in vectors of neighbouring rows of A, or columns of B. Each of these has an
+ * `id`, the suffix of its variables.
+ */
+export interface Operand {
+  /** Type left to the loop. */
+  binding: Binding;
+  /**
+   * What lies side by side in memory, from a multiple of its number on, so that one load gets it: the neighbours of a vector,
+   * of which the first alone is then asked for by its id, or two steps of k.
+   */
+  sideBySide: "neighbours" | "steps" | null;
+  /** WGSL of the place of an element in the array, counted in elements. */
+  at: (id: string, k: string) => string;
+  /** WGSL of the value, from the element there. Default the element. */
+  map?: (element: string, id: string, k: string) => string;
+}
+
+/** The loop over k for tiles held in registers, in WGSL that also sees `z`. */
+export interface ProductLoop {
+  /** What the WGSL depends on besides the rest of the product. */
+  key: string;
+  a: Operand;
+  b: Operand;
+  /** Inputs besides. */
+  inputs?: readonly Binding[];
+  /** WGSL of where `k` ends, and whether that is an even number. */
+  end: string;
+  isEven: boolean;
+  /**
+   * What is around the loop: it declares what operands are read at, for ids whose `row<id>` and `column<id>` are in range. No
+   * control flow may depend on these, since lanes exchange values.
+   */
+  around: (ids: { rows: readonly string[]; columns: readonly string[] }, loop: string) => string;
+}
+
+/** What an invocation holds of C: vectors of rows by vectors of columns, by their suffixes, and how many k it takes at a time. */
+export interface Tile {
+  rows: readonly string[];
+  rowWidth: 2 | 4;
+  columns: readonly string[];
+  steps: 1 | 2;
+}
+
+export const columnWidth = 4;
+
+export const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+const sideOf = ({ sideBySide }: Operand, { steps }: Tile) =>
+  sideBySide === "steps" && steps === 1 ? null : sideBySide;
+
+const idsOf = (operand: Operand, tile: Tile, vectors: readonly string[], width: number): string[] =>
+  vectors.flatMap((s) => range(sideOf(operand, tile) === "neighbours" ? 1 : width).map((j) => `${s}_${j}`));
+
+/** What the WGSL of a loop depends on. */
+export const loopKey = ({ key, a, b, isEven }: ProductLoop, { rows, rowWidth, columns, steps }: Tile) =>
+  [rows.length, rowWidth, columns.length, steps, a.sideBySide, b.sideBySide, isEven, key].join("/");
+
+/** The bindings of a loop's inputs, of which operands have the type of what they read at once. */
+export function loopInputs({ a, b, inputs = [] }: ProductLoop, tile: Tile): Binding[] {
+  const typed = (operand: Operand, width: number): Binding => {
+    const side = sideOf(operand, tile);
+    const type = side === null ? "f32" : `vec${side === "steps" ? tile.steps : width}<f32>`;
+    return { ...operand.binding, type };
+  };
+  return [typed(a, tile.rowWidth), typed(b, columnWidth), ...inputs];
+}
+
+/**
+ * WGSL of a product's whole loop. Given `row<s>` and `column<s>`, where vectors begin, `step` runs with `a<s>_<i>` and `b<s>_<i>`,
+ * those vectors' values at the i-th of the k taken at a time.
+ */
+export function loopText(loop: ProductLoop, tile: Tile, step: string): string {
+  const { a, b, end, isEven, around } = loop;
+  const { rows, rowWidth, columns, steps } = tile;
+  const ids = { rows: idsOf(a, tile, rows, rowWidth), columns: idsOf(b, tile, columns, columnWidth) };
+  const starts = (operand: Operand, name: string, extent: string, width: number) => (id: string) => {
+    const [s, j] = id.split("_");
+    return sideOf(operand, tile) === "neighbours"
+      ? `let ${name}${id} = min(${name}${s}, u.${extent} - ${width}u);`
+      : `let ${name}${id} = min(${name}${s} + ${j}u, u.${extent} - 1u);`;
+  };
+  const hasEdge = steps === 2 && !isEven;
+  const text = `let end = ${end};
+  for (var k = 0u; k < end; k += ${steps}u) {
+    ${hasEdge ? "let both = k + 1u < end; let next = select(k, k + 1u, both);" : ""}
+    ${[...loads("a", a, tile, rows, rowWidth, hasEdge), ...loads("b", b, tile, columns, columnWidth, hasEdge)].join("\n    ")}
+    ${step}
+  }`;
+  return `${ids.rows.map(starts(a, "row", "m", rowWidth)).join(" ")}
+  ${ids.columns.map(starts(b, "column", "n", columnWidth)).join(" ")}
+  ${around(ids, text)}`;
+}
+
+function loads(
+  name: "a" | "b",
+  operand: Operand,
+  tile: Tile,
+  vectors: readonly string[],
+  width: number,
+  hasEdge: boolean,
+): string[] {
+  const { binding, at, map = (element) => element } = operand;
+  const side = sideOf(operand, tile);
+  const ks = ["k", hasEdge ? "next" : "(k + 1u)"].slice(0, tile.steps);
+  return vectors.flatMap((s) => {
+    const read = (id: string, k: string, count: number) => `${binding.name}[(${at(id, k)}) / ${count}u]`;
+    const ids = range(width).map((j) => `${s}_${side === "neighbours" ? 0 : j}`);
+    const shared = {
+      neighbours: () => ks.map((k, i) => `let ${name}Read${s}_${i} = ${read(ids[0], k, width)};`),
+      steps: () => ids.map((id) => `let ${name}Read${id} = ${read(id, ks[0], tile.steps)};`),
+      none: () => [],
+    }[side ?? "none"]();
+    const value = (i: number, j: number) => {
+      const element = {
+        neighbours: `${name}Read${s}_${i}[${j}]`,
+        steps: `${name}Read${ids[j]}[${i}]`,
+        none: `${binding.name}[${at(ids[j], ks[i])}]`,
+      }[side ?? "none"];
+      const mapped = map(element, ids[j], ks[i]);
+      return hasEdge && i === 1 ? `select(0.0, ${mapped}, both)` : mapped;
+    };
+    const values = ks.map(
+      (_, i) =>
+        `let ${name}${s}_${i} = vec${width}<f32>(${range(width)
+          .map((j) => value(i, j))
+          .join(", ")});`,
+    );
+    return [...shared, ...values];
+  });
+}

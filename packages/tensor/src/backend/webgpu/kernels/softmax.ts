@@ -1,0 +1,50 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { u32 } from "../launch.js";
+import { type Kernel, type KernelTable, specialFloats } from "./kernel.js";
+import { launchRows } from "./row-launch.js";
+
+/** The most negative float32: below every logit, and no infinity that WGSL would not let one write. */
+export const lowestFloat = "-3.40282346638528859812e+38f";
+
+/** exp(x - max) / sum over the last axis, or its logarithm. */
+const softmax =
+  (name: "Softmax" | "LogSoftmax"): Kernel =>
+  ({ inputs: { logits }, attrs, backend }) => {
+    const rank = logits.shape.length;
+    const axis = attrs.dim ?? attrs.axis ?? -1;
+    if (axis !== -1 && axis !== rank - 1)
+      throw new Error(`${name}: expected the last axis, got ${axis} of rank ${rank}`);
+    const output: TensorInfo = backend.output(logits.shape, "float32");
+    const n = logits.shape.at(-1) ?? 1;
+    if (n === 0) return output;
+    launchRows(backend, {
+      name,
+      inputs: [{ name: "x", info: logits }],
+      outputs: [{ name: "result", info: output }],
+      rows: tf.util.sizeFromShape(logits.shape) / n,
+      rowLength: n,
+      uniforms: [u32("n", n)],
+      // WGSL lets an implementation's exp lose a NaN.
+      declarations: `${specialFloats}
+fn expOf(x: f32) -> f32 { return select(exp(x), x, isNan(x)); }`,
+      body: `let base = row * u.n;
+  var largest = ${lowestFloat};
+  for (var j = lane; j < u.n; j += lanes) { largest = max(largest, x[base + j]); }
+  let top = maxLanes(largest);
+  var share = 0.0;
+  for (var j = lane; j < u.n; j += lanes) { share += expOf(x[base + j] - top); }
+  let total = sumLanes(share);
+  ${
+    name === "Softmax"
+      ? "for (var j = lane; j < u.n; j += lanes) { result[base + j] = expOf(x[base + j] - top) / total; }"
+      : "for (var j = lane; j < u.n; j += lanes) { result[base + j] = x[base + j] - top - log(total); }"
+  }`,
+    });
+    return output;
+  };
+
+export const softmaxKernels: KernelTable = {
+  Softmax: softmax("Softmax"),
+  LogSoftmax: softmax("LogSoftmax"),
+};

@@ -1,0 +1,196 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { f32, type Uniform, u32 } from "../launch.js";
+import type { WebGPUBackend } from "../webgpu-backend.js";
+import { elementType, type Kernel, type KernelTable } from "./kernel.js";
+
+type Interpolation = "bilinear" | "nearest";
+
+const sizes = ([, height, width, channels]: number[], [, newHeight, newWidth]: number[]): Uniform[] => [
+  u32("height", height),
+  u32("width", width),
+  u32("channels", channels),
+  u32("newHeight", newHeight),
+  u32("newWidth", newWidth),
+];
+
+/** WGSL of output coordinates. */
+const coordinates = `let channel = index % u.channels;
+  let toX = index / u.channels % u.newWidth;
+  let toY = index / (u.channels * u.newWidth) % u.newHeight;
+  let item = index / (u.channels * u.newWidth * u.newHeight);`;
+
+/** WGSL of `sample(image, y, x, channel)` between pixels of `images`; `fillOf(channel)` lies around them. */
+const sampling = (interpolation: Interpolation) => `
+fn pixel(image: u32, y: f32, x: f32, channel: u32) -> f32 {
+  // False for NaN too.
+  if (!(y >= 0.0 && y < f32(u.height) && x >= 0.0 && x < f32(u.width))) { return fillOf(channel); }
+  return f32(images[((image * u.height + u32(y)) * u.width + u32(x)) * u.channels + channel]);
+}
+fn sample(image: u32, y: f32, x: f32, channel: u32) -> f32 {
+  ${
+    interpolation === "nearest"
+      ? "return pixel(image, floor(y + 0.5), floor(x + 0.5), channel);"
+      : `let top = floor(y);
+  let left = floor(x);
+  let above = mix(pixel(image, top, left, channel), pixel(image, top, ceil(x), channel), x - left);
+  let below = mix(pixel(image, ceil(y), left, channel), pixel(image, ceil(y), ceil(x), channel), x - left);
+  return mix(above, below, y - top);`
+  }
+}`;
+
+/** Boxes [y1, x1, y2, x2] of images, in fractions of their sides, resampled to one size. */
+const cropAndResize: Kernel = ({ inputs: { image, boxes, boxInd }, attrs, backend }) => {
+  const { cropSize, method, extrapolationValue } = attrs;
+  const shape = [boxes.shape[0], ...cropSize, image.shape[3]];
+  const output = backend.output(shape, "float32");
+  backend.launch({
+    name: "CropAndResize",
+    key: method,
+    inputs: [
+      { name: "images", info: image },
+      { name: "boxes", info: boxes },
+      { name: "owners", info: boxInd },
+    ],
+    outputs: [{ name: "result", info: output }],
+    count: tf.util.sizeFromShape(shape),
+    uniforms: [
+      ...sizes(image.shape, shape),
+      u32("batch", image.shape[0]),
+      f32("extrapolation", extrapolationValue),
+    ],
+    // The ends are met exactly, so that rounding puts no edge outside the image.
+    declarations: () => `
+fn fillOf(channel: u32) -> f32 { return u.extrapolation; }
+${sampling(method)}
+fn along(start: f32, end: f32, at: u32, count: u32, size: u32) -> f32 {
+  var place = 0.5 * (start + end);
+  if (count > 1u) { place = select(mix(start, end, f32(at) / f32(count - 1u)), end, at == count - 1u); }
+  return place * f32(size - 1u);
+}`,
+    body: () => `${coordinates}
+  let owner = owners[item];
+  if (owner < 0 || u32(owner) >= u.batch) { result[index] = 0.0; return; }
+  let y = along(boxes[item * 4u], boxes[item * 4u + 2u], toY, u.newHeight, u.height);
+  let x = along(boxes[item * 4u + 1u], boxes[item * 4u + 3u], toX, u.newWidth, u.width);
+  if (y < 0.0 || y > f32(u.height - 1u) || x < 0.0 || x > f32(u.width - 1u)) {
+    result[index] = u.extrapolation;
+    return;
+  }
+  result[index] = sample(u32(owner), y, x, channel);`,
+  });
+  return output;
+};
+
+/** What lies beyond an axis of `n` pixels, in WGSL from the coordinate `at`; as TensorFlow reckons it. */
+const beyond: Record<string, string> = {
+  constant: "return at;",
+  nearest: "return clamp(at, 0.0, n - 1.0);",
+  reflect: `if (n <= 1.0) { return 0.0; }
+  var within = at;
+  if (at < 0.0) {
+    within = at + 2.0 * n * trunc(-at / (2.0 * n));
+    within = select(-within - 1.0, within + 2.0 * n, within < -n);
+  } else if (at > n - 1.0) {
+    within = at - 2.0 * n * trunc(at / (2.0 * n));
+    within = select(within, 2.0 * n - within - 1.0, within >= n);
+  }
+  return clamp(within, 0.0, n - 1.0);`,
+  wrap: `if (n <= 1.0) { return 0.0; }
+  var within = at;
+  if (at < 0.0) { within = at + n * (trunc(-at / (n - 1.0)) + 1.0); }
+  else if (at > n - 1.0) { within = at - n * trunc(at / (n - 1.0)); }
+  return clamp(within, 0.0, n - 1.0);`,
+};
+
+interface Warp {
+  name: string;
+  image: TensorInfo;
+  /** [batch or 1, 8]: rows of projective maps from output to input places, whose ninth number is 1. */
+  maps: TensorInfo;
+  size: [number, number];
+  interpolation: Interpolation;
+  fillMode: string;
+  /** For the first four channels; the last is for all that follow. */
+  fill: [number, number, number, number];
+}
+
+function warp(backend: WebGPUBackend, { name, image, maps, size, interpolation, fillMode, fill }: Warp) {
+  const shape = [image.shape[0], ...size, image.shape[3]];
+  const output = backend.output(shape, image.dtype);
+  backend.launch({
+    name,
+    key: `${interpolation}/${fillMode}`,
+    inputs: [
+      { name: "images", info: image },
+      { name: "maps", info: maps },
+    ],
+    outputs: [{ name: "result", info: output }],
+    count: tf.util.sizeFromShape(shape),
+    uniforms: [
+      ...sizes(image.shape, shape),
+      u32("mapStep", maps.shape[0] === 1 ? 0 : 8),
+      ...fill.map((value, channel) => f32(`fill${channel}`, value)),
+    ],
+    declarations: () => `
+fn fillOf(channel: u32) -> f32 { return vec4<f32>(u.fill0, u.fill1, u.fill2, u.fill3)[min(channel, 3u)]; }
+${sampling(interpolation)}
+fn inside(at: f32, size: u32) -> f32 {
+  let n = f32(size);
+  ${beyond[fillMode]}
+}`,
+    body: () => `${coordinates}
+  let map = item * u.mapStep;
+  let place = vec3<f32>(f32(toX), f32(toY), 1.0);
+  let depth = dot(place, vec3<f32>(maps[map + 6u], maps[map + 7u], 1.0));
+  if (depth == 0.0) { result[index] = ${elementType(image.dtype)}(fillOf(channel)); return; }
+  let x = dot(place, vec3<f32>(maps[map], maps[map + 1u], maps[map + 2u])) / depth;
+  let y = dot(place, vec3<f32>(maps[map + 3u], maps[map + 4u], maps[map + 5u])) / depth;
+  result[index] = ${elementType(image.dtype)}(sample(item, inside(y, u.height), inside(x, u.width), channel));`,
+  });
+  return output;
+}
+
+const transform: Kernel = ({ inputs: { image, transforms }, attrs, backend }) => {
+  const { interpolation, fillMode, fillValue, outputShape } = attrs;
+  return warp(backend, {
+    name: "Transform",
+    image,
+    maps: transforms,
+    size: outputShape ?? [image.shape[1], image.shape[2]],
+    interpolation,
+    fillMode: beyond[fillMode] ? fillMode : "constant",
+    fill: [fillValue, fillValue, fillValue, fillValue],
+  });
+};
+
+const rotateWithOffset: Kernel = ({ inputs: { image }, attrs, backend }) => {
+  const { radians, fillValue, center } = attrs;
+  const [, height, width] = image.shape;
+  const [centerX, centerY] = tf.backend_util.getImageCenter(center, height, width);
+  const [sin, cos] = [Math.sin(radians), Math.cos(radians)];
+  const offsetX = centerX - centerX * cos + centerY * sin;
+  const offsetY = centerY - centerX * sin - centerY * cos;
+  const map = Float32Array.of(cos, -sin, offsetX, sin, cos, offsetY, 0, 0);
+  const maps = backend.fromHost(map, [1, 8], "float32");
+  // A colour leaves alpha opaque.
+  const [red, green, blue] = [0, 1, 2].map((i) => (Array.isArray(fillValue) ? fillValue[i] : fillValue));
+  const alpha = Array.isArray(fillValue) ? 255 : fillValue;
+  const rotated = warp(backend, {
+    name: "RotateWithOffset",
+    image,
+    maps,
+    size: [height, width],
+    interpolation: "nearest",
+    fillMode: "constant",
+    fill: [red, green, blue, alpha],
+  });
+  backend.disposeAll(maps);
+  return rotated;
+};
+
+export const warpKernels: KernelTable = {
+  CropAndResize: cropAndResize,
+  Transform: transform,
+  RotateWithOffset: rotateWithOffset,
+};

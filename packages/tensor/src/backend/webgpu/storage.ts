@@ -1,0 +1,273 @@
+import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { areHalves, float16ToFloat32Array } from "../../io/half-floats.js";
+import { BufferPool } from "./buffer-pool.js";
+import type { CommandRecorder } from "./command-recorder.js";
+import { Failures } from "./failures.js";
+import { everySecond, type HostValues, hostValues, wholeWords, wordsOfValues } from "./host-values.js";
+import { type Running, subjectOf } from "./running.js";
+import { noStatistics } from "./statistics.js";
+import { bytesOf, type FloatStorage, keptElements, madeInWarm, newStore, type Store } from "./store.js";
+
+interface Data {
+  dtype: DataType;
+  refCount: number;
+  store: Store;
+  /** The float32 data that complex64 consists of; its own store is empty. */
+  parts?: { real: DataId; imag: DataId };
+}
+
+export interface StorageOptions {
+  /** Bound on the bytes of free buffers kept for reuse. Default 512 MiB. */
+  maxFreeBytes?: number;
+  /** Bytes that a kernel reaches of one tensor, unless it goes in pieces. Default, and at most, what the device binds. For tests. */
+  maxBindingBytes?: number;
+  /** Stores as float16 what is written and holds no value that this would change. For tests. */
+  exactHalves?: boolean;
+}
+
+/**
+ * What tfjs and kernels ask of a backend that has to do with where tensors' values lie: on the host, on the device or, until
+ * a kernel writes them, nowhere yet.
+ */
+export abstract class TensorStorage extends tf.KernelBackend {
+  readonly statistics = noStatistics();
+  protected readonly failures: Failures;
+  protected readonly data: tf.DataStorage<Data>;
+  protected readonly pool: BufferPool;
+  protected readonly maxBindingBytes: number;
+  private readonly exactHalves: boolean;
+  /** Whether there ever was a float16 tensor; launches look for them from then on. */
+  protected knowsHalves = false;
+  /** How many calls of `float16Activations` are under way. */
+  private halfScopes = 0;
+  /** Names the buffers of commands that are not submitted yet. */
+  protected abstract readonly recorder: Pick<CommandRecorder, "busy">;
+  /** Not null while `warm` runs: nothing will be written to what is made then. */
+  protected abstract readonly warming: object | null;
+  /** The kernel that runs. */
+  protected abstract readonly running: Running | null;
+
+  constructor(
+    readonly device: GPUDevice,
+    options: StorageOptions,
+  ) {
+    super();
+    this.data = new tf.DataStorage(this, tf.engine());
+    this.failures = new Failures(device);
+    const { maxStorageBufferBindingSize } = device.limits;
+    this.maxBindingBytes = Math.min(
+      options.maxBindingBytes ?? maxStorageBufferBindingSize,
+      maxStorageBufferBindingSize,
+    );
+    this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) => {
+      this.statistics.buffersCreated++;
+      this.statistics.bytesAllocated += bytes;
+      this.failures.watch(error, `allocating ${bytes} bytes for ${subjectOf(this.running)}`);
+    });
+    this.exactHalves = options.exactHalves ?? false;
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    const dataId = {};
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(
+    dataId: DataId,
+    values: BackendValues,
+    shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    const store = newStore(shape);
+    if (dtype === "complex64") {
+      const part = (first: 0 | 1) => this.write(everySecond(values as Float32Array, first), shape, "float32");
+      this.data.set(dataId, { dtype, refCount, store, parts: { real: part(0), imag: part(1) } });
+    } else {
+      store.host = hostValues(values, dtype);
+      store.half = this.exactHalves && dtype === "float32" && areHalves(store.host as Float32Array);
+      this.knowsHalves ||= store.half;
+      this.data.set(dataId, { dtype, refCount, store });
+    }
+  }
+
+  override refCount(dataId: DataId): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: DataId): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const data = this.data.get(dataId);
+    data.refCount--;
+    if (!force && data.refCount > 0) return false;
+    if (--data.store.users === 0 && data.store.buffer) this.pool.release(data.store.buffer);
+    if (data.parts) {
+      this.disposeData(data.parts.real);
+      this.disposeData(data.parts.imag);
+    }
+    this.data.delete(dataId);
+    return true;
+  }
+
+  /** A new tensor whose values a kernel will write. */
+  output(shape: number[], dtype: DataType, storage: FloatStorage = "float32"): TensorInfo {
+    const store = newStore(shape, storage === "float16");
+    store.hollow = this.warming !== null;
+    return this.made(store, dtype);
+  }
+
+  /** The same, of the dtype and storage of tensors whose elements it will hold: float16 where all of them are. */
+  outputLike(sources: readonly TensorInfo[], shape: number[]): TensorInfo {
+    const halves = sources.every(({ dataId }) => this.data.get(dataId).store.half);
+    return this.output(shape, sources[0].dtype, halves ? "float16" : "float32");
+  }
+
+  /**
+   * A new float32 tensor for the result of an op. It is stored as float16 inside `float16Activations`, gradients apart, and, given
+   * `inputs`, only where the largest of them are.
+   */
+  activation(shape: number[], inputs?: readonly TensorInfo[]): TensorInfo {
+    if (this.halfScopes === 0 || isBackward()) return this.output(shape, "float32");
+    const floats = inputs?.filter(({ dtype }) => dtype === "float32") ?? [];
+    const sizes = floats.map((x) => tf.util.sizeFromShape(x.shape));
+    const deciding = floats.filter((_, i) => sizes[i] === Math.max(...sizes));
+    const follows = deciding.length > 0 && deciding.every((x) => this.storageOf(x.dataId) === "float16");
+    return this.output(shape, "float32", !inputs || follows ? "float16" : "float32");
+  }
+
+  /** A new float32 tensor, stored as float16, of these bits. */
+  fromHalves(bits: Uint16Array<ArrayBuffer>, shape: number[]): TensorInfo {
+    const store = newStore(shape, true);
+    store.bits = wholeWords(bits);
+    if (store.size <= keptElements) store.host = float16ToFloat32Array(bits);
+    return this.made(store, "float32");
+  }
+
+  private made(store: Store, dtype: DataType): TensorInfo {
+    const dataId = {};
+    if (store.half) this.requireHalves();
+    this.knowsHalves ||= store.half;
+    this.data.set(dataId, { dtype, refCount: 1, store });
+    this.running?.made.push(dataId);
+    return { dataId, shape: [...store.shape], dtype };
+  }
+
+  storageOf(dataId: DataId): FloatStorage {
+    return this.data.get(dataId).store.half ? "float16" : "float32";
+  }
+
+  /** See `float16Activations`. */
+  float16Activations<T>(f: () => T): T {
+    this.requireHalves();
+    this.halfScopes++;
+    try {
+      return f();
+    } finally {
+      this.halfScopes--;
+    }
+  }
+
+  private requireHalves(): void {
+    if (this.device.features.has("shader-f16")) return;
+    throw new Error("dcr-webgpu: this adapter lacks shader-f16, which float16 storage needs; use float32");
+  }
+
+  /** A new tensor of values that lie on the host. */
+  fromHost(values: BackendValues, shape: number[], dtype: DataType): TensorInfo {
+    const dataId = this.write(values, shape, dtype);
+    this.running?.made.push(dataId);
+    return { dataId, shape, dtype };
+  }
+
+  /** The same values under another shape or, between int32 and bool, type; shares the buffer. */
+  alias(info: TensorInfo, shape: number[], dtype: DataType = info.dtype): TensorInfo {
+    this.incRef(info.dataId);
+    return { dataId: info.dataId, shape, dtype };
+  }
+
+  /**
+   * The same values as other data, which lives and dies by itself; shares the buffer. For the parts of complex tensors, whose
+   * end tfjs does not see: of data it shares with them it would lose count.
+   */
+  share({ dataId, shape, dtype }: TensorInfo): TensorInfo {
+    const { store } = this.data.get(dataId);
+    store.users++;
+    const shared = {};
+    this.data.set(shared, { dtype, refCount: 1, store });
+    this.running?.made.push(shared);
+    return { dataId: shared, shape, dtype };
+  }
+
+  /** A complex64 tensor of two fresh float32 ones of equal shape, which become its own. */
+  complex(real: TensorInfo, imag: TensorInfo): TensorInfo {
+    const info = this.output(real.shape, "complex64");
+    this.data.get(info.dataId).parts = { real: real.dataId, imag: imag.dataId };
+    return info;
+  }
+
+  /** The real or the imaginary part of a complex64 tensor, under the tensor's shape; it stays the tensor's own. */
+  part({ dataId, shape }: TensorInfo, which: "real" | "imag"): TensorInfo {
+    return { dataId: this.data.get(dataId).parts![which], shape, dtype: "float32" };
+  }
+
+  /** Values that lie on the host, or null. */
+  hostValues(dataId: DataId): HostValues | null {
+    return this.data.get(dataId).store.host;
+  }
+
+  /** Disposes kernels' intermediate tensors. */
+  disposeAll(...infos: TensorInfo[]): void {
+    for (const { dataId } of infos) this.disposeData(dataId);
+  }
+
+  /** The device buffer of a tensor, uploaded or allocated now where it has none. */
+  protected buffer(dataId: DataId, split: boolean): GPUBuffer {
+    const { dtype, store } = this.data.get(dataId);
+    const bytes = bytesOf(store);
+    const { maxBufferSize } = this.device.limits;
+    const limit = split ? maxBufferSize : Math.min(this.maxBindingBytes, maxBufferSize);
+    // Buffers are padded to 16 bytes, and so must still be within.
+    const most = Math.floor(limit / 16) * 16;
+    if (bytes > most) {
+      const who = split ? "this device's buffers hold" : "a kernel that is not elementwise reaches";
+      throw new Error(
+        `dcr-webgpu: ${subjectOf(this.running)} needs a tensor [${store.shape}] of ${bytes} bytes; ${who} at most ${most}`,
+      );
+    }
+    if (store.buffer) return store.buffer;
+    if (store.hollow) {
+      throw new Error(
+        `dcr-webgpu: ${subjectOf(this.running)} needs a tensor [${store.shape}] that ${madeInWarm}`,
+      );
+    }
+    const { host, bits } = store;
+    const words = bits ?? (host && wordsOfValues(host, dtype, store.half));
+    store.buffer = this.pool.acquire(bytes, words ? this.recorder.busy : undefined);
+    if (words && bytes > 0) {
+      this.device.queue.writeBuffer(store.buffer, 0, words);
+      this.statistics.uploads++;
+      this.statistics.uploadedBytes += bytes;
+      store.bits = null;
+      if (store.size > keptElements) store.host = null;
+    }
+    return store.buffer;
+  }
+
+  /** Bytes in the buffers of live tensors, and in free buffers kept for reuse; both exact, padding to 16 included. */
+  override memory(): { unreliable: boolean; numBytesInGPU: number; numBytesInPool: number } {
+    return { unreliable: false, numBytesInGPU: this.pool.usedBytes, numBytesInPool: this.pool.freeBytes };
+  }
+}
+
+/** Whether tfjs computes gradients. */
+const isBackward = () => tf.engine().state.scopeStack.some(({ name }) => name === "backward");

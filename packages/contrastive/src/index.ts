@@ -1,3 +1,5 @@
+import "./shared/register-gradients.js";
+
 export { type ClipLossOptions, clipLoss, sigLipLoss } from "./clip-loss.js";
 export { type InfoNCEOptions, infoNCE, ntXent } from "./info-nce.js";
 export {

@@ -1,3 +1,5 @@
+import "./shared/register-gradients.js";
+
 export {
   type Aggregator,
   type AggregatorContext,

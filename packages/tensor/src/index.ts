@@ -19,7 +19,7 @@ export { type LearningRateSchedule, warmupConstant, warmupCosine } from "./optim
 export { valueAndGradients } from "./optim/value-and-gradients.js";
 export { Random, type RandomState } from "./random.js";
 
-import "./gradients/register.js";
+import "./shared/register-gradients.js";
 
 export { backendName as webgpuBackendName } from "./backend/webgpu/backend-name.js";
 export type { KernelTime } from "./backend/webgpu/dispatch-timer.js";

@@ -5,7 +5,7 @@ import { backendName } from "../src/backend/webgpu/backend-name.js";
 import { registerWebGPUBackend } from "../src/backend/webgpu/register-backend.js";
 import { requestWebGPUDevice, type WebGPUDevice } from "../src/device/request-device.js";
 import { registerFusedKernels } from "../src/ops/fused-kernel.js";
-import "../src/gradients/register.js";
+import "../src/shared/register-gradients.js";
 
 /** A backend that suites run on. */
 export interface TestBackend {

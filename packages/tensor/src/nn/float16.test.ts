@@ -7,7 +7,7 @@ import { registerWebGPUBackend } from "../backend/webgpu/register-backend.js";
 import { webgpuStatistics } from "../backend/webgpu/statistics.js";
 import { warm } from "../backend/webgpu/warm.js";
 import type { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
-import "../gradients/register.js";
+import "../shared/register-gradients.js";
 import { float16ToFloat32Array, float32ToFloat16Array } from "../io/half-floats.js";
 import { parseSafetensors, serializeSafetensors } from "../io/safetensors.js";
 import { gelu } from "../ops/activation.js";

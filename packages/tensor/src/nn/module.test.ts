@@ -2,7 +2,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import "../gradients/register.js";
+import "../shared/register-gradients.js";
 import { valueAndGradients } from "../optim/value-and-gradients.js";
 import { Random } from "../random.js";
 import { Conv2d, Embedding, GroupNorm, LayerNorm, Linear } from "./layers.js";

@@ -9,7 +9,7 @@ import { registerWebGPUBackend } from "../backend/webgpu/register-backend.js";
 import { webgpuStatistics } from "../backend/webgpu/statistics.js";
 import { warm } from "../backend/webgpu/warm.js";
 import type { WebGPUBackend, WebGPUBackendOptions } from "../backend/webgpu/webgpu-backend.js";
-import "../gradients/register.js";
+import "../shared/register-gradients.js";
 import { float16ToNumber, numberToFloat16 } from "../io/half-floats.js";
 import { gelu, silu } from "./activation.js";
 import { scaledDotProductAttention } from "./attention.js";

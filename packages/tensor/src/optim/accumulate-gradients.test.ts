@@ -2,7 +2,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import "../gradients/register.js";
+import "../shared/register-gradients.js";
 import { Linear } from "../nn/layers.js";
 import { Random } from "../random.js";
 import { accumulateGradients } from "./accumulate-gradients.js";

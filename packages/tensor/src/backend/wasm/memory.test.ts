@@ -1,7 +1,7 @@
 import { expectClose, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
-import "../../gradients/register.js";
+import "../../shared/register-gradients.js";
 import { registerFusedKernels } from "../../ops/fused-kernel.js";
 import { layerNorm } from "../../ops/layer-norm.js";
 import { startWasmBackend } from "./backend.js";

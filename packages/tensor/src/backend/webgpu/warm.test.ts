@@ -2,7 +2,7 @@ import { expectClose, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { webgpuDevice } from "../../../test/test-backends.js";
-import "../../gradients/register.js";
+import "../../shared/register-gradients.js";
 import { backendName } from "./backend-name.js";
 import { registerWebGPUBackend } from "./register-backend.js";
 import { webgpuStatistics } from "./statistics.js";

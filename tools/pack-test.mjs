@@ -1,97 +1,280 @@
 /**
- * Proves the packages as their users get them: packs each one, installs the tarballs and tfjs-core in an empty project, and
- * runs there the example of each README (the first ```js block under "## Example"), in Node's ESM as it stands.
- * Needs built packages and the npm registry.
+ * Proves the packages as their users get them. Packs each one; then for each README makes an empty project, installs only
+ * what the README's install line names, and runs there the example (the first ```js block under "## Example"):
+ * in Node's ESM as it stands, and, where the example imports nothing of Node's, bundled by esbuild and by Vite in headless
+ * Chromium. It also type-checks an import of each package from an ES module and from a CommonJS module.
+ *
+ * `node tools/pack-test.mjs [package ...]` tests some of them. Needs built packages and the npm registry; without a browser
+ * it says so and exits with 77.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const packages = [
-  "tensor",
-  "encoders",
-  "diffusion",
-  "data",
-  "contrastive",
-  "gradient-conflict",
-  "dcr",
-  "eval",
-  "cli",
-];
-const exampleLimitMs = 60_000;
+import { basename, dirname, extname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const project = realpathSync(mkdtempSync(join(tmpdir(), "dcr-js-pack-")));
+const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
+const exampleLimitMs = 60_000;
+
+const packages = readdirSync(join(root, "packages"))
+  .filter((name) => existsSync(join(root, "packages", name, "package.json")))
+  .filter((name) => !readJson(join(root, "packages", name, "package.json")).private);
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : packages;
+const unknown = wanted.filter((name) => !packages.includes(name));
+if (unknown.length > 0)
+  throw new Error(`pack-test: no such package: ${unknown.join(", ")}; there are ${packages.join(", ")}`);
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "dcr-js-pack-")));
 let failures = 0;
-
+let browserMissing = false;
 try {
-  const tarballs = packages.map(pack);
-  install(tarballs);
-  for (const name of packages) runExample(name);
+  const tarballs = new Map(packages.map((name) => [`@dcr-js/${name}`, pack(name)]));
+  const browser = await launchBrowser();
+  browserMissing = !browser;
+  for (const name of wanted) {
+    try {
+      await testPackage(name, tarballs, browser);
+    } catch (error) {
+      failures++;
+      console.error(`${name}: ${error.message}`);
+    }
+  }
+  await browser?.close();
 } finally {
-  rmSync(project, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 }
-console.log(`${packages.length - failures} of ${packages.length} README examples ran`);
-process.exitCode = failures > 0 ? 1 : 0;
-
-function npm(...args) {
-  const { status, stdout, stderr } = spawnSync(
-    "npm",
-    [...args, "--no-audit", "--no-fund", "--loglevel=error"],
-    {
-      cwd: args[0] === "pack" ? root : project,
-      encoding: "utf8",
-      maxBuffer: 2 ** 26,
-    },
+console.log(`${wanted.length - failures} of ${wanted.length} packages work as their READMEs say`);
+if (failures > 0) process.exitCode = 1;
+else if (browserMissing) {
+  console.log(
+    "no browser: the bundled examples were not run; set CHROMIUM to a Chromium's path, or install one",
   );
-  if (status !== 0) throw new Error(`npm ${args.join(" ")} failed\n${stdout}${stderr}`);
-  return stdout;
+  process.exitCode = 77;
+}
+
+function run(cwd, program, args, options = {}) {
+  const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
+    cwd,
+    encoding: "utf8",
+    maxBuffer: 2 ** 26,
+    ...options,
+  });
+  if (status === 0) return stdout;
+  const how = error?.message ?? (signal ? `stopped by ${signal}` : `exit code ${status}`);
+  throw new Error(`${program} ${args.join(" ")} failed (${how})\n${stdout ?? ""}${stderr ?? ""}`);
+}
+
+function npm(cwd, ...args) {
+  const all = [...args, "--no-audit", "--no-fund", "--loglevel=error"];
+  // npm tells its scripts where it is; elsewhere the shell finds it, on Windows as npm.cmd.
+  const path = process.env.npm_execpath;
+  if (path?.endsWith("js")) return run(cwd, process.execPath, [path, ...all]);
+  return run(cwd, "npm", all, { shell: process.platform === "win32" });
 }
 
 /** Packs one package, checks the list of its files, and returns the tarball's path. */
 function pack(name) {
-  const output = npm("pack", "--json", "--workspace", `packages/${name}`, "--pack-destination", project);
+  const output = npm(root, "pack", "--json", "--workspace", `packages/${name}`, "--pack-destination", folder);
   const [{ filename, files }] = JSON.parse(output);
   const paths = files.map((file) => file.path);
   for (const needed of ["package.json", "README.md", "LICENSE", "dist/index.js", "dist/index.d.ts"]) {
     if (!paths.includes(needed)) throw new Error(`packages/${name}: its tarball lacks ${needed}`);
   }
-  const stray = paths.filter((path) => /\.test\.|^(src|fixtures|node_modules)\/|test-results/.test(path));
+  const stray = paths.filter((path) => /\.test\.|^(fixtures|node_modules)\/|test-results/.test(path));
   if (stray.length > 0) throw new Error(`packages/${name}: its tarball holds ${stray.join(", ")}`);
-  return join(project, filename);
+  return join(folder, filename);
 }
 
-function install(tarballs) {
-  const { version } = JSON.parse(
-    readFileSync(join(root, "node_modules/@tensorflow/tfjs-core/package.json"), "utf8"),
-  );
-  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  npm("install", "--prefer-offline", `@tensorflow/tfjs-core@${version}`, ...tarballs);
+/** What the README's first `npm install` line names. */
+function installLine(readme) {
+  const line = /^```sh\n[\s\S]*?^npm install ([^\n]+)$/m.exec(readme)?.[1];
+  if (!line) throw new Error('README.md has no "npm install" line in an ```sh block');
+  return line.split(" ").filter((word) => word && !word.startsWith("-"));
 }
 
-function runExample(name) {
+async function testPackage(name, tarballs, browser) {
   const readme = readFileSync(join(root, "packages", name, "README.md"), "utf8");
   const code = /^## Example$[\s\S]*?^```js$\n([\s\S]*?)^```$/m.exec(readme)?.[1];
-  if (!code) return report(name, 'README.md has no ```js block under "## Example"');
-  const file = join(project, `${name}.mjs`);
-  writeFileSync(file, code);
+  if (!code) throw new Error('README.md has no ```js block under "## Example"');
+  const project = join(folder, name);
+  mkdirSync(project);
+  const locked = readJson(join(root, "package-lock.json")).packages;
+  const dependencies = Object.fromEntries(
+    installLine(readme).map((dependency) => {
+      if (tarballs.has(dependency)) return [dependency, `file:${tarballs.get(dependency)}`];
+      const version = locked[`node_modules/${dependency}`]?.version;
+      return [dependency, version ?? "latest"];
+    }),
+  );
+  if (!dependencies[`@dcr-js/${name}`])
+    throw new Error(`README.md's install line does not name @dcr-js/${name}`);
+  // Nothing is published yet, so what our packages depend on comes from the tarballs too.
+  const overrides = Object.fromEntries(
+    [...tarballs].filter(([ours]) => !dependencies[ours]).map(([ours, path]) => [ours, `file:${path}`]),
+  );
+  writeFileSync(
+    join(project, "package.json"),
+    JSON.stringify({ private: true, type: "module", dependencies, overrides }, null, 2),
+  );
+  npm(project, "install", "--prefer-offline");
+  checkTypes(name, project);
+  writeFileSync(join(project, "example.mjs"), code);
   const began = Date.now();
-  const { status, signal, stdout, stderr } = spawnSync(process.execPath, [file], {
-    cwd: project,
-    encoding: "utf8",
-    timeout: exampleLimitMs,
-  });
-  const seconds = ((Date.now() - began) / 1000).toFixed(1);
-  if (signal)
-    return report(name, `its example was stopped after ${seconds} s (${signal})\n${stdout}${stderr}`);
-  if (status !== 0) return report(name, `its example ended with exit code ${status}\n${stdout}${stderr}`);
-  if (stdout.trim() === "") return report(name, "its example printed nothing");
-  console.log(`${name}: example ran in ${seconds} s`);
+  const printed = run(project, process.execPath, ["example.mjs"], { timeout: exampleLimitMs });
+  if (printed.trim() === "") throw new Error("its example printed nothing");
+  const ran = [`Node ${((Date.now() - began) / 1000).toFixed(1)} s`];
+  if (browser && !/from "node:/.test(code) && !readme.includes("<!-- Node only -->")) {
+    // A page does not say when its module has run; the last line does.
+    writeFileSync(join(project, "entry.mjs"), `${code}\nconsole.log("the example ended");\n`);
+    for (const bundler of [bundleWithEsbuild, bundleWithVite]) {
+      const started = Date.now();
+      await runInBrowser(browser, await bundler(project));
+      ran.push(`${bundler.name.replace("bundleWith", "")} ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    }
+  }
+  console.log(`${name}: example ran in ${ran.join(", ")}`);
 }
 
-function report(name, problem) {
-  failures++;
-  console.error(`${name}: ${problem}`);
+/** A package's types, seen from an ES module and from a CommonJS one. */
+function checkTypes(name, project) {
+  writeFileSync(
+    join(project, "esm.mts"),
+    `import * as all from "@dcr-js/${name}";\nexport const names = Object.keys(all);\n`,
+  );
+  writeFileSync(
+    join(project, "commonjs.cts"),
+    `import type * as All from "@dcr-js/${name}" with { "resolution-mode": "import" };\n` +
+      `export const load = async (): Promise<typeof All> => await import("@dcr-js/${name}");\n`,
+  );
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    module: "node16",
+    target: "es2022",
+    lib: ["es2023", "dom", "dom.iterable"],
+    types: [],
+    // tfjs-core's own declarations do not pass with it off: they use a type "Long" that they do not declare.
+    skipLibCheck: true,
+  };
+  const files = ["esm.mts", "commonjs.cts"];
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+  run(project, process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json"]);
+}
+
+async function bundleWithEsbuild(project) {
+  const { build } = await import("esbuild");
+  const outdir = join(project, "bundle-esbuild");
+  await build({
+    entryPoints: [join(project, "entry.mjs")],
+    bundle: true,
+    format: "esm",
+    minify: true,
+    target: "es2022",
+    outdir,
+    logLevel: "error",
+  });
+  writeFileSync(
+    join(outdir, "index.html"),
+    '<!doctype html><meta charset="utf-8"><script type="module" src="/entry.js"></script>',
+  );
+  return outdir;
+}
+
+async function bundleWithVite(project) {
+  const { build } = await import(pathToFileURL(join(root, "node_modules/vite/dist/node/index.js")).href);
+  const outDir = join(project, "bundle-vite");
+  writeFileSync(
+    join(project, "index.html"),
+    '<!doctype html><meta charset="utf-8"><script type="module" src="/entry.mjs"></script>',
+  );
+  await build({ root: project, configFile: false, logLevel: "error", build: { outDir, target: "es2022" } });
+  return outDir;
+}
+
+async function launchBrowser() {
+  const { chromium } = await import("playwright-core");
+  const { CHROMIUM } = process.env;
+  const executablePath = (CHROMIUM ? [CHROMIUM] : ["/usr/bin/chromium", chromium.executablePath()]).find(
+    existsSync,
+  );
+  if (!executablePath) return undefined;
+  return chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--enable-unsafe-webgpu",
+    ],
+  });
+}
+
+/** Serves a folder on the loopback address and waits until the example in it has ended. */
+async function runInBrowser(browser, site) {
+  const types = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".wasm": "application/wasm",
+    ".css": "text/css",
+  };
+  const server = createServer(({ url }, response) => {
+    const path = join(
+      site,
+      url === "/" ? "index.html" : decodeURIComponent(new URL(url, "http://localhost").pathname),
+    );
+    // READMEs tell users to serve the WebAssembly files beside the page.
+    const served = existsSync(path)
+      ? path
+      : join(site, "../node_modules/@tensorflow/tfjs-backend-wasm/wasm-out", basename(path));
+    if (!existsSync(served)) return response.writeHead(404).end();
+    response
+      .writeHead(200, { "content-type": types[extname(path)] ?? "application/octet-stream" })
+      .end(readFileSync(served));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const page = await browser.newPage();
+  const printed = [];
+  try {
+    await new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () =>
+          reject(
+            new Error(
+              `bundled, its example did not end in ${exampleLimitMs / 1000} s; it printed\n${printed.join("\n")}`,
+            ),
+          ),
+        exampleLimitMs,
+      );
+      const end = (settle) => (value) => {
+        clearTimeout(timer);
+        settle(value);
+      };
+      page.on("console", (message) => {
+        if (message.text() === "the example ended") end(resolve)();
+        else printed.push(message.text());
+      });
+      page.on("pageerror", (error) =>
+        end(reject)(new Error(`bundled, its example failed in the browser: ${error.stack}`)),
+      );
+      page.goto(`http://127.0.0.1:${server.address().port}/`).catch(end(reject));
+    });
+    if (printed.length === 0) throw new Error("bundled, its example printed nothing in the browser");
+  } finally {
+    await page.close();
+    server.close();
+  }
 }

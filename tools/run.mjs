@@ -1,6 +1,7 @@
 /**
- * `npm start` and `npm test` on a fresh clone, with nothing but Node, npm and git: checks Node's version, installs what
- * is missing, builds what changed, then runs the main example or every package's tests.
+ * `npm start` and `npm test` on a fresh clone, with nothing but Node, npm and git: checks Node's version, installs the
+ * dependencies that are missing, builds the packages that changed, then runs the main example or every package's tests.
+ * The other scripts of package.json run their turbo tasks through it.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -16,7 +17,8 @@ installWhenStale();
 const [command, ...rest] = process.argv.slice(2);
 if (command === "start") start(rest);
 else if (command === "test") test(rest);
-else fail(`tools/run.mjs: expected "start" or "test", got ${JSON.stringify(command)}`);
+else if (command === "turbo") runTurbo(rest);
+else fail(`tools/run.mjs: expected "start", "test" or "turbo", got ${JSON.stringify(command)}`);
 
 function fail(message) {
   console.error(message);
@@ -73,6 +75,18 @@ function environment() {
 
 function turbo(...args) {
   return [process.execPath, [join(root, "node_modules", "turbo", "bin", "turbo"), "run", ...args]];
+}
+
+/** Runs turbo with its telemetry off, in any shell. */
+function runTurbo(args) {
+  const [program, programArgs] = turbo(...args);
+  const { status, error } = spawnSync(program, programArgs, {
+    cwd: root,
+    env: environment(),
+    stdio: "inherit",
+  });
+  if (error) fail(`turbo could not be started: ${error.message}`);
+  process.exit(status ?? 1);
 }
 
 function start(args) {

@@ -8,21 +8,11 @@ import pathlib
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+from golden import nhwc, randomize
 from safetensors.torch import save_file
 
 root = pathlib.Path("packages/diffusion/fixtures")
 torch.manual_seed(0)
-
-
-def randomize(model):
-    """Norms start at one and biases at zero: perturb them, or a swapped weight would go unnoticed."""
-    for parameter in model.parameters():
-        parameter.data.add_(torch.randn_like(parameter) * 0.05)
-    return model.eval()
-
-
-def nhwc(x):
-    return x.detach().permute(0, 2, 3, 1).contiguous()
 
 
 def unet(name, **config):

@@ -45,7 +45,7 @@ export class ResnetBlock2D extends Module {
   }
 }
 
-/** Halves height and width by a strided convolution. */
+/** Halves height and width by a strided convolution: an odd length n becomes (n + 1) / 2, or (n - 1) / 2 where it is asymmetric. */
 export class Downsample2D extends Module {
   readonly conv: Conv2d;
 
@@ -75,7 +75,21 @@ export class Upsample2D extends Module {
     this.conv = new Conv2d(channels, channels, 3, { padding: 1 });
   }
 
-  forward(x: tf.Tensor4D): tf.Tensor4D {
-    return tf.tidy(() => this.conv.forward(upsampleNearest2d(x)));
+  /**
+   * @param size the result's height and width: twice those of x (default), or one less in either direction, because
+   *   `Downsample2D` takes an odd length and an even one to the same half.
+   */
+  forward(x: tf.Tensor4D, size: [number, number] = [2 * x.shape[1], 2 * x.shape[2]]): tf.Tensor4D {
+    return tf.tidy(() => this.conv.forward(cropTo(upsampleNearest2d(x), size)));
   }
+}
+
+/**
+ * Keeps the first rows and columns. After a nearest upsampling by two this equals an interpolation to `size`, as diffusers
+ * computes it: for an output length of 2n - 1, `floor(i n / (2n - 1)) = floor(i / 2)` at each index i.
+ */
+function cropTo(x: tf.Tensor4D, [height, width]: [number, number]): tf.Tensor4D {
+  const [batch, fullHeight, fullWidth, channels] = x.shape;
+  if (height === fullHeight && width === fullWidth) return x;
+  return tf.slice(x, [0, 0, 0, 0], [batch, height, width, channels]);
 }

@@ -111,13 +111,18 @@ export class UpBlock extends Module {
     if (upsample) this.upsamplers = [new Upsample2D(channels)];
   }
 
-  /** @param skips the stack of down outputs; this level takes its own from the end. */
+  /**
+   * @param skips the stack of down outputs; this level takes its own from the end, and upsamples to the size of the one that is
+   *   last then.
+   */
   forward(x: tf.Tensor4D, skips: tf.Tensor4D[], time: tf.Tensor2D, condition: Condition): tf.Tensor4D {
     let hidden = x;
     for (const [i, resnet] of this.resnets.entries()) {
       hidden = resnet.forward(tf.concat([hidden, skips.pop()!], 3), time);
       if (this.attentions) hidden = this.attentions[i].forward(hidden, condition);
     }
-    return this.upsamplers ? this.upsamplers[0].forward(hidden) : hidden;
+    if (!this.upsamplers) return hidden;
+    const [, height, width] = skips[skips.length - 1].shape;
+    return this.upsamplers[0].forward(hidden, [height, width]);
   }
 }

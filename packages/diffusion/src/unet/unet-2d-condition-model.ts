@@ -125,7 +125,7 @@ export class UNet2DConditionModel extends Module {
   /**
    * The predicted noise (or velocity, or sample, as the scheduler's prediction type says).
    *
-   * @param sample `[batch, height, width, in_channels]`; height and width multiples of 2^(levels - 1).
+   * @param sample `[batch, height, width, in_channels]`; any height and width.
    * @param timesteps `[batch]`.
    * @returns `[batch, height, width, out_channels]`; the caller disposes it.
    */

@@ -48,9 +48,30 @@ describe("AutoencoderKL", () => {
     });
   });
 
-  it("refuses images that its levels do not divide", () => {
-    const x = tf.zeros([1, 10, 16, 3]) as tf.Tensor4D;
-    expect(() => vae.encode(x)).toThrow(/multiple of 4.*got \[1,10,16,3\]/);
+  it.each(["10x15", "21x13"])(
+    "encodes %s pixels, which its levels do not divide, as diffusers does",
+    async (size) => {
+      const odd = await readSafetensors(join(folder, `golden-${size}.safetensors`));
+      await expectNoLeaks(() =>
+        tf.tidy(() => {
+          const { mean, logvar } = vae.encode(odd.pixels as tf.Tensor4D);
+          expectClose(mean, odd.mean, { relative: 1e-5, absolute: 2e-6 });
+          expectClose(logvar, odd.logvar, { relative: 1e-5, absolute: 2e-6 });
+          expectClose(vae.decode(odd.latents as tf.Tensor4D), odd.decoded, {
+            relative: 1e-5,
+            absolute: 2e-6,
+          });
+          const gradient = tf.grad((x) => tf.sum(tf.square(vae.encode(x as tf.Tensor4D).mean)))(odd.pixels);
+          expectClose(gradient, odd.pixels_gradient, { relative: 1e-5, absolute: 1e-5 });
+        }),
+      );
+      tf.dispose(odd);
+    },
+  );
+
+  it("refuses images smaller than one latent", () => {
+    const x = tf.zeros([1, 3, 16, 3]) as tf.Tensor4D;
+    expect(() => vae.encode(x)).toThrow(/at least 4, at least 4, 3\], got \[1,3,16,3\]/);
     x.dispose();
   });
 });

@@ -223,14 +223,16 @@ export class AutoencoderKL extends Module {
   }
 
   /**
-   * @param x `[batch, height, width, in_channels]` in [-1, 1]; height and width multiples of `factor`.
-   * @returns the posterior; the caller disposes both tensors.
+   * @param x `[batch, height, width, in_channels]` in [-1, 1]; height and width at least `factor`.
+   * @returns the posterior, `[batch, floor(height / factor), floor(width / factor), latent_channels]`; the caller disposes both
+   *   tensors. Where `factor` does not divide the image, decoded latents are smaller than it.
    */
   encode(x: tf.Tensor4D): LatentDistribution {
+    const { factor } = this;
     const [, height, width, channels] = x.shape;
-    if (channels !== this.config.in_channels || height % this.factor !== 0 || width % this.factor !== 0) {
+    if (x.rank !== 4 || channels !== this.config.in_channels || height < factor || width < factor) {
       throw new Error(
-        `AutoencoderKL.encode: x must be [batch, multiple of ${this.factor}, multiple of ${this.factor}, ${this.config.in_channels}], got [${x.shape}]`,
+        `AutoencoderKL.encode: x must be [batch, at least ${factor}, at least ${factor}, ${this.config.in_channels}], got [${x.shape}]`,
       );
     }
     return tf.tidy(() => {

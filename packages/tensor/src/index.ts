@@ -55,6 +55,19 @@ export {
   serializeSafetensors,
 } from "./io/safetensors.js";
 export { writeFileAtomically } from "./io/write-file-atomically.js";
+export {
+  choice,
+  imageSide,
+  layerCount,
+  levels,
+  multipleOf,
+  timestepCount,
+  tokenCount,
+  tokenId,
+  valueOrEqualList,
+  vocabularySize,
+  width,
+} from "./pretrained/config-fields.js";
 export { loadPretrained, type PretrainedOptions } from "./pretrained/load-pretrained.js";
 export {
   parseJsonObject,
@@ -63,5 +76,6 @@ export {
   readModelWeights,
   writeModelFolder,
 } from "./pretrained/model-folder.js";
-export { parseConfig } from "./pretrained/parse-config.js";
+export { type ConfigFormat, type ConfigOptions, parseConfig } from "./pretrained/parse-config.js";
 export { saveModel } from "./pretrained/save-model.js";
+export { transformersKeys } from "./pretrained/transformers-keys.js";

@@ -11,6 +11,8 @@ export interface PretrainedOptions {
    * F16 files go there as they are, others are rounded on the way (see `storeAs` of `@dcr-js/tensor`). Default `"float32"`.
    */
   storage?: FloatStorage;
+  /** Keys of the configuration that nobody knows and that may be ignored, by name. Default none: each is an error. */
+  acceptKeys?: readonly string[];
 }
 
 /**

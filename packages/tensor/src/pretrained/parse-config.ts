@@ -1,12 +1,175 @@
 import type { z } from "zod";
+import { describe } from "../shared/check-options.js";
+
+/** How a model's configuration is read: each key that its Python class writes is in one of the three lists. */
+export interface ConfigFormat<Schema extends z.ZodObject> {
+  /** What errors call the model, for example `"UNet2DConditionModel"`. */
+  name: string;
+  /** The keys that are supported, with their defaults and bounds. */
+  schema: Schema;
+  /** Keys that do not change what the model computes. They are kept as they are. */
+  harmless?: readonly string[];
+  /**
+   * Keys that change the result and are supported at some values alone, with those values: `{ conv_in_kernel: [3] }`. A
+   * list in the file is accepted where each of its elements is.
+   */
+  neutral?: Readonly<Record<string, readonly unknown[]>>;
+  /** Whether null stands for a key's default, as in the files of image processors and tokenizers. Default false. */
+  nullIsAbsent?: boolean;
+}
+
+/** Where a configuration comes from and which unknown keys its user accepts. */
+export interface ConfigOptions {
+  /** The file it was read from, for errors. */
+  file?: string;
+  /** Unknown keys that are accepted, by their names; of a nested configuration `"key"` or `"text_config.key"`. Default none. */
+  acceptKeys?: readonly string[];
+  /** Where the configuration lies in its file, for errors, for example `"text_config"`. */
+  at?: string;
+}
+
+/** Errors name this many problems and count the rest. */
+const LISTED = 8;
 
 /**
- * Checks a configuration against its schema.
+ * Checks a configuration, as `config.json` holds it or as code gives it, and fills in defaults. Every key must be known:
+ * supported, harmless, or at its neutral value. Keys that start with `_` are harmless. A key that nobody knows is
+ * accepted where its value is null or false, or where `acceptKeys` names it. A key whose value is undefined is absent.
  *
- * @param name what errors call it.
- * @throws one line that names every field that is not what it should be, and what came.
+ * @param format the model's keys
+ * @param config the configuration
+ * @param options `file`, `at`: for errors; `acceptKeys`: unknown keys that are accepted
+ * @returns the supported keys, checked; the others are kept as they came, so that they can be saved again
+ * @throws one line that names the model, the file, and every key that is not as it should be with what came
+ *
+ * @example
+ * parseConfig({ name: "Tower", schema: z.object({ layers: layerCount }), harmless: ["dropout"] }, { layers: 12 });
  */
-export function parseConfig<T>(name: string, schema: z.ZodType<T>, config: unknown): T {
+export function parseConfig<Schema extends z.ZodObject>(
+  format: ConfigFormat<Schema>,
+  config: unknown,
+  options?: ConfigOptions,
+): z.output<Schema>;
+/** As above for a schema that says nothing about the keys that it does not have. */
+export function parseConfig<T>(name: string, schema: z.ZodType<T>, config: unknown): T;
+export function parseConfig(
+  format: ConfigFormat<z.ZodObject> | string,
+  config: unknown,
+  options: unknown = {},
+): unknown {
+  if (typeof format === "string") return parseLoose(format, config as z.ZodType, options);
+  return parseKeys(format, config, options as ConfigOptions);
+}
+
+function parseKeys(format: ConfigFormat<z.ZodObject>, config: unknown, options: ConfigOptions): unknown {
+  const { name, schema, nullIsAbsent = false } = format;
+  const where = options.file === undefined ? name : `${name}: ${options.file}`;
+  checkAcceptKeys(name, options.acceptKeys);
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    throw new Error(`${where}: ${options.at ?? "config"} must be an object, got ${shown(config)}`);
+  }
+  const given = Object.entries(config).filter(
+    ([, value]) => value !== undefined && !(nullIsAbsent && value === null),
+  );
+  const supported = given.filter(([key]) => Object.hasOwn(schema.shape, key));
+  const others = given.filter(([key]) => !Object.hasOwn(schema.shape, key));
+
+  const values = Object.fromEntries(supported);
+  const result = schema.safeParse(values);
+  const issues = result.error?.issues ?? [];
+  // Rules between keys say nothing new where one of the keys is wrong by itself.
+  const ofKeys = issues.filter(({ path }) => path.length > 0);
+  const problems = (ofKeys.length > 0 ? ofKeys : issues).map((issue) => {
+    const at = issue.path.reduce<unknown>((value, key) => (value as never)?.[key], values);
+    if (issue.path.length === 0) return { key: "", text: issue.message };
+    const came = at === undefined ? "but it is missing" : `got ${shown(at)}`;
+    return { key: issue.path.join("."), text: `${expectation(issue)}, ${came}` };
+  });
+  for (const [key, value] of others) {
+    const text = fault(format, key, value, options);
+    if (text) problems.push({ key, text });
+  }
+  if (problems.length > 0) {
+    const prefix = options.at === undefined ? "" : `${options.at}.`;
+    const lines = problems
+      .slice(0, LISTED)
+      .map(({ key, text }) => (key === "" ? text : `${prefix}${key.slice(0, 80)}: ${text}`));
+    if (problems.length > LISTED) lines.push(`and ${problems.length - LISTED} more`);
+    throw new Error(`${where}: ${lines.join("; ")}`);
+  }
+  return { ...Object.fromEntries(others), ...result.data };
+}
+
+/** What the schema expects of a value, in words. */
+function expectation(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `expected ${issue.expected === "int" ? "integer" : issue.expected}`;
+    case "too_small":
+      return `expected ${limited(issue.origin)} ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
+    case "too_big":
+      return `expected ${limited(issue.origin)} ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
+    case "invalid_value":
+      return `expected ${issue.values.map(shown).join(" or ")}`;
+    case "invalid_union": {
+      const forms = issue.errors.flatMap(([first]) =>
+        first ? [expectation(first).replace("expected ", "")] : [],
+      );
+      return forms.length > 0 ? `expected ${[...new Set(forms)].join(" or ")}` : issue.message;
+    }
+    default:
+      return issue.message;
+  }
+}
+
+const limited = (origin: string): string =>
+  origin === "array" ? "a list with a length of" : `a ${origin} of`;
+
+/** Why a key that is not in the schema cannot be accepted, or undefined where it can. */
+function fault(
+  { harmless = [], neutral = {} }: ConfigFormat<z.ZodObject>,
+  key: string,
+  value: unknown,
+  { acceptKeys = [], at }: ConfigOptions,
+): string | undefined {
+  if (key.startsWith("_") || harmless.includes(key)) return undefined;
+  if (Object.hasOwn(neutral, key)) {
+    const allowed = neutral[key]!;
+    if (isNeutral(value, allowed)) return undefined;
+    return `changes the result and is supported at ${allowed.map(shown).join(" or ")} alone, got ${shown(value)}`;
+  }
+  if (value === null || value === false) return undefined;
+  if (acceptKeys.includes(key) || (at !== undefined && acceptKeys.includes(`${at}.${key}`))) return undefined;
+  return `unknown key, got ${shown(value)}; if it may be ignored, name it in acceptKeys`;
+}
+
+function isNeutral(value: unknown, allowed: readonly unknown[]): boolean {
+  if (allowed.some((one) => Object.is(one, value) || json(one) === json(value))) return true;
+  return Array.isArray(value) && value.length > 0 && value.every((element) => isNeutral(element, allowed));
+}
+
+function checkAcceptKeys(name: string, keys: unknown): void {
+  if (keys === undefined) return;
+  if (Array.isArray(keys) && keys.every((key) => typeof key === "string")) return;
+  throw new TypeError(`${name}: acceptKeys must be an array of names, got ${describe(keys)}`);
+}
+
+function json(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // What code gives may be circular, or hold a bigint.
+    return undefined;
+  }
+}
+
+/** A value as an error shows it: as JSON, which is what the file holds, and short. */
+function shown(value: unknown): string {
+  const text = typeof value === "number" ? String(value) : (json(value) ?? describe(value));
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}
+
+function parseLoose<T>(name: string, schema: z.ZodType<T>, config: unknown): T {
   const result = schema.safeParse(config);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {

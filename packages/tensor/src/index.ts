@@ -4,6 +4,7 @@ export { MultiHeadAttention, type MultiHeadAttentionOptions } from "./nn/multi-h
 export { type Initializer, Parameter, type ParameterOptions } from "./nn/parameter.js";
 export { type GeluVariant, gelu, silu } from "./ops/activation.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.js";
+export { checkpoint } from "./ops/checkpoint.js";
 export { type Conv2dOptions, conv2d, type Padding } from "./ops/conv2d.js";
 export { geglu } from "./ops/geglu.js";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.js";

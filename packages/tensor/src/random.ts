@@ -48,6 +48,7 @@ export class Random {
 
   /** `n` unsigned 32-bit words. */
   private words(n: number): Uint32Array {
+    observer?.(this);
     const blocks = Math.ceil(n / 4);
     const out = new Uint32Array(blocks * 4);
     for (let i = 0; i < blocks; i++) {
@@ -116,6 +117,23 @@ export class Random {
       [order[i], order[j]] = [order[j], order[i]];
     }
     return order;
+  }
+}
+
+/** Is shown every stream just before it draws. */
+let observer: ((stream: Random) => void) | null = null;
+
+/** Runs `f` and shows `observe` every stream just before it draws. */
+export function observeDraws<T>(f: () => T, observe: (stream: Random) => void): T {
+  const outer = observer;
+  observer = (stream) => {
+    outer?.(stream);
+    observe(stream);
+  };
+  try {
+    return f();
+  } finally {
+    observer = outer;
   }
 }
 

@@ -208,3 +208,43 @@ describe("Embedding", () => {
     });
   });
 });
+
+describe("gradient checkpointing", () => {
+  class Stack extends Module {
+    readonly layers = [new Linear(4, 4), new Linear(4, 4), new Linear(4, 4)];
+    runs = 0;
+
+    forward(x: tf.Tensor): tf.Tensor {
+      return this.layers.reduce(
+        (hidden, layer) =>
+          this.runBlock(
+            (y) => {
+              this.runs++;
+              return tf.tidy(() => tf.tanh(layer.forward(y)));
+            },
+            [hidden],
+          ),
+        x,
+      );
+    }
+  }
+  class Model extends Module {
+    readonly encoder = new Stack();
+  }
+
+  it("is switched on and off for the tree, runs blocks twice, and changes no number", async () => {
+    const model = new Model().initialize(new Random(1));
+    const x = tf.ones([2, 4]);
+    const gradients = () =>
+      valueAndGradients(() => tf.sum(model.encoder.forward(x)) as tf.Scalar, model.parameters()).gradients;
+    const plain = gradients();
+    expect(model.encoder.runs).toBe(3);
+    expect(model.enableGradientCheckpointing().encoder.layers[0].gradientCheckpointing).toBe(true);
+    const kept = gradients();
+    expect(model.encoder.runs).toBe(9);
+    for (const [i, gradient] of plain.entries()) expectClose(kept[i], gradient);
+    model.enableGradientCheckpointing(false);
+    gradients();
+    expect(model.encoder.runs).toBe(12);
+  });
+});

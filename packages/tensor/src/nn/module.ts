@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { zeros } from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
+import { checkpoint } from "../ops/checkpoint.js";
 import { storageOf } from "../ops/store-as.js";
 import type { Random } from "../random.js";
 import { Parameter } from "./parameter.js";
@@ -22,6 +23,8 @@ export interface LoadOptions {
 export abstract class Module {
   /** Whether dropout and its like are active. Set by `train()` for the whole tree. Default false. */
   training = false;
+  /** Whether its blocks run through `checkpoint`. Set by `enableGradientCheckpointing()` for the whole tree. Default false. */
+  gradientCheckpointing = false;
 
   *children(): Iterable<[string, Module]> {
     for (const [name, value] of Object.entries(this)) {
@@ -132,6 +135,35 @@ export abstract class Module {
     this.training = mode;
     for (const [, child] of this.children()) child.train(mode);
     return this;
+  }
+
+  /**
+   * Trades time for memory when gradients are computed: each block of a stack in the tree keeps its inputs only, and runs a second
+   * time in the backward pass; see the function `checkpoint`. Values and gradients stay the same, dropout masks included.
+   * (diffusers' `enable_gradient_checkpointing`, transformers' `gradient_checkpointing_enable`; it does not depend on `training`.)
+   *
+   * @param flag false switches it off again.
+   */
+  enableGradientCheckpointing(flag = true): this {
+    this.gradientCheckpointing = flag;
+    for (const [, child] of this.children()) child.enableGradientCheckpointing(flag);
+    return this;
+  }
+
+  /**
+   * Runs one block of a stack, for `forward` of the module that owns the stack: through `checkpoint` where it is enabled.
+   *
+   * @param block a function of its inputs, of weights and of constants.
+   * @param inputs every tensor that the block reads and that a gradient may pass through.
+   *
+   * @example
+   * for (const layer of this.layers) x = this.runBlock((x) => layer.forward(x), [x]);
+   */
+  protected runBlock<T extends tf.Tensor | tf.Tensor[], I extends tf.Tensor[]>(
+    block: (...inputs: I) => T,
+    inputs: readonly [...I],
+  ): T {
+    return this.gradientCheckpointing ? checkpoint(block, inputs) : block(...(inputs as I));
   }
 
   dispose(): void {

@@ -43,6 +43,12 @@ tf.registerGradient({
   gradFunc: (dy) => ({ x: () => tf.clone(dy as tf.Tensor) }),
 });
 
+/** How the results of ops are stored now: as float16 inside `float16Activations`, except in a backward pass. */
+export function activationStorage(): FloatStorage {
+  const backend = tf.backend();
+  return backend instanceof WebGPUBackend && backend.storesActivationsAsFloat16 ? "float16" : "float32";
+}
+
 /** A tensor stored as float16 of these bits, which go to the device as they are; the caller disposes it. */
 export function float16Tensor(bits: Uint16Array<ArrayBuffer>, shape: number[]): tf.Tensor {
   const backend = float16Backend("float16Tensor");

@@ -137,7 +137,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
    * `inputs`, only where the largest of them are.
    */
   activation(shape: number[], inputs?: readonly TensorInfo[]): TensorInfo {
-    if (this.halfScopes === 0 || isBackward()) return this.output(shape, "float32");
+    if (!this.storesActivationsAsFloat16) return this.output(shape, "float32");
     const floats = inputs?.filter(({ dtype }) => dtype === "float32") ?? [];
     const sizes = floats.map((x) => tf.util.sizeFromShape(x.shape));
     const deciding = floats.filter((_, i) => sizes[i] === Math.max(...sizes));
@@ -164,6 +164,11 @@ export abstract class TensorStorage extends tf.KernelBackend {
 
   storageOf(dataId: DataId): FloatStorage {
     return this.data.get(dataId).store.half ? "float16" : "float32";
+  }
+
+  /** Whether `float16Activations` runs, and no gradient is being computed. */
+  get storesActivationsAsFloat16(): boolean {
+    return this.halfScopes > 0 && !isBackward();
   }
 
   /** See `float16Activations`. */
@@ -269,5 +274,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
   }
 }
 
-/** Whether tfjs computes gradients. */
-const isBackward = () => tf.engine().state.scopeStack.some(({ name }) => name === "backward");
+/** Whether tfjs computes gradients, and not a forward pass that a backward pass repeats. */
+const isBackward = () =>
+  tf.engine().state.scopeStack.findLast(({ name }) => name === "forward" || name === "backward")?.name ===
+  "backward";

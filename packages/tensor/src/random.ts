@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { philox } from "./shared/philox.js";
 
 /** What a stream of random numbers needs to go on where it was. */
 export interface RandomState {
@@ -38,7 +39,7 @@ export class Random {
     let [a, b] = [this.key[0], this.key[1] ^ 0x5bd1e995];
     const block = new Uint32Array(4);
     for (const character of `${typeof label}:${label}`) {
-      philox(a, b, character.codePointAt(0)!, 0x666f726b, block, 0);
+      philox([a, b], [character.codePointAt(0)!, 0x666f726b, 0, 0], block);
       [a, b] = block;
     }
     const child = new Random(0);
@@ -53,7 +54,7 @@ export class Random {
     const out = new Uint32Array(blocks * 4);
     for (let i = 0; i < blocks; i++) {
       const count = this.counter + i;
-      philox(this.key[0], this.key[1], count >>> 0, Math.floor(count / 2 ** 32) >>> 0, out, 4 * i);
+      philox(this.key, [count >>> 0, Math.floor(count / 2 ** 32) >>> 0, 0, 0], out, 4 * i);
     }
     this.counter += blocks;
     return out.subarray(0, n);
@@ -135,48 +136,4 @@ export function observeDraws<T>(f: () => T, observe: (stream: Random) => void): 
   } finally {
     observer = outer;
   }
-}
-
-/** Writes one block of Philox 4x32-10, with counter `(low, high, 0, 0)`, to `out[at..at + 3]`. */
-function philox(
-  keyLow: number,
-  keyHigh: number,
-  low: number,
-  high: number,
-  out: Uint32Array,
-  at: number,
-): void {
-  let c0 = low;
-  let c1 = high;
-  let c2 = 0;
-  let c3 = 0;
-  let k0 = keyLow;
-  let k1 = keyHigh;
-  for (let round = 0; round < 10; round++) {
-    const high0 = multiplyHigh(0xd2511f53, c0);
-    const low0 = Math.imul(0xd2511f53, c0);
-    const high1 = multiplyHigh(0xcd9e8d57, c2);
-    const low1 = Math.imul(0xcd9e8d57, c2);
-    c0 = high1 ^ c1 ^ k0;
-    c1 = low1;
-    c2 = high0 ^ c3 ^ k1;
-    c3 = low0;
-    k0 = (k0 + 0x9e3779b9) | 0;
-    k1 = (k1 + 0xbb67ae85) | 0;
-  }
-  out[at] = c0;
-  out[at + 1] = c1;
-  out[at + 2] = c2;
-  out[at + 3] = c3;
-}
-
-/** The upper 32 bits of the 64-bit product of two unsigned 32-bit words. */
-function multiplyHigh(a: number, b: number): number {
-  const aLow = a & 0xffff;
-  const aHigh = a >>> 16;
-  const bLow = b & 0xffff;
-  const bHigh = b >>> 16;
-  const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const carry = aLow * bHigh + (middle & 0xffff);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(carry / 0x10000)) | 0;
 }

@@ -3,3 +3,4 @@ export { expectClose, expectCloseNorm, type Numbers, type Tolerance } from "./ex
 export { expectNoLeaks } from "./expect-no-leaks.js";
 export { normalArray, uniformArray } from "./inputs.js";
 export { numericalGradient } from "./numerical-gradient.js";
+export { syntheticPixels } from "./synthetic-pixels.js";

@@ -1,0 +1,128 @@
+import { permutation, type Uniform, uniform } from "../random/draws.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import type { RGBImage } from "./image.js";
+
+/** A float32 image in [0, 1]. */
+type FloatImage = RGBImage<Float32Array>;
+
+// torchvision's tensor functions take these for grey; Pillow's convert("L") takes 0.299, 0.587, 0.114.
+const grey = (r: number, g: number, b: number): number => 0.2989 * r + 0.587 * g + 0.114 * b;
+
+/** torchvision's `adjust_brightness` on float tensors: pixels times `factor`, held in [0, 1]. */
+export function adjustBrightness(image: FloatImage, factor: number): FloatImage {
+  checkNumber("adjustBrightness: factor", factor, { min: 0 });
+  return { ...image, data: image.data.map((value) => clamp(factor * value)) };
+}
+
+/** torchvision's `adjust_contrast` on float tensors: distances from the image's mean grey times `factor`, held in [0, 1]. */
+export function adjustContrast(image: FloatImage, factor: number): FloatImage {
+  checkNumber("adjustContrast: factor", factor, { min: 0 });
+  const { data } = image;
+  let sum = 0;
+  for (let i = 0; i < data.length; i += 3) sum += grey(data[i]!, data[i + 1]!, data[i + 2]!);
+  const mean = sum / (data.length / 3);
+  return { ...image, data: data.map((value) => clamp(factor * value + (1 - factor) * mean)) };
+}
+
+/** torchvision's `adjust_saturation` on float tensors: distances from the pixel's own grey times `factor`, held in [0, 1]. */
+export function adjustSaturation(image: FloatImage, factor: number): FloatImage {
+  checkNumber("adjustSaturation: factor", factor, { min: 0 });
+  return mapPixels(image, (r, g, b, out) => {
+    const rest = (1 - factor) * grey(r, g, b);
+    out[0] = clamp(factor * r + rest);
+    out[1] = clamp(factor * g + rest);
+    out[2] = clamp(factor * b + rest);
+  });
+}
+
+/**
+ * torchvision's `adjust_hue` on float tensors: turns the hue in HSV.
+ *
+ * @param factor in turns, from -0.5 to 0.5
+ */
+export function adjustHue(image: FloatImage, factor: number): FloatImage {
+  checkNumber("adjustHue: factor", factor, { min: -0.5, max: 0.5 });
+  return mapPixels(image, (r, g, b, out) => {
+    const max = Math.max(r, g, b);
+    const range = max - Math.min(r, g, b);
+    if (range === 0) {
+      out.fill(max);
+      return;
+    }
+    let sixths = (g - b) / range;
+    if (max !== r) sixths = max === g ? 2 + (b - r) / range : 4 + (r - g) / range;
+    const turned = (((sixths / 6 + factor) % 1) + 1) % 1;
+    const sector = Math.floor(turned * 6);
+    const f = turned * 6 - sector;
+    const saturation = range / max;
+    const p = clamp(max * (1 - saturation));
+    const q = clamp(max * (1 - saturation * f));
+    const t = clamp(max * (1 - saturation * (1 - f)));
+    const s = sector % 6;
+    out[0] = pick(s, max, q, p, p, t, max);
+    out[1] = pick(s, t, max, max, q, p, p);
+    out[2] = pick(s, p, p, t, max, max, q);
+  });
+}
+
+/** How far colours move at most. */
+export interface ColorJitterOptions {
+  /** Factors are uniform in [max(0, 1 - brightness), 1 + brightness]; default 0. */
+  brightness?: number;
+  /** As brightness; default 0. */
+  contrast?: number;
+  /** As brightness; default 0. */
+  saturation?: number;
+  /** Turns are uniform in [-hue, hue], at most 0.5; default 0. */
+  hue?: number;
+}
+
+/**
+ * torchvision's `ColorJitter` with its numbers for float tensors: brightness, contrast, saturation and hue, in random order.
+ *
+ * @param image in [0, 1]
+ * @returns a new image in [0, 1]
+ */
+export function colorJitter(image: FloatImage, options: ColorJitterOptions, draws: Uniform): FloatImage {
+  const { brightness, contrast, saturation, hue } = checkColorJitter("colorJitter", options);
+  const order = permutation(draws, 4);
+  const factor = (amount: number) => uniform(draws, Math.max(0, 1 - amount), 1 + amount);
+  const factors = [factor(brightness), factor(contrast), factor(saturation), uniform(draws, -hue, hue)];
+  const amounts = [brightness, contrast, saturation, hue];
+  const adjust = [adjustBrightness, adjustContrast, adjustSaturation, adjustHue];
+  let result = image;
+  for (const i of order) if (amounts[i]! > 0) result = adjust[i]!(result, factors[i]!);
+  return result === image ? { ...image, data: image.data.slice() } : result;
+}
+
+/** Checks a jitter's options and fills in what is left out. */
+export function checkColorJitter(caller: string, options: ColorJitterOptions): Required<ColorJitterOptions> {
+  const known = { brightness: true, contrast: true, saturation: true, hue: true } as const;
+  const { brightness = 0, contrast = 0, saturation = 0, hue = 0 } = checkOptions(caller, options, known);
+  return {
+    brightness: checkNumber(`${caller}: brightness`, brightness, { min: 0 }),
+    contrast: checkNumber(`${caller}: contrast`, contrast, { min: 0 }),
+    saturation: checkNumber(`${caller}: saturation`, saturation, { min: 0 }),
+    hue: checkNumber(`${caller}: hue`, hue, { min: 0, max: 0.5 }),
+  };
+}
+
+/** The one of six numbers that belongs to a sector of the colour circle. */
+function pick(s: number, a: number, b: number, c: number, d: number, e: number, f: number): number {
+  return s < 3 ? (s === 0 ? a : s === 1 ? b : c) : s === 3 ? d : s === 4 ? e : f;
+}
+
+const clamp = (value: number): number => (value < 0 ? 0 : value > 1 ? 1 : value);
+
+function mapPixels(
+  image: FloatImage,
+  change: (r: number, g: number, b: number, out: Float64Array) => void,
+): FloatImage {
+  const data = new Float32Array(image.data.length);
+  const out = new Float64Array(3);
+  for (let i = 0; i < data.length; i += 3) {
+    change(image.data[i]!, image.data[i + 1]!, image.data[i + 2]!, out);
+    data.set(out, i);
+  }
+  return { ...image, data };
+}

@@ -1,0 +1,52 @@
+import { describe } from "../shared/check-options.js";
+
+/** Pixels as Pillow's uint8 (0 to 255) or as torchvision's float32 (0 to 1). */
+export type PixelData = Uint8Array | Float32Array;
+
+/** An RGB image in host memory: `data` is `[height, width, 3]`, row by row, channels last. */
+export interface RGBImage<D extends PixelData = PixelData> {
+  data: D;
+  /** In pixels. */
+  width: number;
+  /** In pixels. */
+  height: number;
+}
+
+/**
+ * Checks the form of an image: type, shape and, for float32, values that are finite and in [0, 1].
+ *
+ * @param name how the error names it
+ * @returns the image
+ */
+export function checkImage(name: string, image: unknown): RGBImage {
+  if (image instanceof Promise) throw new TypeError(`${name} must be an image, got a Promise`);
+  const { data, width, height } = (image ?? {}) as Partial<RGBImage>;
+  const pixels = data instanceof Uint8Array || data instanceof Float32Array || data instanceof Uint8ClampedArray;
+  if (!pixels) {
+    const came = typeof image === "object" && image !== null && "data" in image ? describe(data) : describe(image);
+    throw new TypeError(`${name} must be { data: Uint8Array or Float32Array, width, height }, got ${came}`);
+  }
+  if (!isSize(width) || !isSize(height) || data.length !== width * height * 3) {
+    throw new RangeError(
+      `${name} must have data of height * width * 3 numbers, got height ${describe(height)}, width ${describe(width)} and ${data.length} numbers`,
+    );
+  }
+  if (data instanceof Float32Array) {
+    for (let i = 0; i < data.length; i++) {
+      if (!(data[i]! >= 0 && data[i]! <= 1)) {
+        throw new RangeError(`${name} must have float32 pixels in [0, 1], got ${data[i]} at ${i}`);
+      }
+    }
+  }
+  if (data instanceof Uint8ClampedArray) {
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
+  }
+  return { data, width, height };
+}
+
+const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+
+/** Room for an image of the same kind of pixels. */
+export function emptyLike<D extends PixelData>(data: D, length: number): D {
+  return (data instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length)) as D;
+}

@@ -3,7 +3,11 @@ import { philox } from "./philox.js";
 
 // Random123's kat_vectors, the three lines of philox4x32-10.
 it.each([
-  [[0, 0], [0, 0, 0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+  [
+    [0, 0],
+    [0, 0, 0, 0],
+    [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+  ],
   [
     [0xffffffff, 0xffffffff],
     [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],

@@ -45,7 +45,12 @@ export function centerCrop<D extends PixelData>(
   const height = checkNumber("centerCrop: height", size.height, { min: 1, integer: true });
   const columns = centered(image.width, width);
   const rows = centered(image.height, height);
-  const part = crop(image, { left: columns.from, top: rows.from, width: columns.length, height: rows.length });
+  const part = crop(image, {
+    left: columns.from,
+    top: rows.from,
+    width: columns.length,
+    height: rows.length,
+  });
   if (part.width === width && part.height === height) return part;
   const data = emptyLike(image.data, width * height * 3);
   for (let y = 0; y < part.height; y++) {

@@ -1,8 +1,8 @@
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { centerCrop, shortestEdgeSize } from "./crop.js";
 import type { RGBImage } from "./image.js";
-import { checkRGB, normalize, type RGB, rescale } from "./rescale.js";
 import { type Resample, resamples } from "./resample.js";
+import { checkRGB, normalize, type RGB, rescale } from "./rescale.js";
 import { resize } from "./resize.js";
 
 /** How an image is prepared for an encoder that is evaluated: the settings of an image processor. */
@@ -37,7 +37,10 @@ export function checkEvalTransform(caller: string, transform: EvalTransform): Ev
     checkNumber(`${caller}: transform.rescaleFactor`, rescaleFactor, { above: 0 });
   }
   if (checked.normalize !== undefined) {
-    const given = checkOptions(`${caller}: transform.normalize`, checked.normalize, { mean: true, std: true });
+    const given = checkOptions(`${caller}: transform.normalize`, checked.normalize, {
+      mean: true,
+      std: true,
+    });
     checkRGB(`${caller}: transform.normalize.mean`, given.mean, {});
     checkRGB(`${caller}: transform.normalize.std`, given.std, { above: 0 });
   }
@@ -70,7 +73,9 @@ export function applyEvalTransform(image: RGBImage, transform: EvalTransform): R
   let result = image;
   if (checked.resize) {
     const size =
-      "shortestEdge" in checked.resize ? shortestEdgeSize(image, checked.resize.shortestEdge) : checked.resize;
+      "shortestEdge" in checked.resize
+        ? shortestEdgeSize(image, checked.resize.shortestEdge)
+        : checked.resize;
     result = resize(result, { ...size, resample: checked.resample });
   }
   if (checked.crop) result = centerCrop(result, checked.crop);

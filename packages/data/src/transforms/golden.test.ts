@@ -1,12 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expectClose, syntheticPixels } from "@dcr-js/testing";
 import { describe, expect, it } from "vitest";
-import {
-  adjustBrightness,
-  adjustContrast,
-  adjustHue,
-  adjustSaturation,
-} from "./color-jitter.js";
+import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation } from "./color-jitter.js";
 import { centerCrop, crop, shortestEdgeSize } from "./crop.js";
 import { applyEvalTransform } from "./eval-transform.js";
 import type { RGBImage } from "./image.js";
@@ -14,9 +9,7 @@ import { randomCropBox } from "./random-resized-crop.js";
 import { resize } from "./resize.js";
 
 // Made by Pillow, torchvision and transformers: tools/reference/data_transforms.py.
-const golden = JSON.parse(
-  readFileSync(new URL("../../fixtures/transforms.json", import.meta.url), "utf8"),
-);
+const golden = JSON.parse(readFileSync(new URL("../../fixtures/transforms.json", import.meta.url), "utf8"));
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text, "base64"));
 const floats = (text: string) => new Float32Array(bytes(text).buffer);

@@ -19,11 +19,9 @@ export interface RGBImage<D extends PixelData = PixelData> {
  * @returns the image
  */
 export function checkImage(name: string, image: unknown): RGBImage {
-  if (image instanceof Promise) throw new TypeError(`${name} must be an image, got a Promise`);
   const { data, width, height } = (image ?? {}) as Partial<RGBImage>;
-  const pixels = data instanceof Uint8Array || data instanceof Float32Array || data instanceof Uint8ClampedArray;
-  if (!pixels) {
-    const came = typeof image === "object" && image !== null && "data" in image ? describe(data) : describe(image);
+  if (!(data instanceof Uint8Array || data instanceof Float32Array)) {
+    const came = describe(data === undefined ? image : data);
     throw new TypeError(`${name} must be { data: Uint8Array or Float32Array, width, height }, got ${came}`);
   }
   if (!isSize(width) || !isSize(height) || data.length !== width * height * 3) {
@@ -32,14 +30,10 @@ export function checkImage(name: string, image: unknown): RGBImage {
     );
   }
   if (data instanceof Float32Array) {
-    for (let i = 0; i < data.length; i++) {
-      if (!(data[i]! >= 0 && data[i]! <= 1)) {
-        throw new RangeError(`${name} must have float32 pixels in [0, 1], got ${data[i]} at ${i}`);
-      }
+    const wrong = data.findIndex((value) => !(value >= 0 && value <= 1));
+    if (wrong >= 0) {
+      throw new RangeError(`${name} must have float32 pixels in [0, 1], got ${data[wrong]} at ${wrong}`);
     }
-  }
-  if (data instanceof Uint8ClampedArray) {
-    return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
   }
   return { data, width, height };
 }

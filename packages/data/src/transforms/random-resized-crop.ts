@@ -2,8 +2,8 @@ import { integer, type Uniform, uniform } from "../random/draws.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { type CropBox, crop } from "./crop.js";
 import type { PixelData, RGBImage } from "./image.js";
-import { resize } from "./resize.js";
 import type { Resample } from "./resample.js";
+import { resize } from "./resize.js";
 
 export type Range = readonly [low: number, high: number];
 

@@ -47,11 +47,16 @@ export function checkViewOptions(caller: string, options: ViewOptions): CheckedV
   const { size, crop = {}, augment = {}, resample = "bicubic" } = options;
   checkNumber(`${caller}: size`, size, { min: 1, max: 2 ** 14, integer: true });
   checkChoice(`${caller}: resample`, resample, resamples);
-  return { size, crop: checkCrop(caller, crop), augment: checkAugment(`${caller}: augment`, augment), resample };
+  return {
+    size,
+    crop: checkCrop(caller, crop),
+    augment: checkAugment(`${caller}: augment`, augment),
+    resample,
+  };
 }
 
 function checkCrop(caller: string, crop: "center" | Partial<RandomCropRange>): "center" | RandomCropRange {
-  if (typeof crop === "string") return checkChoice(`${caller}: crop`, crop, ["center"]);
+  if (typeof crop === "string") return checkChoice<"center">(`${caller}: crop`, crop, ["center"]);
   const range = checkOptions(`${caller}: crop`, crop, { scale: true, ratio: true });
   return checkCropRange(`${caller}: crop`, range, { scale: [0.9, 1], ratio: [3 / 4, 4 / 3] });
 }

@@ -24,6 +24,7 @@ export {
   type CLIPTextOutput,
   CLIPTextTransformer,
 } from "./clip/clip-text-model.js";
+export { CLIPTextModelWithProjection } from "./clip/clip-text-model-with-projection.js";
 export { CLIPTokenizer, type CLIPTokenizerOptions, type CLIPVocabulary } from "./clip/clip-tokenizer.js";
 export {
   CLIPVisionEmbeddings,
@@ -31,5 +32,6 @@ export {
   type CLIPVisionOutput,
   CLIPVisionTransformer,
 } from "./clip/clip-vision-model.js";
-export type { ImageEncoder, TextEncoder } from "./encoder.js";
+export { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
+export type { ImageEncoder, ImageTextEncoder, SaveOptions, TextEncoder } from "./encoder.js";
 export { addLoRA, LoRA, type LoRABias, LoRALinear, type LoRAOptions } from "./lora/lora.js";

@@ -19,6 +19,7 @@ const textConfig = z
     num_attention_heads: transformer.num_attention_heads.default(8),
     max_position_embeddings: z.int().positive().default(77),
     eos_token_id: z.int().nonnegative().default(49407),
+    projection_dim: z.int().positive().default(512),
   })
   .refine(dividesHeads, { error: "hidden_size must be a multiple of num_attention_heads" });
 
@@ -31,6 +32,7 @@ const visionConfig = z
     num_channels: z.int().positive().default(3),
     image_size: z.int().positive().default(224),
     patch_size: z.int().positive().default(32),
+    projection_dim: z.int().positive().default(512),
   })
   .refine(dividesHeads, { error: "hidden_size must be a multiple of num_attention_heads" })
   .refine(({ image_size, patch_size }) => image_size >= patch_size, {
@@ -90,26 +92,32 @@ export function parseCLIPVisionConfig(config: unknown): CLIPVisionConfig {
 }
 
 /**
- * Checks the settings of a whole CLIP model and fills in defaults. As in transformers, settings in the older
- * `text_config_dict` and `vision_config_dict` win over those in `text_config` and `vision_config`.
+ * Checks the settings of a whole CLIP model and fills in defaults. As in transformers, a tower's settings in the older
+ * `text_config_dict` and `vision_config_dict`, with their defaults, win over those in `text_config` and `vision_config`. The
+ * towers' projection_dim is made the model's, so that a tower with projection loads from the folder too.
  *
  * @param config an object as in config.json
  * @throws naming every setting that is not what it should be
  */
 export function parseCLIPConfig(config: unknown): CLIPConfig {
   const { text_config_dict, vision_config_dict, ...rest } = parseConfig("CLIPConfig", clipConfig, config);
+  const { projection_dim } = rest;
   return {
     ...rest,
-    text_config: parseCLIPTextConfig({ ...asObject(rest.text_config), ...asObject(text_config_dict) }),
-    vision_config: parseCLIPVisionConfig({
-      ...asObject(rest.vision_config),
-      ...asObject(vision_config_dict),
-    }),
+    text_config: {
+      ...parseCLIPTextConfig(merged(rest.text_config, text_config_dict, parseCLIPTextConfig)),
+      projection_dim,
+    },
+    vision_config: {
+      ...parseCLIPVisionConfig(merged(rest.vision_config, vision_config_dict, parseCLIPVisionConfig)),
+      projection_dim,
+    },
   };
 }
 
-function asObject(value: unknown): Record<string, unknown> {
-  return (value ?? {}) as Record<string, unknown>;
+function merged(config: unknown, dict: unknown, parse: (config: unknown) => object): unknown {
+  if (dict === undefined || dict === null) return config ?? {};
+  return { ...((config ?? {}) as object), ...parse(dict) };
 }
 
 function dividesHeads(config: { hidden_size: number; num_attention_heads: number }): boolean {

@@ -45,7 +45,7 @@ describe.each([
   it("gives transformers' features and states", () => {
     const image = model.encodeImage(pixels);
     const text = model.encodeText(ids);
-    const tokens = model.encodeImageTokens(pixels);
+    const tokens = model.tokens(pixels);
     const vision = model.vision_model.forward(pixels);
     expectCloseNorm(image, golden["image_embeds"]!, tolerance);
     expectCloseNorm(text, golden["text_embeds"]!, tolerance);
@@ -175,10 +175,11 @@ describe("CLIPModel", () => {
     const model = new CLIPModel({
       text_config_dict: text,
       vision_config_dict: vision,
-      vision_config: { hidden_act: "gelu" },
+      // transformers' CLIPConfig overwrites these with the dict's values and its defaults.
+      vision_config: { hidden_act: "gelu", hidden_size: 16 },
     });
     expect(model.config.text_config.hidden_size).toBe(4);
-    expect(model.config.vision_config).toMatchObject({ hidden_size: 8, hidden_act: "gelu" });
+    expect(model.config.vision_config).toMatchObject({ hidden_size: 8, hidden_act: "quick_gelu" });
     expect(model.config).not.toHaveProperty("text_config_dict");
     expect(model.config.projection_dim).toBe(512);
   });
@@ -189,9 +190,7 @@ describe("CLIPModel", () => {
     );
     const folder = await mkdtemp(join(tmpdir(), "clip-model-"));
     await writeFile(join(folder, "config.json"), '{"model_type": "vit"}');
-    await expect(CLIPModel.fromPretrained(folder)).rejects.toThrow(
-      /text_config is missing \(model_type "vit"\)/,
-    );
+    await expect(CLIPModel.fromPretrained(folder)).rejects.toThrow(/must have model_type "clip", got "vit"/);
     await copyFile(join(fixture("clip-quick-gelu"), "config.json"), join(folder, "config.json"));
     await expect(CLIPModel.fromPretrained(folder)).rejects.toThrow(/model\.safetensors/);
     await rm(folder, { recursive: true });
@@ -205,7 +204,7 @@ describe("CLIPModel", () => {
     );
     const lora = addLoRA(model, { rank: 2 });
     await expect(model.savePretrained(folder)).rejects.toThrow(
-      /merge the LoRA adapters first; found .*lora_A/,
+      /merge or remove the LoRA adapters first; found .*lora_A/,
     );
     lora.remove();
     model.dispose();

@@ -1,29 +1,25 @@
-import {
-  Linear,
-  loadPretrained,
-  Module,
-  Parameter,
-  type PretrainedOptions,
-  readModelFile,
-  readModelJson,
-  readModelWeights,
-  writeModelFolder,
-} from "@dcr-js/tensor";
+import { Linear, l2Normalize, Module, Parameter, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import type { ImageTextEncoder, SaveOptions } from "../encoder.js";
+import { linearLayers } from "../linear-layers.js";
+import {
+  IMAGE_FILES,
+  loadForm,
+  type ModelForm,
+  readFormConfig,
+  saveForm,
+  TEXT_FILES,
+} from "../model-folder.js";
 import { type CLIPConfig, type CLIPConfigInput, parseCLIPConfig } from "./clip-config.js";
 import { initializeNormal } from "./clip-encoder.js";
 import { CLIPTextTransformer } from "./clip-text-model.js";
 import { CLIPVisionTransformer } from "./clip-vision-model.js";
 
-/** What a CLIP folder holds beside settings and weights. */
-const COMPANIONS = [
-  "preprocessor_config.json",
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "vocab.json",
-  "merges.txt",
-];
+const FORM: ModelForm = {
+  architecture: "CLIPModel",
+  modelType: "clip",
+  companions: [...IMAGE_FILES, ...TEXT_FILES],
+};
 
 /**
  * CLIP (Radford et al. 2021): a vision and a text tower, each projected to one space; transformers' `CLIPModel`.
@@ -32,7 +28,7 @@ const COMPANIONS = [
  * const clip = await CLIPModel.fromPretrained("openai/clip-vit-large-patch14");
  * const z = clip.encodeImage(processor.normalize(images)); // [batch, projection_dim]
  */
-export class CLIPModel extends Module {
+export class CLIPModel extends Module implements ImageTextEncoder {
   readonly config: CLIPConfig;
   readonly text_model: CLIPTextTransformer;
   readonly vision_model: CLIPVisionTransformer;
@@ -72,23 +68,20 @@ export class CLIPModel extends Module {
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
-    const what = "CLIPModel.fromPretrained";
-    const config = await readModelJson(folder, "config.json", what);
-    for (const key of ["text_config", "vision_config"]) {
-      if (!config[key] && !config[`${key}_dict`]) {
-        throw new Error(
-          `${what}: config.json in ${folder} must be a CLIP model's, with text_config and vision_config; ` +
-            `${key} is missing (model_type ${JSON.stringify(config["model_type"])})`,
-        );
-      }
-    }
-    const model = new CLIPModel(config as CLIPConfigInput);
-    await loadPretrained(model, (how) => readModelWeights(folder, how), options);
-    for (const name of COMPANIONS) {
-      const bytes = await readModelFile(folder, name);
-      if (bytes) model.companionFiles[name] = bytes;
-    }
-    return model;
+    const { config } = await readFormConfig(folder, FORM);
+    return loadForm(new CLIPModel(config as CLIPConfigInput), folder, FORM, options);
+  }
+
+  get imageSize(): number {
+    return this.config.vision_config.image_size;
+  }
+
+  get featureSize(): number {
+    return this.config.projection_dim;
+  }
+
+  get contextLength(): number {
+    return this.config.text_config.max_position_embeddings;
   }
 
   /**
@@ -110,11 +103,14 @@ export class CLIPModel extends Module {
    * @param pixels `[batch, image_size, image_size, channels]`, normalised as the image processor does
    * @returns `[batch, 1 + patches, projection_dim]`; the caller disposes it
    */
-  encodeImageTokens(pixels: tf.Tensor4D): tf.Tensor3D {
-    return tf.tidy(() => {
-      const { lastHiddenState } = this.vision_model.forward(pixels);
-      return this.visual_projection.forward(this.vision_model.post_layernorm.forward(lastHiddenState));
-    });
+  tokens(pixels: tf.Tensor4D): tf.Tensor3D {
+    return tf.tidy(() => this.visual_projection.forward(this.vision_model.tokens(pixels)));
+  }
+
+  /** The vision tower's linear layers and the projection. */
+  imageLinearLayers(): Map<string, Linear> {
+    const layers = linearLayers(this.vision_model, "vision_model.");
+    return layers.set("visual_projection", this.visual_projection);
   }
 
   /**
@@ -128,20 +124,21 @@ export class CLIPModel extends Module {
     return tf.tidy(() => this.text_projection.forward(this.text_model.forward(inputIds).pooled));
   }
 
+  /** Cosine similarities divided by the temperature (transformers' `logits_per_image`). */
+  logitsPerImage(imageFeatures: tf.Tensor2D, textFeatures: tf.Tensor2D): tf.Tensor2D {
+    return tf.tidy(() => {
+      const cosines = tf.matMul(l2Normalize(imageFeatures), l2Normalize(textFeatures), false, true);
+      return tf.mul(cosines, tf.exp(this.logit_scale.value));
+    });
+  }
+
   /**
    * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files; each atomically.
    *
    * @param folder made if it is missing
-   * @param options dtype: how the weights are stored, default F32
-   * @throws while LoRA adapters are in place: merge them first
+   * @throws while adapters are in place: merge them first; nothing is written then
    */
-  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
-    for (const [name] of this.namedParameters()) {
-      if (name.includes(".lora_")) {
-        throw new Error(`CLIPModel.savePretrained: merge the LoRA adapters first; found ${name}`);
-      }
-    }
-    const config = { architectures: ["CLIPModel"], model_type: "clip", ...this.config };
-    await writeModelFolder(folder, this.stateDict(), config, { ...options, files: this.companionFiles });
+  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+    return saveForm(this, folder, FORM, options);
   }
 }

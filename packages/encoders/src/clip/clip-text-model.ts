@@ -1,16 +1,9 @@
-import {
-  Embedding,
-  LayerNorm,
-  loadPretrained,
-  Module,
-  type PretrainedOptions,
-  type ReadOptions,
-  readModelJson,
-  readModelWeights,
-  writeModelFolder,
-} from "@dcr-js/tensor";
+import { Embedding, LayerNorm, Module, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { type CLIPTextConfig, parseCLIPTextConfig } from "./clip-config.js";
+import type { SaveOptions, TextEncoder } from "../encoder.js";
+import { loadForm, type ModelForm, readFormConfig, saveForm, TEXT_FILES } from "../model-folder.js";
+import { checkTokenIds } from "../token-ids.js";
+import { type CLIPTextConfig, parseCLIPConfig, parseCLIPTextConfig } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal } from "./clip-encoder.js";
 
 /** Stands in configurations written before transformers 4.31, whatever the vocabulary. */
@@ -40,13 +33,8 @@ export class CLIPTextEmbeddings extends Module {
   /** @param inputIds int32 `[batch, tokens]`. @returns `[batch, tokens, width]`. */
   forward(inputIds: tf.Tensor2D): tf.Tensor3D {
     const { max_position_embeddings: limit, vocab_size: vocabSize, hidden_size: width } = this.config;
+    checkTokenIds("CLIPTextModel", inputIds, { limit, vocabSize });
     const tokens = inputIds.shape[1];
-    if (inputIds.rank !== 2 || inputIds.dtype !== "int32" || tokens === 0 || tokens > limit) {
-      throw new Error(
-        `CLIPTextModel: inputIds must be int32 [batch, 1..${limit}], got ${inputIds.dtype} [${inputIds.shape}]`,
-      );
-    }
-    checkIds(inputIds, vocabSize);
     return tf.tidy(() => {
       const embedded = this.token_embedding.forward(inputIds) as tf.Tensor3D;
       const positions = tf.slice(this.position_embedding.weight.value, [0, 0], [tokens, width]);
@@ -85,16 +73,32 @@ export class CLIPTextTransformer extends Module {
   }
 }
 
+const FORM: ModelForm = {
+  architecture: "CLIPTextModel",
+  modelType: "clip_text_model",
+  tower: { wholeType: "clip", prefix: "text_model." },
+  companions: TEXT_FILES,
+};
+
+/** Reads a text tower's settings from a folder of its own or of the whole CLIPModel, with the whole model's projection_dim. */
+export async function readCLIPTextConfig(folder: string, form: ModelForm): Promise<CLIPTextConfig> {
+  const { config, whole } = await readFormConfig(folder, form);
+  return whole ? parseCLIPConfig(config).text_config : parseCLIPTextConfig(config);
+}
+
 /**
- * CLIP's text encoder, as Stable Diffusion uses it (transformers' `CLIPTextModel`; weights under `text_model.`).
+ * CLIP's text encoder without projection, as Stable Diffusion uses it (transformers' `CLIPTextModel`; weights under
+ * `text_model.`). Its feature is the pooled state.
  *
  * @example
  * const encoder = await CLIPTextModel.fromPretrained("stable-diffusion/text_encoder");
  * const { lastHiddenState, pooled } = encoder.forward(tokenizer.encode([""])); // [1, 77, c], [1, c]
  */
-export class CLIPTextModel extends Module {
+export class CLIPTextModel extends Module implements TextEncoder {
   readonly text_model: CLIPTextTransformer;
   readonly config: CLIPTextConfig;
+  /** Files that travel with the model (its tokenizer's): read with it and written by `savePretrained`. */
+  readonly companionFiles: Record<string, Uint8Array> = {};
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.
@@ -108,22 +112,24 @@ export class CLIPTextModel extends Module {
   }
 
   /**
-   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel
-   * will do as well: its text tower is taken.
+   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel, or of a
+   * CLIPTextModelWithProjection, will do as well: its text tower is taken.
    *
    * @param folder for example `stable-diffusion/text_encoder`
    * @param options `storage`: `"float16"` for frozen weights in half the memory
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPTextModel> {
-    const config = await readModelJson(folder, "config.json", "CLIPTextModel.fromPretrained");
-    const model = new CLIPTextModel((config["text_config"] as Partial<CLIPTextConfig> | undefined) ?? config);
-    const read = (how: ReadOptions) => readModelWeights(folder, how);
-    return loadPretrained(model, read, options, (weights) => {
-      // transformers 5 writes the tower's weights without the prefix.
-      const prefixed = Object.keys(weights).some((name) => name.startsWith("text_model."));
-      model.text_model.loadStateDict(weights, { prefix: prefixed ? "text_model." : "" });
-    });
+    const config = await readCLIPTextConfig(folder, FORM);
+    return loadForm(new CLIPTextModel(config), folder, FORM, options);
+  }
+
+  get featureSize(): number {
+    return this.config.hidden_size;
+  }
+
+  get contextLength(): number {
+    return this.config.max_position_embeddings;
   }
 
   /**
@@ -141,15 +147,18 @@ export class CLIPTextModel extends Module {
     return this.text_model.forward(inputIds);
   }
 
+  encodeText(inputIds: tf.Tensor2D): tf.Tensor2D {
+    return tf.tidy(() => this.text_model.forward(inputIds).pooled);
+  }
+
   /**
-   * Writes config.json and model.safetensors, as transformers reads them; every file atomically.
+   * Writes config.json, model.safetensors and the tokenizer's files, as transformers reads them; every file atomically.
    *
    * @param folder made if it is missing
-   * @param options dtype: how the weights are stored, default F32
+   * @throws while adapters are in place; nothing is written then
    */
-  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
-    const config = { architectures: ["CLIPTextModel"], model_type: "clip_text_model", ...this.config };
-    await writeModelFolder(folder, this.stateDict(), config, options);
+  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+    return saveForm(this, folder, FORM, options);
   }
 }
 
@@ -162,17 +171,4 @@ function endPositions(inputIds: tf.Tensor2D, eosTokenId: number): tf.Tensor1D {
       : tf.cast(tf.equal(inputIds, tf.scalar(eosTokenId, "int32")), "int32");
   const earlier = tf.range(tokens - 1, -1, -1, "int32");
   return tf.argMax(tf.add(tf.mul(rank, tf.scalar(tokens, "int32")), earlier), 1);
-}
-
-function checkIds(inputIds: tf.Tensor2D, vocabSize: number): void {
-  const backend = tf.getBackend();
-  if (backend !== "cpu" && backend !== "wasm") return;
-  const ids = inputIds.dataSync();
-  const index = ids.findIndex((id) => id < 0 || id >= vocabSize);
-  if (index < 0) return;
-  const tokens = inputIds.shape[1];
-  const place = `[${Math.floor(index / tokens)}, ${index % tokens}]`;
-  throw new Error(
-    `CLIPTextModel: token ids must be in 0..${vocabSize - 1} (vocab_size ${vocabSize}), got ${ids[index]} at ${place}`,
-  );
 }

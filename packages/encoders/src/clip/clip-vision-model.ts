@@ -2,17 +2,17 @@ import {
   Conv2d,
   Embedding,
   LayerNorm,
-  loadPretrained,
+  type Linear,
   Module,
   Parameter,
   type PretrainedOptions,
-  type ReadOptions,
-  readModelJson,
-  readModelWeights,
-  writeModelFolder,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { type CLIPVisionConfig, parseCLIPVisionConfig } from "./clip-config.js";
+import type { ImageEncoder, SaveOptions } from "../encoder.js";
+import { linearLayers } from "../linear-layers.js";
+import { IMAGE_FILES, loadForm, type ModelForm, readFormConfig, saveForm } from "../model-folder.js";
+import { embedPatches, gridSize } from "../patch-embedding.js";
+import { type CLIPVisionConfig, parseCLIPConfig, parseCLIPVisionConfig } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal, normalInitializer } from "./clip-encoder.js";
 
 /** What a CLIP vision tower gives; the caller disposes both. */
@@ -28,43 +28,24 @@ export class CLIPVisionEmbeddings extends Module {
   readonly class_embedding: Parameter;
   readonly patch_embedding: Conv2d;
   readonly position_embedding: Embedding;
-  private readonly grid: number;
 
   constructor(private readonly config: CLIPVisionConfig) {
     super();
-    const { hidden_size: width, patch_size: patch, image_size: size, num_channels: channels } = config;
-    this.grid = Math.floor(size / patch);
+    const { hidden_size: width, patch_size: patch, num_channels: channels } = config;
     this.class_embedding = new Parameter([width], { init: normalInitializer(width ** -0.5) });
     this.patch_embedding = new Conv2d(channels, width, patch, { stride: patch, bias: false });
-    this.position_embedding = new Embedding(this.grid ** 2 + 1, width);
+    this.position_embedding = new Embedding(gridSize(config) ** 2 + 1, width);
     initializeNormal(this.patch_embedding, 0.02);
     initializeNormal(this.position_embedding, 0.02);
   }
 
   /** @param pixels `[batch, image_size, image_size, channels]`. @returns `[batch, 1 + patches, width]`. */
   forward(pixels: tf.Tensor4D): tf.Tensor3D {
-    const { hidden_size: width, patch_size: patch, image_size: size, num_channels: channels } = this.config;
-    const { grid } = this;
-    const [batch] = pixels.shape;
-    if (String(pixels.shape) !== String([batch, size, size, channels])) {
-      throw new Error(
-        `CLIPVisionModel: pixels must be [batch, ${size}, ${size}, ${channels}] (normalised, channels last), ` +
-          `got [${pixels.shape}]`,
-      );
-    }
     return tf.tidy(() => {
-      const used = grid * patch;
-      const covered = used === size ? pixels : tf.slice(pixels, [0, 0, 0, 0], [batch, used, used, channels]);
-      // A convolution whose stride is its kernel is one matrix product over the patches.
-      const rows = tf.reshape(covered, [batch, grid, patch, grid, patch * channels]);
-      const patches = tf.reshape(tf.transpose(rows, [0, 1, 3, 2, 4]), [
-        batch * grid * grid,
-        patch * patch * channels,
-      ]) as tf.Tensor2D;
-      const kernel = tf.reshape(this.patch_embedding.weight.value, [patch * patch * channels, width]);
-      const embedded = tf.reshape(tf.matMul(patches, kernel), [batch, grid * grid, width]);
+      const patches = embedPatches("CLIPVisionModel", pixels, this.patch_embedding, this.config);
+      const [batch, , width] = patches.shape;
       const classTokens = tf.tile(tf.reshape(this.class_embedding.value, [1, 1, width]), [batch, 1, 1]);
-      return tf.add(tf.concat([classTokens, embedded], 1), this.position_embedding.weight.value);
+      return tf.add(tf.concat([classTokens, patches], 1), this.position_embedding.weight.value);
     });
   }
 }
@@ -101,12 +82,38 @@ export class CLIPVisionTransformer extends Module {
       return { lastHiddenState, pooled: this.post_layernorm.forward(classToken as tf.Tensor2D) };
     });
   }
+
+  /** Every token after the final norm, the class token (equal to `pooled`) first: `[batch, 1 + patches, width]`. */
+  tokens(pixels: tf.Tensor4D): tf.Tensor3D {
+    return tf.tidy(() => this.post_layernorm.forward(this.forward(pixels).lastHiddenState));
+  }
 }
 
-/** CLIP's vision tower alone (transformers' `CLIPVisionModel`; weights under `vision_model.`). */
-export class CLIPVisionModel extends Module {
+const FORM: ModelForm = {
+  architecture: "CLIPVisionModel",
+  modelType: "clip_vision_model",
+  tower: { wholeType: "clip", prefix: "vision_model." },
+  companions: IMAGE_FILES,
+};
+
+/**
+ * Reads a vision tower's settings from a folder of its own or of the whole CLIPModel. The whole model's projection_dim is the
+ * tower's then: it is the projection's in the weights.
+ */
+export async function readCLIPVisionConfig(folder: string, form: ModelForm): Promise<CLIPVisionConfig> {
+  const { config, whole } = await readFormConfig(folder, form);
+  return whole ? parseCLIPConfig(config).vision_config : parseCLIPVisionConfig(config);
+}
+
+/**
+ * CLIP's vision tower alone, without projection (transformers' `CLIPVisionModel`; weights under `vision_model.`). Its feature
+ * is the pooled class token.
+ */
+export class CLIPVisionModel extends Module implements ImageEncoder {
   readonly vision_model: CLIPVisionTransformer;
   readonly config: CLIPVisionConfig;
+  /** Files that travel with the model (its image processor's): read with it and written by `savePretrained`. */
+  readonly companionFiles: Record<string, Uint8Array> = {};
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.
@@ -120,23 +127,23 @@ export class CLIPVisionModel extends Module {
   }
 
   /**
-   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel
-   * will do as well: its vision tower is taken.
+   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel, or of a
+   * CLIPVisionModelWithProjection, will do as well: its vision tower is taken.
    *
    * @param options `storage`: `"float16"` for frozen weights in half the memory
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPVisionModel> {
-    const config = await readModelJson(folder, "config.json", "CLIPVisionModel.fromPretrained");
-    const model = new CLIPVisionModel(
-      (config["vision_config"] as Partial<CLIPVisionConfig> | undefined) ?? config,
-    );
-    const read = (how: ReadOptions) => readModelWeights(folder, how);
-    return loadPretrained(model, read, options, (weights) => {
-      // transformers 5 writes the tower's weights without the prefix.
-      const prefixed = Object.keys(weights).some((name) => name.startsWith("vision_model."));
-      model.vision_model.loadStateDict(weights, { prefix: prefixed ? "vision_model." : "" });
-    });
+    const config = await readCLIPVisionConfig(folder, FORM);
+    return loadForm(new CLIPVisionModel(config), folder, FORM, options);
+  }
+
+  get imageSize(): number {
+    return this.config.image_size;
+  }
+
+  get featureSize(): number {
+    return this.config.hidden_size;
   }
 
   /** See {@link CLIPVisionTransformer.forward}. */
@@ -144,14 +151,19 @@ export class CLIPVisionModel extends Module {
     return this.vision_model.forward(pixels);
   }
 
-  /**
-   * Writes config.json and model.safetensors, as transformers reads them; every file atomically.
-   *
-   * @param folder made if it is missing
-   * @param options dtype: how the weights are stored, default F32
-   */
-  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
-    const config = { architectures: ["CLIPVisionModel"], model_type: "clip_vision_model", ...this.config };
-    await writeModelFolder(folder, this.stateDict(), config, options);
+  encodeImage(pixels: tf.Tensor4D): tf.Tensor2D {
+    return tf.tidy(() => this.vision_model.forward(pixels).pooled);
+  }
+
+  tokens(pixels: tf.Tensor4D): tf.Tensor3D {
+    return this.vision_model.tokens(pixels);
+  }
+
+  imageLinearLayers(): Map<string, Linear> {
+    return linearLayers(this);
+  }
+
+  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+    return saveForm(this, folder, FORM, options);
   }
 }

@@ -5,6 +5,7 @@ Writes
   packages/encoders/fixtures/clip-text-gelu/        as in Stable Diffusion 2.x: gelu, pooled at the first eos
   packages/encoders/fixtures/clip-quick-gelu/             as OpenAI's ViT-L/14
   packages/encoders/fixtures/clip-gelu/                   as MetaCLIP's ViT-H/14, in several shards
+  packages/encoders/fixtures/clip-towers/                 clip-quick-gelu's towers, each as its own class saves it
 each an ordinary folder (config.json, safetensors) and golden.safetensors: inputs (images channels-last), outputs,
 and gradients of sum(output * cotangent).
 
@@ -18,7 +19,17 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTextConfig, CLIPTextModel
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    CLIPVisionModelWithProjection,
+)
 
 PACKAGES = Path(__file__).resolve().parents[2] / "packages"
 
@@ -149,11 +160,26 @@ def clip_model(name, act, seed, shard, eos):
     print(json.loads((folder / "config.json").read_text()))
 
 
+def towers(whole):
+    """The towers of a whole model, read and written by their own classes; their features are the whole's."""
+    folder = fresh(PACKAGES / "encoders/fixtures/clip-towers")
+    for model_class, config_class in [
+        (CLIPVisionModel, CLIPVisionConfig),
+        (CLIPVisionModelWithProjection, CLIPVisionConfig),
+        (CLIPTextModelWithProjection, CLIPTextConfig),
+    ]:
+        config = config_class.from_pretrained(PACKAGES / "encoders/fixtures" / whole, projection_dim=20)
+        model = model_class.from_pretrained(PACKAGES / "encoders/fixtures" / whole, config=config)
+        model.save_pretrained(folder / model_class.__name__)
+        print(model_class.__name__, sorted(load_file(folder / model_class.__name__ / "model.safetensors"))[:2])
+
+
 def main():
     text_model("clip-text-quick-gelu", CLIPTextConfig(**text_settings("quick_gelu", eos_token_id=2)), ids(False), 1, True)
     text_model("clip-text-gelu", CLIPTextConfig(**text_settings("gelu", eos_token_id=55)), ids(True), 2, False)
     clip_model("clip-quick-gelu", "quick_gelu", 3, False, 2)
     clip_model("clip-gelu", "gelu", 4, True, 59)
+    towers("clip-quick-gelu")
 
 
 if __name__ == "__main__":

@@ -35,3 +35,15 @@ export {
 export { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
 export type { ImageEncoder, ImageTextEncoder, SaveOptions, TextEncoder } from "./encoder.js";
 export { addLoRA, LoRA, type LoRABias, LoRALinear, type LoRAOptions } from "./lora/lora.js";
+export {
+  parseSiglipConfig,
+  parseSiglipTextConfig,
+  parseSiglipVisionConfig,
+  type SiglipConfig,
+  type SiglipConfigInput,
+  type SiglipTextConfig,
+  type SiglipVisionConfig,
+} from "./siglip/siglip-config.js";
+export { SiglipModel } from "./siglip/siglip-model.js";
+export { SiglipTextModel, type SiglipTextOutput } from "./siglip/siglip-text-model.js";
+export { SiglipVisionModel, type SiglipVisionOutput } from "./siglip/siglip-vision-model.js";

@@ -1,4 +1,5 @@
 import {
+  type ConfigOptions,
   loadPretrained,
   type Module,
   type PretrainedOptions,
@@ -41,14 +42,17 @@ const SIBLINGS = /^(text_model|vision_model|visual_projection|text_projection)\.
 /**
  * Reads config.json of a class's own folder, or of the whole model that the class is a part of.
  *
- * @returns the settings, and whether they are those of the whole model
+ * @returns the settings, whether they are those of the whole model, and how to parse them
  * @throws if the folder holds another kind of model
  */
 export async function readFormConfig(
   folder: string,
   form: ModelForm,
-): Promise<{ config: Record<string, unknown>; whole: boolean }> {
+  options: PretrainedOptions,
+): Promise<{ config: Record<string, unknown>; whole: boolean; how: ConfigOptions }> {
   const what = `${form.architecture}.fromPretrained`;
+  const { storage, acceptKeys } = checkOptions(what, options, { storage: true, acceptKeys: true });
+  if (storage !== undefined) checkChoice(`${what}: storage`, storage, ["float32", "float16"]);
   const config = await readModelJson(folder, "config.json", what);
   const hasSections = Boolean(
     config["text_config"] ??
@@ -60,7 +64,9 @@ export async function readFormConfig(
   // Configurations without model_type were written by hand; their sections tell the kind.
   const type = config["model_type"] ?? (hasSections ? wholeType : form.modelType);
   const whole = hasSections && type === wholeType;
-  if (whole || (form.tower && type === form.modelType)) return { config, whole };
+  if (whole || (form.tower && type === form.modelType)) {
+    return { config, whole, how: { file: `${folder}/config.json`, acceptKeys } };
+  }
   const accepted = form.tower ? `"${form.modelType}" or "${wholeType}"` : `"${wholeType}"`;
   const missing = type === wholeType ? ", but without text_config and vision_config" : "";
   throw new Error(

@@ -1,57 +1,70 @@
-import { parseConfig } from "@dcr-js/tensor";
+import { type ConfigOptions, multipleOf, parseConfig, transformersKeys, width } from "@dcr-js/tensor";
 import { z } from "zod";
+import {
+  anyNumber,
+  atLeastOnePatch,
+  textFields,
+  transformerFields,
+  visionFields,
+} from "../transformer-fields.js";
 
 // The defaults are transformers' own: its config.json files may leave out what equals them.
 const transformer = {
-  intermediate_size: z.int().positive(),
-  num_hidden_layers: z.int().positive().default(12),
-  num_attention_heads: z.int().positive(),
-  hidden_act: z.enum(["quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh"]).default("quick_gelu"),
-  layer_norm_eps: z.number().positive().default(1e-5),
+  ...transformerFields,
+  num_hidden_layers: transformerFields.num_hidden_layers.default(12),
+  hidden_act: transformerFields.hidden_act.default("quick_gelu"),
+  layer_norm_eps: transformerFields.layer_norm_eps.default(1e-5),
 };
 
 const textConfig = z
-  .looseObject({
+  .object({
     ...transformer,
-    vocab_size: z.int().positive().default(49408),
-    hidden_size: z.int().positive().default(512),
+    hidden_size: transformer.hidden_size.default(512),
     intermediate_size: transformer.intermediate_size.default(2048),
     num_attention_heads: transformer.num_attention_heads.default(8),
-    max_position_embeddings: z.int().positive().default(77),
-    eos_token_id: z.int().nonnegative().default(49407),
-    projection_dim: z.int().positive().default(512),
+    vocab_size: textFields.vocab_size.default(49408),
+    max_position_embeddings: textFields.max_position_embeddings.default(77),
+    eos_token_id: textFields.eos_token_id.default(49407),
+    projection_dim: width.default(512),
   })
-  .refine(dividesHeads, { error: "hidden_size must be a multiple of num_attention_heads" });
+  .refine(...multipleOf("hidden_size", "num_attention_heads"));
 
 const visionConfig = z
-  .looseObject({
+  .object({
     ...transformer,
-    hidden_size: z.int().positive().default(768),
+    hidden_size: transformer.hidden_size.default(768),
     intermediate_size: transformer.intermediate_size.default(3072),
     num_attention_heads: transformer.num_attention_heads.default(12),
-    num_channels: z.int().positive().default(3),
-    image_size: z.int().positive().default(224),
-    patch_size: z.int().positive().default(32),
-    projection_dim: z.int().positive().default(512),
+    num_channels: visionFields.num_channels.default(3),
+    image_size: visionFields.image_size.default(224),
+    patch_size: visionFields.patch_size.default(32),
+    projection_dim: width.default(512),
   })
-  .refine(dividesHeads, { error: "hidden_size must be a multiple of num_attention_heads" })
-  .refine(({ image_size, patch_size }) => image_size >= patch_size, {
-    error: "image_size must be at least patch_size",
-  });
+  .refine(...multipleOf("hidden_size", "num_attention_heads"))
+  .refine(...atLeastOnePatch);
 
-const clipConfig = z.looseObject({
-  projection_dim: z.int().positive().default(512),
-  logit_scale_init_value: z.number().default(2.6592),
-  text_config: z.unknown().optional(),
-  vision_config: z.unknown().optional(),
+const section = z.record(z.string(), z.unknown()).nullish();
+const clipConfig = z.object({
+  projection_dim: width.default(512),
+  logit_scale_init_value: anyNumber.default(2.6592),
+  text_config: section,
+  vision_config: section,
+  text_config_dict: section,
+  vision_config_dict: section,
 });
 
-/** Settings of a CLIP text tower; names and defaults of transformers' `CLIPTextConfig`. Other keys are kept. */
+const harmless = [...transformersKeys, "model_type", "initializer_range", "initializer_factor"];
+// The dropouts change training alone; no published model has them.
+const neutral = { attention_dropout: [0], dropout: [0], pruned_heads: [{}] };
+
+/** Settings of a CLIP text tower; names and defaults of transformers' `CLIPTextConfig`. Harmless keys are kept. */
 export type CLIPTextConfig = z.infer<typeof textConfig>;
-/** Settings of a CLIP vision tower; names and defaults of transformers' `CLIPVisionConfig`. Other keys are kept. */
+/** Settings of a CLIP vision tower; names and defaults of transformers' `CLIPVisionConfig`. Harmless keys are kept. */
 export type CLIPVisionConfig = z.infer<typeof visionConfig>;
-/** Settings of a whole CLIP model; names and defaults of transformers' `CLIPConfig`. Other keys are kept. */
-export type CLIPConfig = z.infer<typeof clipConfig> & {
+/** Settings of a whole CLIP model; names and defaults of transformers' `CLIPConfig`. Harmless keys are kept. */
+export type CLIPConfig = {
+  projection_dim: number;
+  logit_scale_init_value: number;
   text_config: CLIPTextConfig;
   vision_config: CLIPVisionConfig;
 };
@@ -59,36 +72,32 @@ export type CLIPConfig = z.infer<typeof clipConfig> & {
 export type CLIPConfigInput = Partial<Omit<CLIPConfig, "text_config" | "vision_config">> & {
   text_config?: Partial<CLIPTextConfig>;
   vision_config?: Partial<CLIPVisionConfig>;
+  text_config_dict?: Partial<CLIPTextConfig>;
+  vision_config_dict?: Partial<CLIPVisionConfig>;
 };
 /** The part that both towers have in common: a stack of pre-norm transformer layers. */
-export type CLIPEncoderConfig = Pick<
-  CLIPTextConfig,
-  | "hidden_size"
-  | "intermediate_size"
-  | "num_hidden_layers"
-  | "num_attention_heads"
-  | "hidden_act"
-  | "layer_norm_eps"
->;
+export type CLIPEncoderConfig = Pick<CLIPTextConfig, keyof typeof transformerFields>;
 
 /**
  * Checks the settings of a text tower and fills in defaults.
  *
  * @param config an object as in config.json
- * @throws naming every setting that is not what it should be, such as an unknown hidden_act
+ * @param options `acceptKeys`: unknown keys that may be ignored
+ * @throws naming every setting that is not what it should be, such as an unknown hidden_act, and every unknown key
  */
-export function parseCLIPTextConfig(config: unknown): CLIPTextConfig {
-  return parseConfig("CLIPTextConfig", textConfig, config);
+export function parseCLIPTextConfig(config: unknown, options: ConfigOptions = {}): CLIPTextConfig {
+  return parseConfig({ name: "CLIPTextConfig", schema: textConfig, harmless, neutral }, config, options);
 }
 
 /**
  * Checks the settings of a vision tower and fills in defaults.
  *
  * @param config an object as in config.json
- * @throws naming every setting that is not what it should be, such as an unknown hidden_act
+ * @param options `acceptKeys`: unknown keys that may be ignored
+ * @throws naming every setting that is not what it should be, such as an unknown hidden_act, and every unknown key
  */
-export function parseCLIPVisionConfig(config: unknown): CLIPVisionConfig {
-  return parseConfig("CLIPVisionConfig", visionConfig, config);
+export function parseCLIPVisionConfig(config: unknown, options: ConfigOptions = {}): CLIPVisionConfig {
+  return parseConfig({ name: "CLIPVisionConfig", schema: visionConfig, harmless, neutral }, config, options);
 }
 
 /**
@@ -97,29 +106,36 @@ export function parseCLIPVisionConfig(config: unknown): CLIPVisionConfig {
  * towers' projection_dim is made the model's, so that a tower with projection loads from the folder too.
  *
  * @param config an object as in config.json
- * @throws naming every setting that is not what it should be
+ * @param options `acceptKeys`: unknown keys that may be ignored
+ * @throws naming every setting that is not what it should be, and every unknown key
  */
-export function parseCLIPConfig(config: unknown): CLIPConfig {
-  const { text_config_dict, vision_config_dict, ...rest } = parseConfig("CLIPConfig", clipConfig, config);
+export function parseCLIPConfig(config: unknown, options: ConfigOptions = {}): CLIPConfig {
+  const { text_config, vision_config, text_config_dict, vision_config_dict, ...rest } = parseConfig(
+    { name: "CLIPConfig", schema: clipConfig, harmless },
+    config,
+    options,
+  );
   const { projection_dim } = rest;
   return {
     ...rest,
     text_config: {
-      ...parseCLIPTextConfig(merged(rest.text_config, text_config_dict, parseCLIPTextConfig)),
+      ...tower(parseCLIPTextConfig, "text_config", text_config, text_config_dict, options),
       projection_dim,
     },
     vision_config: {
-      ...parseCLIPVisionConfig(merged(rest.vision_config, vision_config_dict, parseCLIPVisionConfig)),
+      ...tower(parseCLIPVisionConfig, "vision_config", vision_config, vision_config_dict, options),
       projection_dim,
     },
   };
 }
 
-function merged(config: unknown, dict: unknown, parse: (config: unknown) => object): unknown {
-  if (dict === undefined || dict === null) return config ?? {};
-  return { ...((config ?? {}) as object), ...parse(dict) };
-}
-
-function dividesHeads(config: { hidden_size: number; num_attention_heads: number }): boolean {
-  return config.hidden_size % config.num_attention_heads === 0;
+function tower<T extends object>(
+  parse: (config: unknown, options: ConfigOptions) => T,
+  at: string,
+  config: Record<string, unknown> | null | undefined,
+  dict: Record<string, unknown> | null | undefined,
+  options: ConfigOptions,
+): T {
+  const overrides = dict ? parse(dict, { ...options, at: `${at}_dict` }) : {};
+  return parse({ ...config, ...overrides }, { ...options, at });
 }

@@ -109,6 +109,8 @@ export class CLIPEncoder extends Module {
    */
   forward(hiddenStates: tf.Tensor3D, options: { causal?: boolean } = {}): tf.Tensor3D {
     const { causal = false } = options;
-    return tf.tidy(() => this.layers.reduce((x, layer) => layer.forward(x, causal), hiddenStates));
+    return tf.tidy(() =>
+      this.layers.reduce((x, layer) => this.runBlock((x) => layer.forward(x, causal), [x]), hiddenStates),
+    );
   }
 }

@@ -8,7 +8,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { addLoRA } from "../lora/lora.js";
 import { CLIPModel } from "./clip-model.js";
+import { CLIPTextModel } from "./clip-text-model.js";
+import { CLIPTextModelWithProjection } from "./clip-text-model-with-projection.js";
 import { CLIPVisionModel } from "./clip-vision-model.js";
+import { CLIPVisionModelWithProjection } from "./clip-vision-model-with-projection.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
 /** float32 against float64 through two layers. */
@@ -56,45 +59,46 @@ describe.each([
   });
 
   it("gives transformers' logits by its temperature", () => {
-    const logits = tf.tidy(() => {
-      const unit = (x: tf.Tensor2D) => tf.div<tf.Tensor2D>(x, tf.norm(x, 2, 1, true));
-      const cosines = tf.matMul(unit(model.encodeImage(pixels)), unit(model.encodeText(ids)), false, true);
-      return tf.mul(cosines, tf.exp(model.logit_scale.value));
-    });
+    const logits = tf.tidy(() => model.logitsPerImage(model.encodeImage(pixels), model.encodeText(ids)));
     expectCloseNorm(logits, golden["logits_per_image"]!, tolerance);
     logits.dispose();
   });
 
-  it("gives PyTorch's gradients of weights and pixels", () => {
-    const cotangent = golden["cotangent"]!;
-    const named = Array.from(model.namedParameters()).filter(([key]) => `gradient.${key}` in golden);
-    expect(named.length).toBe(Object.keys(golden).filter((key) => key.startsWith("gradient.")).length - 1);
-    const { value, gradients } = valueAndGradients(
-      () => {
-        const sum = tf.add(model.encodeImage(pixels), model.encodeText(ids));
-        return tf.sum(tf.mul(sum, cotangent)) as tf.Scalar;
-      },
-      named.map(([, parameter]) => parameter),
-    );
-    for (const [index, [key]] of named.entries()) {
-      // A key's bias shifts every score of a query alike: its gradient is zero, and so is not compared relatively.
-      const expected = golden[`gradient.${key}`]!;
-      const actual = tf.tidy(() =>
-        // Held HWIO in memory.
-        key.endsWith("patch_embedding.weight")
-          ? tf.transpose(gradients[index]!, [3, 2, 0, 1])
-          : tf.clone(gradients[index]!),
+  it.each([false, true])(
+    "gives PyTorch's gradients of weights and pixels, with checkpointing %s",
+    (checkpointing) => {
+      model.enableGradientCheckpointing(checkpointing);
+      const cotangent = golden["cotangent"]!;
+      const named = Array.from(model.namedParameters()).filter(([key]) => `gradient.${key}` in golden);
+      expect(named.length).toBe(Object.keys(golden).filter((key) => key.startsWith("gradient.")).length - 1);
+      const { value, gradients } = valueAndGradients(
+        () => {
+          const sum = tf.add(model.encodeImage(pixels), model.encodeText(ids));
+          return tf.sum(tf.mul(sum, cotangent)) as tf.Scalar;
+        },
+        named.map(([, parameter]) => parameter),
       );
-      expectCloseNorm(actual, expected, key.endsWith("k_proj.bias") ? { absolute: 1e-4 } : tolerance);
-      actual.dispose();
-    }
-    tf.dispose([value, ...gradients]);
-    const ofPixels = tf.tidy(() =>
-      tf.grad((x) => tf.sum(tf.mul(model.encodeImage(x as tf.Tensor4D), cotangent)))(pixels),
-    );
-    expectCloseNorm(ofPixels, golden["gradient.pixels"]!, tolerance);
-    ofPixels.dispose();
-  });
+      for (const [index, [key]] of named.entries()) {
+        // A key's bias shifts every score of a query alike: its gradient is zero, and so is not compared relatively.
+        const expected = golden[`gradient.${key}`]!;
+        const actual = tf.tidy(() =>
+          // Held HWIO in memory.
+          key.endsWith("patch_embedding.weight")
+            ? tf.transpose(gradients[index]!, [3, 2, 0, 1])
+            : tf.clone(gradients[index]!),
+        );
+        expectCloseNorm(actual, expected, key.endsWith("k_proj.bias") ? { absolute: 1e-4 } : tolerance);
+        actual.dispose();
+      }
+      tf.dispose([value, ...gradients]);
+      const ofPixels = tf.tidy(() =>
+        tf.grad((x) => tf.sum(tf.mul(model.encodeImage(x as tf.Tensor4D), cotangent)))(pixels),
+      );
+      expectCloseNorm(ofPixels, golden["gradient.pixels"]!, tolerance);
+      ofPixels.dispose();
+      model.enableGradientCheckpointing(false);
+    },
+  );
 
   it("saves an ordinary folder that loads back with equal weights and files", async () => {
     const folder = await mkdtemp(join(tmpdir(), "clip-model-"));
@@ -130,6 +134,102 @@ describe.each([
       tower.dispose();
     }
     await rm(folder, { recursive: true });
+  });
+});
+
+describe("CLIP's towers", () => {
+  const towers = fixture("clip-towers");
+  const classes = {
+    CLIPVisionModel: [CLIPVisionModel, "vision_pooled"],
+    CLIPVisionModelWithProjection: [CLIPVisionModelWithProjection, "image_embeds"],
+    CLIPTextModel: [CLIPTextModel, "text_pooled"],
+    CLIPTextModelWithProjection: [CLIPTextModelWithProjection, "text_embeds"],
+  } as const;
+  let golden: StateDict;
+  beforeAll(async () => {
+    await initialize({ device: "cpu" });
+    golden = await readSafetensors(join(fixture("clip-quick-gelu"), "golden.safetensors"));
+  });
+  afterAll(() => tf.dispose(golden));
+
+  // transformers wrote the folder of each class but CLIPTextModel, whose own fixtures are in its test.
+  it.each(
+    Object.keys(classes).flatMap((name) => [
+      [name as keyof typeof classes, fixture("clip-quick-gelu")] as const,
+      ...(name === "CLIPTextModel" ? [] : [[name as keyof typeof classes, join(towers, name)] as const]),
+    ]),
+  )("%s loads from %s, saves, and loads again", async (name, folder) => {
+    const [type, key] = classes[name];
+    const model = await type.fromPretrained(folder);
+    const saved = await mkdtemp(join(tmpdir(), "clip-tower-"));
+    await model.savePretrained(saved);
+    const config = JSON.parse(await readFile(join(saved, "config.json"), "utf8"));
+    expect([config.architectures, config.model_type]).toEqual([
+      [name],
+      name.includes("Vision") ? "clip_vision_model" : "clip_text_model",
+    ]);
+    const again = await type.fromPretrained(saved);
+    expect(again.config).toMatchObject(model.config);
+    for (const encoder of [model, again]) {
+      const feature =
+        "encodeImage" in encoder
+          ? encoder.encodeImage(golden["pixels"] as tf.Tensor4D)
+          : encoder.encodeText(golden["input_ids"] as tf.Tensor2D);
+      expect(feature.shape[1]).toBe(encoder.featureSize);
+      if (key in golden) expectCloseNorm(feature, golden[key]!, tolerance);
+      feature.dispose();
+      encoder.dispose();
+    }
+    await rm(saved, { recursive: true });
+  });
+
+  it("give the class token first among their tokens", async () => {
+    const model = await CLIPVisionModelWithProjection.fromPretrained(fixture("clip-quick-gelu"));
+    const tokens = model.tokens(golden["pixels"] as tf.Tensor4D);
+    expectCloseNorm(tokens, golden["image_tokens"]!, tolerance);
+    tokens.dispose();
+    expect(Array.from(model.imageLinearLayers().keys()).at(-1)).toBe("visual_projection");
+    expect(model.imageLinearLayers().size).toBe(2 * 6 + 1);
+    model.dispose();
+  });
+
+  it("load from a tower's folder with a projection where they have none, not the other way", async () => {
+    const model = await CLIPVisionModel.fromPretrained(join(towers, "CLIPVisionModelWithProjection"));
+    const pooled = model.encodeImage(golden["pixels"] as tf.Tensor4D);
+    expectCloseNorm(pooled, golden["vision_pooled"]!, tolerance);
+    pooled.dispose();
+    model.dispose();
+    await expect(
+      CLIPVisionModelWithProjection.fromPretrained(join(towers, "CLIPVisionModel")),
+    ).rejects.toThrow(/weight "visual_projection\.weight" is missing/);
+    await expect(CLIPModel.fromPretrained(join(towers, "CLIPVisionModel"))).rejects.toThrow(
+      /CLIPModel\.fromPretrained: .*must have model_type "clip", got "clip_vision_model"/,
+    );
+    await expect(CLIPTextModel.fromPretrained(join(towers, "CLIPVisionModel"))).rejects.toThrow(
+      /must have model_type "clip_text_model" or "clip", got "clip_vision_model"/,
+    );
+  });
+
+  it("refuse to save while adapters are in place, and unknown options", async () => {
+    const saved = await mkdtemp(join(tmpdir(), "clip-tower-"));
+    for (const [type] of Object.values(classes)) {
+      const model = await type.fromPretrained(fixture("clip-quick-gelu"));
+      const lora = addLoRA(model, { rank: 1 });
+      await expect(model.savePretrained(saved)).rejects.toThrow(/savePretrained: merge or remove .*lora_A/);
+      lora.remove();
+      await expect(model.savePretrained(saved, { type: "F16" } as never)).rejects.toThrow(
+        /unknown option "type"/,
+      );
+      await expect(model.savePretrained(saved, { dtype: "BF16" } as never)).rejects.toThrow(
+        /dtype must be one of F32, F16, got "BF16"/,
+      );
+      model.dispose();
+    }
+    expect(await readdir(saved)).toEqual([]);
+    await expect(
+      CLIPVisionModel.fromPretrained(fixture("clip-quick-gelu"), { dtype: "F16" } as never),
+    ).rejects.toThrow(/CLIPVisionModel\.fromPretrained: unknown option "dtype"/);
+    await rm(saved, { recursive: true });
   });
 });
 
@@ -196,7 +296,7 @@ describe("CLIPModel", () => {
     await rm(folder, { recursive: true });
     const act = { ...vision, hidden_act: "swish" as "gelu" };
     expect(() => new CLIPModel({ text_config: text, vision_config: act })).toThrow(
-      /CLIPVisionConfig: hidden_act: .*got "swish"/,
+      /CLIPVisionConfig: vision_config\.hidden_act: .*got "swish"/,
     );
     const model = new CLIPModel({ text_config: text, vision_config: vision }).initialize(new Random(0));
     expect(() => tf.tidy(() => model.encodeImage(tf.zeros([2, 3, 10, 10])))).toThrow(

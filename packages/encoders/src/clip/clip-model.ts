@@ -1,4 +1,11 @@
-import { Linear, l2Normalize, Module, Parameter, type PretrainedOptions } from "@dcr-js/tensor";
+import {
+  type ConfigOptions,
+  Linear,
+  l2Normalize,
+  Module,
+  Parameter,
+  type PretrainedOptions,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageTextEncoder, SaveOptions } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
@@ -43,11 +50,12 @@ export class CLIPModel extends Module implements ImageTextEncoder {
    * A model without weights: call `initialize` or `loadStateDict`.
    *
    * @param config settings as in config.json; what is left out has transformers' defaults
+   * @param options `acceptKeys`: unknown keys that may be ignored
    * @throws naming every setting that is not what it should be
    */
-  constructor(config: CLIPConfigInput) {
+  constructor(config: CLIPConfigInput, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPConfig(config);
+    this.config = parseCLIPConfig(config, { acceptKeys: options.acceptKeys });
     const { text_config: text, vision_config: vision, projection_dim: dim } = this.config;
     this.text_model = new CLIPTextTransformer(text);
     this.vision_model = new CLIPVisionTransformer(vision);
@@ -64,12 +72,12 @@ export class CLIPModel extends Module implements ImageTextEncoder {
    * tokenizer's files, which are kept for {@link savePretrained}.
    *
    * @param folder for example a copy of `openai/clip-vit-large-patch14`
-   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
-    const { config } = await readFormConfig(folder, FORM);
-    return loadForm(new CLIPModel(config as CLIPConfigInput), folder, FORM, options);
+    const { config, how } = await readFormConfig(folder, FORM, options);
+    return loadForm(new CLIPModel(parseCLIPConfig(config, how), options), folder, FORM, options);
   }
 
   get imageSize(): number {

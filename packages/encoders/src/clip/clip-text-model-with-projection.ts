@@ -1,4 +1,4 @@
-import { Linear, Module, type PretrainedOptions } from "@dcr-js/tensor";
+import { type ConfigOptions, Linear, Module, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { SaveOptions, TextEncoder } from "../encoder.js";
 import { loadForm, type ModelForm, saveForm, TEXT_FILES } from "../model-folder.js";
@@ -28,10 +28,12 @@ export class CLIPTextModelWithProjection extends Module implements TextEncoder {
    * A model without weights: call `initialize` or `loadStateDict`.
    *
    * @param config settings as in config.json; what is left out has transformers' defaults
+   * @param options `acceptKeys`: unknown keys that may be ignored
+   * @throws naming every setting that is not what it should be
    */
-  constructor(config: Partial<CLIPTextConfig>) {
+  constructor(config: Partial<CLIPTextConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPTextConfig(config);
+    this.config = parseCLIPTextConfig(config, { acceptKeys: options.acceptKeys });
     this.text_model = new CLIPTextTransformer(this.config);
     const { hidden_size: width, projection_dim: dim } = this.config;
     this.text_projection = new Linear(width, dim, { bias: false });
@@ -42,15 +44,15 @@ export class CLIPTextModelWithProjection extends Module implements TextEncoder {
    * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel will do as
    * well: its text tower and projection are taken.
    *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
    * @throws if a file or a weight is missing (a CLIPTextModel has no projection), or has another shape than the settings say
    */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},
   ): Promise<CLIPTextModelWithProjection> {
-    const config = await readCLIPTextConfig(folder, FORM);
-    return loadForm(new CLIPTextModelWithProjection(config), folder, FORM, options);
+    const config = await readCLIPTextConfig(folder, FORM, options);
+    return loadForm(new CLIPTextModelWithProjection(config, options), folder, FORM, options);
   }
 
   get featureSize(): number {

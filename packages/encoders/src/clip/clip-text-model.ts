@@ -1,8 +1,8 @@
-import { Embedding, LayerNorm, Module, type PretrainedOptions } from "@dcr-js/tensor";
+import { type ConfigOptions, Embedding, LayerNorm, Module, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { SaveOptions, TextEncoder } from "../encoder.js";
 import { loadForm, type ModelForm, readFormConfig, saveForm, TEXT_FILES } from "../model-folder.js";
-import { checkTokenIds } from "../token-ids.js";
+import { embedTokens } from "../token-embedding.js";
 import { type CLIPTextConfig, parseCLIPConfig, parseCLIPTextConfig } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal } from "./clip-encoder.js";
 
@@ -32,14 +32,7 @@ export class CLIPTextEmbeddings extends Module {
 
   /** @param inputIds int32 `[batch, tokens]`. @returns `[batch, tokens, width]`. */
   forward(inputIds: tf.Tensor2D): tf.Tensor3D {
-    const { max_position_embeddings: limit, vocab_size: vocabSize, hidden_size: width } = this.config;
-    checkTokenIds("CLIPTextModel", inputIds, { limit, vocabSize });
-    const tokens = inputIds.shape[1];
-    return tf.tidy(() => {
-      const embedded = this.token_embedding.forward(inputIds) as tf.Tensor3D;
-      const positions = tf.slice(this.position_embedding.weight.value, [0, 0], [tokens, width]);
-      return tf.add(embedded, positions);
-    });
+    return embedTokens("CLIPTextModel", inputIds, this, this.config);
   }
 }
 
@@ -81,9 +74,13 @@ const FORM: ModelForm = {
 };
 
 /** Reads a text tower's settings from a folder of its own or of the whole CLIPModel, with the whole model's projection_dim. */
-export async function readCLIPTextConfig(folder: string, form: ModelForm): Promise<CLIPTextConfig> {
-  const { config, whole } = await readFormConfig(folder, form);
-  return whole ? parseCLIPConfig(config).text_config : parseCLIPTextConfig(config);
+export async function readCLIPTextConfig(
+  folder: string,
+  form: ModelForm,
+  options: PretrainedOptions,
+): Promise<CLIPTextConfig> {
+  const { config, whole, how } = await readFormConfig(folder, form, options);
+  return whole ? parseCLIPConfig(config, how).text_config : parseCLIPTextConfig(config, how);
 }
 
 /**
@@ -104,10 +101,12 @@ export class CLIPTextModel extends Module implements TextEncoder {
    * A model without weights: call `initialize` or `loadStateDict`.
    *
    * @param config settings as in config.json; what is left out has transformers' defaults
+   * @param options `acceptKeys`: unknown keys that may be ignored
+   * @throws naming every setting that is not what it should be
    */
-  constructor(config: Partial<CLIPTextConfig>) {
+  constructor(config: Partial<CLIPTextConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPTextConfig(config);
+    this.config = parseCLIPTextConfig(config, { acceptKeys: options.acceptKeys });
     this.text_model = new CLIPTextTransformer(this.config);
   }
 
@@ -116,12 +115,12 @@ export class CLIPTextModel extends Module implements TextEncoder {
    * CLIPTextModelWithProjection, will do as well: its text tower is taken.
    *
    * @param folder for example `stable-diffusion/text_encoder`
-   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPTextModel> {
-    const config = await readCLIPTextConfig(folder, FORM);
-    return loadForm(new CLIPTextModel(config), folder, FORM, options);
+    const config = await readCLIPTextConfig(folder, FORM, options);
+    return loadForm(new CLIPTextModel(config, options), folder, FORM, options);
   }
 
   get featureSize(): number {

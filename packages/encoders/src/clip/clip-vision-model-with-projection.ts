@@ -1,4 +1,4 @@
-import { Linear, Module, type PretrainedOptions } from "@dcr-js/tensor";
+import { type ConfigOptions, Linear, Module, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageEncoder, SaveOptions } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
@@ -33,10 +33,12 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
    * A model without weights: call `initialize` or `loadStateDict`.
    *
    * @param config settings as in config.json; what is left out has transformers' defaults
+   * @param options `acceptKeys`: unknown keys that may be ignored
+   * @throws naming every setting that is not what it should be
    */
-  constructor(config: Partial<CLIPVisionConfig>) {
+  constructor(config: Partial<CLIPVisionConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPVisionConfig(config);
+    this.config = parseCLIPVisionConfig(config, { acceptKeys: options.acceptKeys });
     this.vision_model = new CLIPVisionTransformer(this.config);
     const { hidden_size: width, projection_dim: dim } = this.config;
     this.visual_projection = new Linear(width, dim, { bias: false });
@@ -47,15 +49,15 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
    * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel will do as
    * well: its vision tower and projection are taken.
    *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
    * @throws if a file or a weight is missing (a CLIPVisionModel has no projection), or has another shape than the settings say
    */
   static async fromPretrained(
     folder: string,
     options: PretrainedOptions = {},
   ): Promise<CLIPVisionModelWithProjection> {
-    const config = await readCLIPVisionConfig(folder, FORM);
-    return loadForm(new CLIPVisionModelWithProjection(config), folder, FORM, options);
+    const config = await readCLIPVisionConfig(folder, FORM, options);
+    return loadForm(new CLIPVisionModelWithProjection(config, options), folder, FORM, options);
   }
 
   get imageSize(): number {

@@ -1,4 +1,5 @@
 import {
+  type ConfigOptions,
   Conv2d,
   Embedding,
   LayerNorm,
@@ -100,9 +101,13 @@ const FORM: ModelForm = {
  * Reads a vision tower's settings from a folder of its own or of the whole CLIPModel. The whole model's projection_dim is the
  * tower's then: it is the projection's in the weights.
  */
-export async function readCLIPVisionConfig(folder: string, form: ModelForm): Promise<CLIPVisionConfig> {
-  const { config, whole } = await readFormConfig(folder, form);
-  return whole ? parseCLIPConfig(config).vision_config : parseCLIPVisionConfig(config);
+export async function readCLIPVisionConfig(
+  folder: string,
+  form: ModelForm,
+  options: PretrainedOptions,
+): Promise<CLIPVisionConfig> {
+  const { config, whole, how } = await readFormConfig(folder, form, options);
+  return whole ? parseCLIPConfig(config, how).vision_config : parseCLIPVisionConfig(config, how);
 }
 
 /**
@@ -119,10 +124,12 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
    * A model without weights: call `initialize` or `loadStateDict`.
    *
    * @param config settings as in config.json; what is left out has transformers' defaults
+   * @param options `acceptKeys`: unknown keys that may be ignored
+   * @throws naming every setting that is not what it should be
    */
-  constructor(config: Partial<CLIPVisionConfig>) {
+  constructor(config: Partial<CLIPVisionConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPVisionConfig(config);
+    this.config = parseCLIPVisionConfig(config, { acceptKeys: options.acceptKeys });
     this.vision_model = new CLIPVisionTransformer(this.config);
   }
 
@@ -130,12 +137,12 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
    * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel, or of a
    * CLIPVisionModelWithProjection, will do as well: its vision tower is taken.
    *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPVisionModel> {
-    const config = await readCLIPVisionConfig(folder, FORM);
-    return loadForm(new CLIPVisionModel(config), folder, FORM, options);
+    const config = await readCLIPVisionConfig(folder, FORM, options);
+    return loadForm(new CLIPVisionModel(config, options), folder, FORM, options);
   }
 
   get imageSize(): number {

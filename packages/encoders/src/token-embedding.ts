@@ -1,11 +1,35 @@
+import type { Embedding } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+
+/**
+ * Embeds token ids and adds their positions.
+ *
+ * @param caller whose input it is, for the error
+ * @param inputIds int32 `[batch, tokens]`
+ * @returns `[batch, tokens, hidden_size]`
+ * @throws on another shape or type, and on an id outside the vocabulary (where the backend can tell)
+ */
+export function embedTokens(
+  caller: string,
+  inputIds: tf.Tensor2D,
+  tables: { token_embedding: Embedding; position_embedding: Embedding },
+  settings: { vocab_size: number; max_position_embeddings: number; hidden_size: number },
+): tf.Tensor3D {
+  const { max_position_embeddings: limit, vocab_size: vocabSize, hidden_size: width } = settings;
+  checkTokenIds(caller, inputIds, { limit, vocabSize });
+  return tf.tidy(() => {
+    const embedded = tables.token_embedding.forward(inputIds) as tf.Tensor3D;
+    const positions = tf.slice(tables.position_embedding.weight.value, [0, 0], [inputIds.shape[1], width]);
+    return tf.add(embedded, positions);
+  });
+}
 
 /**
  * Checks the input of a text tower. Values are read where the backend can read a tensor at once (cpu, wasm).
  *
  * @throws if it is no int32 `[batch, 1..limit]`, or an id is not in 0..vocabSize - 1
  */
-export function checkTokenIds(
+function checkTokenIds(
   caller: string,
   inputIds: tf.Tensor2D,
   { limit, vocabSize }: { limit: number; vocabSize: number },

@@ -57,26 +57,30 @@ const harmless = [...transformersKeys, "model_type", "initializer_range", "initi
 // The dropouts change training alone; no published model has them.
 const neutral = { attention_dropout: [0], dropout: [0], pruned_heads: [{}] };
 
-/** Settings of a CLIP text tower; names and defaults of transformers' `CLIPTextConfig`. Harmless keys are kept. */
-export type CLIPTextConfig = z.infer<typeof textConfig>;
-/** Settings of a CLIP vision tower; names and defaults of transformers' `CLIPVisionConfig`. Harmless keys are kept. */
-export type CLIPVisionConfig = z.infer<typeof visionConfig>;
-/** Settings of a whole CLIP model; names and defaults of transformers' `CLIPConfig`. Harmless keys are kept. */
+/** Keys that do not change the result are kept as they came. */
+type OtherKeys = { [key: string]: unknown };
+/** Settings of a CLIP text tower; names and defaults of transformers' `CLIPTextConfig`. */
+export type CLIPTextConfig = z.infer<typeof textConfig> & OtherKeys;
+/** Settings of a CLIP vision tower; names and defaults of transformers' `CLIPVisionConfig`. */
+export type CLIPVisionConfig = z.infer<typeof visionConfig> & OtherKeys;
+/** Settings of a whole CLIP model; names and defaults of transformers' `CLIPConfig`. */
 export type CLIPConfig = {
   projection_dim: number;
   logit_scale_init_value: number;
   text_config: CLIPTextConfig;
   vision_config: CLIPVisionConfig;
-};
+} & OtherKeys;
 /** Settings as a user may give them: what is left out has transformers' defaults. */
-export type CLIPConfigInput = Partial<Omit<CLIPConfig, "text_config" | "vision_config">> & {
+export type CLIPConfigInput = OtherKeys & {
+  projection_dim?: number;
+  logit_scale_init_value?: number;
   text_config?: Partial<CLIPTextConfig>;
   vision_config?: Partial<CLIPVisionConfig>;
   text_config_dict?: Partial<CLIPTextConfig>;
   vision_config_dict?: Partial<CLIPVisionConfig>;
 };
 /** The part that both towers have in common: a stack of pre-norm transformer layers. */
-export type CLIPEncoderConfig = Pick<CLIPTextConfig, keyof typeof transformerFields>;
+export type CLIPEncoderConfig = Pick<z.infer<typeof textConfig>, keyof typeof transformerFields>;
 
 /**
  * Checks the settings of a text tower and fills in defaults.

@@ -38,19 +38,21 @@ const harmless = [...transformersKeys, "model_type", "initializer_range", "initi
 // Attention dropout changes training alone, and no published model has it. Without its head, a vision tower has no feature.
 const neutral = { attention_dropout: [0], pruned_heads: [{}], vision_use_head: [true] };
 
-/** Settings of a SigLIP text tower; names and defaults of transformers' `SiglipTextConfig`. Harmless keys are kept. */
+/** Keys that do not change the result are kept as they came. */
+type OtherKeys = { [key: string]: unknown };
+/** Settings of a SigLIP text tower; names and defaults of transformers' `SiglipTextConfig`. */
 export type SiglipTextConfig = Omit<z.infer<typeof textConfig>, "projection_size"> & {
   projection_size: number;
-};
-/** Settings of a SigLIP vision tower; names and defaults of transformers' `SiglipVisionConfig`. Harmless keys are kept. */
-export type SiglipVisionConfig = z.infer<typeof visionConfig>;
-/** Settings of a whole SigLIP model; names and defaults of transformers' `SiglipConfig`. Harmless keys are kept. */
-export interface SiglipConfig {
+} & OtherKeys;
+/** Settings of a SigLIP vision tower; names and defaults of transformers' `SiglipVisionConfig`. */
+export type SiglipVisionConfig = z.infer<typeof visionConfig> & OtherKeys;
+/** Settings of a whole SigLIP model; names and defaults of transformers' `SiglipConfig`. */
+export interface SiglipConfig extends OtherKeys {
   text_config: SiglipTextConfig;
   vision_config: SiglipVisionConfig;
 }
 /** Settings as a user may give them: what is left out has transformers' defaults. */
-export interface SiglipConfigInput {
+export interface SiglipConfigInput extends OtherKeys {
   text_config?: Partial<SiglipTextConfig>;
   vision_config?: Partial<SiglipVisionConfig>;
 }

@@ -13,6 +13,8 @@ export type Computation = () => tf.Tensor | tf.Tensor[];
 
 export interface Case extends Tolerance {
   run: Computation;
+  /** Whether 0 and -0 are told apart. */
+  signedZeros?: boolean;
 }
 
 async function outputsOn(backend: string, run: Computation) {
@@ -28,6 +30,10 @@ async function outputsOn(backend: string, run: Computation) {
   expect(after.numDataBuffers).toBe(before.numDataBuffers);
   return values;
 }
+
+/** Where `values` hold -0, at the places where `of` (by default the values themselves) is a zero. */
+const negativeZeros = (values: ArrayLike<unknown>, of = values): number[] =>
+  Array.from(values).flatMap((value, i) => (of[i] === 0 && Object.is(value, -0) ? [i] : []));
 
 /** Ways that a kernel can be laid out; lanes needs a CPU adapter's subgroups and is registers again where it has none. */
 const allSchedules = [
@@ -74,7 +80,12 @@ export async function describeAgainstCpu(
       tf.removeBackend(backendName);
     });
     it.each(Object.entries(cases))("%s", async (_name, entry) => {
-      const { run, relative = 1e-5, absolute = 1e-6 } = typeof entry === "function" ? { run: entry } : entry;
+      const {
+        run,
+        relative = 1e-5,
+        absolute = 1e-6,
+        signedZeros = false,
+      } = typeof entry === "function" ? { run: entry } : entry;
       const expected = await outputsOn("cpu", run);
       const bytes = backend.memory().numBytesInGPU;
       const actual = await outputsOn(backendName, run);
@@ -85,6 +96,8 @@ export async function describeAgainstCpu(
       for (const [i, { data, dtype }] of actual.entries()) {
         if (dtype === "string") expect(data).toEqual(expected[i].data);
         else expectClose(data, expected[i].data, { relative, absolute });
+        if (signedZeros)
+          expect(negativeZeros(data, expected[i].data)).toEqual(negativeZeros(expected[i].data));
       }
     });
   });

@@ -3,21 +3,28 @@ import { util } from "@tensorflow/tfjs-core";
 import { u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { elementwise } from "./elementwise.js";
+import { type FloatFunction, floatFunctions } from "./float-functions.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
-import { erfDeclaration, tanhDeclaration } from "./unary.js";
 
 interface Curve {
+  functions: readonly FloatFunction[];
   declarations: string;
   /** WGSL of the value and of the derivative, from `x`. */
   value: string;
   slope: string;
 }
 
+/** x / (1 + exp(-rate x)). Beyond 100 its slope is 0 or 1, and a product of its parts may be 0 times infinity. */
 const gated = (rate: string): Curve => ({
+  functions: [],
   declarations: `
 fn gate(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x * ${rate})); }
-fn gatedSlope(x: f32) -> f32 { let g = gate(x); return g * (1.0 + x * ${rate} * (1.0 - g)); }`,
-  value: "x * gate(x)",
+fn gatedSlope(x: f32) -> f32 {
+  let near = clamp(x, -100.0, 100.0);
+  let g = gate(near);
+  return select(g * (1.0 + near * ${rate} * (1.0 - g)), x, isNan(x));
+}`,
+  value: `x / (1.0 + exp(-x * ${rate}))`,
   slope: "gatedSlope(x)",
 });
 
@@ -27,17 +34,22 @@ const silu = gated("1.0");
 const gelus: Record<string, Curve> = {
   quick: gated("1.702"),
   erf: {
-    declarations: `${erfDeclaration}
+    functions: ["erfOf"],
+    declarations: `
 fn phi(x: f32) -> f32 { return 0.5 * (1.0 + erfOf(x * 0.70710678)); }`,
     value: "x * phi(x)",
-    slope: "(phi(x) + x * 0.39894228 * exp(-0.5 * x * x))",
+    // Beyond 20 the exponential is nothing.
+    slope: "(phi(x) + clamp(x, -20.0, 20.0) * 0.39894228 * exp(-0.5 * x * x))",
   },
   tanh: {
-    declarations: `${tanhDeclaration}
+    functions: ["tanhOf"],
+    declarations: `
 fn gate(x: f32) -> f32 { return tanhOf(0.79788456 * x * (1.0 + 0.044715 * x * x)); }
 fn tanhSlope(x: f32) -> f32 {
   let t = gate(x);
-  return 0.5 * (1.0 + t + x * (1.0 - t * t) * 0.79788456 * (1.0 + 0.134145 * x * x));
+  // Beyond 20, where t is -1 or 1, the square of x may overflow.
+  let near = clamp(x, -20.0, 20.0);
+  return 0.5 * (1.0 + t + near * (1.0 - t * t) * 0.79788456 * (1.0 + 0.134145 * near * near));
 }`,
     value: "0.5 * x * (1.0 + gate(x))",
     slope: "tanhSlope(x)",
@@ -47,13 +59,14 @@ fn tanhSlope(x: f32) -> f32 {
 const forward =
   (name: string, curve: (attrs: Attributes) => [string, Curve]): Kernel =>
   ({ inputs: { x }, attrs, backend }) => {
-    const [key, { declarations, value }] = curve(attrs);
+    const [key, { functions, declarations, value }] = curve(attrs);
     return elementwise(backend, {
       name,
       key,
       inputs: { x },
       shape: x.shape,
       dtype: "float32",
+      functions,
       declarations,
       expression: value,
     });
@@ -62,7 +75,7 @@ const forward =
 const gradient =
   (name: string, curve: (attrs: Attributes) => [string, Curve]): Kernel =>
   ({ inputs: { x, dy }, attrs, backend }) => {
-    const [key, { declarations, slope }] = curve(attrs);
+    const [key, { functions, declarations, slope }] = curve(attrs);
     const expression = `dy * ${slope}`;
     return elementwise(backend, {
       name,
@@ -70,6 +83,7 @@ const gradient =
       inputs: { x, dy },
       shape: x.shape,
       dtype: "float32",
+      functions,
       declarations,
       expression,
     });
@@ -90,7 +104,7 @@ function halves(
   const width = shape[shape.length - 1];
   const step = width % 4 === 0 ? 4 : 1;
   const type = step === 4 ? "vec4<f32>" : "f32";
-  const { declarations, value, slope } = gelus.erf;
+  const { functions, declarations, value, slope } = gelus.erf;
   // `expression` of each element, from what `@` stands behind.
   const each = (expression: string) =>
     step === 1
@@ -104,7 +118,7 @@ function halves(
     count: util.sizeFromShape(shape) / step,
     rowLength: width / step,
     uniforms: [u32("width", width / step)],
-    declarations: () => `${declarations}
+    declarations: () => `${floatFunctions(...functions)}${declarations}
 fn gelu(x: f32) -> f32 { return ${value}; }
 fn geluSlope(x: f32) -> f32 { return ${slope}; }`,
     body: () => `let hidden = row * 2u * u.width + column;

@@ -1,6 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { f32, type Uniform, u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
+import { floatFunctions } from "./float-functions.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { type MatrixView, type StridedProduct, stridedProduct } from "./matmul.js";
 import { reduce } from "./reduce.js";
@@ -174,8 +175,9 @@ function fillLogSumExp(
       u32("steps", g.keys / width),
       u32("queries", part.queries),
     ],
-    declarations: `${rowAt}
+    declarations: `${rowAt}${floatFunctions("fastExp", "logOf")}
 fn add(a: f32, b: f32) -> f32 { return a + b; }
+fn exps(x: ${type}) -> ${type} { return ${width === 4 ? "vec4<f32>(fastExp(x.x), fastExp(x.y), fastExp(x.z), fastExp(x.w))" : "fastExp(x)"}; }
 fn scoresAt(row: u32, j: u32, last: u32) -> ${type} {
   let scores = s[row * u.steps + j] * u.scale;
   return ${g.causal ? `select(${type}(${lowestFloat}), scores, ${sees})` : "scores"};
@@ -186,9 +188,9 @@ fn scoresAt(row: u32, j: u32, last: u32) -> ${type} {
   for (var j = lane; j < seen; j += lanes) { largest = max(largest, scoresAt(row, j, last)); }
   let top = maxLanes(${combine("max", "largest")});
   var share = ${type}();
-  for (var j = lane; j < seen; j += lanes) { share += exp(scoresAt(row, j, last) - top); }
+  for (var j = lane; j < seen; j += lanes) { share += exps(scoresAt(row, j, last) - top); }
   let total = sumLanes(${combine("add", "share")});
-  if (lane == 0u) { logSumExp[rowAt(row / u.queries, row % u.queries)] = top + log(total); }`,
+  if (lane == 0u) { logSumExp[rowAt(row / u.queries, row % u.queries)] = top + logOf(total); }`,
   });
 }
 
@@ -217,11 +219,11 @@ const attention: Kernel = ({ inputs, attrs, backend }) => {
       k: g.keys,
       mapA: true,
       inputs: [{ name: "logSumExp", info: logSumExp }],
-      declarations: `${rowAt}
+      declarations: `${rowAt}${floatFunctions("fastExp")}
 fn ofRow(z: u32, row: u32) -> f32 { return logSumExp[rowAt(z, row)]; }
 fn mapA(value: f32, level: f32, row: u32, k: u32) -> f32 {
   ${g.causal ? "if (k > row + u.firstQuery) { return 0.0; }" : ""}
-  return exp(value * u.scale - level);
+  return fastExp(value * u.scale - level);
 }`,
     });
     backend.disposeAll(scores);
@@ -243,13 +245,13 @@ function fillMatrices(
 ): void {
   const name = "ScaledDotProductAttentionGrad";
   const uniforms = rowUniforms(g, part);
-  const probability = "exp(value * u.scale - logSumExp[rowAt(z, row)])";
+  const probability = "fastExp(value * u.scale - logSumExp[rowAt(z, row)])";
   towardsMatrices(backend, g, part, [inputs.query, inputs.key, probabilities], {
     name: `${name}: probabilities`,
     key: g.causal ? "causal" : "",
     inputs: [{ name: "logSumExp", info: inputs.logSumExp }],
     uniforms,
-    declarations: rowAt,
+    declarations: rowAt + floatFunctions("fastExp"),
     value: g.causal ? `select(0.0, ${probability}, column <= row + u.firstQuery)` : probability,
   });
   if (!dScores) return;

@@ -2,6 +2,7 @@ import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { elementwise } from "./elementwise.js";
+import type { FloatFunction } from "./float-functions.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 
 interface Binary {
@@ -10,40 +11,27 @@ interface Binary {
   /** WGSL from `a: i32` and `b: i32`, for int32 and bool. */
   int?: string;
   dtype?: DataType;
+  functions?: readonly FloatFunction[];
   declarations?: string;
 }
 
+/** NaN compares as unequal and unordered, which WGSL does not promise. */
 const comparison = (operator: string): Binary => ({
-  float: `select(0, 1, a ${operator} b)`,
+  float: `select(0, 1, a ${operator} b && !isNan(a) && !isNan(b))`,
   int: `select(0, 1, a ${operator} b)`,
   dtype: "bool",
 });
 
-/** Divisions that round towards minus infinity, as tfjs's floorDiv and mod do. */
-const floorDeclaration = `
+/** Divisions of int32 that round towards minus infinity, as tfjs's floorDiv and mod do; by 0 they give 0. */
+const wholeDivision = `
 fn floorDivOf(a: i32, b: i32) -> i32 {
   if (b == 0) { return 0; }
   let q = a / b;
   return select(q, q - 1, q * b != a && ((a < 0) != (b < 0)));
 }
-fn floorModOf(a: f32, b: f32) -> f32 {
-  let r = a - b * trunc(a / b);
-  return select((r + b) - b * trunc((r + b) / b), r, (a < 0.0) == (b < 0.0));
-}`;
+fn floorModWhole(a: i32, b: i32) -> i32 { return select(a - b * floorDivOf(a, b), 0, b == 0); }`;
 
-/** a^b for every sign of a, where WGSL's pow knows positive a only; exact squaring for whole numbers. */
-const powDeclaration = `
-fn powOf(a: f32, b: f32) -> f32 {
-  if (b == 0.0) { return 1.0; }
-  if (b == 1.0) { return a; }
-  if (b == 2.0) { return a * a; }
-  if (isNan(a) || isNan(b)) { return quietNan(); }
-  if (a == 0.0) { return select(infinity(), 0.0, b > 0.0); }
-  if (a > 0.0) { return pow(a, b); }
-  if (floor(b) != b) { return quietNan(); }
-  let odd = abs(b - 2.0 * floor(b / 2.0)) == 1.0;
-  return select(1.0, -1.0, odd) * pow(-a, b);
-}
+const wholePower = `
 fn powWhole(base: i32, exponent: i32) -> i32 {
   if (exponent < 0) { return select(0, select(1, base, (exponent & 1) == 1), abs(base) == 1); }
   var result = 1;
@@ -57,27 +45,30 @@ fn powWhole(base: i32, exponent: i32) -> i32 {
   return result;
 }`;
 
-const keepNan = (expression: string) => `select(${expression}, a + b, isNan(a) || isNan(b))`;
-
 const table: Record<string, Binary> = {
   Add: { float: "a + b", int: "a + b" },
   Sub: { float: "a - b", int: "a - b" },
   Multiply: { float: "a * b", int: "a * b" },
   RealDiv: { float: "a / b" },
   FloorDiv: {
-    float: "i32(floor(a / b))",
+    float: "toInt32(floorQuotient(a, b))",
     int: "floorDivOf(a, b)",
     dtype: "int32",
-    declarations: floorDeclaration,
+    functions: ["floorQuotient", "toInt32"],
+    declarations: wholeDivision,
   },
-  Mod: { float: "floorModOf(a, b)", int: "a - b * floorDivOf(a, b)", declarations: floorDeclaration },
-  Pow: { float: "powOf(a, b)", int: "powWhole(a, b)", declarations: powDeclaration },
-  Maximum: { float: keepNan("max(a, b)"), int: "max(a, b)" },
-  Minimum: { float: keepNan("min(a, b)"), int: "min(a, b)" },
+  Mod: {
+    float: "floorModOf(a, b)",
+    int: "floorModWhole(a, b)",
+    functions: ["floorModOf"],
+    declarations: wholeDivision,
+  },
+  Pow: { float: "powOf(a, b)", int: "powWhole(a, b)", functions: ["powOf"], declarations: wholePower },
+  Maximum: { float: "maximumOf(a, b)", int: "max(a, b)", functions: ["maximumOf"] },
+  Minimum: { float: "minimumOf(a, b)", int: "min(a, b)", functions: ["maximumOf"] },
   SquaredDifference: { float: "(a - b) * (a - b)", int: "(a - b) * (a - b)" },
-  Atan2: { float: keepNan("atan2(a, b)") },
+  Atan2: { float: "atan2Of(a, b)", functions: ["atan2Of"] },
   Equal: comparison("=="),
-  // Some adapters compare NaN as equal.
   NotEqual: { ...comparison("!="), float: "select(0, 1, a != b || isNan(a) || isNan(b))" },
   Less: comparison("<"),
   LessEqual: comparison("<="),
@@ -92,7 +83,7 @@ const table: Record<string, Binary> = {
 function binary(
   backend: WebGPUBackend,
   name: string,
-  { float, int, dtype, declarations }: Binary,
+  { float, int, dtype, functions, declarations }: Binary,
   a: TensorInfo,
   b: TensorInfo,
 ): TensorInfo {
@@ -101,7 +92,15 @@ function binary(
   if ((floats[0] && floats[1] && float) || (!floats[0] && !floats[1] && int)) {
     const own = dtype ?? (floats[0] ? "float32" : "int32");
     const expression = (floats[0] ? float : int)!;
-    return elementwise(backend, { name, inputs: { a, b }, shape, dtype: own, declarations, expression });
+    return elementwise(backend, {
+      name,
+      inputs: { a, b },
+      shape,
+      dtype: own,
+      functions,
+      declarations,
+      expression,
+    });
   }
   if (!float) throw new Error(`${name}: expected int32 or bool inputs, got ${a.dtype} and ${b.dtype}`);
   const type = dtype ?? "float32";
@@ -110,6 +109,7 @@ function binary(
     inputs: { a0: a, b0: b },
     shape,
     dtype: type,
+    functions,
     declarations: `${declarations ?? ""}
 fn ofFloats(a: f32, b: f32) -> ${type === "float32" ? "f32" : "i32"} { return ${float}; }`,
     expression: "ofFloats(f32(a0), f32(b0))",

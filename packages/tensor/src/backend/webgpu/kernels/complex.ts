@@ -63,6 +63,8 @@ const modulus: Kernel = ({ inputs: { x }, backend }) =>
     dtype: "float32",
     declarations: `
 fn modulus(a: f32, b: f32) -> f32 {
+  if (isInf(a) || isInf(b)) { return infinity(); }
+  if (isNan(a) || isNan(b)) { return quietNan(); }
   let large = max(abs(a), abs(b));
   if (large == 0.0) { return 0.0; }
   let ratio = min(abs(a), abs(b)) / large;

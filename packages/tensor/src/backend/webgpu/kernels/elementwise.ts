@@ -2,7 +2,8 @@ import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Binding, f32, i32, type Uniform, u32List } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
-import { elementType, specialFloats } from "./kernel.js";
+import { type FloatFunction, floatFunctions } from "./float-functions.js";
+import { elementType } from "./kernel.js";
 
 export interface Elementwise {
   name: string;
@@ -15,7 +16,9 @@ export interface Elementwise {
   uniforms?: readonly Uniform[];
   /** Whether it is a step of an op, not its result: its values stay float32. */
   isStep?: boolean;
-  /** WGSL functions that `expression` calls. */
+  /** Functions of float32 that `expression` and `declarations` call, besides `isNan` and its kin. */
+  functions?: readonly FloatFunction[];
+  /** Other WGSL functions that `expression` calls. */
   declarations?: string;
   /** WGSL of one output element, from the inputs' names and `u.name`; its type is that of `dtype`. */
   expression: string;
@@ -71,7 +74,7 @@ export function elementwise(backend: WebGPUBackend, op: Elementwise): TensorInfo
     ],
     declarations: () => {
       const parameters = names.map((name) => `${name}: ${elementType(op.inputs[name].dtype)}`).join(", ");
-      return `${specialFloats}${op.declarations ?? ""}
+      return `${floatFunctions("isNan", ...(op.functions ?? []))}${op.declarations ?? ""}
 fn apply(${parameters}) -> ${outType} { return ${op.expression}; }`;
     },
     body: () => {

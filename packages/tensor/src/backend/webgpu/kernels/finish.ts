@@ -4,8 +4,8 @@ import { f32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import type { Ending } from "./addends.js";
 import { elementwise } from "./elementwise.js";
+import { type FloatFunction, floatFunctions } from "./float-functions.js";
 import type { Attributes } from "./kernel.js";
-import { tanhDeclaration } from "./unary.js";
 
 /** What tfjs's fused products make of their sums. */
 export interface Finish {
@@ -17,16 +17,15 @@ export interface Finish {
   leak: number;
 }
 
-/** tfjs's fused activations, in WGSL from `x`. */
-const activations: Record<string, string> = {
-  linear: "x",
-  relu: "max(x, 0.0)",
-  relu6: "clamp(x, 0.0, 6.0)",
-  elu: "select(exp(x) - 1.0, x, x >= 0.0)",
-  leakyrelu: "select(u.leak * x, x, x >= 0.0)",
-  sigmoid: "1.0 / (1.0 + exp(-x))",
-  tanh: "tanhOf(x)",
-  prelu: "select(slope * x, x, x >= 0.0)",
+/** tfjs's fused activations, in WGSL from `x`, with what they call. */
+const activations: Record<string, { value: string; functions?: readonly FloatFunction[] }> = {
+  linear: { value: "x" },
+  relu: { value: "select(select(0.0, x, x > 0.0), x, isNan(x))", functions: ["isNan"] },
+  relu6: { value: "select(select(0.0, min(x, 6.0), x > 0.0), x, isNan(x))", functions: ["isNan"] },
+  elu: { value: "select(expm1Of(x), x, x >= 0.0)", functions: ["expm1Of"] },
+  leakyrelu: { value: "select(u.leak * x, x, x >= 0.0)" },
+  sigmoid: { value: "1.0 / (1.0 + fastExp(-x))", functions: ["fastExp"] },
+  prelu: { value: "select(slope * x, x, x >= 0.0)" },
 };
 
 /** As tfjs hands it to kernels. */
@@ -45,8 +44,8 @@ const isNothing = ({ bias, activation }: Finish) => !bias && activation === "lin
 
 const uniforms = ({ leak }: Finish) => [f32("leak", leak)];
 
-const declarations = ({ activation }: Finish) => `${activation === "tanh" ? tanhDeclaration : ""}
-fn activate(x: f32, slope: f32) -> f32 { return ${activations[activation]}; }`;
+const declarations = ({ activation }: Finish) => `
+fn activate(x: f32, slope: f32) -> f32 { return ${activations[activation].value}; }`;
 
 /** As the product of `columns` columns is written, where bias and slopes have a value for each column; undefined elsewhere. */
 export function finishEnding(finish: Finish, columns: number): Ending | undefined {
@@ -60,7 +59,7 @@ export function finishEnding(finish: Finish, columns: number): Ending | undefine
     key: `${activation}/${inputs.map(({ name }) => name)}`,
     inputs,
     uniforms: uniforms(finish),
-    declarations: declarations(finish),
+    declarations: floatFunctions(...(activations[activation].functions ?? [])) + declarations(finish),
     value: `activate(value${bias ? " + bias[column]" : ""}, ${slope ? "slope[column]" : "0.0"})`,
   };
 }
@@ -76,6 +75,7 @@ export function finishProduct(backend: WebGPUBackend, product: TensorInfo, finis
     shape: product.shape,
     dtype: "float32",
     uniforms: uniforms(finish),
+    functions: activations[activation].functions,
     declarations: declarations(finish),
     expression: `activate(product${bias ? " + bias" : ""}, ${slope ? "slope" : "0.0"})`,
   });

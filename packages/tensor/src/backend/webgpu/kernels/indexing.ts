@@ -1,8 +1,9 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-import { f32, u32, u32List } from "../launch.js";
+import { f32, i32, u32, u32List } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { fill } from "./fill.js";
+import { floatFunctions } from "./float-functions.js";
 import { elementType, type Kernel, type KernelTable } from "./kernel.js";
 import { stridesOf } from "./moves.js";
 import { cast } from "./shape.js";
@@ -98,6 +99,7 @@ const gatherNd: Kernel = ({ inputs: { params, indices }, backend }) => {
 const oneHot: Kernel = ({ inputs: { indices }, attrs, backend }) => {
   const { depth, onValue, offValue, dtype } = attrs;
   const type = elementType(dtype ?? "int32");
+  const uniform = type === "f32" ? f32 : i32;
   const output = backend.output([...indices.shape, depth], dtype ?? "int32");
   backend.launch({
     name: "OneHot",
@@ -105,9 +107,9 @@ const oneHot: Kernel = ({ inputs: { indices }, attrs, backend }) => {
     inputs: [{ name: "indices", info: indices }],
     outputs: [{ name: "result", info: output }],
     count: size(output.shape),
-    uniforms: [u32("depth", depth), f32("onValue", onValue), f32("offValue", offValue)],
+    uniforms: [u32("depth", depth), uniform("onValue", onValue), uniform("offValue", offValue)],
     body: () =>
-      `result[index] = ${type}(select(u.offValue, u.onValue, indices[index / u.depth] == i32(index % u.depth)));`,
+      "result[index] = select(u.offValue, u.onValue, indices[index / u.depth] == i32(index % u.depth));",
   });
   return output;
 };
@@ -173,6 +175,7 @@ const scan =
     const length = x.shape[own] ?? 1;
     const inner = stridesOf(x.shape)[own] ?? 1;
     const type = elementType(x.dtype);
+    const operator = name === "Cumsum" ? "+" : "*";
     backend.launch({
       name,
       key: `${Boolean(exclusive)}${Boolean(reverse)}`,
@@ -186,15 +189,14 @@ const scan =
     let at = base + ${reverse ? "(u.length - 1u - j)" : "j"} * u.inner;
     let value = x[at];
     ${exclusive ? "result[at] = total;" : ""}
-    total = total ${name === "Cumsum" ? "+" : "*"} value;
-    ${exclusive ? "" : "result[at] = total;"}
+    ${exclusive ? `total = total ${operator} value;` : `total = select(total ${operator} value, value, j == 0u); result[at] = total;`}
   }`,
     });
     return output;
   };
 
 /**
- * The k largest of each row in order, equal ones by index. Each element counts those that go before it, which is its place:
+ * The k largest of each row in order, equal ones by index; NaN counts as the largest, as in PyTorch. Each element counts those that go before it, which is its place:
  * quadratic in the row, but without a step that waits for another.
  */
 const topK: Kernel = ({ inputs: { x }, attrs, backend }) => {
@@ -204,9 +206,13 @@ const topK: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const values = backend.output(shape, x.dtype);
   const indices = backend.output(shape, "int32");
   if (k > 0) {
+    const type = elementType(x.dtype);
+    // NaNs are equal among themselves.
+    const isGreater = type === "f32" ? "select(a > b && !isNan(b), !isNan(b), isNan(a))" : "a > b";
+    const isEqual = type === "f32" ? "select(a == b && !isNan(b), isNan(b), isNan(a))" : "a == b";
     backend.launch({
       name: "TopK",
-      key: "",
+      key: type,
       inputs: [{ name: "x", info: x }],
       outputs: [
         { name: "values", info: values },
@@ -214,13 +220,16 @@ const topK: Kernel = ({ inputs: { x }, attrs, backend }) => {
       ],
       count: size(x.shape),
       uniforms: [u32("n", n), u32("k", k)],
+      declarations: () => `${floatFunctions("isNan")}
+fn isGreater(a: ${type}, b: ${type}) -> bool { return ${isGreater}; }
+fn isEqual(a: ${type}, b: ${type}) -> bool { return ${isEqual}; }`,
       body: () => `let row = index / u.n;
   let own = index % u.n;
   let value = x[index];
   var place = 0u;
   for (var j = 0u; j < u.n; j++) {
     let other = x[row * u.n + j];
-    if (other > value || (other == value && j < own)) { place++; }
+    if (isGreater(other, value) || (j < own && isEqual(other, value))) { place++; }
   }
   if (place < u.k) {
     values[row * u.k + place] = value;

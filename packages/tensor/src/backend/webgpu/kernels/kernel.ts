@@ -17,13 +17,5 @@ export type Kernel = (call: Call) => TensorInfo | TensorInfo[];
 /** Kernels by the name that tfjs knows them by; each file of kernels exports one. */
 export type KernelTable = Record<string, Kernel>;
 
-/** WGSL for values that WGSL does not let one write as literals, and for telling them apart. */
-export const specialFloats = `
-fn quietNan() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }
-fn infinity() -> f32 { var bits = 0x7f800000u; return bitcast<f32>(bits); }
-fn isNan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
-fn isInf(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u; }
-`;
-
 /** WGSL type of a dtype's element. */
 export const elementType = (dtype: string) => (dtype === "float32" ? "f32" : "i32");

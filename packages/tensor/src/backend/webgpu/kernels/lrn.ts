@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { f32, type Uniform, u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
+import { floatFunctions } from "./float-functions.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 
 // Local response normalization (Krizhevsky et al. 2012): y = x * norm^-beta, with
@@ -37,10 +38,11 @@ function normalize(
     outputs: [{ name: "result", info: output }],
     count: tf.util.sizeFromShape(x.shape),
     uniforms: uniformsOf(x, attrs),
+    declarations: () => floatFunctions("powOf"),
     body: () => `var squares = 0.0;
   ${nearby("squares = fma(x[base + j], x[base + j], squares);")}
   let norm = u.bias + u.alpha * squares;
-  result[index] = ${result === "norm" ? "norm" : "x[index] * pow(norm, -u.beta)"};`,
+  result[index] = ${result === "norm" ? "norm" : "x[index] * powOf(norm, -u.beta)"};`,
   });
   return output;
 }
@@ -62,9 +64,10 @@ const lrnGradient: Kernel = ({ inputs: { x, y, dy }, attrs, backend }) => {
     outputs: [{ name: "result", info: dx }],
     count: tf.util.sizeFromShape(x.shape),
     uniforms: uniformsOf(x, attrs),
+    declarations: () => floatFunctions("powOf"),
     body: () => `var sum = 0.0;
   ${nearby("sum += dy[base + j] * y[base + j] / norm[base + j];")}
-  result[index] = dy[index] * pow(norm[index], -u.beta) - 2.0 * u.alpha * u.beta * x[index] * sum;`,
+  result[index] = dy[index] * powOf(norm[index], -u.beta) - 2.0 * u.alpha * u.beta * x[index] * sum;`,
   });
   backend.disposeAll(norm);
   return dx;

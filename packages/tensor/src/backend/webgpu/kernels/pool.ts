@@ -2,7 +2,8 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { f32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
-import { type Attributes, elementType, type Kernel, type KernelTable, specialFloats } from "./kernel.js";
+import { floatFunctions } from "./float-functions.js";
+import { type Attributes, elementType, type Kernel, type KernelTable } from "./kernel.js";
 import {
   join,
   overInputs,
@@ -47,7 +48,7 @@ const average: Reduction = {
   dtype: () => "float32",
 };
 
-const extremes = (type: string) => `${specialFloats}
+const extremes = (type: string) => `${floatFunctions("isNan")}
 fn lowest() -> ${type} { return ${type === "f32" ? "-infinity()" : "-2147483648"}; }
 fn isGreater(a: ${type}, b: ${type}) -> bool { return a > b${type === "f32" ? " && !isNan(a)" : ""}; }`;
 

@@ -3,7 +3,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { f32, u32, u32List } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { mergeStrides } from "./elementwise.js";
-import { elementType, type Kernel, type KernelTable, specialFloats } from "./kernel.js";
+import { floatFunctions } from "./float-functions.js";
+import { elementType, type Kernel, type KernelTable } from "./kernel.js";
 import { stridesOf } from "./moves.js";
 import { cast } from "./shape.js";
 
@@ -135,7 +136,7 @@ function run(
       ...u32List("reducedDim", reduced.dims),
       ...u32List("reducedStep", reduced.strides),
     ],
-    declarations: () => `${specialFloats}
+    declarations: () => `${floatFunctions("isNan")}
 fn combine(a: ${type}, b: ${type}) -> ${type} { return ${combine[type]}; }
 fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
   return vec4<${type}>(combine(a.x, b.x), combine(a.y, b.y), combine(a.z, b.z), combine(a.w, b.w));
@@ -199,7 +200,7 @@ const mean: Kernel = ({ inputs: { x }, attrs, backend }) => {
   return result;
 };
 
-/** The index of the first largest or smallest element along one axis. */
+/** The index of the first largest or smallest element along one axis. A NaN counts where it is the first alone, as on tfjs's cpu backend. */
 const argument =
   (name: "ArgMax" | "ArgMin"): Kernel =>
   ({ inputs: { x }, attrs, backend }) => {
@@ -207,6 +208,7 @@ const argument =
     const shape = x.shape.filter((_, i) => i !== axis);
     const result = backend.output(shape, "int32");
     const inner = tf.util.sizeFromShape(x.shape.slice(axis + 1));
+    const type = elementType(x.dtype);
     backend.launch({
       name,
       key: "",
@@ -214,12 +216,17 @@ const argument =
       outputs: [{ name: "result", info: result }],
       count: tf.util.sizeFromShape(shape),
       uniforms: [u32("length", x.shape[axis]), u32("inner", inner)],
+      declarations: () =>
+        `${floatFunctions("isNan")}
+fn isBetter(a: ${type}, b: ${type}) -> bool {
+  return a ${name === "ArgMax" ? ">" : "<"} b${type === "f32" ? " && !isNan(a) && !isNan(b)" : ""};
+}`,
       body: () => `let base = (index / u.inner) * u.length * u.inner + index % u.inner;
   var best = x[base];
   var bestAt = 0u;
   for (var j = 1u; j < u.length; j++) {
     let value = x[base + j * u.inner];
-    if (value ${name === "ArgMax" ? ">" : "<"} best) { best = value; bestAt = j; }
+    if (isBetter(value, best)) { best = value; bestAt = j; }
   }
   result[index] = i32(bestAt);`,
     });

@@ -28,7 +28,7 @@ const expandDims: Kernel = ({ inputs: { input }, attrs, backend }) => {
   return backend.alias(input, shape);
 };
 
-/** Conversion between dtypes; float32 to int32 truncates. */
+/** Conversion between dtypes; float32 to int32 as JavaScript's ToInt32, which truncates, and makes 0 of NaN and infinities. */
 export function cast(backend: WebGPUBackend, x: TensorInfo, dtype: DataType): TensorInfo {
   if (x.dtype === dtype) return backend.alias(x, x.shape);
   if (dtype !== "float32" && dtype !== "int32" && dtype !== "bool") {
@@ -36,8 +36,18 @@ export function cast(backend: WebGPUBackend, x: TensorInfo, dtype: DataType): Te
   }
   // NaN is true; some adapters compare it as equal to 0.
   const truth = x.dtype === "float32" ? "x != 0.0 || isNan(x)" : "x != 0";
-  const expression = { float32: "f32(x)", int32: "i32(x)", bool: `select(0, 1, ${truth})` }[dtype];
-  return elementwise(backend, { name: "Cast", key: dtype, inputs: { x }, shape: x.shape, dtype, expression });
+  const whole = x.dtype === "float32" ? "toInt32(x)" : "i32(x)";
+  const expression = { float32: "f32(x)", int32: whole, bool: `select(0, 1, ${truth})` }[dtype];
+  const functions = ["toInt32"] as const;
+  return elementwise(backend, {
+    name: "Cast",
+    key: dtype,
+    inputs: { x },
+    shape: x.shape,
+    dtype,
+    functions,
+    expression,
+  });
 }
 
 const castKernel: Kernel = ({ inputs: { x }, attrs, backend }) => cast(backend, x, attrs.dtype);

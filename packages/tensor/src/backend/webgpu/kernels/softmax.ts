@@ -1,7 +1,8 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../launch.js";
-import { type Kernel, type KernelTable, specialFloats } from "./kernel.js";
+import { floatFunctions } from "./float-functions.js";
+import type { Kernel, KernelTable } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
 
 /** The most negative float32: below every logit, and no infinity that WGSL would not let one write. */
@@ -25,20 +26,18 @@ const softmax =
       rows: tf.util.sizeFromShape(logits.shape) / n,
       rowLength: n,
       uniforms: [u32("n", n)],
-      // WGSL lets an implementation's exp lose a NaN.
-      declarations: `${specialFloats}
-fn expOf(x: f32) -> f32 { return select(exp(x), x, isNan(x)); }`,
+      declarations: floatFunctions("fastExp", "logOf"),
       body: `let base = row * u.n;
   var largest = ${lowestFloat};
   for (var j = lane; j < u.n; j += lanes) { largest = max(largest, x[base + j]); }
   let top = maxLanes(largest);
   var share = 0.0;
-  for (var j = lane; j < u.n; j += lanes) { share += expOf(x[base + j] - top); }
+  for (var j = lane; j < u.n; j += lanes) { share += fastExp(x[base + j] - top); }
   let total = sumLanes(share);
   ${
     name === "Softmax"
-      ? "for (var j = lane; j < u.n; j += lanes) { result[base + j] = expOf(x[base + j] - top) / total; }"
-      : "for (var j = lane; j < u.n; j += lanes) { result[base + j] = x[base + j] - top - log(total); }"
+      ? "for (var j = lane; j < u.n; j += lanes) { result[base + j] = fastExp(x[base + j] - top) / total; }"
+      : "for (var j = lane; j < u.n; j += lanes) { result[base + j] = x[base + j] - top - logOf(total); }"
   }`,
     });
     return output;

@@ -63,6 +63,7 @@ fn cosNear(r: f32) -> f32 {
 }
 fn sinOf(x: f32) -> f32 {
   if (isNan(x) || isInf(x)) { return quietNan(); }
+  if (abs(x) < 1e-4) { return x; }
   let angle = angleOf(x);
   let size = select(sinNear(angle.rest), cosNear(angle.rest), (angle.quadrant & 1u) == 1u);
   return select(size, -size, angle.quadrant >= 2u);
@@ -75,6 +76,7 @@ fn cosOf(x: f32) -> f32 {
 }
 fn tanOf(x: f32) -> f32 {
   if (isNan(x) || isInf(x)) { return quietNan(); }
+  if (abs(x) < 1e-4) { return x; }
   let angle = angleOf(x);
   let tangent = sinNear(angle.rest) / cosNear(angle.rest);
   if ((angle.quadrant & 1u) == 0u) { return tangent + angle.tail; }

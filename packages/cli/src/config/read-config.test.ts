@@ -1,0 +1,86 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkConfig, configToYaml, mergeSettings, readRunConfig, readSettings, settingNames } from "./read-config.js";
+import { defaultConfig, settingsHash } from "./run-config.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dcr-config-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const whole = { ...defaultConfig, encoder: "clip", diffusion: "sd", images: "images" };
+const read = async (text: string) => {
+  const path = join(folder, "run.yaml");
+  await writeFile(path, text);
+  return readSettings(path);
+};
+
+describe("checkConfig", () => {
+  it("takes the paper's defaults and what the user names", () => {
+    expect(checkConfig("options", whole)).toEqual(whole);
+    expect(checkConfig("options", whole)).toMatchObject({
+      align: { steps: 100_000, learningRate: 1e-4, batch: 16, accumulation: 2, warmupSteps: 10 },
+      enhance: { steps: 4600, learningRate: 1e-5, weightDecay: 0.01, maxGradNorm: 1 },
+      lora: { rank: 16, alpha: 16, dropout: 0.1, bias: "lora_only" },
+      temperature: 0.1,
+    });
+  });
+
+  it.each([
+    [{ lora: { ...whole.lora, rnak: 3 } }, "x: lora.rnak: no such setting; did you mean lora.rank?"],
+    [{ learningRate: 3 }, "x: learningRate: no such setting; did you mean align.learningRate?"],
+    [{ temprature: 1 }, "x: temprature: no such setting; did you mean temperature?"],
+    [{ quux: 1 }, /^x: quux: no such setting$/],
+    [{ encoder: undefined }, /^x: encoder: missing$/],
+    [{ encoder: "" }, 'x: encoder: must not be empty, got ""'],
+    [{ temperature: 0 }, /^x: temperature: .*>0, got 0$/],
+    [{ temperature: Number.NaN }, /^x: temperature: .*, got NaN$/],
+    [{ methods: ["dcr", "dcr"] }, "x: methods: each once, got an array of 2"],
+    [{ lora: { ...whole.lora, dropout: 1 } }, /^x: lora.dropout: .*, got 1$/],
+    [{ enhance: { ...whole.enhance, steps: 1.5 } }, /^x: enhance.steps: .*int.*, got 1.5$/],
+  ])("names what is wrong in %j", (change, message) => {
+    expect(() => checkConfig("x", { ...whole, ...change })).toThrow(message);
+  });
+});
+
+describe("readSettings", () => {
+  it("reads YAML, over which options go section by section", async () => {
+    const settings = await read("lora: { rank: 4 }\nseeds: [1, 2]\n");
+    const merged = mergeSettings(mergeSettings(whole, settings), { seeds: [3], lora: { alpha: 8 } });
+    expect(checkConfig("x", merged)).toEqual({
+      ...whole,
+      seeds: [3],
+      lora: { ...whole.lora, rank: 4, alpha: 8 },
+    });
+  });
+
+  it.each([
+    ["a: [1", /run\.yaml: not valid YAML: .*line 1/],
+    ["- 1\n- 2\n", /run\.yaml: expected settings by name, got an array of 2/],
+    ["a: 1\na: 2\n", /run\.yaml: not valid YAML: Map keys must be unique at line 2/],
+    ["a: &x 1\nb: *x\n", /run\.yaml: aliases \(\*x\) are not supported/],
+  ])("refuses %j", async (text, message) => {
+    await expect(read(text)).rejects.toThrow(message);
+  });
+
+  it("names a file or folder that is not there", async () => {
+    await expect(readSettings(join(folder, "none.yaml"))).rejects.toThrow(/none\.yaml: no such file/);
+    await expect(readRunConfig(join(folder, "none"))).rejects.toThrow(/none: no such folder/);
+    await expect(readRunConfig(folder)).rejects.toThrow(/there is no run here, it has no config\.yaml/);
+  });
+});
+
+it("writes a configuration that reads as the same one", async () => {
+  const config = checkConfig("x", { ...whole, encoder: "weird: #name", evaluate: ["mmvp:/x y"] });
+  expect(checkConfig("x", await read(configToYaml(config)))).toEqual(config);
+});
+
+it("settingsHash depends on every setting and on no order", () => {
+  const reversed = Object.fromEntries(Object.entries(whole).reverse()) as typeof whole;
+  expect(settingsHash(reversed)).toBe(settingsHash(whole));
+  expect(settingsHash({ ...whole, lora: { ...whole.lora, rank: 8 } })).not.toBe(settingsHash(whole));
+  expect(settingNames()).toContain("enhance.maxGradNorm");
+});

@@ -1,0 +1,104 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isAlias, parseDocument, stringify, visit } from "yaml";
+import type { z } from "zod";
+import { describe } from "../shared/check-options.js";
+import { nearName } from "./near-name.js";
+import { type RunConfig, runConfigSchema } from "./run-config.js";
+
+/** Some of a configuration's settings, by section. */
+export type PartialConfig = { [key: string]: unknown };
+
+/** Checks a configuration. @param where what an error calls it. @throws one line that names each setting that is wrong. */
+export function checkConfig(where: string, config: unknown): RunConfig {
+  const result = runConfigSchema.safeParse(config);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => problem(issue, config));
+  throw new Error(`${where}: ${problems.join("; ")}`);
+}
+
+function problem(issue: z.core.$ZodIssue, config: unknown): string {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => unknownSetting([...path, key])).join("; ");
+  }
+  const given = path.reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], config);
+  if (given === undefined) return `${path.join(".") || "settings"}: missing`;
+  return `${path.join(".") || "settings"}: ${issue.message}, got ${describe(given)}`;
+}
+
+/** One line on a setting that does not exist, with the one that may be meant. */
+function unknownSetting(path: string[]): string {
+  const known = settingNames();
+  const own = path.join(".");
+  const parent = path.slice(0, -1).join(".");
+  const siblings = known.filter((name) => name.split(".").slice(0, -1).join(".") === parent);
+  const last = (name: string) => name.split(".").at(-1)!;
+  const near =
+    nearName(path.at(-1)!, siblings.map(last)) ??
+    // The same name in another section.
+    known.find((name) => last(name) === path.at(-1) && name !== own);
+  const meant = near && (near.includes(".") || parent === "" ? near : `${parent}.${near}`);
+  return `${own}: no such setting${meant ? `; did you mean ${meant}?` : ""}`;
+}
+
+/** Every setting by its path, such as `lora.rank`. */
+export function settingNames(): string[] {
+  const names: string[] = [];
+  const walk = (schema: z.ZodObject, prefix: string) => {
+    for (const [key, inner] of Object.entries(schema.shape)) {
+      names.push(prefix + key);
+      if ("shape" in (inner as object)) walk(inner as z.ZodObject, `${prefix}${key}.`);
+    }
+  };
+  walk(runConfigSchema, "");
+  return names;
+}
+
+/** Reads settings from a YAML file. Not every setting need be there. @throws naming the file, and the line where one is at fault. */
+export async function readSettings(path: string): Promise<PartialConfig> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`${path}: ${error.code === "ENOENT" ? "no such file" : error.message}`);
+  });
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error) throw new Error(`${path}: not valid YAML: ${error.message.split("\n")[0]}`);
+  visit(document, {
+    Node(_, node) {
+      if (isAlias(node)) throw new Error(`${path}: aliases (*${node.source}) are not supported`);
+    },
+  });
+  const settings: unknown = document.toJS() ?? {};
+  if (typeof settings !== "object" || Array.isArray(settings)) {
+    throw new Error(`${path}: expected settings by name, got ${describe(settings)}`);
+  }
+  return settings as PartialConfig;
+}
+
+/** One set of settings over another. Sections are merged; lists are replaced. */
+export function mergeSettings(under: PartialConfig, over: PartialConfig): PartialConfig {
+  const merged = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    const below = merged[key];
+    merged[key] = isSection(below) && isSection(value) ? mergeSettings(below, value) : value;
+  }
+  return merged;
+}
+
+const isSection = (value: unknown): value is PartialConfig =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A configuration as the YAML that `--config` reads. */
+export const configToYaml = (config: RunConfig): string => stringify(config);
+
+/** Where a run's configuration lies in its folder. */
+export const configPath = (run: string): string => join(run, "config.yaml");
+
+/** Reads a run folder's configuration. @throws one line that names the folder and what is wrong. */
+export async function readRunConfig(run: string): Promise<RunConfig> {
+  if (!existsSync(run)) throw new Error(`${run}: no such folder`);
+  const path = configPath(run);
+  if (!existsSync(path)) throw new Error(`${run}: there is no run here, it has no config.yaml`);
+  return checkConfig(path, await readSettings(path));
+}

@@ -1,0 +1,161 @@
+import { createHash } from "node:crypto";
+import { deviceChoices } from "@dcr-js/tensor";
+import { z } from "zod";
+
+/** The paper's comparison (Han et al. 2026, section 5). A method may also be the path of a module, see the README. */
+export const methodNames = ["original", "rec", "con", "naive", "dcr"] as const;
+export type MethodName = (typeof methodNames)[number];
+
+/** The losses that a projector is aligned by; `own` is `dcr` for the method `dcr` and `rec` for the others. */
+export const alignmentChoices = ["rec", "dcr", "own"] as const;
+export type AlignmentLoss = "rec" | "dcr";
+
+export const aggregatorNames = [
+  "sum",
+  "pcgrad",
+  "cagrad",
+  "mgda",
+  "grad-vac",
+  "imtl-g",
+  "nash-mtl",
+  "upgrad",
+] as const;
+
+const text = z.string().nonempty("must not be empty");
+const positive = z.number().positive();
+
+const stageSchema = z.strictObject({
+  steps: z.int().positive(),
+  /** Images in a batch. */
+  batch: z.int().min(1),
+  /** Batches to a step. */
+  accumulation: z.int().positive(),
+  learningRate: positive,
+  warmupSteps: z.int().nonnegative(),
+  weightDecay: z.number().nonnegative(),
+  /** Global norm that gradients are clipped to. */
+  maxGradNorm: positive,
+});
+
+/** Two jobs of one name would write the same files. */
+const once = <T>(values: readonly T[]) => new Set(values).size === values.length;
+
+export const runConfigSchema = z.strictObject({
+  /** A Hugging Face folder or hub id of a CLIP or SigLIP model. */
+  encoder: text,
+  /** A diffusers folder or hub id. */
+  diffusion: text,
+  /** Which files of the diffusion model are taken: null, or `fp16` for `*.fp16.safetensors`. */
+  variant: text.nullable(),
+  /** A folder, tar shards, a list file, or a module that makes a source. */
+  images: text,
+  /** Whether one broken image stops the run. */
+  strict: z.boolean(),
+  methods: z.array(text).nonempty().refine(once, "each once"),
+  seeds: z.array(z.int().nonnegative()).nonempty().refine(once, "each once"),
+  device: z.enum(deviceChoices as [string, ...string[]]),
+  /** How frozen weights are stored. */
+  storage: z.enum(["float32", "float16"]),
+  /** Whether the projector is trained together with the encoder in one stage; stage 1 is left out then. */
+  endToEnd: z.boolean(),
+  /** Stage 1, projector alignment. */
+  align: stageSchema.extend({ loss: z.enum(alignmentChoices) }),
+  /** Stage 2, encoder enhancement. */
+  enhance: stageSchema,
+  lora: z.strictObject({
+    rank: z.int().positive(),
+    alpha: positive,
+    dropout: z.number().min(0).lt(1),
+    bias: z.enum(["none", "all", "lora_only"]),
+    /** Names of the layers that are adapted; null takes every linear layer of the transformer. */
+    targetModules: z.array(text).nonempty().nullable(),
+  }),
+  /** Of the contrastive losses. */
+  temperature: positive,
+  /** The ground-truth positive: what the scheduler has the denoiser predict, or always the velocity. */
+  target: z.enum(["scheduler", "velocity"]),
+  positives: z.array(z.enum(["augmented", "target"])).nonempty().refine(once, "each once"),
+  /** Weights of the two losses of `naive`. */
+  naive: z.strictObject({ lambdaCon: z.number().nonnegative(), lambdaRec: z.number().nonnegative() }),
+  /** Makes one gradient of the losses' gradients. */
+  aggregator: z.enum(aggregatorNames),
+  /** The augmented view. */
+  augment: z.strictObject({
+    colorJitter: z.number().min(0).max(1),
+    hue: z.number().min(0).max(0.5),
+    horizontalFlip: z.number().min(0).max(1),
+    verticalFlip: z.number().min(0).max(1),
+  }),
+  memory: z.strictObject({
+    /** Predictions that a gradient holds at once; null takes what fits. */
+    chunk: z.int().positive().nullable(),
+    /** Images that the encoder's gradient holds at once; null takes what fits. */
+    microBatch: z.int().positive().nullable(),
+  }),
+  checkpoint: z.strictObject({
+    everySteps: z.int().positive(),
+    everySeconds: positive,
+  }),
+  /** What the encoder is evaluated on before and after: `mmvp:<folder>`, `folder:<folder>`, or a module. */
+  evaluate: z.array(text).refine(once, "each once"),
+  tensorboard: z.boolean(),
+});
+
+/** Everything that determines a run's numbers; written to its folder as `config.yaml`. */
+export type RunConfig = z.infer<typeof runConfigSchema>;
+
+/** What has no default: the user names it. */
+export type RequiredSetting = "encoder" | "diffusion" | "images";
+
+/** The paper's settings (Han et al. 2026, section 5.1). */
+export const defaultConfig: Omit<RunConfig, RequiredSetting> = {
+  variant: null,
+  strict: false,
+  methods: ["dcr"],
+  seeds: [0],
+  device: "auto",
+  storage: "float32",
+  endToEnd: false,
+  align: {
+    loss: "rec",
+    steps: 100_000,
+    batch: 16,
+    accumulation: 2,
+    learningRate: 1e-4,
+    warmupSteps: 10,
+    weightDecay: 0.01,
+    maxGradNorm: 1,
+  },
+  enhance: {
+    steps: 4600,
+    batch: 16,
+    accumulation: 2,
+    learningRate: 1e-5,
+    warmupSteps: 10,
+    weightDecay: 0.01,
+    maxGradNorm: 1,
+  },
+  lora: { rank: 16, alpha: 16, dropout: 0.1, bias: "lora_only", targetModules: null },
+  temperature: 0.1,
+  target: "scheduler",
+  positives: ["augmented", "target"],
+  naive: { lambdaCon: 1, lambdaRec: 1 },
+  aggregator: "sum",
+  augment: { colorJitter: 0.1, hue: 0.05, horizontalFlip: 0.5, verticalFlip: 0.5 },
+  memory: { chunk: null, microBatch: null },
+  checkpoint: { everySteps: 50, everySeconds: 300 },
+  evaluate: [],
+  tensorboard: false,
+};
+
+/** Names a configuration among all: equal for equal settings, in whatever order they were written. */
+export function settingsHash(config: RunConfig): string {
+  return createHash("sha256").update(JSON.stringify(sorted(config))).digest("hex");
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+}

@@ -1,0 +1,63 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { z } from "zod";
+
+/** Names one process among all that ever ran: a process id alone is given out again after its process ends. */
+export const processIdentitySchema = z.strictObject({
+  pid: z.int().positive(),
+  host: z.string().nonempty(),
+  /** When the process started, in a form of the operating system; null where it cannot be read. */
+  started: z.string().nullable(),
+});
+
+export type ProcessIdentity = z.infer<typeof processIdentitySchema>;
+
+/** The identity of a process on this host, by default of this process. */
+export function identifyProcess(pid: number = process.pid): ProcessIdentity {
+  return { pid, host: hostname(), started: startTime(pid) };
+}
+
+/**
+ * Whether a process still runs.
+ *
+ * @returns `"unknown"` for a process of another host
+ */
+export function isRunning({ pid, host, started }: ProcessIdentity): boolean | "unknown" {
+  if (host !== hostname()) return "unknown";
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: the process exists and belongs to another user.
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  const now = startTime(pid);
+  if (now === "zombie") return false;
+  return started === null || now === null || now === started;
+}
+
+/** When a process started; "zombie" for one that has ended and is not yet collected by its parent. */
+function startTime(pid: number): string | null {
+  if (process.platform === "linux") return startTimeOnLinux(pid);
+  if (process.platform === "win32") return null;
+  try {
+    const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] } as const;
+    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], options).trim() || null;
+  } catch {
+    return null;
+  }
+}
+
+function startTimeOnLinux(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The second field is the program's name in brackets, which may hold spaces and brackets of its own.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (fields[0] === "Z" || fields[0] === "X") return "zombie";
+    // Field 22 counts clock ticks since the machine booted; boots are told apart by their id.
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot}:${fields[19]}`;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,75 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { identifyProcess, isRunning } from "./process-identity.js";
+import { lockRun } from "./run-lock.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dcr-lock-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const writeLock = (number: number, owner: object) =>
+  writeFile(join(folder, `lock.${number}`), JSON.stringify(owner));
+
+describe("isRunning", () => {
+  it("knows this process, and not one that has ended", () => {
+    expect(isRunning(identifyProcess())).toBe(true);
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    expect(isRunning({ pid, host: hostname(), started: null })).toBe(false);
+  });
+
+  it.runIf(process.platform !== "win32")("tells a process from a later one with the same id", () => {
+    expect(isRunning({ ...identifyProcess(), started: "before:1" })).toBe(false);
+  });
+
+  it("cannot tell of another host", () => {
+    expect(isRunning({ ...identifyProcess(), host: "elsewhere" })).toBe("unknown");
+  });
+
+  it.runIf(process.platform === "linux")("takes a process that nobody has collected for ended", async () => {
+    // The shell's child ends at once, and the program that replaced the shell does not collect it.
+    const parent = spawn("sh", ["-c", "sh -c 'echo $$' & exec sleep 20"], { stdio: ["ignore", "pipe", "ignore"] });
+    const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
+    await expect.poll(() => isRunning({ ...identifyProcess(pid), started: null })).toBe(false);
+    expect(await readFile(`/proc/${pid}/stat`, "utf8")).toContain(" Z ");
+    parent.kill();
+  });
+});
+
+describe("lockRun", () => {
+  it("gives the folder to one of several that ask at once", async () => {
+    const asked = await Promise.allSettled(Array.from({ length: 8 }, () => lockRun(folder)));
+    const won = asked.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    expect(won).toHaveLength(1);
+    await expect(lockRun(folder)).rejects.toThrow(`${folder}: process ${process.pid} is writing to this run`);
+    await won[0]!.release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("takes over from a process that has ended, once", async () => {
+    const stale = { ...identifyProcess(), pid: spawnSync(process.execPath, ["-e", ""]).pid };
+    await writeLock(3, stale);
+    const asked = await Promise.allSettled(Array.from({ length: 8 }, () => lockRun(folder)));
+    const won = asked.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    expect(won.map((lock) => lock.staleOwner)).toEqual([stale]);
+    expect(await readdir(folder)).toEqual(["lock.4"]);
+    await won[0]!.release();
+  });
+
+  it("takes over a lock that names no process", async () => {
+    await writeFile(join(folder, "lock.1"), '{"pid": 1');
+    await (await lockRun(folder)).release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("refuses a lock of another host and says what to delete", async () => {
+    await writeLock(1, { pid: 7, host: "elsewhere", started: null });
+    await expect(lockRun(folder)).rejects.toThrow(
+      `process 7 of host elsewhere holds this run; if it has ended, delete ${join(folder, "lock.1")}`,
+    );
+  });
+});

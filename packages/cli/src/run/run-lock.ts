@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { identifyProcess, isRunning, type ProcessIdentity, processIdentitySchema } from "./process-identity.js";
+
+/** The right to write to a run folder. */
+export interface RunLock {
+  /** The process that held the folder before and ended without giving it back. */
+  staleOwner?: ProcessIdentity;
+  /** Gives the folder back. */
+  release(): Promise<void>;
+}
+
+const lockName = /^lock\.(\d+)$/;
+
+/**
+ * Takes a run folder for this process, so that one run alone writes to it.
+ *
+ * The lock is the file `lock.<n>` with the owner's process id, host and start time. A lock of a process that has ended is
+ * taken over: of several that try, the one that makes `lock.<n + 1>` wins.
+ *
+ * @throws if a process that runs holds the folder, or a process of another host, of which nobody here can tell
+ */
+export async function lockRun(folder: string): Promise<RunLock> {
+  await mkdir(folder, { recursive: true });
+  const before = await locksIn(folder);
+  refuseOwned(folder, before);
+  const number = Math.max(0, ...before.map((lock) => lock.number)) + 1;
+  const own = join(folder, `lock.${number}`);
+  await createWhole(own, `${JSON.stringify(identifyProcess())}\n`).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw new Error(`${own}: could not be written (${error.message})`);
+    throw new Error(`${folder}: another process is starting to write to this run`);
+  });
+  // Between the look and the file, another process may have taken and left the folder, and a third have taken it.
+  const others = (await locksIn(folder)).filter((lock) => lock.number !== number);
+  try {
+    refuseOwned(folder, others);
+  } catch (error) {
+    await rm(own, { force: true });
+    throw error;
+  }
+  for (const lock of others) await rm(lock.path, { force: true });
+  return {
+    staleOwner: before.at(-1)?.owner,
+    release: () => rm(own, { force: true }),
+  };
+}
+
+interface LockFile {
+  number: number;
+  path: string;
+  /** Undefined where the file does not name a process. */
+  owner?: ProcessIdentity;
+}
+
+function refuseOwned(folder: string, locks: LockFile[]): void {
+  for (const { owner, path } of locks) {
+    if (!owner) continue;
+    const running = isRunning(owner);
+    if (running === true) {
+      throw new Error(`${folder}: process ${owner.pid} is writing to this run; wait for it, or stop it`);
+    }
+    if (running === "unknown") {
+      throw new Error(
+        `${folder}: process ${owner.pid} of host ${owner.host} holds this run; if it has ended, delete ${path}`,
+      );
+    }
+  }
+}
+
+async function locksIn(folder: string): Promise<LockFile[]> {
+  const locks: LockFile[] = [];
+  for (const name of await readdir(folder)) {
+    const number = lockName.exec(name)?.[1];
+    if (number === undefined) continue;
+    const path = join(folder, name);
+    const text = await readFile(path, "utf8").catch(() => undefined);
+    // Its owner gave it back since.
+    if (text === undefined) continue;
+    locks.push({ number: Number(number), path, owner: parseOwner(text) });
+  }
+  return locks.sort((a, b) => a.number - b.number);
+}
+
+function parseOwner(text: string): ProcessIdentity | undefined {
+  try {
+    return processIdentitySchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes a file with its contents in one step, and fails where there is one already. */
+async function createWhole(path: string, contents: string): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  await writeFile(temporary, contents, { flag: "wx", flush: true });
+  try {
+    await link(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}

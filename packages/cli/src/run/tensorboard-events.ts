@@ -1,0 +1,86 @@
+import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { crc32c } from "@node-rs/crc32";
+
+/** Scalars of one step, as TensorBoard shows them. */
+export interface ScalarEvent {
+  /** Seconds since 1970. */
+  at: number;
+  step: number;
+  /** By tag, such as `"stage2/loss"`. */
+  scalars: Record<string, number>;
+}
+
+/** A file of TensorBoard events, open for writing. */
+export interface EventFile {
+  append(event: ScalarEvent): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a TensorBoard event file anew. TensorBoard finds it by its name, `events.out.tfevents.` and what follows.
+ *
+ * @param startedAt seconds since 1970, for the file's first record
+ */
+export async function createEventFile(path: string, startedAt: number): Promise<EventFile> {
+  await mkdir(dirname(path), { recursive: true });
+  const file: FileHandle = await open(path, "w");
+  const version = text(3, "brain.Event:2");
+  await file.appendFile(record(Buffer.concat([double(1, startedAt), version])));
+  return {
+    append: async (event) => file.appendFile(record(encodeEvent(event))),
+    close: () => file.close(),
+  };
+}
+
+/** `tensorflow.Event` with a summary, in protocol buffers' wire format (tensorflow/core/util/event.proto). */
+function encodeEvent({ at, step, scalars }: ScalarEvent): Buffer {
+  const values = Object.entries(scalars).map(([tag, value]) => bytes(1, Buffer.concat([text(1, tag), float(2, value)])));
+  return Buffer.concat([double(1, at), varintField(2, step), bytes(5, Buffer.concat(values))]);
+}
+
+/** Wire types of protocol buffers. */
+const wire = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 };
+
+const key = (field: number, type: number) => Buffer.of((field << 3) | type);
+
+function varint(value: number): Buffer {
+  const parts: number[] = [];
+  let rest = value;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) parts.push((rest % 128) | 128);
+  return Buffer.from([...parts, rest]);
+}
+
+function double(field: number, value: number): Buffer {
+  const data = Buffer.alloc(8);
+  data.writeDoubleLE(value);
+  return Buffer.concat([key(field, wire.fixed64), data]);
+}
+
+function float(field: number, value: number): Buffer {
+  const data = Buffer.alloc(4);
+  data.writeFloatLE(value);
+  return Buffer.concat([key(field, wire.fixed32), data]);
+}
+
+/** Protocol buffers leave a zero out. */
+const varintField = (field: number, value: number) =>
+  value === 0 ? Buffer.alloc(0) : Buffer.concat([key(field, wire.varint), varint(value)]);
+const bytes = (field: number, data: Buffer) => Buffer.concat([key(field, wire.bytes), varint(data.length), data]);
+const text = (field: number, value: string) => bytes(field, Buffer.from(value));
+
+/** A TFRecord: length, its checksum, the data, its checksum (tensorflow/core/lib/io/record_writer.h). */
+function record(data: Buffer): Buffer {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(data.length));
+  return Buffer.concat([length, maskedChecksum(length), data, maskedChecksum(data)]);
+}
+
+/** CRC-32C, rotated right by 15 bits and shifted, so that a checksum of data with checksums in it is not weak. */
+function maskedChecksum(data: Buffer): Buffer {
+  const crc = crc32c(data);
+  const masked = (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+  const encoded = Buffer.alloc(4);
+  encoded.writeUInt32LE(masked);
+  return encoded;
+}

@@ -1,0 +1,38 @@
+import { InvalidArgumentError } from "commander";
+
+/** Readers of option values. Each throws on a value that it does not take, an empty one first of all: an unset variable. */
+
+const refuse = (expected: string): never => {
+  throw new InvalidArgumentError(`Expected ${expected}.`);
+};
+
+export function text(value: string): string {
+  if (value.trim() === "") refuse("a value, got an empty string; is a variable unset?");
+  return value;
+}
+
+export function number(value: string): number {
+  const parsed = Number(text(value));
+  return Number.isFinite(parsed) ? parsed : refuse(`a number, got "${value}"`);
+}
+
+export function integer(value: string): number {
+  const parsed = number(value);
+  return Number.isSafeInteger(parsed) ? parsed : refuse(`an integer, got "${value}"`);
+}
+
+/** A comma-separated list of what `read` reads. */
+export const listOf =
+  <T>(read: (value: string) => T) =>
+  (value: string): T[] =>
+    text(value)
+      .split(",")
+      .map((part) => {
+        if (part.trim() === "") refuse(`values between the commas, got "${value}"; is a variable unset?`);
+        return read(part.trim());
+      });
+
+export const oneOf =
+  (choices: readonly string[]) =>
+  (value: string): string =>
+    choices.includes(text(value)) ? value : refuse(`one of ${choices.join(", ")}, got "${value}"`);

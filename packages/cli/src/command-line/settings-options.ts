@@ -1,0 +1,147 @@
+import { deviceChoices } from "@dcr-js/tensor";
+import { type Command, Option } from "commander";
+import { type PartialConfig, mergeSettings, readSettings } from "../config/read-config.js";
+import { type PresetName, presetNames, presets } from "../config/presets.js";
+import { aggregatorNames, alignmentChoices, defaultConfig, methodNames } from "../config/run-config.js";
+import { integer, listOf, number, oneOf, text } from "./parse-option.js";
+
+/** An option that sets a setting of the configuration. */
+interface SettingOption {
+  flags: string;
+  /** The setting's path in the configuration. */
+  path: string;
+  description: string;
+  read?: (value: string) => unknown;
+  /** What a flag without a value sets. */
+  value?: unknown;
+}
+
+const setting = (flags: string, path: string, description: string, read?: SettingOption["read"]): SettingOption => ({
+  flags,
+  path,
+  description,
+  ...(read && { read }),
+});
+
+const flag = (flags: string, path: string, description: string, value: unknown = true): SettingOption => ({
+  flags,
+  path,
+  description,
+  value,
+});
+
+const models: SettingOption[] = [
+  setting("--encoder <folder|id>", "encoder", "CLIP or SigLIP: a Hugging Face folder or hub id", text),
+  setting("--diffusion <folder|id>", "diffusion", "Stable Diffusion: a diffusers folder or hub id", text),
+  setting("--variant <name>", "variant", "which files of the diffusion model, for example fp16", text),
+  setting("--images <where>", "images", "a folder, tar shards ({00000..00331}.tar), a .csv, .jsonl or .mjs file", text),
+  flag("--strict", "strict", "stop at the first broken image instead of skipping it"),
+];
+
+const method: SettingOption[] = [
+  setting(
+    "--method, --methods <names>",
+    "methods",
+    `comma-separated: ${methodNames.join(", ")}, or the path of a module (./my-loss.mjs)`,
+    listOf(text),
+  ),
+  setting("--aggregator <name>", "aggregator", aggregatorNames.join(", "), oneOf(aggregatorNames)),
+  setting("--temperature <x>", "temperature", "of the contrastive losses", number),
+  setting("--target <kind>", "target", "the ground-truth positive: scheduler or velocity", oneOf(["scheduler", "velocity"])),
+  setting("--positives <names>", "positives", "comma-separated: augmented, target", listOf(oneOf(["augmented", "target"]))),
+  setting("--lambda-con <x>", "naive.lambdaCon", "weight of the contrastive loss of naive", number),
+  setting("--lambda-rec <x>", "naive.lambdaRec", "weight of the reconstruction loss of naive", number),
+  flag("--end-to-end", "endToEnd", "train projector and encoder together, without stage 1"),
+];
+
+const stages: SettingOption[] = [
+  setting("--align-loss <name>", "align.loss", `of stage 1: ${alignmentChoices.join(", ")}`, oneOf(alignmentChoices)),
+  ...(["align", "enhance"] as const).flatMap((stage) => {
+    const prefix = stage === "align" ? "--align-" : "--";
+    const where = stage === "align" ? "stage 1" : "stage 2";
+    const option = (name: string, key: string, description: string, read: (value: string) => unknown) =>
+      setting(`${prefix}${name} <n>`, `${stage}.${key}`, `${description}, ${where}`, read);
+    return [
+      option("steps", "steps", "steps", integer),
+      option("batch", "batch", "images in a batch", integer),
+      option("accumulation", "accumulation", "batches to a step", integer),
+      option("learning-rate", "learningRate", "learning rate", number),
+      option("warmup", "warmupSteps", "steps of warm-up", integer),
+      option("weight-decay", "weightDecay", "AdamW's weight decay", number),
+      option("max-grad-norm", "maxGradNorm", "global norm that gradients are clipped to", number),
+    ];
+  }),
+  setting("--lora-rank <n>", "lora.rank", "rank of the adapters", integer),
+  setting("--lora-alpha <x>", "lora.alpha", "the adapters are scaled by alpha / rank", number),
+  setting("--lora-dropout <p>", "lora.dropout", "dropout on the adapters' input", number),
+  setting("--lora-bias <kind>", "lora.bias", "biases that train: none, all, lora_only", oneOf(["none", "all", "lora_only"])),
+  setting("--lora-targets <names>", "lora.targetModules", "comma-separated names of adapted layers", listOf(text)),
+];
+
+const running: SettingOption[] = [
+  setting("--seed, --seeds <list>", "seeds", "comma-separated seeds of everything random", listOf(integer)),
+  setting("--device <kind>", "device", deviceChoices.join(", "), oneOf(deviceChoices)),
+  setting("--storage <type>", "storage", "of frozen weights: float32, float16", oneOf(["float32", "float16"])),
+  setting("--chunk <n>", "memory.chunk", "predictions that a gradient holds at once", integer),
+  setting("--micro-batch <n>", "memory.microBatch", "images that the encoder's gradient holds at once", integer),
+  setting("--checkpoint-steps <n>", "checkpoint.everySteps", "steps from one checkpoint to the next", integer),
+  setting("--checkpoint-seconds <x>", "checkpoint.everySeconds", "longest time between checkpoints", number),
+  setting("--evaluate <what>", "evaluate", "before and after; comma-separated: mmvp:<folder>, folder:<folder>, a module", listOf(text)),
+  flag("--tensorboard", "tensorboard", "write TensorBoard event files too"),
+];
+
+export const settingOptions: SettingOption[] = [...models, ...method, ...stages, ...running];
+
+/** Settings as the user gave them, and where each came from. */
+export interface GivenSettings {
+  /** All that were given, options over the file over the preset over the defaults. */
+  settings: PartialConfig;
+  /** The settings of options alone, each with the option's name. */
+  byOption: { option: string; path: string; value: unknown }[];
+}
+
+/** Adds `--config`, `--preset` and the options of all settings to a command. */
+export function addSettingOptions(command: Command): Command {
+  command.option("--config <file>", "YAML with any of the settings; options go over it", text);
+  command.option("--preset <name>", `models of the paper: ${presetNames.join(", ")}`, oneOf(presetNames));
+  for (const { flags, path, description, read } of settingOptions) {
+    const option = new Option(flags, describeWithDefault(description, path));
+    if (read) option.argParser(read);
+    command.addOption(option);
+  }
+  return command;
+}
+
+function describeWithDefault(description: string, path: string): string {
+  const value = at(defaultConfig as PartialConfig, path);
+  if (value === undefined || value === null || value === false) return description;
+  const shown = Array.isArray(value) ? value.join(",") : String(value);
+  return shown === "" ? description : `${description} (default ${shown})`;
+}
+
+/** The settings that a command line asks for. */
+export async function givenSettings(command: Command): Promise<GivenSettings> {
+  const values = command.opts<Record<string, unknown>>();
+  const byOption = settingOptions.flatMap(({ flags, path, value }) => {
+    const option = new Option(flags);
+    const given = values[option.attributeName()];
+    if (given === undefined || given === false) return [];
+    return [{ option: option.long!, path, value: value ?? given }];
+  });
+  const preset = values.preset === undefined ? {} : presets[values.preset as PresetName];
+  const file = values.config === undefined ? {} : await readSettings(values.config as string);
+  const options = byOption.reduce((all: PartialConfig, { path, value }) => mergeSettings(all, nest(path, value)), {});
+  const settings = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
+  return { settings, byOption };
+}
+
+/** The setting at a path, such as `lora.rank`. */
+export function at(settings: PartialConfig, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], settings);
+}
+
+const nest = (path: string, value: unknown): PartialConfig =>
+  path
+    .split(".")
+    .reverse()
+    .reduce<unknown>((inner, key) => ({ [key]: inner }), value) as PartialConfig;

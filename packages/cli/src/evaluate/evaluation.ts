@@ -1,0 +1,28 @@
+import { z } from "zod";
+
+/** What an evaluation found; a user's module returns it too. */
+export const evaluationSchema = z.strictObject({
+  /** Figures by group and name, each a share in [0, 1]; higher is better. */
+  figures: z.record(z.string(), z.record(z.string(), z.number().min(-1).max(1))),
+  /** A measure's accuracy by pattern, for detail pairs. */
+  patterns: z
+    .array(
+      z.strictObject({
+        measure: z.string(),
+        pattern: z.string(),
+        accuracy: z.number().min(0).max(1),
+        count: z.int().nonnegative(),
+      }),
+    )
+    .optional(),
+});
+
+export type Evaluation = z.infer<typeof evaluationSchema>;
+
+/** All evaluations' figures and patterns in one. */
+export function joinEvaluations(evaluations: readonly Evaluation[]): Evaluation {
+  return {
+    figures: Object.assign({}, ...evaluations.map(({ figures }) => figures)) as Evaluation["figures"],
+    patterns: evaluations.flatMap(({ patterns = [] }) => patterns),
+  };
+}

@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { summarizeCosines } from "@dcr-js/gradient-conflict";
+import { type DeviceInfo, writeFileAtomically } from "@dcr-js/tensor";
+import type { RunConfig } from "../config/run-config.js";
+import { type Evaluation, evaluationSchema } from "../evaluate/evaluation.js";
+import { jobFiles, listJobs, methodLabel, methodsOf } from "../run/jobs.js";
+import { type MetricsRow, readMetrics } from "../run/metrics-file.js";
+
+/** Over the seeds. */
+export interface Spread {
+  mean: number;
+  /** Sample standard deviation; 0 for one seed. */
+  std: number;
+}
+
+/** Figures by group and name. */
+export type FigureSpreads = Record<string, Record<string, Spread>>;
+
+/** How the gradients of two losses stood to one another, over all steps and seeds of a method. */
+export interface Conflict {
+  method: string;
+  /** The two losses, `"a/b"`. */
+  pair: string;
+  negativeShare: number;
+  meanCosine: number;
+  steps: number;
+  /** Mean norm of each loss's gradient. */
+  meanNorms: Record<string, number>;
+}
+
+export interface Results {
+  device: DeviceInfo;
+  seeds: number[];
+  /** By method. */
+  figures: Record<string, FigureSpreads>;
+  /** Of each figure, a seed's change against `original` with the same seed. */
+  changes: Record<string, FigureSpreads>;
+  /** Means over the seeds. */
+  patterns: { method: string; measure: string; pattern: string; count: number; accuracy: number }[];
+  conflict: Conflict[];
+  /** Of metrics.jsonl without its times: equal for two runs that computed the same. */
+  metricsSha256: string;
+}
+
+/** Whether a change is larger than its spread over seeds; with one seed nobody knows. */
+export function standsOut({ mean, std }: Spread, seeds: readonly number[]): boolean {
+  return seeds.length > 1 && Math.abs(mean) > std;
+}
+
+/** Gathers the jobs' files into `metrics.jsonl` and `results.json`. */
+export async function writeResults(
+  run: string,
+  config: RunConfig,
+  device: DeviceInfo,
+): Promise<{ results: Results; metrics: MetricsRow[] }> {
+  const metrics = await gatherMetrics(run, config);
+  const methods = methodsOf(config);
+  const evaluations = new Map<string, Evaluation[]>();
+  for (const method of methods) {
+    const own = config.seeds.map((seed) => readEvaluation(jobFiles(run, { kind: "method", method, seed }).result));
+    evaluations.set(method, await Promise.all(own));
+  }
+  const results: Results = {
+    device,
+    seeds: config.seeds,
+    figures: {},
+    changes: {},
+    patterns: [],
+    conflict: conflictsOf(metrics),
+    metricsSha256: timelessHash(metrics),
+  };
+  const before = evaluations.get("original");
+  for (const [method, own] of evaluations) {
+    const label = methodLabel(method);
+    results.figures[label] = spreads(own.map(({ figures }) => figures));
+    if (before && method !== "original") {
+      results.changes[label] = spreads(own.map(({ figures }, i) => differences(figures, before[i]!.figures)));
+    }
+    results.patterns.push(...meanPatterns(label, own));
+  }
+  await writeFileAtomically(join(run, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
+  return { results, metrics };
+}
+
+/** Writes `metrics.jsonl` of the run, the rows of all jobs. */
+export async function gatherMetrics(run: string, config: RunConfig): Promise<MetricsRow[]> {
+  const metrics: MetricsRow[] = [];
+  for (const job of listJobs(config)) metrics.push(...(await readMetrics(jobFiles(run, job).metrics)));
+  const lines = metrics.map((row) => `${JSON.stringify(row)}\n`).join("");
+  await writeFileAtomically(join(run, "metrics.jsonl"), lines);
+  return metrics;
+}
+
+async function readEvaluation(path: string): Promise<Evaluation> {
+  return evaluationSchema.parse(JSON.parse(await readFile(path, "utf8")));
+}
+
+type Figures = Evaluation["figures"];
+
+/** Another figure of the same group and name for each. */
+function mapFigures<T>(figures: Figures, map: (group: string, name: string) => T): Record<string, Record<string, T>> {
+  return Object.fromEntries(
+    Object.entries(figures).map(([group, byName]) => [
+      group,
+      Object.fromEntries(Object.keys(byName).map((name) => [name, map(group, name)])),
+    ]),
+  );
+}
+
+const differences = (figures: Figures, before: Figures): Figures =>
+  mapFigures(figures, (group, name) => figures[group]![name]! - before[group]![name]!);
+
+const spreads = (list: Figures[]): FigureSpreads =>
+  mapFigures(list[0]!, (group, name) => spread(list.map((figures) => figures[group]![name]!)));
+
+const meanOf = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function spread(values: number[]): Spread {
+  const mean = meanOf(values);
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
+}
+
+function meanPatterns(method: string, evaluations: Evaluation[]): Results["patterns"] {
+  return (evaluations[0]!.patterns ?? []).map(({ measure, pattern, count }, i) => ({
+    method,
+    measure,
+    pattern,
+    count,
+    accuracy: meanOf(evaluations.map(({ patterns }) => patterns![i]!.accuracy)),
+  }));
+}
+
+function conflictsOf(metrics: readonly MetricsRow[]): Conflict[] {
+  const methods = [...new Set(metrics.map(({ method }) => method))];
+  return methods.flatMap((method) => {
+    const rows = metrics.filter((row) => row.method === method && row.cosines !== undefined);
+    return Object.keys(rows[0]?.cosines ?? {}).map((pair) => ({
+      method,
+      pair,
+      ...summarizeCosines(rows.map(({ cosines }) => cosines![pair]!)),
+      steps: rows.length,
+      meanNorms: Object.fromEntries(
+        pair.split("/").map((loss) => [loss, meanOf(rows.map(({ norms }) => norms![loss]!))]),
+      ),
+    }));
+  });
+}
+
+/** SHA-256 of the rows without their times. */
+export function timelessHash(metrics: readonly MetricsRow[]): string {
+  const lines = metrics.map(({ time: _, at: __, ...row }) => JSON.stringify(row));
+  return createHash("sha256").update(lines.join("\n")).digest("hex");
+}

@@ -1,0 +1,71 @@
+import { type Results, type Spread, standsOut } from "./results.js";
+
+const percent = (value: number) => (100 * value).toFixed(1);
+const signed = (value: number) => {
+  const size = percent(Math.abs(value));
+  if (size === "0.0") return size;
+  return `${value < 0 ? "−" : "+"}${size}`;
+};
+
+/** Every figure of every method, with the change against `original`, as an HTML table. */
+export function scoreTable(results: Results): string {
+  const several = results.seeds.length > 1;
+  const spread = ({ std }: Spread) => (several ? ` <small>± ${percent(std)}</small>` : "");
+  const columns = figureNames(results);
+  const rows = Object.entries(results.figures).map(([method, figures]) => {
+    const cells = columns.flatMap(([group, names]) =>
+      names.map((name) => {
+        const value = figures[group]![name]!;
+        const change = results.changes[method]?.[group]?.[name];
+        const shade = !change || !standsOut(change, results.seeds) ? "same" : change.mean < 0 ? "down" : "up";
+        const line = change ? `<div class="${shade}">${signed(change.mean)}${spread(change)}</div>` : "";
+        return `<td>${percent(value.mean)}${spread(value)}${line}</td>`;
+      }),
+    );
+    return `<tr><th>${escapeHtml(method)}</th>${cells.join("")}</tr>`;
+  });
+  const heads = columns.map(([group, names]) => `<th colspan="${names.length}">${escapeHtml(group)}</th>`);
+  const titles = columns.flatMap(([, names]) => names.map((name) => `<th>${escapeHtml(name)}</th>`));
+  return (
+    `<table><thead><tr><th></th>${heads.join("")}</tr><tr><th></th>${titles.join("")}</tr></thead>` +
+    `<tbody>${rows.join("")}</tbody></table>`
+  );
+}
+
+/** The same as lines of text, and how often gradients conflict. */
+export function resultsText(results: Results): string {
+  const several = results.seeds.length > 1;
+  const columns = figureNames(results).flatMap(([group, names]) => names.map((name) => ({ group, name })));
+  const header = ["method", ...columns.map(({ name }) => name)];
+  const cell = ({ mean, std }: Spread) => `${percent(mean)}${several ? ` ±${percent(std)}` : ""}`;
+  const rows = Object.entries(results.figures).map(([method, figures]) => [
+    method,
+    ...columns.map(({ group, name }) => cell(figures[group]![name]!)),
+  ]);
+  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => row[i]!.length)));
+  const line = (row: string[]) =>
+    row.map((text, i) => (i === 0 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join("  ");
+  const table = columns.length > 0 ? [line(header), ...rows.map(line)] : [];
+  return [...table, ...conflictLines(results)].join("\n");
+}
+
+/** A sentence on each pair of losses. */
+export function conflictLines({ conflict }: Results): string[] {
+  return conflict.map(({ method, pair, negativeShare, meanCosine, steps, meanNorms }) => {
+    const norms = Object.entries(meanNorms).map(([loss, norm]) => `${loss} ${norm.toPrecision(2)}`);
+    return (
+      `${method}, ${pair}: the gradients' cosine is negative in ${percent(negativeShare)} % of ${steps} steps, ` +
+      `mean ${meanCosine.toFixed(3)}; mean norms ${norms.join(", ")}`
+    );
+  });
+}
+
+/** Groups of figures, each with its names. */
+function figureNames({ figures }: Results): [group: string, names: string[]][] {
+  const [first = {}] = Object.values(figures);
+  return Object.entries(first).map(([group, byName]) => [group, Object.keys(byName)]);
+}
+
+/** Text for a page, with nothing in it that a browser takes for markup. */
+export const escapeHtml = (text: string): string =>
+  text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);

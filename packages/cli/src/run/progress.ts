@@ -1,0 +1,72 @@
+import { MultiBar, Presets, type SingleBar } from "cli-progress";
+
+/** What a worker reports of its work. */
+export interface ProgressReport {
+  phase: string;
+  done: number;
+  total: number;
+  loss?: number;
+}
+
+/** A line of progress. */
+export interface JobProgress {
+  show(report: ProgressReport): void;
+  log(text: string): void;
+  end(how: string): void;
+}
+
+/** Shows jobs' progress, with rate and time left, on standard output. */
+export function createProgress(): { job(name: string): JobProgress; log(text: string): void; close(): void } {
+  const bars = new MultiBar(
+    {
+      format: "{name} {bar} {value}/{total} {phase} | loss {loss} | {rate} | {left} left",
+      stream: process.stdout,
+      hideCursor: true,
+      noTTYOutput: !process.stdout.isTTY,
+      notTTYSchedule: 15_000,
+      barsize: 24,
+    },
+    Presets.shades_classic,
+  );
+  const log = (text: string) => bars.log(`${text}\n`);
+  return {
+    job: (name) => createJobProgress(bars, name, log),
+    log,
+    close: () => bars.stop(),
+  };
+}
+
+function createJobProgress(bars: MultiBar, name: string, log: (text: string) => void): JobProgress {
+  let bar: SingleBar | undefined;
+  let shown: { total: number; began: number; first: number; phase: string } | undefined;
+  return {
+    log: (text) => log(`${name}: ${text}`),
+    show({ phase, done, total, loss }) {
+      const now = performance.now();
+      if (shown?.total !== total || shown.phase !== phase) shown = { total, began: now, first: done, phase };
+      bar ??= bars.create(total, done, { name: name.padEnd(18), phase, loss: "-", rate: "-", left: "?" });
+      bar.setTotal(total);
+      const rate = (done - shown.first) / ((now - shown.began) / 1000);
+      bar.update(done, {
+        phase,
+        ...(loss !== undefined && { loss: loss.toPrecision(4) }),
+        ...(rate > 0 && { rate: formatRate(rate), left: formatSeconds((total - done) / rate) }),
+      });
+    },
+    end(how) {
+      bar?.update({ phase: how, left: "0 s" });
+      bar?.stop();
+    },
+  };
+}
+
+const formatRate = (perSecond: number) =>
+  perSecond >= 0.1 ? `${perSecond.toFixed(2)} steps/s` : `${(1 / perSecond).toFixed(1)} s/step`;
+
+/** A duration in the largest unit that leaves two digits. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 48 * 3600) return `${(seconds / 3600).toFixed(1)} h`;
+  return `${(seconds / 86_400).toFixed(1)} days`;
+}

@@ -1,0 +1,35 @@
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { publishOutputs, removeLeftovers } from "./publish.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dcr-publish-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const files = async () => (await readdir(folder, { recursive: true })).sort();
+
+it("publishOutputs moves whole folders, and goes on where it was interrupted", async () => {
+  const output = join(folder, "jobs", "output");
+  await mkdir(join(output, "encoder"), { recursive: true });
+  await mkdir(join(output, "adapter"));
+  await writeFile(join(output, "encoder", "config.json"), "{}");
+  await writeFile(join(output, "projector.safetensors"), "x");
+  await rename(join(output, "adapter"), join(folder, "adapter"));
+  await publishOutputs(output, folder);
+  await publishOutputs(output, folder);
+  expect(await files()).toEqual(["adapter", "encoder", "encoder/config.json", "jobs", "projector.safetensors"]);
+});
+
+it("removeLeftovers removes temporary files and unfinished outputs, and nothing else", async () => {
+  await mkdir(join(folder, "jobs", "a", "output.tmp", "encoder"), { recursive: true });
+  await writeFile(join(folder, "jobs", "a", "output.tmp", "encoder", "config.json"), "{}");
+  await writeFile(join(folder, "jobs", "a", "checkpoint.safetensors.4a2e.tmp"), "x");
+  await writeFile(join(folder, "jobs", "a", "metrics.jsonl"), "");
+  await writeFile(join(folder, "config.yaml.77.tmp"), "x");
+  await removeLeftovers(folder);
+  expect(await files()).toEqual(["jobs", "jobs/a", "jobs/a/metrics.jsonl"]);
+});

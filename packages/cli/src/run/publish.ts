@@ -1,0 +1,29 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What a trained method gives to the user, in its output folder. */
+export const outputNames = ["encoder", "adapter", "projector.safetensors"] as const;
+
+/**
+ * Moves a job's outputs to where the user finds them, each by one rename: a folder there is whole. Goes on where a move of
+ * before was interrupted.
+ */
+export async function publishOutputs(from: string, to: string): Promise<void> {
+  if (!existsSync(from)) return;
+  await mkdir(to, { recursive: true });
+  for (const name of await readdir(from)) await rename(join(from, name), join(to, name));
+  await rm(from, { recursive: true });
+}
+
+/**
+ * Removes temporary files and unfinished outputs that an earlier process left in a run folder. Only for the owner of the
+ * run's lock, when no worker runs.
+ */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.name.endsWith(".tmp")) await rm(path, { recursive: true, force: true });
+    else if (entry.isDirectory()) await removeLeftovers(path);
+  }
+}

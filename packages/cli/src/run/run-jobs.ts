@@ -1,0 +1,160 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { RunConfig } from "../config/run-config.js";
+import { alignmentJob, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
+import { createProgress, type JobProgress } from "./progress.js";
+import { RunStopped, watchStopSignals } from "./stop-signals.js";
+import { endOrphan } from "./workers.js";
+
+/** What a worker tells the process that started it. */
+export type JobMessage =
+  | { type: "progress"; phase: string; done: number; total: number; loss?: number }
+  | { type: "log"; text: string }
+  | { type: "done" }
+  | { type: "stopped" }
+  | { type: "failed"; message: string; stack?: string };
+
+/** How a worker ended that was not done. */
+class JobFailed extends Error {}
+
+const workerProgram = fileURLToPath(new URL("../train/job-process.js", import.meta.url));
+
+/** A worker that was asked to stop has this many times its longest step, and a minute at least. */
+const patience = { steps: 4, leastMs: 60_000 };
+
+/**
+ * Runs every job that has no result yet, each in a process of its own, as many at once as there are cores, two at most. A job
+ * is a function of the configuration and its seed alone, so their order does not matter to the numbers.
+ *
+ * After Ctrl-C, SIGTERM, SIGHUP, or when nobody reads the output any more, every worker saves the step just done; a second
+ * Ctrl-C, or a worker that does not answer, ends the workers at once.
+ *
+ * @throws {RunStopped} when the run was stopped
+ */
+export async function runJobs(run: string, config: RunConfig): Promise<void> {
+  const all = listJobs(config);
+  for (const job of all) await endOrphan(jobFiles(run, job).worker);
+  const waiting = all.filter((job) => !isDone(run, job));
+  const workers = new Map<Job, Worker>();
+  const progress = createProgress();
+  let stopped: NodeJS.Signals | undefined;
+  const stopAll = () => {
+    for (const worker of workers.values()) worker.stop();
+  };
+  const unwatch = watchStopSignals({
+    stop: (signal) => {
+      stopped = signal;
+      progress.log("stopping: each job finishes its step and saves it; once more to end at once");
+      stopAll();
+    },
+    end: () => {
+      for (const worker of workers.values()) worker.kill();
+    },
+  });
+  const ready = ({ job }: { job: Job }) => {
+    const first = alignmentJob(job, config);
+    return !first || isDone(run, first);
+  };
+  const limit = Math.min(2, availableParallelism());
+  const running = new Map<Job, Promise<void>>();
+  let failure: unknown;
+  try {
+    for (;;) {
+      const next = waiting.findIndex((job) => ready({ job }));
+      if (!failure && !stopped && running.size < limit && next >= 0) {
+        const [job] = waiting.splice(next, 1) as [Job];
+        const worker = startWorker(run, job, progress.job(jobName(job)));
+        workers.set(job, worker);
+        const ended = worker.ended
+          .catch((error: unknown) => {
+            failure ??= error;
+            // The others save what they have.
+            stopAll();
+          })
+          .finally(() => {
+            running.delete(job);
+            workers.delete(job);
+          });
+        running.set(job, ended);
+      } else if (running.size > 0) await Promise.race(running.values());
+      else break;
+    }
+  } finally {
+    progress.close();
+    unwatch();
+  }
+  if (stopped) throw new RunStopped(stopped);
+  if (failure) throw failure;
+}
+
+const isDone = (run: string, job: Job) => existsSync(jobFiles(run, job).result);
+
+interface Worker {
+  ended: Promise<void>;
+  /** Asks the worker to save and end; ends it where it does not answer. */
+  stop(): void;
+  kill(): void;
+}
+
+function startWorker(run: string, job: Job, progress: JobProgress): Worker {
+  const child = fork(workerProgram, [run, jobName(job)], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  let last: JobMessage | undefined;
+  let complaint = "";
+  let longestStep = 0;
+  let heard = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  child.stderr?.on("data", (text: Buffer) => {
+    complaint = (complaint + text.toString()).slice(-2000);
+  });
+  child.on("message", (message: JobMessage) => {
+    const now = performance.now();
+    longestStep = Math.max(longestStep, now - heard);
+    heard = now;
+    if (message.type === "log") return progress.log(message.text);
+    last = message;
+    if (message.type === "progress") progress.show(message);
+  });
+  const ended = new Promise<void>((resolve, reject) => {
+    child.on("error", (error) => reject(new JobFailed(`${jobName(job)}: ${error.message}`, { cause: error })));
+    child.on("exit", (code, signal) => {
+      clearTimeout(timer);
+      progress.end(last?.type === "done" || last?.type === "stopped" ? last.type : "ended");
+      if (last?.type === "done" || last?.type === "stopped") return resolve();
+      if (last?.type === "failed") {
+        const error = new JobFailed(`${jobName(job)}: ${last.message}`);
+        if (last.stack) error.stack = last.stack;
+        return reject(error);
+      }
+      reject(new JobFailed(`${jobName(job)}: ${describeDeath(code, signal, complaint)}`));
+    });
+  });
+  return {
+    ended,
+    stop: () => {
+      tell(child, "stop");
+      timer ??= setTimeout(
+        () => child.kill("SIGKILL"),
+        Math.max(patience.leastMs, patience.steps * longestStep),
+      );
+    },
+    kill: () => child.kill("SIGKILL"),
+  };
+}
+
+function tell(child: ChildProcess, message: string): void {
+  // A worker that is ending has closed its channel.
+  if (child.connected) child.send(message, () => {});
+}
+
+/** A worker that could not say what happened: the system ended it, or the engine below JavaScript failed. */
+function describeDeath(code: number | null, signal: NodeJS.Signals | null, complaint: string): string {
+  const line = complaint.split("\n").find((text) => /error|fatal|abort|panic|memory/i.test(text));
+  const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+  const memory =
+    signal === "SIGKILL" || /heap out of memory|Allocation failed/.test(complaint)
+      ? "; it may have run out of memory: see `dcr plan`"
+      : "";
+  return `its process ${how}${memory}${line ? ` (${line.trim()})` : ""}`;
+}

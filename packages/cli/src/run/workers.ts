@@ -1,0 +1,38 @@
+import { existsSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { writeFileAtomically } from "@dcr-js/tensor";
+import { identifyProcess, isRunning, processIdentitySchema } from "./process-identity.js";
+
+/**
+ * Makes this process known as a job's worker, before it writes anything else. A worker that outlives its starter is found by
+ * the file, see {@link endOrphan}.
+ *
+ * @returns a check to be made before each write: it throws where the starter has ended
+ */
+export async function registerWorker(path: string): Promise<() => void> {
+  const starter = process.ppid;
+  await writeFileAtomically(path, `${JSON.stringify(identifyProcess())}\n`);
+  return () => {
+    // An orphan is given to another parent. Whoever takes the run over may write by now.
+    if (process.ppid !== starter) throw new Error("the process that started this one has ended");
+  };
+}
+
+/** Ends the worker of a starter that has ended, which may still compute. Only for the owner of the run's lock. */
+export async function endOrphan(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  const worker = parse(await readFile(path, "utf8"));
+  if (worker && isRunning(worker) === true) {
+    process.kill(worker.pid, "SIGKILL");
+    while (isRunning(worker) === true) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await rm(path, { force: true });
+}
+
+function parse(text: string) {
+  try {
+    return processIdentitySchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

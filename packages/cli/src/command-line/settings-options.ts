@@ -38,6 +38,8 @@ const models: SettingOption[] = [
   flag("--strict", "strict", "stop at the first broken image instead of skipping it"),
 ];
 
+const gradientFlows = ["all", "anchor", "anchor-and-positive"];
+
 const method: SettingOption[] = [
   setting(
     "--method, --methods <names>",
@@ -49,6 +51,9 @@ const method: SettingOption[] = [
   setting("--temperature <x>", "temperature", "of the contrastive losses", number),
   setting("--target <kind>", "target", "the ground-truth positive: scheduler or velocity", oneOf(["scheduler", "velocity"])),
   setting("--positives <names>", "positives", "comma-separated: augmented, target", listOf(oneOf(["augmented", "target"]))),
+  setting("--gradient <flow>", "gradient", gradientFlows.join(", "), oneOf(gradientFlows)),
+  setting("--local-tokens <share>", "localTokens", "share of local tokens that condition the denoiser", number),
+  flag("--no-conflict", "conflict", "do not record how the losses' gradients conflict", false),
   setting("--lambda-con <x>", "naive.lambdaCon", "weight of the contrastive loss of naive", number),
   setting("--lambda-rec <x>", "naive.lambdaRec", "weight of the reconstruction loss of naive", number),
   flag("--end-to-end", "endToEnd", "train projector and encoder together, without stage 1"),
@@ -125,7 +130,8 @@ export async function givenSettings(command: Command): Promise<GivenSettings> {
   const byOption = settingOptions.flatMap(({ flags, path, value }) => {
     const option = new Option(flags);
     const given = values[option.attributeName()];
-    if (given === undefined || given === false) return [];
+    // A flag that was not given is undefined, or true where it is a "--no-" one.
+    if (given === undefined || (option.negate && given === true)) return [];
     return [{ option: option.long!, path, value: value ?? given }];
   });
   const preset = values.preset === undefined ? {} : presets[values.preset as PresetName];

@@ -75,6 +75,12 @@ export const runConfigSchema = z.strictObject({
   /** The ground-truth positive: what the scheduler has the denoiser predict, or always the velocity. */
   target: z.enum(["scheduler", "velocity"]),
   positives: z.array(z.enum(["augmented", "target"])).nonempty().refine(once, "each once"),
+  /** Through which predictions the gradient of the DCR loss flows. */
+  gradient: z.enum(["all", "anchor", "anchor-and-positive"]),
+  /** Share of the encoder's local tokens that condition the denoiser beside the class token. */
+  localTokens: z.number().min(0).max(1),
+  /** Whether every step records how the losses' gradients stand to one another; costs a backward pass of the encoder a loss. */
+  conflict: z.boolean(),
   /** Weights of the two losses of `naive`. */
   naive: z.strictObject({ lambdaCon: z.number().nonnegative(), lambdaRec: z.number().nonnegative() }),
   /** Makes one gradient of the losses' gradients. */
@@ -139,6 +145,9 @@ export const defaultConfig: Omit<RunConfig, RequiredSetting> = {
   temperature: 0.1,
   target: "scheduler",
   positives: ["augmented", "target"],
+  gradient: "all",
+  localTokens: 0,
+  conflict: true,
   naive: { lambdaCon: 1, lambdaRec: 1 },
   aggregator: "sum",
   augment: { colorJitter: 0.1, hue: 0.05, horizontalFlip: 0.5, verticalFlip: 0.5 },

@@ -1,8 +1,4 @@
 #!/usr/bin/env node
-import { Command } from "commander";
+import { runCommandLine } from "./command-line/program.js";
 
-const program = new Command("dcr").description(
-  "Enhances visual encoders with Diffusion Contrastive Reconstruction, on your own models and images.",
-);
-
-await program.parseAsync();
+await runCommandLine(process.argv.slice(2));

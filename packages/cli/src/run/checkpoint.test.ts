@@ -11,15 +11,16 @@ let folder: string;
 let path: string;
 let bytes: Buffer;
 const owner = { job: "dcr-seed0", settings: "abc" };
+const progress = { step: 7, source: { epoch: 2 } };
 const values = [1.5, -2, 1e-30, 3];
 
 beforeAll(async () => {
   await initialize({ device: "cpu" });
   folder = await mkdtemp(join(tmpdir(), "dcr-checkpoint-"));
   path = join(folder, "checkpoint.safetensors");
-  const state = { "parameter.0": tf.tensor2d(values, [2, 2]), step: tf.tensor1d([7], "int32") };
-  await writeCheckpoint(path, { ...owner, steps: 7, position: { epoch: 2 }, state });
-  tf.dispose(state);
+  const tensors = { "parameter.0": tf.tensor2d(values, [2, 2]), step: tf.tensor1d([7], "int32") };
+  await writeCheckpoint(path, owner, { tensors, progress });
+  tf.dispose(tensors);
   bytes = await readFile(path);
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -30,10 +31,10 @@ describe("readCheckpoint", () => {
   it("gives back what was written", async () => {
     await expectNoLeaks(async () => {
       const found = await readCheckpoint(path, owner);
-      expect(found).toMatchObject({ steps: 7, position: { epoch: 2 } });
-      expect(Array.from(await found!.state["parameter.0"]!.data())).toEqual(Array.from(Float32Array.from(values)));
-      expect(found!.state.step!.shape).toEqual([1]);
-      tf.dispose(found!.state as tf.NamedTensorMap);
+      expect(found!.progress).toEqual(progress);
+      expect(Array.from(await found!.tensors["parameter.0"]!.data())).toEqual(Array.from(Float32Array.from(values)));
+      expect(found!.tensors.step!.shape).toEqual([1]);
+      tf.dispose(found!.tensors as tf.NamedTensorMap);
     });
     expect(await readCheckpoint(join(folder, "none"), owner)).toBeUndefined();
   });
@@ -64,16 +65,14 @@ describe("readCheckpoint", () => {
     );
   });
 
-  it("refuses another version and values that are not finite", async () => {
+  it("refuses another version", async () => {
     const other = join(folder, "other.safetensors");
     const reader = await openSafetensors(path);
     const { metadata } = reader;
     await reader.close();
-    const x = { x: tf.tensor1d([1, Number.NaN]) };
+    const x = { x: tf.tensor1d([1]) };
     await writeSafetensors(other, x, { metadata: { ...metadata, version: "2" } });
     await expect(readCheckpoint(other, owner)).rejects.toThrow(/has format version 2, expected 1; delete/);
-    await writeCheckpoint(other, { ...owner, steps: 1, position: null, state: x });
-    await expect(readCheckpoint(other, owner)).rejects.toThrow(/tensor "x" is not finite; delete/);
     x.x.dispose();
   });
 });

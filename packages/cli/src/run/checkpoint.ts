@@ -12,8 +12,7 @@ const metadataSchema = z.strictObject({
   version: z.string(),
   job: z.string(),
   settings: z.string(),
-  steps: z.string().regex(/^\d+$/),
-  position: z.string(),
+  progress: z.string(),
   checksum: z.string(),
 });
 
@@ -25,80 +24,77 @@ export interface CheckpointOwner {
   settings: string;
 }
 
-/** How far a stage has come. */
-export interface Progress {
-  /** Steps that were taken. */
-  steps: number;
-  /** Where the source of images stands, as JSON. */
-  position: unknown;
+/** A stage's state, as `@dcr-js/dcr` gives and takes it. */
+export interface StageState {
+  tensors: StateDict;
+  /** The part that is JSON. */
+  progress: { step: number };
 }
 
 /** Writes a stage's state to a file, whole or not at all. */
 export async function writeCheckpoint(
   path: string,
-  { job, settings, steps, position, state }: CheckpointOwner & Progress & { state: StateDict },
+  { job, settings }: CheckpointOwner,
+  { tensors, progress }: StageState,
 ): Promise<void> {
   const described = {
     format: "dcr checkpoint" as const,
     version: formatVersion,
     job,
     settings,
-    steps: String(steps),
-    position: JSON.stringify(position ?? null),
+    progress: JSON.stringify(progress),
   };
-  const metadata = { ...described, checksum: await checksumOf(described, state) };
-  await writeSafetensors(path, state, { metadata });
+  const metadata = { ...described, checksum: await checksumOf(described, tensors) };
+  await writeSafetensors(path, tensors, { metadata });
 }
 
 /**
  * Reads a checkpoint, if there is one.
  *
- * @returns undefined where there is no such file; else progress and state, whose tensors the caller disposes
+ * @returns undefined where there is no such file; else the state, whose tensors the caller disposes
  * @throws if the file is damaged, or is another job's, another configuration's or another version's; the message says which
  * file to delete
  */
-export async function readCheckpoint(
-  path: string,
-  owner: CheckpointOwner,
-): Promise<(Progress & { state: StateDict }) | undefined> {
+export async function readCheckpoint(path: string, owner: CheckpointOwner): Promise<StageState | undefined> {
   if (!existsSync(path)) return undefined;
-  const refuse = (why: string, cause?: unknown) =>
-    new Error(`${path}: ${why}; delete this file to start its stage anew`, { cause });
-  const state: StateDict = {};
+  const tensors: StateDict = {};
   try {
     let metadata: z.infer<typeof metadataSchema>;
     try {
       const reader = await openSafetensors(path);
       try {
         metadata = metadataSchema.parse(reader.metadata);
-        for (const name of reader.keys()) state[name] = await reader.tensor(name);
+        for (const name of reader.keys()) tensors[name] = await reader.tensor(name);
       } finally {
         await reader.close();
       }
     } catch (error) {
-      throw refuse("the checkpoint is damaged", error);
+      throw refuseCheckpoint(path, "the checkpoint is damaged", error);
     }
     const { checksum, ...described } = metadata;
     if (metadata.version !== formatVersion) {
-      throw refuse(`the checkpoint has format version ${metadata.version}, expected ${formatVersion}`);
+      const found = `the checkpoint has format version ${metadata.version}, expected ${formatVersion}`;
+      throw refuseCheckpoint(path, found);
     }
-    if (checksum !== (await checksumOf(described, state))) {
-      throw refuse("the checkpoint is damaged (its checksum is wrong)");
+    if (checksum !== (await checksumOf(described, tensors))) {
+      throw refuseCheckpoint(path, "the checkpoint is damaged (its checksum is wrong)");
     }
     if (metadata.job !== owner.job) {
-      throw refuse(`the checkpoint is of job ${metadata.job}, expected ${owner.job}`);
+      throw refuseCheckpoint(path, `the checkpoint is of job ${metadata.job}, expected ${owner.job}`);
     }
-    if (metadata.settings !== owner.settings) throw refuse("the checkpoint is of a run with other settings");
-    for (const [name, tensor] of Object.entries(state)) {
-      if (!(tensor!.dataSync() as Float32Array).every(Number.isFinite)) {
-        throw refuse(`the checkpoint's tensor "${name}" is not finite`);
-      }
+    if (metadata.settings !== owner.settings) {
+      throw refuseCheckpoint(path, "the checkpoint is of a run with other settings");
     }
-    return { steps: Number(metadata.steps), position: JSON.parse(metadata.position), state };
+    return { tensors, progress: JSON.parse(metadata.progress) };
   } catch (error) {
-    tf.dispose(state as tf.NamedTensorMap);
+    tf.dispose(tensors as tf.NamedTensorMap);
     throw error;
   }
+}
+
+/** The error on a checkpoint that cannot be gone on from. */
+export function refuseCheckpoint(path: string, why: string, cause?: unknown): Error {
+  return new Error(`${path}: ${why}; delete this file to start its stage anew`, { cause });
 }
 
 /** SHA-256 of the metadata and of every tensor's name, shape and values. */

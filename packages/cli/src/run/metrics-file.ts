@@ -15,6 +15,8 @@ const metricsRowSchema = z.strictObject({
   loss: z.number(),
   /** Each loss that the method is made of. */
   losses: finiteByName,
+  /** What the method measures beside its losses. */
+  metrics: finiteByName.optional(),
   /** Global norm of the gradient before clipping. */
   gradNorm: z.number(),
   /** Norm of each loss's gradient, where there are two losses or more. */

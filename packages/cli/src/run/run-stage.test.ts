@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AdamW, initialize, Linear, Random, valueAndGradients } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { StageState } from "./checkpoint.js";
 import { readMetrics } from "./metrics-file.js";
 import { type ResumableStage, runStage, type StageRun } from "./run-stage.js";
 
@@ -14,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** A linear layer that learns from random inputs; the source counts how many it gave. */
+/** A linear layer that learns from random inputs, each step's a function of its number. */
 function regression() {
   const layer = new Linear(3, 1).initialize(new Random(1));
   const optimizer = new AdamW(layer.parameters(), { learningRate: 0.05 });
@@ -29,22 +30,17 @@ function regression() {
       optimizer.step(gradients);
       const loss = (await value.data())[0]!;
       tf.dispose([x, value, gradients] as never);
-      return { loss, losses: { loss }, gradNorm: 1 };
+      return { loss, losses: { loss }, metrics: {}, gradNorm: 1 };
     },
-    state: () => ({ ...layer.stateDict(), ...optimizer.stateDict() }),
-    restore: (state) => {
-      layer.loadStateDict({ weight: state.weight!, bias: state.bias! });
-      const { weight: _, bias: __, ...rest } = state;
+    state: () => ({ tensors: { ...layer.stateDict(), ...optimizer.stateDict() }, progress: { step: given } }),
+    restore: async ({ tensors, progress }: StageState) => {
+      const { weight, bias, ...rest } = tensors;
+      layer.loadStateDict({ weight: weight!, bias: bias! });
       optimizer.loadStateDict(rest);
+      given = progress.step;
     },
   };
-  const source = {
-    position: () => ({ given }),
-    restore: (position: { given: number }) => {
-      given = position.given;
-    },
-  };
-  return { stage, source, weights: () => Array.from(layer.weight.value.dataSync()) };
+  return { stage, weights: () => Array.from(layer.weight.value.dataSync()) };
 }
 
 function stageRun(name: string, change: Partial<StageRun> = {}) {

@@ -1,6 +1,5 @@
-import type { StateDict } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { type CheckpointOwner, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { type CheckpointOwner, readCheckpoint, refuseCheckpoint, type StageState, writeCheckpoint } from "./checkpoint.js";
 import { type MetricsRow, openMetrics } from "./metrics-file.js";
 import { createEventFile, type EventFile } from "./tensorboard-events.js";
 
@@ -8,6 +7,8 @@ import { createEventFile, type EventFile } from "./tensorboard-events.js";
 export interface StepReport {
   loss: number;
   losses: Record<string, number>;
+  /** Figures that the objective measures beside its losses. */
+  metrics: Record<string, number>;
   gradNorm: number;
   conflict?: {
     norms: Record<string, number>;
@@ -19,19 +20,12 @@ export interface StepReport {
 export interface ResumableStage {
   step(): Promise<StepReport>;
   /** The caller disposes the tensors. */
-  state(): StateDict;
-  restore(state: StateDict): void;
-}
-
-/** Images that a stage draws from, which can be gone on with. */
-export interface ResumableSource {
-  position(): unknown;
-  restore(position: never): void;
+  state(): StageState;
+  restore(state: never): Promise<void>;
 }
 
 export interface StageRun {
   stage: ResumableStage;
-  source: ResumableSource;
   steps: number;
   owner: CheckpointOwner;
   files: { metrics: string; checkpoint: string; events: string };
@@ -55,19 +49,19 @@ export interface StageRun {
  * @returns whether the stage is done; false where it was asked to stop, and saved what it has
  */
 export async function runStage(run: StageRun): Promise<boolean> {
-  const { stage, source, steps, owner, files, beforeWrite } = run;
+  const { stage, steps, owner, files, beforeWrite } = run;
   const start = await restore(run);
   beforeWrite();
   const metrics = await openMetrics(files.metrics, start);
   const events = run.tensorboard ? await startEvents(files.events, metrics.rows) : undefined;
-  const save = async (done: number) => {
+  const save = async () => {
     beforeWrite();
     await metrics.flush();
     const state = stage.state();
     try {
-      await writeCheckpoint(files.checkpoint, { ...owner, steps: done, position: source.position(), state });
+      await writeCheckpoint(files.checkpoint, owner, state);
     } finally {
-      tf.dispose(state as tf.NamedTensorMap);
+      tf.dispose(state.tensors as tf.NamedTensorMap);
     }
   };
   let savedAt = performance.now();
@@ -88,7 +82,7 @@ export async function runStage(run: StageRun): Promise<boolean> {
       const due = (step + 1) % everySteps === 0 || performance.now() - savedAt > 1000 * everySeconds;
       // The last step is saved too: what follows it, an evaluation for example, may be interrupted.
       if (stopping || due || step + 1 === steps) {
-        await save(step + 1);
+        await save();
         savedAt = performance.now();
       }
       if (stopping && step + 1 < steps) return false;
@@ -101,27 +95,24 @@ export async function runStage(run: StageRun): Promise<boolean> {
   }
 }
 
-/** Restores stage and source from the checkpoint. @returns the steps that it counts, 0 without one. */
-async function restore({ stage, source, files, owner, steps }: StageRun): Promise<number> {
+/** Restores the stage from its checkpoint. @returns the steps that it counts, 0 without one. */
+async function restore({ stage, files, owner, steps }: StageRun): Promise<number> {
   const found = await readCheckpoint(files.checkpoint, owner);
   if (!found) return 0;
+  const { step } = found.progress;
   try {
-    if (found.steps > steps) {
-      throw new Error(`the checkpoint counts ${found.steps} steps, and the stage has ${steps}`);
-    }
-    stage.restore(found.state);
-    source.restore(found.position as never);
+    if (step > steps) throw new Error(`the checkpoint counts ${step} steps, and the stage has ${steps}`);
+    await stage.restore(found as never);
   } catch (error) {
-    const { message } = error as Error;
-    throw new Error(`${files.checkpoint}: ${message}; delete this file to start its stage anew`, { cause: error });
+    throw refuseCheckpoint(files.checkpoint, (error as Error).message, error);
   } finally {
-    tf.dispose(found.state as tf.NamedTensorMap);
+    tf.dispose(found.tensors as tf.NamedTensorMap);
   }
-  return found.steps;
+  return step;
 }
 
 function metricsRow(fixed: StageRun["row"], step: number, report: StepReport, seconds: number): MetricsRow {
-  const { loss, losses, gradNorm, conflict } = report;
+  const { loss, losses, metrics, gradNorm, conflict } = report;
   const byPair = (figure: "cosine" | "magnitudeSimilarity") =>
     Object.fromEntries(conflict!.pairs.map((pair) => [pair.losses.join("/"), pair[figure]]));
   return {
@@ -129,6 +120,7 @@ function metricsRow(fixed: StageRun["row"], step: number, report: StepReport, se
     step,
     loss,
     losses,
+    ...(Object.keys(metrics).length > 0 && { metrics }),
     gradNorm,
     ...(conflict && {
       norms: conflict.norms,
@@ -147,7 +139,7 @@ async function startEvents(path: string, rows: readonly MetricsRow[]): Promise<E
   return events;
 }
 
-function scalarsOf({ at, step, stage, loss, losses, gradNorm, norms, cosines }: MetricsRow) {
+function scalarsOf({ at, step, stage, loss, losses, metrics, gradNorm, norms, cosines }: MetricsRow) {
   const scalars: Record<string, number> = {
     [`stage${stage}/loss`]: loss,
     [`stage${stage}/gradient_norm`]: gradNorm,
@@ -156,6 +148,7 @@ function scalarsOf({ at, step, stage, loss, losses, gradNorm, norms, cosines }: 
     for (const [name, value] of Object.entries(figures)) scalars[`stage${stage}/${group}/${name}`] = value;
   };
   add("losses", losses);
+  add("metrics", metrics);
   add("gradient_norms", norms);
   add("cosines", cosines);
   return { at, step, scalars };

@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addDoctorCommand } from "../commands/doctor.js";
+import { RunStopped } from "../run/stop-signals.js";
+
+/** How the command is run, where it is not from a shell. */
+export interface CommandLineOptions {
+  /** The folder that relative paths start from. Default the current one. */
+  base?: string;
+}
+
+function createProgram(): Command {
+  const manifest = new URL("../../package.json", import.meta.url);
+  const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
+  const program = new Command("dcr")
+    .description(
+      "Enhances visual encoders with Diffusion Contrastive Reconstruction (Han et al., CVPR 2026), on your own models and images.",
+    )
+    .version(version)
+    .option("--debug", "show where an error comes from", false)
+    .configureHelp({ showGlobalOptions: true });
+  addDoctorCommand(program);
+  return program;
+}
+
+/**
+ * Runs a command line, such as `["doctor"]`. An error is printed as one line on standard error and sets the exit code.
+ *
+ * @param args what follows the command's name
+ */
+export async function runCommandLine(args: readonly string[]): Promise<void> {
+  const program = createProgram();
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (error instanceof RunStopped) process.exitCode = error.exitCode;
+    else process.exitCode = 1;
+    const { message, stack } = error as Error;
+    const text = program.opts<{ debug: boolean }>().debug ? stack : `error: ${message.split("\n")[0]}`;
+    console.error(text);
+  }
+}

@@ -1,0 +1,109 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { availableParallelism, freemem, totalmem } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { type Probe, type ProbedKind, probeDevice } from "../device/probe-devices.js";
+import { formatBytes } from "../plan/format-bytes.js";
+
+/** One thing that was looked at. */
+interface Finding {
+  name: string;
+  state: "ok" | "missing" | "note";
+  text: string;
+}
+
+export function addDoctorCommand(program: Command): void {
+  program
+    .command("doctor")
+    .description("Shows what this machine offers: devices and their limits, drivers, Node, and what is missing.")
+    .option("--json", "as JSON", false)
+    .addHelpText("after", "\nExample:\n  dcr doctor")
+    .action(async ({ json }: { json: boolean }) => {
+      const findings = await examine();
+      if (json) console.log(JSON.stringify(findings, null, 2));
+      else {
+        const width = Math.max(...findings.map(({ name }) => name.length));
+        for (const { name, state, text } of findings) {
+          console.log(`${state === "ok" ? "ok     " : state.padEnd(7)} ${name.padEnd(width)}  ${text}`);
+        }
+      }
+      if (findings.some(({ name, state }) => state === "missing" && needed.has(name))) process.exitCode = 1;
+    });
+}
+
+/** Without these nothing runs. */
+const needed = new Set(["Node", "WebAssembly", "sharp"]);
+
+async function examine(): Promise<Finding[]> {
+  return [
+    checkNode(),
+    {
+      name: "machine",
+      state: "note",
+      text: `${availableParallelism()} cores, ${formatBytes(totalmem())} of memory, ${formatBytes(freemem())} free`,
+    },
+    await checkDevice("GPU", "webgpu"),
+    await checkDevice("software WebGPU", "software"),
+    await checkDevice("WebAssembly", "wasm"),
+    ...checkDrivers(),
+    await checkModule("webgpu", "npm install webgpu, for GPUs"),
+    await checkModule("sharp", "npm install sharp, to read images"),
+  ];
+}
+
+function checkNode(): Finding {
+  const manifest = new URL("../../package.json", import.meta.url);
+  const { engines } = JSON.parse(readFileSync(manifest, "utf8")) as { engines: { node: string } };
+  const needed = engines.node.replace(/[^0-9.]/g, "");
+  const [major = 0, minor = 0] = needed.split(".").map(Number);
+  const [own = 0, ownMinor = 0] = process.versions.node.split(".").map(Number);
+  const good = own > major || (own === major && ownMinor >= minor);
+  const text = `${process.versions.node} at ${process.execPath}`;
+  return good
+    ? { name: "Node", state: "ok", text }
+    : { name: "Node", state: "missing", text: `${text}; ${needed} or later is needed` };
+}
+
+async function checkDevice(name: string, kind: ProbedKind): Promise<Finding> {
+  const probe = await probeDevice(kind);
+  if (!probe.found) return { name, state: "missing", text: probe.why.split("\n")[0]! };
+  return { name, state: "ok", text: describeProbe(probe) };
+}
+
+function describeProbe(probe: Extract<Probe, { found: true }>): string {
+  const { name, features = [], maxBufferSize, maxStorageBufferBindingSize } = probe;
+  const facts = [
+    maxBufferSize && `tensors to ${formatBytes(maxBufferSize)}`,
+    maxStorageBufferBindingSize && `bindings to ${formatBytes(maxStorageBufferBindingSize)}`,
+    ...features,
+  ];
+  return [name, ...facts.filter(Boolean)].join(", ");
+}
+
+/** Vulkan's list of drivers, where the platform has one. */
+function checkDrivers(): Finding[] {
+  if (process.platform !== "linux") return [];
+  const asked = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
+  if (asked) {
+    return asked.split(":").map((path) => ({
+      name: "Vulkan driver",
+      state: existsSync(path) ? "ok" : "missing",
+      text: `${path} (VK_DRIVER_FILES)`,
+    }));
+  }
+  const files = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].flatMap((folder) =>
+    existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [],
+  );
+  if (files.length > 0) return files.map((text) => ({ name: "Vulkan driver", state: "ok", text }));
+  const text = "none is installed; a GPU's comes with its vendor's driver, a software one is Debian's mesa-vulkan-drivers";
+  return [{ name: "Vulkan driver", state: "missing", text }];
+}
+
+async function checkModule(name: string, hint: string): Promise<Finding> {
+  try {
+    await import(name);
+    return { name, state: "ok", text: "loads" };
+  } catch (error) {
+    return { name, state: "missing", text: `${(error as Error).message.split("\n")[0]}; ${hint}` };
+  }
+}

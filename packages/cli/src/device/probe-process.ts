@@ -1,0 +1,23 @@
+import { initialize, requestWebGPUDevice } from "@dcr-js/tensor";
+import type { Probe } from "./probe-devices.js";
+
+/** Looks for one kind of device and prints what it found as JSON. A process of its own: a broken driver ends the process. */
+async function probe(kind: string): Promise<Probe> {
+  if (kind !== "webgpu" && kind !== "software") {
+    const { reason: _, ...info } = await initialize({ device: kind as "wasm" });
+    return { found: true, name: info.threads ? `${info.kind}, ${info.threads} threads` : info.kind };
+  }
+  const { name, features, limits } = await requestWebGPUDevice({ software: kind === "software" });
+  return {
+    found: true,
+    name,
+    features: [...features].filter((feature) => ["shader-f16", "subgroups", "timestamp-query"].includes(feature)),
+    maxBufferSize: limits.maxBufferSize,
+    maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+  };
+}
+
+const result = await probe(process.argv[2]!).catch(
+  (error: Error): Probe => ({ found: false, why: error.message }),
+);
+process.send?.(result, () => process.exit(0));

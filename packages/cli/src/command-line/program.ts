@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { addDoctorCommand } from "../commands/doctor.js";
 import { RunStopped } from "../run/stop-signals.js";
 
@@ -18,7 +18,10 @@ function createProgram(): Command {
     )
     .version(version)
     .option("--debug", "show where an error comes from", false)
-    .configureHelp({ showGlobalOptions: true });
+    .configureHelp({ showGlobalOptions: true })
+    // Commander adds "(Did you mean ...?)" on a line of its own.
+    .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll("\n", " ")}\n`) })
+    .exitOverride();
   addDoctorCommand(program);
   return program;
 }
@@ -33,6 +36,11 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
+    // Commander has printed its own: a usage error, or the help that was asked for.
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode;
+      return;
+    }
     if (error instanceof RunStopped) process.exitCode = error.exitCode;
     else process.exitCode = 1;
     const { message, stack } = error as Error;

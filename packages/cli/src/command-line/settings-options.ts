@@ -1,7 +1,7 @@
 import { deviceChoices } from "@dcr-js/tensor";
 import { type Command, Option } from "commander";
-import { type PartialConfig, mergeSettings, readSettings } from "../config/read-config.js";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
+import { mergeSettings, type PartialConfig, readSettings } from "../config/read-config.js";
 import { aggregatorNames, alignmentChoices, defaultConfig, methodNames } from "../config/run-config.js";
 import { integer, listOf, number, oneOf, text } from "./parse-option.js";
 
@@ -16,7 +16,12 @@ interface SettingOption {
   value?: unknown;
 }
 
-const setting = (flags: string, path: string, description: string, read?: SettingOption["read"]): SettingOption => ({
+const setting = (
+  flags: string,
+  path: string,
+  description: string,
+  read?: SettingOption["read"],
+): SettingOption => ({
   flags,
   path,
   description,
@@ -34,7 +39,12 @@ const models: SettingOption[] = [
   setting("--encoder <folder|id>", "encoder", "CLIP or SigLIP: a Hugging Face folder or hub id", text),
   setting("--diffusion <folder|id>", "diffusion", "Stable Diffusion: a diffusers folder or hub id", text),
   setting("--variant <name>", "variant", "which files of the diffusion model, for example fp16", text),
-  setting("--images <where>", "images", "a folder, tar shards ({00000..00331}.tar), a .csv, .jsonl or .mjs file", text),
+  setting(
+    "--images <where>",
+    "images",
+    "a folder, tar shards ({00000..00331}.tar), a .csv, .jsonl or .mjs file",
+    text,
+  ),
   flag("--strict", "strict", "stop at the first broken image instead of skipping it"),
 ];
 
@@ -49,10 +59,25 @@ const method: SettingOption[] = [
   ),
   setting("--aggregator <name>", "aggregator", aggregatorNames.join(", "), oneOf(aggregatorNames)),
   setting("--temperature <x>", "temperature", "of the contrastive losses", number),
-  setting("--target <kind>", "target", "the ground-truth positive: scheduler or velocity", oneOf(["scheduler", "velocity"])),
-  setting("--positives <names>", "positives", "comma-separated: augmented, target", listOf(oneOf(["augmented", "target"]))),
+  setting(
+    "--target <kind>",
+    "target",
+    "the ground-truth positive: scheduler or velocity",
+    oneOf(["scheduler", "velocity"]),
+  ),
+  setting(
+    "--positives <names>",
+    "positives",
+    "comma-separated: augmented, target",
+    listOf(oneOf(["augmented", "target"])),
+  ),
   setting("--gradient <flow>", "gradient", gradientFlows.join(", "), oneOf(gradientFlows)),
-  setting("--local-tokens <share>", "localTokens", "share of local tokens that condition the denoiser", number),
+  setting(
+    "--local-tokens <share>",
+    "localTokens",
+    "share of local tokens that condition the denoiser",
+    number,
+  ),
   flag("--no-conflict", "conflict", "do not record how the losses' gradients conflict", false),
   setting("--lambda-con <x>", "naive.lambdaCon", "weight of the contrastive loss of naive", number),
   setting("--lambda-rec <x>", "naive.lambdaRec", "weight of the reconstruction loss of naive", number),
@@ -60,7 +85,12 @@ const method: SettingOption[] = [
 ];
 
 const stages: SettingOption[] = [
-  setting("--align-loss <name>", "align.loss", `of stage 1: ${alignmentChoices.join(", ")}`, oneOf(alignmentChoices)),
+  setting(
+    "--align-loss <name>",
+    "align.loss",
+    `of stage 1: ${alignmentChoices.join(", ")}`,
+    oneOf(alignmentChoices),
+  ),
   ...(["align", "enhance"] as const).flatMap((stage) => {
     const prefix = stage === "align" ? "--align-" : "--";
     const where = stage === "align" ? "stage 1" : "stage 2";
@@ -79,19 +109,49 @@ const stages: SettingOption[] = [
   setting("--lora-rank <n>", "lora.rank", "rank of the adapters", integer),
   setting("--lora-alpha <x>", "lora.alpha", "the adapters are scaled by alpha / rank", number),
   setting("--lora-dropout <p>", "lora.dropout", "dropout on the adapters' input", number),
-  setting("--lora-bias <kind>", "lora.bias", "biases that train: none, all, lora_only", oneOf(["none", "all", "lora_only"])),
-  setting("--lora-targets <names>", "lora.targetModules", "comma-separated names of adapted layers", listOf(text)),
+  setting(
+    "--lora-bias <kind>",
+    "lora.bias",
+    "biases that train: none, all, lora_only",
+    oneOf(["none", "all", "lora_only"]),
+  ),
+  setting(
+    "--lora-targets <names>",
+    "lora.targetModules",
+    "comma-separated names of adapted layers",
+    listOf(text),
+  ),
 ];
 
 const running: SettingOption[] = [
   setting("--seed, --seeds <list>", "seeds", "comma-separated seeds of everything random", listOf(integer)),
   setting("--device <kind>", "device", deviceChoices.join(", "), oneOf(deviceChoices)),
-  setting("--storage <type>", "storage", "of frozen weights: float32, float16", oneOf(["float32", "float16"])),
+  setting(
+    "--storage <type>",
+    "storage",
+    "of frozen weights: float32, float16",
+    oneOf(["float32", "float16"]),
+  ),
   setting("--chunk <n>", "memory.chunk", "predictions that a gradient holds at once", integer),
-  setting("--micro-batch <n>", "memory.microBatch", "images that the encoder's gradient holds at once", integer),
-  setting("--checkpoint-steps <n>", "checkpoint.everySteps", "steps from one checkpoint to the next", integer),
+  setting(
+    "--micro-batch <n>",
+    "memory.microBatch",
+    "images that the encoder's gradient holds at once",
+    integer,
+  ),
+  setting(
+    "--checkpoint-steps <n>",
+    "checkpoint.everySteps",
+    "steps from one checkpoint to the next",
+    integer,
+  ),
   setting("--checkpoint-seconds <x>", "checkpoint.everySeconds", "longest time between checkpoints", number),
-  setting("--evaluate <what>", "evaluate", "before and after; comma-separated: mmvp:<folder>, folder:<folder>, a module", listOf(text)),
+  setting(
+    "--evaluate <what>",
+    "evaluate",
+    "before and after; comma-separated: mmvp:<folder>, folder:<folder>, a module",
+    listOf(text),
+  ),
   flag("--tensorboard", "tensorboard", "write TensorBoard event files too"),
 ];
 
@@ -136,14 +196,19 @@ export async function givenSettings(command: Command): Promise<GivenSettings> {
   });
   const preset = values.preset === undefined ? {} : presets[values.preset as PresetName];
   const file = values.config === undefined ? {} : await readSettings(values.config as string);
-  const options = byOption.reduce((all: PartialConfig, { path, value }) => mergeSettings(all, nest(path, value)), {});
+  const options = byOption.reduce(
+    (all: PartialConfig, { path, value }) => mergeSettings(all, nest(path, value)),
+    {},
+  );
   const settings = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
   return { settings, byOption };
 }
 
 /** The setting at a path, such as `lora.rank`. */
 export function at(settings: PartialConfig, path: string): unknown {
-  return path.split(".").reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], settings);
+  return path
+    .split(".")
+    .reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], settings);
 }
 
 const nest = (path: string, value: unknown): PartialConfig =>

@@ -15,7 +15,9 @@ interface Finding {
 export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")
-    .description("Shows what this machine offers: devices and their limits, drivers, Node, and what is missing.")
+    .description(
+      "Shows what this machine offers: devices and their limits, drivers, Node, and what is missing.",
+    )
     .option("--json", "as JSON", false)
     .addHelpText("after", "\nExample:\n  dcr doctor")
     .action(async ({ json }: { json: boolean }) => {
@@ -95,7 +97,8 @@ function checkDrivers(): Finding[] {
     existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [],
   );
   if (files.length > 0) return files.map((text) => ({ name: "Vulkan driver", state: "ok", text }));
-  const text = "none is installed; a GPU's comes with its vendor's driver, a software one is Debian's mesa-vulkan-drivers";
+  const text =
+    "none is installed; a GPU's comes with its vendor's driver, a software one is Debian's mesa-vulkan-drivers";
   return [{ name: "Vulkan driver", state: "missing", text }];
 }
 

@@ -2,7 +2,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkConfig, configToYaml, mergeSettings, readRunConfig, readSettings, settingNames } from "./read-config.js";
+import {
+  checkConfig,
+  configToYaml,
+  mergeSettings,
+  readRunConfig,
+  readSettings,
+  settingNames,
+} from "./read-config.js";
 import { defaultConfig, settingsHash } from "./run-config.js";
 
 let folder: string;

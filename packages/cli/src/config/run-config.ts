@@ -74,7 +74,10 @@ export const runConfigSchema = z.strictObject({
   temperature: positive,
   /** The ground-truth positive: what the scheduler has the denoiser predict, or always the velocity. */
   target: z.enum(["scheduler", "velocity"]),
-  positives: z.array(z.enum(["augmented", "target"])).nonempty().refine(once, "each once"),
+  positives: z
+    .array(z.enum(["augmented", "target"]))
+    .nonempty()
+    .refine(once, "each once"),
   /** Through which predictions the gradient of the DCR loss flows. */
   gradient: z.enum(["all", "anchor", "anchor-and-positive"]),
   /** Share of the encoder's local tokens that condition the denoiser beside the class token. */
@@ -159,7 +162,9 @@ export const defaultConfig: Omit<RunConfig, RequiredSetting> = {
 
 /** Names a configuration among all: equal for equal settings, in whatever order they were written. */
 export function settingsHash(config: RunConfig): string {
-  return createHash("sha256").update(JSON.stringify(sorted(config))).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify(sorted(config)))
+    .digest("hex");
 }
 
 function sorted(value: unknown): unknown {

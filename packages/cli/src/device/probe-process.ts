@@ -4,14 +4,16 @@ import type { Probe } from "./probe-devices.js";
 /** Looks for one kind of device and prints what it found as JSON. A process of its own: a broken driver ends the process. */
 async function probe(kind: string): Promise<Probe> {
   if (kind !== "webgpu" && kind !== "software") {
-    const { reason: _, ...info } = await initialize({ device: kind as "wasm" });
-    return { found: true, name: info.threads ? `${info.kind}, ${info.threads} threads` : info.kind };
+    const { threads = 1 } = await initialize({ device: "wasm" });
+    return { found: true, name: `${threads} ${threads === 1 ? "thread" : "threads"}` };
   }
   const { name, features, limits } = await requestWebGPUDevice({ software: kind === "software" });
   return {
     found: true,
     name,
-    features: [...features].filter((feature) => ["shader-f16", "subgroups", "timestamp-query"].includes(feature)),
+    features: [...features].filter((feature) =>
+      ["shader-f16", "subgroups", "timestamp-query"].includes(feature),
+    ),
     maxBufferSize: limits.maxBufferSize,
     maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
   };

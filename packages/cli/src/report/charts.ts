@@ -79,7 +79,11 @@ function noisyLines(field: string, y: object, color: object) {
  * A figure of each method over its steps, one small chart each: losses of different methods share no scale. A chart of many
  * steps shows about a thousand of them.
  */
-export function courses(metrics: readonly MetricsRow[], figure: "loss" | "gradNorm", title: string): Promise<string> {
+export function courses(
+  metrics: readonly MetricsRow[],
+  figure: "loss" | "gradNorm",
+  title: string,
+): Promise<string> {
   const most = Math.max(...metrics.map(({ step }) => step)) + 1;
   const every = Math.ceil(most / 1000);
   const values = metrics
@@ -110,7 +114,14 @@ export function courses(metrics: readonly MetricsRow[], figure: "loss" | "gradNo
 /** For each method and pair of losses a histogram of the cosines between their gradients, and the cosines' course. */
 export function cosineCharts(metrics: readonly MetricsRow[]): Promise<string> {
   const values = metrics.flatMap(({ method, step, cosines = {}, seed }) =>
-    Object.entries(cosines).map(([pair, cosine]) => ({ method, pair, chart: `${method}: ${pair}`, step, cosine, seed })),
+    Object.entries(cosines).map(([pair, cosine]) => ({
+      method,
+      pair,
+      chart: `${method}: ${pair}`,
+      step,
+      cosine,
+      seed,
+    })),
   );
   const { domain, range } = colorScale(values.map(({ method }) => method));
   const charts = [...new Map(values.map((value) => [value.chart, value.method]))];

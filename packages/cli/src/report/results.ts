@@ -59,7 +59,9 @@ export async function writeResults(
   const methods = methodsOf(config);
   const evaluations = new Map<string, Evaluation[]>();
   for (const method of methods) {
-    const own = config.seeds.map((seed) => readEvaluation(jobFiles(run, { kind: "method", method, seed }).result));
+    const own = config.seeds.map((seed) =>
+      readEvaluation(jobFiles(run, { kind: "method", method, seed }).result),
+    );
     evaluations.set(method, await Promise.all(own));
   }
   const results: Results = {
@@ -100,7 +102,10 @@ async function readEvaluation(path: string): Promise<Evaluation> {
 type Figures = Evaluation["figures"];
 
 /** Another figure of the same group and name for each. */
-function mapFigures<T>(figures: Figures, map: (group: string, name: string) => T): Record<string, Record<string, T>> {
+function mapFigures<T>(
+  figures: Figures,
+  map: (group: string, name: string) => T,
+): Record<string, Record<string, T>> {
   return Object.fromEntries(
     Object.entries(figures).map(([group, byName]) => [
       group,

@@ -32,7 +32,9 @@ describe("readCheckpoint", () => {
     await expectNoLeaks(async () => {
       const found = await readCheckpoint(path, owner);
       expect(found!.progress).toEqual(progress);
-      expect(Array.from(await found!.tensors["parameter.0"]!.data())).toEqual(Array.from(Float32Array.from(values)));
+      expect(Array.from(await found!.tensors["parameter.0"]!.data())).toEqual(
+        Array.from(Float32Array.from(values)),
+      );
       expect(found!.tensors.step!.shape).toEqual([1]);
       tf.dispose(found!.tensors as tf.NamedTensorMap);
     });

@@ -65,7 +65,9 @@ export function methodsOf({ methods, evaluate }: Pick<RunConfig, "methods" | "ev
 }
 
 /** Every job of a run; an alignment comes before the methods that need it. */
-export function listJobs(config: Pick<RunConfig, "methods" | "evaluate" | "seeds" | "align" | "endToEnd">): Job[] {
+export function listJobs(
+  config: Pick<RunConfig, "methods" | "evaluate" | "seeds" | "align" | "endToEnd">,
+): Job[] {
   const jobs = new Map<string, Job>();
   for (const seed of config.seeds) {
     const methods = methodsOf(config).map((method): Job => ({ kind: "method", method, seed }));

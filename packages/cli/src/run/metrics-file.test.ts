@@ -42,14 +42,17 @@ describe("openMetrics", () => {
     expect(await readMetrics(path)).toEqual([0, 1, 2, 3].map(row));
   });
 
-  it.each(['{"method":"na', "\0\0\0\0", "\0\0\n\0\0\n", '{"method":"rec"}\n'])("cuts a damaged tail, %j", async (tail) => {
-    await write(2);
-    const whole = await readFile(path, "utf8");
-    await appendFile(path, tail);
-    expect(await readMetrics(path)).toEqual([0, 1].map(row));
-    await (await openMetrics(path, 2)).close();
-    expect(await readFile(path, "utf8")).toBe(whole);
-  });
+  it.each(['{"method":"na', "\0\0\0\0", "\0\0\n\0\0\n", '{"method":"rec"}\n'])(
+    "cuts a damaged tail, %j",
+    async (tail) => {
+      await write(2);
+      const whole = await readFile(path, "utf8");
+      await appendFile(path, tail);
+      expect(await readMetrics(path)).toEqual([0, 1].map(row));
+      await (await openMetrics(path, 2)).close();
+      expect(await readFile(path, "utf8")).toBe(whole);
+    },
+  );
 
   it("refuses a file that lacks a row which the checkpoint counts", async () => {
     await write(2);

@@ -41,8 +41,9 @@ function startTime(pid: number): string | null {
   if (process.platform === "linux") return startTimeOnLinux(pid);
   if (process.platform === "win32") return null;
   try {
-    const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] } as const;
-    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], options).trim() || null;
+    const args = ["-o", "lstart=", "-p", String(pid)];
+    const printed = execFileSync("ps", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    return printed.trim() || null;
   } catch {
     return null;
   }

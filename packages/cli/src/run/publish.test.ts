@@ -21,7 +21,13 @@ it("publishOutputs moves whole folders, and goes on where it was interrupted", a
   await rename(join(output, "adapter"), join(folder, "adapter"));
   await publishOutputs(output, folder);
   await publishOutputs(output, folder);
-  expect(await files()).toEqual(["adapter", "encoder", "encoder/config.json", "jobs", "projector.safetensors"]);
+  expect(await files()).toEqual([
+    "adapter",
+    "encoder",
+    "encoder/config.json",
+    "jobs",
+    "projector.safetensors",
+  ]);
 });
 
 it("removeLeftovers removes temporary files and unfinished outputs, and nothing else", async () => {

@@ -117,7 +117,9 @@ function startWorker(run: string, job: Job, progress: JobProgress): Worker {
     if (message.type === "progress") progress.show(message);
   });
   const ended = new Promise<void>((resolve, reject) => {
-    child.on("error", (error) => reject(new JobFailed(`${jobName(job)}: ${error.message}`, { cause: error })));
+    child.on("error", (error) =>
+      reject(new JobFailed(`${jobName(job)}: ${error.message}`, { cause: error })),
+    );
     child.on("exit", (code, signal) => {
       clearTimeout(timer);
       progress.end(last?.type === "done" || last?.type === "stopped" ? last.type : "ended");

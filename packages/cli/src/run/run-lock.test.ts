@@ -32,7 +32,9 @@ describe("isRunning", () => {
 
   it.runIf(process.platform === "linux")("takes a process that nobody has collected for ended", async () => {
     // The shell's child ends at once, and the program that replaced the shell does not collect it.
-    const parent = spawn("sh", ["-c", "sh -c 'echo $$' & exec sleep 20"], { stdio: ["ignore", "pipe", "ignore"] });
+    const parent = spawn("sh", ["-c", "sh -c 'echo $$' & exec sleep 20"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
     await expect.poll(() => isRunning({ ...identifyProcess(pid), started: null })).toBe(false);
     expect(await readFile(`/proc/${pid}/stat`, "utf8")).toContain(" Z ");

@@ -1,7 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { identifyProcess, isRunning, type ProcessIdentity, processIdentitySchema } from "./process-identity.js";
+import {
+  identifyProcess,
+  isRunning,
+  type ProcessIdentity,
+  processIdentitySchema,
+} from "./process-identity.js";
 
 /** The right to write to a run folder. */
 export interface RunLock {

@@ -62,8 +62,7 @@ function stageRun(name: string, change: Partial<StageRun> = {}) {
   return { run, weights };
 }
 
-const timeless = async (path: string) =>
-  (await readMetrics(path)).map(({ time: _, at: __, ...row }) => row);
+const timeless = async (path: string) => (await readMetrics(path)).map(({ time: _, at: __, ...row }) => row);
 
 describe("runStage", () => {
   it("goes on after a stop or a failure at any step to the identical weights and rows", async () => {
@@ -74,7 +73,12 @@ describe("runStage", () => {
     for (let at = 1; at < 12; at++) {
       const stopped = stageRun(`stop${at}`, {});
       let done = 0;
-      const watch = { onStep: (steps: number) => void (done = steps), stopAsked: () => done === at };
+      const watch = {
+        onStep: (steps: number) => {
+          done = steps;
+        },
+        stopAsked: () => done === at,
+      };
       expect(await runStage({ ...stopped.run, ...watch })).toBe(false);
       expect(await timeless(stopped.run.files.metrics)).toEqual(rows.slice(0, at));
       const resumed = stageRun(`stop${at}`);

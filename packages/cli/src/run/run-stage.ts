@@ -1,5 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type CheckpointOwner, readCheckpoint, refuseCheckpoint, type StageState, writeCheckpoint } from "./checkpoint.js";
+import {
+  type CheckpointOwner,
+  readCheckpoint,
+  refuseCheckpoint,
+  type StageState,
+  writeCheckpoint,
+} from "./checkpoint.js";
 import { type MetricsRow, openMetrics } from "./metrics-file.js";
 import { createEventFile, type EventFile } from "./tensorboard-events.js";
 

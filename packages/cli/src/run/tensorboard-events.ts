@@ -35,7 +35,9 @@ export async function createEventFile(path: string, startedAt: number): Promise<
 
 /** `tensorflow.Event` with a summary, in protocol buffers' wire format (tensorflow/core/util/event.proto). */
 function encodeEvent({ at, step, scalars }: ScalarEvent): Buffer {
-  const values = Object.entries(scalars).map(([tag, value]) => bytes(1, Buffer.concat([text(1, tag), float(2, value)])));
+  const values = Object.entries(scalars).map(([tag, value]) =>
+    bytes(1, Buffer.concat([text(1, tag), float(2, value)])),
+  );
   return Buffer.concat([double(1, at), varintField(2, step), bytes(5, Buffer.concat(values))]);
 }
 
@@ -66,7 +68,8 @@ function float(field: number, value: number): Buffer {
 /** Protocol buffers leave a zero out. */
 const varintField = (field: number, value: number) =>
   value === 0 ? Buffer.alloc(0) : Buffer.concat([key(field, wire.varint), varint(value)]);
-const bytes = (field: number, data: Buffer) => Buffer.concat([key(field, wire.bytes), varint(data.length), data]);
+const bytes = (field: number, data: Buffer) =>
+  Buffer.concat([key(field, wire.bytes), varint(data.length), data]);
 const text = (field: number, value: string) => bytes(field, Buffer.from(value));
 
 /** A TFRecord: length, its checksum, the data, its checksum (tensorflow/core/lib/io/record_writer.h). */

@@ -1,19 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { FloatStorage } from "../backend/webgpu/store.js";
-import type { ReadOptions } from "../io/safetensors.js";
+import type { ReadOptions } from "../io/decode-tensor.js";
 import type { Module, StateDict } from "../nn/module.js";
 import { hasFloat16Storage } from "../ops/store-as.js";
-
-/** How `fromPretrained` loads a model. */
-export interface PretrainedOptions {
-  /**
-   * How the weights are stored. With `"float16"` they take half the memory, are never on the device as float32, and are frozen:
-   * F16 files go there as they are, others are rounded on the way (see `storeAs` of `@dcr-js/tensor`). Default `"float32"`.
-   */
-  storage?: FloatStorage;
-  /** Keys of the configuration that nobody knows and that may be ignored, by name. Default none: each is an error. */
-  acceptKeys?: readonly string[];
-}
+import type { PretrainedOptions } from "./load-weights.js";
 
 /**
  * Gives a new model the weights of its folder.

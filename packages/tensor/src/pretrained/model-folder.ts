@@ -1,8 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { readWeights, writeSafetensors } from "../io/files.js";
-import type { ReadOptions, SerializeOptions } from "../io/safetensors.js";
+import type { ReadOptions } from "../io/decode-tensor.js";
+import { writeSafetensors } from "../io/files.js";
+import type { SerializeOptions } from "../io/safetensors.js";
 import { writeFileAtomically } from "../io/write-file-atomically.js";
 import type { StateDict } from "../nn/module.js";
+import { readWeights } from "./weights-files.js";
 
 const floatSettings = [
   "attention_dropout",
@@ -12,61 +14,6 @@ const floatSettings = [
   "layer_norm_eps",
   "logit_scale_init_value",
 ];
-
-/**
- * Reads a file of a model folder, if it is there. Node alone.
- *
- * @param folder the model folder
- * @param name the file in it
- * @returns its bytes, or undefined where there is no such file
- */
-export async function readModelFile(folder: string, name: string): Promise<Uint8Array | undefined> {
-  try {
-    return await nodeFiles().readFile(`${folder}/${name}`);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-/**
- * Reads a JSON file of a model folder. Node alone.
- *
- * @param folder the model folder
- * @param name the file in it, for example `config.json`
- * @param what who reads it, for the error
- * @throws if it is missing, or not a JSON object
- */
-export async function readModelJson(
-  folder: string,
-  name: string,
-  what: string,
-): Promise<Record<string, unknown>> {
-  const bytes = await readModelFile(folder, name);
-  const path = `${folder}/${name}`;
-  if (!bytes) throw new Error(`${what}: expected a model folder with ${name}, but ${path} does not exist`);
-  return parseJsonObject(bytes, path, what);
-}
-
-/**
- * Parses the bytes of a JSON file.
- *
- * @param path the file's name, for the error
- * @param what who reads it, for the error
- * @throws if it is not a JSON object
- */
-export function parseJsonObject(bytes: Uint8Array, path: string, what: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
-  } catch (error) {
-    throw new Error(`${what}: ${path} is not valid JSON: ${(error as Error).message}`, { cause: error });
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error(`${what}: ${path} must hold a JSON object, got ${JSON.stringify(value).slice(0, 40)}`);
-  }
-  return value as Record<string, unknown>;
-}
 
 /**
  * Reads model.safetensors, whole or in shards, without the buffers of positions that older checkpoints hold. Node alone.

@@ -22,12 +22,9 @@ export {
   parseCLIPVisionConfig,
 } from "@dcr-js/encoders";
 export {
-  loadPretrained,
   type PretrainedOptions,
   readModelFile,
   readModelJson,
-  readModelWeights,
-  writeModelFolder,
 } from "@dcr-js/tensor";
 export {
   createDenoiser,

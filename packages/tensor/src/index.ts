@@ -63,12 +63,10 @@ export {
   vocabularySize,
   width,
 } from "./pretrained/config-fields.js";
-export { loadPretrained } from "./pretrained/load-pretrained.js";
-export { loadWeights, type PretrainedOptions, type WeightsPlace } from "./pretrained/load-weights.js";
+export { loadWeights, type WeightsPlace } from "./pretrained/load-weights.js";
 export { parseJsonObject, readModelFile, readModelJson } from "./pretrained/model-files.js";
-export { readModelWeights, writeModelFolder } from "./pretrained/model-folder.js";
-export { type ConfigFormat, type ConfigOptions, parseConfig } from "./pretrained/parse-config.js";
-export { saveModel } from "./pretrained/save-model.js";
+export { type ConfigFormat, type ConfigOptions, keysOf, parseConfig } from "./pretrained/parse-config.js";
+export { checkPretrainedOptions, type PretrainedOptions } from "./pretrained/pretrained-options.js";
 export {
   type ModelFolder,
   type SavePretrainedOptions,

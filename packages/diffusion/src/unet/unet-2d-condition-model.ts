@@ -1,12 +1,13 @@
 import {
   Conv2d,
+  checkPretrainedOptions,
   GroupNorm,
-  loadPretrained,
+  loadWeights,
   Module,
   type PretrainedOptions,
   readModelJson,
-  readWeights,
-  saveModel,
+  type SavePretrainedOptions,
+  saveModelFolder,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Condition } from "./attention.js";
@@ -112,14 +113,20 @@ export class UNet2DConditionModel extends Module {
     folder: string,
     options: PretrainedOptions = {},
   ): Promise<UNet2DConditionModel> {
+    const how = checkPretrainedOptions("UNet2DConditionModel.fromPretrained", options);
     const config = await readModelJson(folder, "config.json", "UNet2DConditionModel");
     const model = new UNet2DConditionModel(config as UNet2DConditionConfigInput);
-    return loadPretrained(model, (how) => readWeights(folder, "diffusion_pytorch_model", how), options);
+    return loadWeights(model, folder, { ...how, baseName: "diffusion_pytorch_model" });
   }
 
   /** Writes the folder that `fromPretrained`, and diffusers, read. */
-  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
-    await saveModel(folder, this, { _class_name: "UNet2DConditionModel", ...this.config }, options);
+  async savePretrained(folder: string, options: SavePretrainedOptions = {}): Promise<void> {
+    await saveModelFolder(this, folder, {
+      ...options,
+      baseName: "diffusion_pytorch_model",
+      config: { _class_name: "UNet2DConditionModel", ...this.config },
+      like: new UNet2DConditionModel(this.config),
+    });
   }
 
   /**

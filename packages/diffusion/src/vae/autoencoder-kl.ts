@@ -1,16 +1,15 @@
 import {
   Conv2d,
+  checkPretrainedOptions,
   GroupNorm,
   Linear,
-  loadPretrained,
+  loadWeights,
   Module,
   type PretrainedOptions,
   parseConfig,
-  type ReadOptions,
   readModelJson,
-  readWeights,
-  type StateDict,
-  saveModel,
+  type SavePretrainedOptions,
+  saveModelFolder,
   scaledDotProductAttention,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
@@ -204,17 +203,24 @@ export class AutoencoderKL extends Module {
    * @param options `storage`: `"float16"` for frozen weights in half the memory
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<AutoencoderKL> {
+    const how = checkPretrainedOptions("AutoencoderKL.fromPretrained", options);
     const config = await readModelJson(folder, "config.json", "AutoencoderKL");
     const model = new AutoencoderKL(config as AutoencoderKLConfigInput);
-    const read = (how: ReadOptions) => readWeights(folder, "diffusion_pytorch_model", how);
-    return loadPretrained(model, read, options, (weights) =>
-      model.loadStateDict(renameOldAttention(weights)),
-    );
+    return loadWeights(model, folder, {
+      ...how,
+      baseName: "diffusion_pytorch_model",
+      names: (inFile) => new Map(inFile.map((name) => [name, newAttentionName(name)])),
+    });
   }
 
   /** Writes the folder that `fromPretrained`, and diffusers, read. */
-  async savePretrained(folder: string, options: { dtype?: "F32" | "F16" } = {}): Promise<void> {
-    await saveModel(folder, this, { _class_name: "AutoencoderKL", ...this.config }, options);
+  async savePretrained(folder: string, options: SavePretrainedOptions = {}): Promise<void> {
+    await saveModelFolder(this, folder, {
+      ...options,
+      baseName: "diffusion_pytorch_model",
+      config: { _class_name: "AutoencoderKL", ...this.config },
+      like: new AutoencoderKL(this.config),
+    });
   }
 
   /** Pixels per latent, in each direction. */
@@ -253,15 +259,10 @@ export class AutoencoderKL extends Module {
 }
 
 /** Checkpoints from before diffusers 0.18 name the attention's maps otherwise. */
-function renameOldAttention(weights: StateDict): StateDict {
+function newAttentionName(name: string): string {
   const names: Record<string, string> = { query: "to_q", key: "to_k", value: "to_v", proj_attn: "to_out.0" };
-  return Object.fromEntries(
-    Object.entries(weights).map(([name, tensor]) => [
-      name.replace(
-        /(attentions\.\d+)\.(query|key|value|proj_attn)\./,
-        (_, at, old) => `${at}.${names[old]}.`,
-      ),
-      tensor,
-    ]),
+  return name.replace(
+    /(attentions\.\d+)\.(query|key|value|proj_attn)\./,
+    (_, at, old) => `${at}.${names[old]}.`,
   );
 }

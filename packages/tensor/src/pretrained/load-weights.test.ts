@@ -114,7 +114,7 @@ describe.each(["cpu", "wasm"] as const)("loadWeights on %s", (device) => {
     );
     await expect(
       loadWeights(new Small(), place, { baseName: "model", storage: "int8" as "float16" }),
-    ).rejects.toThrow('Small.fromPretrained: storage must be "float32" or "float16", got "int8"');
+    ).rejects.toThrow('Small.fromPretrained: storage must be one of float32, float16, got "int8"');
   });
 });
 

@@ -1,27 +1,15 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { FloatStorage } from "../backend/webgpu/store.js";
 import type { WeightsReader } from "../io/files.js";
 import { shown } from "../io/shown.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { hasFloat16Storage } from "../ops/store-as.js";
+import { checkChoice } from "../shared/check-options.js";
+import type { PretrainedOptions } from "./pretrained-options.js";
 import { openWeights } from "./weights-files.js";
 
-/** How `fromPretrained` loads a model. */
-export interface PretrainedOptions {
-  /**
-   * How the weights are stored. With `"float16"` they take half the memory, are never on the device as float32, and are frozen:
-   * F16 files go there as they are, others are rounded on the way (see `storeAs` of `@dcr-js/tensor`). Default `"float32"`.
-   */
-  storage?: FloatStorage;
-  /** Keys of the configuration that nobody knows and that may be ignored, by name. Default none: each is an error. */
-  acceptKeys?: readonly string[];
-  /** The variant in the weights' file names: `"fp16"` for `model.fp16.safetensors`. Default none. */
-  variant?: string;
-}
-
 /** Where a model's weights lie, and under which names. */
-export interface WeightsPlace extends Pick<PretrainedOptions, "storage" | "variant"> {
+export interface WeightsPlace extends PretrainedOptions {
   /** The weights' file without its ending: `"model"` in transformers' folders, `"diffusion_pytorch_model"` in diffusers'. */
   baseName: "model" | "diffusion_pytorch_model";
   /**
@@ -50,9 +38,7 @@ export async function loadWeights<M extends Module>(
 ): Promise<M> {
   const { baseName, storage = "float32", variant, names = sameNames } = place;
   const who = `${model.constructor.name}.fromPretrained`;
-  if (storage !== "float32" && storage !== "float16") {
-    throw new Error(`${who}: storage must be "float32" or "float16", got ${shown(storage)}`);
-  }
+  checkChoice(`${who}: storage`, storage, ["float32", "float16"]);
   if (storage === "float16" && !hasFloat16Storage()) {
     throw new Error(
       `${who}: storage "float16" needs WebGPU on an adapter with shader-f16 ` +

@@ -149,6 +149,14 @@ function isNeutral(value: unknown, allowed: readonly unknown[]): boolean {
   return Array.isArray(value) && value.length > 0 && value.every((element) => isNeutral(element, allowed));
 }
 
+/** Every key of a configuration and of those nested in it: `acceptKeys` for one that was parsed before. */
+export function keysOf(config: object): string[] {
+  return Object.entries(config).flatMap(([key, value]) => [
+    key,
+    ...(typeof value === "object" && value !== null && !Array.isArray(value) ? keysOf(value) : []),
+  ]);
+}
+
 function checkAcceptKeys(name: string, keys: unknown): void {
   if (keys === undefined) return;
   if (Array.isArray(keys) && keys.every((key) => typeof key === "string")) return;

@@ -11,6 +11,7 @@ Run: python tools/reference/config_keys.py OLD (written with transformers 5.24.0
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -55,7 +56,8 @@ def write_generic_keys():
 
 
 def defaults(instance):
-    return {key: value for key, value in instance.items() if not key.startswith("_")}
+    """Without infinities, which JSON does not have."""
+    return {key: str(value) if value in (math.inf, -math.inf) else value for key, value in instance.items() if not key.startswith("_")}
 
 
 def write_class_keys():
@@ -74,8 +76,10 @@ def write_class_keys():
         for name in [
             "UNet2DConditionModel", "AutoencoderKL", "PixArtTransformer2DModel", "DiTTransformer2DModel", "SD3Transformer2DModel",
             "DDPMScheduler", "DDIMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
-            "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler",
-            "FlowMatchEulerDiscreteScheduler", "LCMScheduler",
+            "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler",
+            "UniPCMultistepScheduler", "DEISMultistepScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+            "DDIMInverseScheduler", "DDPMParallelScheduler", "DDIMParallelScheduler", "TCDScheduler", "LCMScheduler",
+            "FlowMatchEulerDiscreteScheduler",
         ]
     }  # fmt: skip
     for package, keys in [("encoders", encoders), ("diffusion", diffusion)]:

@@ -22,9 +22,12 @@ export {
   parseCLIPVisionConfig,
 } from "@dcr-js/encoders";
 export {
+  loadPretrained,
   type PretrainedOptions,
   readModelFile,
   readModelJson,
+  readModelWeights,
+  writeModelFolder,
 } from "@dcr-js/tensor";
 export {
   createDenoiser,
@@ -35,6 +38,7 @@ export {
   type Predictor,
   type Savings,
 } from "./denoiser.js";
+export type { SaveOptions } from "./model-folder.js";
 export { DDIMScheduler } from "./schedulers/ddim-scheduler.js";
 export { DDPMScheduler } from "./schedulers/ddpm-scheduler.js";
 export {
@@ -43,13 +47,19 @@ export {
   type SchedulerConfigInput,
 } from "./schedulers/noise-schedule.js";
 export { loadStableDiffusion, type StableDiffusion } from "./stable-diffusion/stable-diffusion.js";
+export type { AddedConditions } from "./unet/added-conditions.js";
 export type { Condition } from "./unet/attention.js";
-export { gatherPrefix, UNet2DConditionModel, type UNetPrefix } from "./unet/unet-2d-condition-model.js";
+export {
+  gatherPrefix,
+  UNet2DConditionModel,
+  type UNetInputs,
+  type UNetPrefix,
+} from "./unet/unet-2d-condition-model.js";
 export type { UNet2DConditionConfig, UNet2DConditionConfigInput } from "./unet/unet-config.js";
 export {
   AutoencoderKL,
-  type AutoencoderKLConfig,
-  type AutoencoderKLConfigInput,
   type LatentDistribution,
+  type SliceOptions,
   sampleLatents,
 } from "./vae/autoencoder-kl.js";
+export type { AutoencoderKLConfig, AutoencoderKLConfigInput } from "./vae/vae-config.js";

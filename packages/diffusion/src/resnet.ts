@@ -6,9 +6,11 @@ export interface ResnetOptions {
   epsilon: number;
   /** Width of the time embedding; none in the VAE. */
   timeChannels?: number;
+  /** How the time embedding comes in: added before the second norm, or as a scale and a shift after it. Default `"default"`. */
+  timeScaleShift?: "default" | "scale_shift";
 }
 
-/** diffusers' `ResnetBlock2D`: two norm-SiLU-convolution stages around a shortcut, the time added between. */
+/** diffusers' `ResnetBlock2D`: two norm-SiLU-convolution stages around a shortcut, the time embedding between them. */
 export class ResnetBlock2D extends Module {
   readonly norm1: GroupNorm;
   readonly conv1: Conv2d;
@@ -16,13 +18,17 @@ export class ResnetBlock2D extends Module {
   readonly norm2: GroupNorm;
   readonly conv2: Conv2d;
   readonly conv_shortcut?: Conv2d;
+  private readonly scalesAndShifts: boolean;
 
   constructor(inChannels: number, outChannels: number, options: ResnetOptions) {
     super();
-    const { groups, epsilon, timeChannels } = options;
+    const { groups, epsilon, timeChannels, timeScaleShift = "default" } = options;
+    this.scalesAndShifts = timeChannels !== undefined && timeScaleShift === "scale_shift";
     this.norm1 = new GroupNorm(groups, inChannels, { epsilon });
     this.conv1 = new Conv2d(inChannels, outChannels, 3, { padding: 1 });
-    if (timeChannels) this.time_emb_proj = new Linear(timeChannels, outChannels);
+    if (timeChannels) {
+      this.time_emb_proj = new Linear(timeChannels, this.scalesAndShifts ? 2 * outChannels : outChannels);
+    }
     this.norm2 = new GroupNorm(groups, outChannels, { epsilon });
     this.conv2 = new Conv2d(outChannels, outChannels, 3, { padding: 1 });
     if (inChannels !== outChannels) this.conv_shortcut = new Conv2d(inChannels, outChannels, 1);
@@ -32,15 +38,17 @@ export class ResnetBlock2D extends Module {
   forward(x: tf.Tensor4D, time?: tf.Tensor2D): tf.Tensor4D {
     return tf.tidy(() => {
       const normed = this.norm1.forward(x, "silu");
-      const shift = time && this.time_emb_proj?.forward(silu(time));
-      const hidden = this.conv1.forward(
-        normed,
-        shift && tf.reshape(shift, [shift.shape[0], 1, 1, shift.shape[1]]),
-      );
-      return this.conv2.forward(
-        this.norm2.forward(hidden, "silu"),
-        this.conv_shortcut ? this.conv_shortcut.forward(x) : x,
-      );
+      const shortcut = this.conv_shortcut ? this.conv_shortcut.forward(x) : x;
+      const projected = time && this.time_emb_proj?.forward(silu(time));
+      const perChannel = projected && (tf.reshape(projected, [projected.shape[0], 1, 1, -1]) as tf.Tensor4D);
+      if (this.scalesAndShifts) {
+        const [scale, shift] = tf.split(perChannel!, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
+        const hidden = this.norm2.forward(this.conv1.forward(normed));
+        const moved = tf.add(tf.mul(hidden, tf.add(scale, 1)), shift) as tf.Tensor4D;
+        return this.conv2.forward(silu(moved), shortcut);
+      }
+      const hidden = this.conv1.forward(normed, perChannel);
+      return this.conv2.forward(this.norm2.forward(hidden, "silu"), shortcut);
     });
   }
 }

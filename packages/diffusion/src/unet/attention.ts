@@ -9,14 +9,14 @@ import {
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
-/** What the denoiser is conditioned on. */
+/** The text, or the feature, that the cross-attentions attend to. */
 export interface Condition {
   /** Text hidden states, `[batch or 1, tokens, crossAttentionDim]`; a batch of 1 serves every row. */
   encoderHiddenStates: tf.Tensor3D;
   /**
-   * `[batch, crossAttentionDim]`: the same vector added to every token. Attention weights sum to one and keys have
-   * no bias, so its share of the scores cancels in the softmax and
-   * `CrossAttn(x, u + h) = CrossAttn(x, u) + W_o W_v h` (exact; the tokens' keys and values serve all rows).
+   * `[batch, crossAttentionDim]`: a vector that is added to every token. Keys have no bias and attention weights sum to one, so
+   * the vector's share of the scores cancels in the softmax, and `CrossAttn(x, u + h) = CrossAttn(x, u) + W_o W_v h` exactly. The
+   * keys and values of the tokens then serve all rows.
    */
   additive?: tf.Tensor2D;
 }
@@ -89,23 +89,26 @@ class BasicTransformerBlock extends Module {
   readonly norm3: LayerNorm;
   readonly ff: FeedForward;
 
-  constructor(width: number, crossAttentionDim: number, heads: number) {
+  constructor(
+    width: number,
+    { crossAttentionDim, heads, onlyCrossAttention }: Omit<TransformerOptions, "channels">,
+  ) {
     super();
     this.norm1 = new LayerNorm(width);
-    this.attn1 = new Attention(width, width, heads);
+    this.attn1 = new Attention(width, onlyCrossAttention ? crossAttentionDim : width, heads);
     this.norm2 = new LayerNorm(width);
     this.attn2 = new Attention(width, crossAttentionDim, heads);
     this.norm3 = new LayerNorm(width);
     this.ff = new FeedForward(width);
   }
 
-  /** The self-attention, which comes before the condition. */
-  attendSelf(x: tf.Tensor3D): tf.Tensor3D {
-    return this.attn1.forward(this.norm1.forward(x), x);
+  /** The first attention: to the tokens themselves, or to the condition where it is given. */
+  attendFirst(x: tf.Tensor3D, condition?: Condition): tf.Tensor3D {
+    return this.attn1.forward(this.norm1.forward(x), x, condition);
   }
 
-  /** The cross-attention and what follows. */
-  attendCondition(x: tf.Tensor3D, condition: Condition): tf.Tensor3D {
+  /** The attention to the condition, and the feed-forward. */
+  attendSecond(x: tf.Tensor3D, condition: Condition): tf.Tensor3D {
     const attended = this.attn2.forward(this.norm2.forward(x), x, condition);
     return this.ff.forward(this.norm3.forward(attended), attended);
   }
@@ -117,11 +120,13 @@ export interface TransformerOptions {
   heads: number;
   layers: number;
   groups: number;
+  /** Whether the first attention of each layer is to the condition too. */
+  onlyCrossAttention: boolean;
   /** Whether the outer projections are linear maps of tokens (SD 2.x) or 1 x 1 convolutions (SD 1.x). */
   linearProjection: boolean;
 }
 
-/** The tokens that enter the first cross-attention, and the image that the result is added to. */
+/** The tokens that meet the condition for the first time, and the image that the transformer's result is added to. */
 export interface EnteredTransformer {
   tokens: tf.Tensor3D;
   residual: tf.Tensor4D;
@@ -133,17 +138,19 @@ export class Transformer2DModel extends Module {
   readonly proj_in: Conv2d | Linear;
   readonly transformer_blocks: BasicTransformerBlock[];
   readonly proj_out: Conv2d | Linear;
+  private readonly onlyCrossAttention: boolean;
 
   constructor(options: TransformerOptions) {
     super();
-    const { channels, crossAttentionDim, heads, layers, groups, linearProjection } = options;
+    const { channels, layers, groups, linearProjection, onlyCrossAttention } = options;
     const projection = () =>
       linearProjection ? new Linear(channels, channels) : new Conv2d(channels, channels, 1);
+    this.onlyCrossAttention = onlyCrossAttention;
     this.norm = new GroupNorm(groups, channels, { epsilon: 1e-6 });
     this.proj_in = projection();
     this.transformer_blocks = Array.from(
       { length: layers },
-      () => new BasicTransformerBlock(channels, crossAttentionDim, heads),
+      () => new BasicTransformerBlock(channels, options),
     );
     this.proj_out = projection();
   }
@@ -153,14 +160,17 @@ export class Transformer2DModel extends Module {
     const [batch, height, width, channels] = x.shape;
     const projected = this.proj_in.forward(this.norm.forward(x));
     const tokens = tf.reshape(projected, [batch, height * width, channels]) as tf.Tensor3D;
-    return { tokens: this.transformer_blocks[0].attendSelf(tokens), residual: x };
+    const [first] = this.transformer_blocks;
+    return { tokens: this.onlyCrossAttention ? tokens : first.attendFirst(tokens), residual: x };
   }
 
   finish({ tokens, residual }: EnteredTransformer, condition: Condition): tf.Tensor4D {
     return tf.tidy(() => {
-      let hidden = this.transformer_blocks[0].attendCondition(tokens, condition);
-      for (const block of this.transformer_blocks.slice(1)) {
-        hidden = block.attendCondition(block.attendSelf(hidden), condition);
+      let hidden = tokens;
+      for (const [i, block] of this.transformer_blocks.entries()) {
+        if (this.onlyCrossAttention) hidden = block.attendFirst(hidden, condition);
+        else if (i > 0) hidden = block.attendFirst(hidden);
+        hidden = block.attendSecond(hidden, condition);
       }
       return this.proj_out.forward(tf.reshape(hidden, residual.shape), residual);
     });

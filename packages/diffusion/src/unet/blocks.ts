@@ -11,8 +11,45 @@ import {
 /** What the transformers of one level share. */
 export type LevelTransformer = Omit<TransformerOptions, "channels">;
 
+/**
+ * A block of resnets and transformers. Each resnet and each transformer is one block of gradient checkpointing, as in diffusers:
+ * whole levels would hold several times the intermediates in the backward pass.
+ */
+abstract class UNetBlock extends Module {
+  protected runResnet(resnet: ResnetBlock2D, x: tf.Tensor4D, time: tf.Tensor2D): tf.Tensor4D {
+    return this.runBlock((x, time) => resnet.forward(x, time), [x, time]);
+  }
+
+  protected runTransformer(attention: Transformer2DModel, x: tf.Tensor4D, condition: Condition): tf.Tensor4D {
+    return this.runBlock(
+      (x: tf.Tensor4D, ...rest: tf.Tensor[]) => attention.forward(x, conditionOf(rest)),
+      [x, ...tensorsOf(condition)],
+    );
+  }
+
+  protected finishTransformer(
+    attention: Transformer2DModel,
+    { tokens, residual }: EnteredTransformer,
+    condition: Condition,
+  ): tf.Tensor4D {
+    return this.runBlock(
+      (tokens: tf.Tensor3D, residual: tf.Tensor4D, ...rest: tf.Tensor[]) =>
+        attention.finish({ tokens, residual }, conditionOf(rest)),
+      [tokens, residual, ...tensorsOf(condition)],
+    );
+  }
+}
+
+function tensorsOf({ encoderHiddenStates, additive }: Condition): tf.Tensor[] {
+  return additive ? [encoderHiddenStates, additive] : [encoderHiddenStates];
+}
+
+function conditionOf([encoderHiddenStates, additive]: tf.Tensor[]): Condition {
+  return { encoderHiddenStates: encoderHiddenStates as tf.Tensor3D, additive: additive as tf.Tensor2D };
+}
+
 /** diffusers' `DownBlock2D`, or `CrossAttnDownBlock2D` where it has transformers. */
-export class DownBlock extends Module {
+export class DownBlock extends UNetBlock {
   readonly resnets: ResnetBlock2D[];
   readonly attentions?: Transformer2DModel[];
   readonly downsamplers?: [Downsample2D];
@@ -37,7 +74,7 @@ export class DownBlock extends Module {
     if (downsample) this.downsamplers = [new Downsample2D(channels)];
   }
 
-  /** The part of this level before its first cross-attention; run it inside `tf.tidy`. */
+  /** The part of this level before its first use of the condition; run it inside `tf.tidy`. */
   enter(x: tf.Tensor4D, time: tf.Tensor2D): EnteredTransformer {
     return this.attentions![0].enter(this.resnets[0].forward(x, time));
   }
@@ -55,10 +92,10 @@ export class DownBlock extends Module {
     let x: tf.Tensor4D | undefined = "x" in start ? start.x : undefined;
     for (const [i, resnet] of this.resnets.entries()) {
       const attention = this.attentions?.[i];
-      if (i === 0 && "entered" in start) x = attention!.finish(start.entered, condition!);
+      if (i === 0 && "entered" in start) x = this.finishTransformer(attention!, start.entered, condition!);
       else {
-        x = resnet.forward(x!, time);
-        if (attention) x = attention.forward(x, condition!);
+        x = this.runResnet(resnet, x!, time);
+        if (attention) x = this.runTransformer(attention, x, condition!);
       }
       outputs.push(x);
     }
@@ -68,7 +105,7 @@ export class DownBlock extends Module {
 }
 
 /** diffusers' `UNetMidBlock2DCrossAttn`. */
-export class MidBlock extends Module {
+export class MidBlock extends UNetBlock {
   readonly resnets: [ResnetBlock2D, ResnetBlock2D];
   readonly attentions: [Transformer2DModel];
 
@@ -82,13 +119,17 @@ export class MidBlock extends Module {
   }
 
   forward(x: tf.Tensor4D, time: tf.Tensor2D, condition: Condition): tf.Tensor4D {
-    const hidden = this.attentions[0].forward(this.resnets[0].forward(x, time), condition);
-    return this.resnets[1].forward(hidden, time);
+    const hidden = this.runTransformer(
+      this.attentions[0],
+      this.runResnet(this.resnets[0], x, time),
+      condition,
+    );
+    return this.runResnet(this.resnets[1], hidden, time);
   }
 }
 
 /** diffusers' `UpBlock2D`, or `CrossAttnUpBlock2D` where it has transformers. */
-export class UpBlock extends Module {
+export class UpBlock extends UNetBlock {
   readonly resnets: ResnetBlock2D[];
   readonly attentions?: Transformer2DModel[];
   readonly upsamplers?: [Upsample2D];
@@ -112,14 +153,17 @@ export class UpBlock extends Module {
   }
 
   /**
-   * @param skips the stack of down outputs; this level takes its own from the end, and upsamples to the size of the one that is
+   * @param skips the stack of down outputs. This level takes its own from the end, and upsamples to the size of the one that is
    *   last then.
    */
   forward(x: tf.Tensor4D, skips: tf.Tensor4D[], time: tf.Tensor2D, condition: Condition): tf.Tensor4D {
     let hidden = x;
     for (const [i, resnet] of this.resnets.entries()) {
-      hidden = resnet.forward(tf.concat([hidden, skips.pop()!], 3), time);
-      if (this.attentions) hidden = this.attentions[i].forward(hidden, condition);
+      hidden = this.runBlock(
+        (hidden, skip, time) => resnet.forward(tf.concat([hidden, skip], 3), time),
+        [hidden, skips.pop()!, time],
+      );
+      if (this.attentions) hidden = this.runTransformer(this.attentions[i], hidden, condition);
     }
     if (!this.upsamplers) return hidden;
     const [, height, width] = skips[skips.length - 1].shape;

@@ -1,15 +1,24 @@
-import { Linear, Module, silu } from "@dcr-js/tensor";
+import { Linear, Module } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { type ActivationName, activate } from "./activation.js";
+
+/** How timesteps become sinusoids. */
+export interface SinusoidOptions {
+  /** Whether cosines come before sines. */
+  flipSinToCos: boolean;
+  /** Subtracted from the number of frequencies in the exponents' denominator. */
+  freqShift: number;
+}
 
 /**
  * Sinusoidal embedding of timesteps (Vaswani et al. 2017; Ho et al. 2020), as diffusers' `get_timestep_embedding`.
  *
- * @param timesteps `[batch]`. @param dim even. @returns `[batch, dim]`.
+ * @param timesteps `[batch]`. @param dim even. @returns `[batch, dim]`; the caller disposes it.
  */
 export function timestepEmbedding(
   timesteps: tf.Tensor1D,
   dim: number,
-  { flipSinToCos, freqShift }: { flipSinToCos: boolean; freqShift: number },
+  { flipSinToCos, freqShift }: SinusoidOptions,
 ): tf.Tensor2D {
   const half = dim / 2;
   const frequencies = Float32Array.from({ length: half }, (_, i) =>
@@ -29,14 +38,21 @@ export function timestepEmbedding(
 export class TimestepEmbedding extends Module {
   readonly linear_1: Linear;
   readonly linear_2: Linear;
+  private readonly postAct?: ActivationName | null;
 
-  constructor(inChannels: number, width: number) {
+  /** @param options postAct: applied to the result. Default none. */
+  constructor(inChannels: number, width: number, options: { postAct?: ActivationName | null } = {}) {
     super();
     this.linear_1 = new Linear(inChannels, width);
     this.linear_2 = new Linear(width, width);
+    this.postAct = options.postAct;
   }
 
+  /** @param x `[batch, inChannels]`. @returns `[batch, width]`; the caller disposes it. */
   forward(x: tf.Tensor2D): tf.Tensor2D {
-    return tf.tidy(() => this.linear_2.forward(silu(this.linear_1.forward(x))));
+    return tf.tidy(() => {
+      const y = this.linear_2.forward(activate("silu", this.linear_1.forward(x)));
+      return this.postAct ? activate(this.postAct, y) : y;
+    });
   }
 }

@@ -1,37 +1,43 @@
-import {
-  Conv2d,
-  checkPretrainedOptions,
-  GroupNorm,
-  loadWeights,
-  Module,
-  type PretrainedOptions,
-  readModelJson,
-  type SavePretrainedOptions,
-  saveModelFolder,
-} from "@dcr-js/tensor";
+import { type ConfigOptions, Conv2d, GroupNorm, Module, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { loadModelFolder, type SaveOptions, saveModelFolder } from "../model-folder.js";
+import type { ResnetOptions } from "../resnet.js";
+import { checkOptions } from "../shared/check-options.js";
+import { activate } from "./activation.js";
+import { type AddedConditions, embedAddedConditions } from "./added-conditions.js";
 import type { Condition } from "./attention.js";
 import { DownBlock, type LevelTransformer, MidBlock, UpBlock } from "./blocks.js";
+import { type ClassEmbedding, createClassEmbedding, embedClass } from "./class-embedding.js";
 import { TimestepEmbedding, timestepEmbedding } from "./time-embedding.js";
 import {
   parseUNetConfig,
   type UNet2DConditionConfig,
   type UNet2DConditionConfigInput,
+  type UNetLevel,
+  unetLevels,
 } from "./unet-config.js";
 
 /**
- * The denoiser's state where the condition first comes in: a function of the noisy sample and the timestep alone,
- * so that it is computed once for each image and serves every condition. Tensors of a batch of rows.
+ * The denoiser's state where the condition first comes in. It depends on the noisy sample and the timestep alone, so it is
+ * computed once for each image and serves every condition. The tensors have a row for each image.
  */
 export interface UNetPrefix {
   /** Time embedding. */
   time: tf.Tensor2D;
   /** Outputs of the levels before, for the skip connections. */
   skips: tf.Tensor4D[];
-  /** Input of the first cross-attention. */
+  /** Tokens that meet the condition first. */
   tokens: tf.Tensor3D;
-  /** What that transformer's result is added to. */
+  /** The image that the first transformer's result is added to. */
   residual: tf.Tensor4D;
+}
+
+/** What some denoisers take besides the noisy sample, the timestep and the condition. */
+export interface UNetInputs {
+  /** For a model with classes: indices `[batch or 1]`, int32, or vectors `[batch or 1, dim]`, as `class_embed_type` says. */
+  classLabels?: tf.Tensor1D | tf.Tensor2D;
+  /** For SDXL's denoiser. */
+  addedConditions?: AddedConditions;
 }
 
 /** Picks rows of a prefix, with repeats: one row for each (image, condition) pair. The caller disposes the result. */
@@ -45,107 +51,144 @@ export function gatherPrefix(prefix: UNetPrefix, rows: tf.Tensor1D): UNetPrefix 
   })) as UNetPrefix;
 }
 
-/** Stable Diffusion's denoiser, with diffusers' configuration and weight names. Images are NHWC. */
+/**
+ * Stable Diffusion's denoiser, with diffusers' configuration and weight names. Images are NHWC.
+ * `enableGradientCheckpointing()` makes the backward pass hold one tensor for each resnet and transformer.
+ */
 export class UNet2DConditionModel extends Module {
   readonly config: UNet2DConditionConfig;
   readonly conv_in: Conv2d;
   readonly time_embedding: TimestepEmbedding;
+  readonly class_embedding?: ClassEmbedding;
+  readonly add_embedding?: TimestepEmbedding;
   readonly down_blocks: DownBlock[];
-  readonly mid_block: MidBlock;
+  readonly mid_block?: MidBlock;
   readonly up_blocks: UpBlock[];
   readonly conv_norm_out: GroupNorm;
   readonly conv_out: Conv2d;
 
-  /** @throws when a field of the configuration is unknown to us or out of range. */
-  constructor(config: UNet2DConditionConfigInput) {
+  private readonly timeChannels: number;
+
+  /**
+   * @param options `acceptKeys`: unknown keys of the configuration that may be ignored, by name
+   * @throws naming every key of the configuration that is unknown, unsupported or out of range
+   */
+  constructor(config: UNet2DConditionConfigInput, options: ConfigOptions = {}) {
     super();
-    const parsed = parseUNetConfig(config);
+    const parsed = parseUNetConfig(config, options);
     this.config = parsed;
-    const { block_out_channels: widths, layers_per_block: layers, norm_num_groups: groups } = parsed;
-    const levels = widths.length;
-    const timeChannels = widths[0] * 4;
-    const resnet = { groups, epsilon: parsed.norm_eps, timeChannels };
-    const headCounts = parsed.num_attention_heads ?? parsed.attention_head_dim;
-    const transformer = (level: number): LevelTransformer => ({
-      crossAttentionDim: parsed.cross_attention_dim,
-      heads: typeof headCounts === "number" ? headCounts : headCounts[level],
-      layers: parsed.transformer_layers_per_block,
+    const levels = unetLevels(parsed);
+    const [first, last] = [levels[0], levels[levels.length - 1]];
+    const groups = parsed.norm_num_groups;
+    this.timeChannels = parsed.time_embedding_dim ?? 4 * first.channels;
+    const resnet: ResnetOptions = {
       groups,
+      epsilon: parsed.norm_eps,
+      timeChannels: this.timeChannels,
+      timeScaleShift: parsed.resnet_time_scale_shift,
+    };
+    const transformer = ({ heads, transformerLayers, onlyCrossAttention }: UNetLevel): LevelTransformer => ({
+      crossAttentionDim: parsed.cross_attention_dim,
+      heads,
+      layers: transformerLayers,
+      groups,
+      onlyCrossAttention,
       linearProjection: parsed.use_linear_projection,
     });
+    const convolution = (inChannels: number, outChannels: number, kernelSize: number) =>
+      new Conv2d(inChannels, outChannels, kernelSize, { padding: (kernelSize - 1) / 2 });
 
-    this.conv_in = new Conv2d(parsed.in_channels, widths[0], 3, { padding: 1 });
-    this.time_embedding = new TimestepEmbedding(widths[0], timeChannels);
-    this.down_blocks = parsed.down_block_types.map(
-      (type, level) =>
-        new DownBlock(widths[Math.max(0, level - 1)], widths[level], {
-          layers,
+    this.conv_in = convolution(parsed.in_channels, first.channels, parsed.conv_in_kernel);
+    this.time_embedding = new TimestepEmbedding(first.channels, this.timeChannels, {
+      postAct: parsed.timestep_post_act,
+    });
+    this.class_embedding = createClassEmbedding(parsed, this.timeChannels);
+    if (parsed.addition_embed_type === "text_time") {
+      const inputDim = parsed.projection_class_embeddings_input_dim!;
+      this.add_embedding = new TimestepEmbedding(inputDim, this.timeChannels);
+    }
+    this.down_blocks = levels.map(
+      (level, i) =>
+        new DownBlock(levels[Math.max(0, i - 1)].channels, level.channels, {
+          layers: level.layers,
           resnet,
-          transformer: type === "CrossAttnDownBlock2D" ? transformer(level) : undefined,
-          downsample: level < levels - 1,
+          transformer: parsed.down_block_types[i] === "CrossAttnDownBlock2D" ? transformer(level) : undefined,
+          downsample: level !== last,
         }),
     );
-    this.mid_block = new MidBlock(widths[levels - 1], resnet, transformer(levels - 1));
+    if (parsed.mid_block_type !== null) {
+      // diffusers' middle block has its self-attention whatever only_cross_attention says.
+      this.mid_block = new MidBlock(last.channels, resnet, {
+        ...transformer(last),
+        onlyCrossAttention: false,
+      });
+    }
 
-    const skipWidths = [widths[0]];
-    for (const [level, width] of widths.entries()) {
-      for (let i = 0; i < layers + (level < levels - 1 ? 1 : 0); i++) skipWidths.push(width);
+    const skipWidths = [first.channels];
+    for (const level of levels) {
+      const outputs = level.layers + (level === last ? 0 : 1);
+      skipWidths.push(...Array.from({ length: outputs }, () => level.channels));
     }
     this.up_blocks = parsed.up_block_types.map((type, i) => {
-      const level = levels - 1 - i;
-      const taken = Array.from({ length: layers + 1 }, () => skipWidths.pop()!);
-      return new UpBlock(widths[Math.min(levels - 1, level + 1)], widths[level], taken, {
+      const index = levels.length - 1 - i;
+      const level = levels[index];
+      const taken = Array.from({ length: level.layers + 1 }, () => skipWidths.pop()!);
+      return new UpBlock((levels[index + 1] ?? last).channels, level.channels, taken, {
         resnet,
         transformer: type === "CrossAttnUpBlock2D" ? transformer(level) : undefined,
-        upsample: level > 0,
+        upsample: index > 0,
       });
     });
-    this.conv_norm_out = new GroupNorm(groups, widths[0], { epsilon: parsed.norm_eps });
-    this.conv_out = new Conv2d(widths[0], parsed.out_channels, 3, { padding: 1 });
+    this.conv_norm_out = new GroupNorm(groups, first.channels, { epsilon: parsed.norm_eps });
+    this.conv_out = convolution(first.channels, parsed.out_channels, parsed.conv_out_kernel);
   }
 
   /**
    * Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `unet`.
    *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys of the configuration
+   *   that may be ignored, by name
    */
-  static async fromPretrained(
-    folder: string,
-    options: PretrainedOptions = {},
-  ): Promise<UNet2DConditionModel> {
-    const how = checkPretrainedOptions("UNet2DConditionModel.fromPretrained", options);
-    const config = await readModelJson(folder, "config.json", "UNet2DConditionModel");
-    const model = new UNet2DConditionModel(config as UNet2DConditionConfigInput);
-    return loadWeights(model, folder, { ...how, baseName: "diffusion_pytorch_model" });
-  }
-
-  /** Writes the folder that `fromPretrained`, and diffusers, read. */
-  async savePretrained(folder: string, options: SavePretrainedOptions = {}): Promise<void> {
-    await saveModelFolder(this, folder, {
-      ...options,
-      baseName: "diffusion_pytorch_model",
-      config: { _class_name: "UNet2DConditionModel", ...this.config },
-      like: new UNet2DConditionModel(this.config),
-    });
+  static fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<UNet2DConditionModel> {
+    const create = (config: UNet2DConditionConfigInput, how: ConfigOptions) =>
+      new UNet2DConditionModel(config, how);
+    return loadModelFolder(folder, { name: "UNet2DConditionModel", create }, options);
   }
 
   /**
-   * The predicted noise (or velocity, or sample, as the scheduler's prediction type says).
-   *
-   * @param sample `[batch, height, width, in_channels]`; any height and width.
-   * @param timesteps `[batch]`.
-   * @returns `[batch, height, width, out_channels]`; the caller disposes it.
+   * Writes the folder that `fromPretrained`, and diffusers, read.
+   * @throws while LoRA adapters are in place; nothing is written then
    */
-  forward(sample: tf.Tensor4D, timesteps: tf.Tensor1D, condition: Condition): tf.Tensor4D {
-    return tf.tidy(() => this.suffix(this.prefix(sample, timesteps), condition));
+  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
+    await saveModelFolder(folder, this, { name: "UNet2DConditionModel", options });
   }
 
-  /** Everything before the first cross-attention; the caller disposes the tensors. */
-  prefix(sample: tf.Tensor4D, timesteps: tf.Tensor1D): UNetPrefix {
-    const { in_channels, block_out_channels, flip_sin_to_cos, freq_shift } = this.config;
-    if (sample.rank !== 4 || sample.shape[3] !== in_channels) {
+  /**
+   * The predicted noise, or the velocity, or the sample, as the scheduler's prediction type says.
+   *
+   * @param sample `[batch, height, width, in_channels]`, float32; any height and width.
+   * @param timesteps `[batch]`.
+   * @param condition the condition, and what else the model takes.
+   * @returns `[batch, height, width, out_channels]`; the caller disposes it.
+   * @throws where a shape does not fit, and where the model needs an input that is missing or does not know one that is given
+   */
+  forward(sample: tf.Tensor4D, timesteps: tf.Tensor1D, condition: Condition & UNetInputs): tf.Tensor4D {
+    const { classLabels, addedConditions, ...rest } = condition;
+    return tf.tidy(() => this.suffix(this.prefix(sample, timesteps, { classLabels, addedConditions }), rest));
+  }
+
+  /** Everything before the first use of the condition; the caller disposes the tensors. Parameters as of `forward`. */
+  prefix(sample: tf.Tensor4D, timesteps: tf.Tensor1D, inputs: UNetInputs = {}): UNetPrefix {
+    const { in_channels } = this.config;
+    const known = checkOptions("UNet2DConditionModel", inputs, { classLabels: true, addedConditions: true });
+    if (
+      sample.rank !== 4 ||
+      sample.size === 0 ||
+      sample.shape[3] !== in_channels ||
+      sample.dtype !== "float32"
+    ) {
       throw new Error(
-        `UNet2DConditionModel: sample must be [batch, height, width, ${in_channels}], got [${sample.shape}]`,
+        `UNet2DConditionModel: sample must be [batch, height, width, ${in_channels}] of float32, got [${sample.shape}] of ${sample.dtype}`,
       );
     }
     if (timesteps.rank !== 1 || timesteps.shape[0] !== sample.shape[0]) {
@@ -154,11 +197,7 @@ export class UNet2DConditionModel extends Module {
       );
     }
     return tf.tidy(() => {
-      const sinusoids = timestepEmbedding(timesteps, block_out_channels[0], {
-        flipSinToCos: flip_sin_to_cos,
-        freqShift: freq_shift,
-      });
-      const time = this.time_embedding.forward(sinusoids);
+      const time = this.embedTime(timesteps, known);
       const skips = [this.conv_in.forward(sample)];
       for (const block of this.down_blocks.slice(0, this.firstCrossLevel)) {
         skips.push(...block.forward({ x: skips[skips.length - 1] }, time));
@@ -169,21 +208,24 @@ export class UNet2DConditionModel extends Module {
     }) as unknown as UNetPrefix;
   }
 
-  /** Everything from the first cross-attention on; the prefix stays the caller's. */
+  /** Everything from the first use of the condition on; the prefix stays the caller's. */
   suffix(prefix: UNetPrefix, condition: Condition): tf.Tensor4D {
-    const { encoderHiddenStates: states, additive } = condition;
+    const { encoderHiddenStates: states, additive } = checkOptions("UNet2DConditionModel", condition, {
+      encoderHiddenStates: true,
+      additive: true,
+    });
     const batch = prefix.time.shape[0];
     const width = this.config.cross_attention_dim;
     if (
-      states.rank !== 3 ||
+      states?.rank !== 3 ||
       states.shape[2] !== width ||
       (states.shape[0] !== batch && states.shape[0] !== 1)
     ) {
       throw new Error(
-        `UNet2DConditionModel: encoderHiddenStates must be [${batch} or 1, tokens, ${width}], got [${states.shape}]`,
+        `UNet2DConditionModel: encoderHiddenStates must be [${batch} or 1, tokens, ${width}], got [${states?.shape}]`,
       );
     }
-    if (additive && (additive.shape[0] !== batch || additive.shape[1] !== width)) {
+    if (additive && (additive.rank !== 2 || additive.shape[0] !== batch || additive.shape[1] !== width)) {
       throw new Error(`UNet2DConditionModel: additive must be [${batch}, ${width}], got [${additive.shape}]`);
     }
     return tf.tidy(() => {
@@ -195,17 +237,32 @@ export class UNet2DConditionModel extends Module {
           level === this.firstCrossLevel ? { entered: { tokens, residual } } : { x: skips[skips.length - 1] };
         skips.push(...block.forward(start, time, condition));
       }
-      let hidden = this.mid_block.forward(skips[skips.length - 1], time, condition);
+      const lowest = skips[skips.length - 1];
+      let hidden = this.mid_block ? this.mid_block.forward(lowest, time, condition) : lowest;
       for (const block of this.up_blocks) hidden = block.forward(hidden, skips, time, condition);
       return this.conv_out.forward(this.conv_norm_out.forward(hidden, "silu"));
     });
   }
 
-  private get firstCrossLevel(): number {
-    const level = this.config.down_block_types.indexOf("CrossAttnDownBlock2D");
-    if (level < 0) {
-      throw new Error("UNet2DConditionModel: prefix needs a CrossAttnDownBlock2D in down_block_types");
+  /** The vector that every resnet takes: of the timestep, the class and the added conditions. */
+  private embedTime(timesteps: tf.Tensor1D, { classLabels, addedConditions }: UNetInputs): tf.Tensor2D {
+    const { config, timeChannels } = this;
+    const batch = timesteps.shape[0];
+    const sinusoids = timestepEmbedding(timesteps, config.block_out_channels[0], {
+      flipSinToCos: config.flip_sin_to_cos,
+      freqShift: config.freq_shift,
+    });
+    let time = this.time_embedding.forward(sinusoids);
+    for (const vector of [
+      embedClass(config, classLabels, { batch, timeChannels, embedding: this.class_embedding }),
+      embedAddedConditions(config, addedConditions, { batch, embedding: this.add_embedding }),
+    ]) {
+      if (vector) time = tf.add(time, vector) as tf.Tensor2D;
     }
-    return level;
+    return config.time_embedding_act_fn ? activate(config.time_embedding_act_fn, time) : time;
+  }
+
+  private get firstCrossLevel(): number {
+    return this.config.down_block_types.indexOf("CrossAttnDownBlock2D");
   }
 }

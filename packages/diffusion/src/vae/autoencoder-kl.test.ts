@@ -39,6 +39,20 @@ describe("AutoencoderKL", () => {
     gradient.dispose();
   });
 
+  it("clamps the log-variance to [-30, 20]", async () => {
+    const extreme = await AutoencoderKL.fromPretrained(folder);
+    const bias = tf.tensor1d([0, 0, 0, 0, 1e3, -1e3, 20.5, -30.5]);
+    const weight = tf.zeros([1, 1, 8, 8]);
+    extreme.quant_conv!.bias!.assign(bias);
+    extreme.quant_conv!.weight.assign(weight);
+    tf.tidy(() => {
+      const { logvar } = extreme.encode(golden.pixels as tf.Tensor4D);
+      expectClose(tf.slice(tf.reshape(logvar, [-1]), 0, 4), [20, -30, 20, -30]);
+    });
+    tf.dispose([bias, weight]);
+    extreme.dispose();
+  });
+
   it("samples the posterior", () => {
     tf.tidy(() => {
       const mean = tf.fill([1, 1, 1, 2], 3) as tf.Tensor4D;

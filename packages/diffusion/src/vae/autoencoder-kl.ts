@@ -1,42 +1,18 @@
 import {
+  type ConfigOptions,
   Conv2d,
-  checkPretrainedOptions,
   GroupNorm,
   Linear,
-  loadWeights,
   Module,
   type PretrainedOptions,
-  parseConfig,
-  readModelJson,
-  type SavePretrainedOptions,
-  saveModelFolder,
+  type StateDict,
   scaledDotProductAttention,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { z } from "zod";
+import { loadModelFolder, type SaveOptions, saveModelFolder } from "../model-folder.js";
 import { Downsample2D, ResnetBlock2D, Upsample2D } from "../resnet.js";
-
-const positive = z.int().positive();
-
-const schema = z.looseObject({
-  in_channels: positive.default(3),
-  out_channels: positive.default(3),
-  down_block_types: z.array(z.literal("DownEncoderBlock2D")).nonempty(),
-  up_block_types: z.array(z.literal("UpDecoderBlock2D")).nonempty(),
-  block_out_channels: z.array(positive).nonempty(),
-  layers_per_block: positive.default(1),
-  latent_channels: positive.default(4),
-  norm_num_groups: positive.default(32),
-  act_fn: z.literal("silu").default("silu"),
-  scaling_factor: z.number().positive().default(0.18215),
-  shift_factor: z.null().optional(),
-  sample_size: positive.nullish(),
-});
-
-/** Settings of an auto-encoder; names and defaults of diffusers' `AutoencoderKL`. Other keys are kept. */
-export type AutoencoderKLConfig = z.infer<typeof schema>;
-/** Settings as a user may give them: what is left out has diffusers' defaults. */
-export type AutoencoderKLConfigInput = z.input<typeof schema>;
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { type AutoencoderKLConfig, type AutoencoderKLConfigInput, parseVaeConfig } from "./vae-config.js";
 
 /** A diagonal Gaussian over latents, before scaling. */
 export interface LatentDistribution {
@@ -82,18 +58,19 @@ class AttentionBlock extends Module {
 }
 
 class MidBlock extends Module {
-  readonly attentions: [AttentionBlock];
+  readonly attentions?: [AttentionBlock];
   readonly resnets: [ResnetBlock2D, ResnetBlock2D];
 
-  constructor(channels: number, groups: number) {
+  constructor(channels: number, { norm_num_groups: groups, mid_block_add_attention }: AutoencoderKLConfig) {
     super();
     const resnet = () => new ResnetBlock2D(channels, channels, { groups, epsilon: 1e-6 });
-    this.attentions = [new AttentionBlock(channels, groups)];
+    if (mid_block_add_attention) this.attentions = [new AttentionBlock(channels, groups)];
     this.resnets = [resnet(), resnet()];
   }
 
   forward(x: tf.Tensor4D): tf.Tensor4D {
-    return this.resnets[1].forward(this.attentions[0].forward(this.resnets[0].forward(x)));
+    const blocks = [this.resnets[0], ...(this.attentions ?? []), this.resnets[1]];
+    return blocks.reduce((hidden, block) => this.runBlock((h) => block.forward(h), [hidden]), x);
   }
 }
 
@@ -114,7 +91,7 @@ class Level extends Module {
 
   forward(x: tf.Tensor4D): tf.Tensor4D {
     let hidden = x;
-    for (const resnet of this.resnets) hidden = resnet.forward(hidden);
+    for (const resnet of this.resnets) hidden = this.runBlock((h) => resnet.forward(h), [hidden]);
     if (this.downsamplers) return this.downsamplers[0].forward(hidden);
     return this.upsamplers ? this.upsamplers[0].forward(hidden) : hidden;
   }
@@ -136,7 +113,7 @@ class Encoder extends Module {
       (width, i) =>
         new Level(widths[Math.max(0, i - 1)], width, layers, groups, i < last ? "down" : undefined),
     );
-    this.mid_block = new MidBlock(widths[last], groups);
+    this.mid_block = new MidBlock(widths[last], config);
     this.conv_norm_out = new GroupNorm(groups, widths[last], { epsilon: 1e-6 });
     this.conv_out = new Conv2d(widths[last], 2 * config.latent_channels, 3, { padding: 1 });
   }
@@ -162,7 +139,7 @@ class Decoder extends Module {
     const widths = [...config.block_out_channels].reverse();
     const last = widths.length - 1;
     this.conv_in = new Conv2d(config.latent_channels, widths[0], 3, { padding: 1 });
-    this.mid_block = new MidBlock(widths[0], groups);
+    this.mid_block = new MidBlock(widths[0], config);
     this.up_blocks = widths.map(
       (width, i) =>
         new Level(widths[Math.max(0, i - 1)], width, layers + 1, groups, i < last ? "up" : undefined),
@@ -178,49 +155,56 @@ class Decoder extends Module {
   }
 }
 
+/** How many images or latents are computed at once. */
+export interface SliceOptions {
+  /**
+   * Rows of the batch at once: memory does not grow with the batch. Default as many as have 512 x 512 pixels together, at least
+   * one. While gradients are recorded, everything is kept all the same.
+   */
+  slice?: number;
+}
+
+const PIXELS_AT_ONCE = 512 * 512;
+
 /** Stable Diffusion's variational auto-encoder, with diffusers' configuration and weight names. Images are NHWC. */
 export class AutoencoderKL extends Module {
   readonly config: AutoencoderKLConfig;
   readonly encoder: Encoder;
   readonly decoder: Decoder;
-  readonly quant_conv: Conv2d;
-  readonly post_quant_conv: Conv2d;
+  readonly quant_conv?: Conv2d;
+  readonly post_quant_conv?: Conv2d;
 
-  /** @throws when a field of the configuration is unknown to us or out of range. */
-  constructor(config: AutoencoderKLConfigInput) {
+  /**
+   * @param options `acceptKeys`: unknown keys of the configuration that may be ignored, by name
+   * @throws naming every key of the configuration that is unknown, unsupported or out of range
+   */
+  constructor(config: AutoencoderKLConfigInput, options: ConfigOptions = {}) {
     super();
-    this.config = parseConfig("AutoencoderKL", schema, config);
-    const { latent_channels: channels } = this.config;
+    this.config = parseVaeConfig(config, options);
+    const { latent_channels: channels, use_quant_conv, use_post_quant_conv } = this.config;
     this.encoder = new Encoder(this.config);
     this.decoder = new Decoder(this.config);
-    this.quant_conv = new Conv2d(2 * channels, 2 * channels, 1);
-    this.post_quant_conv = new Conv2d(channels, channels, 1);
+    if (use_quant_conv) this.quant_conv = new Conv2d(2 * channels, 2 * channels, 1);
+    if (use_post_quant_conv) this.post_quant_conv = new Conv2d(channels, channels, 1);
   }
 
   /**
    * Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `vae`.
    *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys of the configuration
+   *   that may be ignored, by name
    */
-  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<AutoencoderKL> {
-    const how = checkPretrainedOptions("AutoencoderKL.fromPretrained", options);
-    const config = await readModelJson(folder, "config.json", "AutoencoderKL");
-    const model = new AutoencoderKL(config as AutoencoderKLConfigInput);
-    return loadWeights(model, folder, {
-      ...how,
-      baseName: "diffusion_pytorch_model",
-      names: (inFile) => new Map(inFile.map((name) => [name, newAttentionName(name)])),
-    });
+  static fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<AutoencoderKL> {
+    const create = (config: AutoencoderKLConfigInput, how: ConfigOptions) => new AutoencoderKL(config, how);
+    return loadModelFolder(folder, { name: "AutoencoderKL", create, rename: renameOldAttention }, options);
   }
 
-  /** Writes the folder that `fromPretrained`, and diffusers, read. */
-  async savePretrained(folder: string, options: SavePretrainedOptions = {}): Promise<void> {
-    await saveModelFolder(this, folder, {
-      ...options,
-      baseName: "diffusion_pytorch_model",
-      config: { _class_name: "AutoencoderKL", ...this.config },
-      like: new AutoencoderKL(this.config),
-    });
+  /**
+   * Writes the folder that `fromPretrained`, and diffusers, read.
+   * @throws while LoRA adapters are in place; nothing is written then
+   */
+  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
+    await saveModelFolder(folder, this, { name: "AutoencoderKL", options });
   }
 
   /** Pixels per latent, in each direction. */
@@ -230,39 +214,88 @@ export class AutoencoderKL extends Module {
 
   /**
    * @param x `[batch, height, width, in_channels]` in [-1, 1]; height and width at least `factor`.
+   * @param options `slice`: how many images at once.
    * @returns the posterior, `[batch, floor(height / factor), floor(width / factor), latent_channels]`; the caller disposes both
    *   tensors. Where `factor` does not divide the image, decoded latents are smaller than it.
    */
-  encode(x: tf.Tensor4D): LatentDistribution {
+  encode(x: tf.Tensor4D, options: SliceOptions = {}): LatentDistribution {
     const { factor } = this;
     const [, height, width, channels] = x.shape;
-    if (x.rank !== 4 || channels !== this.config.in_channels || height < factor || width < factor) {
+    if (
+      x.rank !== 4 ||
+      x.size === 0 ||
+      channels !== this.config.in_channels ||
+      height < factor ||
+      width < factor
+    ) {
       throw new Error(
         `AutoencoderKL.encode: x must be [batch, at least ${factor}, at least ${factor}, ${this.config.in_channels}], got [${x.shape}]`,
       );
     }
     return tf.tidy(() => {
-      const [mean, logvar] = tf.split(this.quant_conv.forward(this.encoder.forward(x)), 2, 3);
+      const moments = inSlices("AutoencoderKL.encode", options, {
+        x,
+        pixels: height * width,
+        compute: (rows) => {
+          const encoded = this.encoder.forward(rows);
+          return this.quant_conv ? this.quant_conv.forward(encoded) : encoded;
+        },
+      });
+      const [mean, logvar] = tf.split(moments, 2, 3);
       return { mean, logvar: tf.clipByValue(logvar, -30, 20) };
     }) as unknown as LatentDistribution;
   }
 
-  /** @param z `[batch, h, w, latent_channels]`, divided by `scaling_factor` again. @returns pixels, about [-1, 1]. */
-  decode(z: tf.Tensor4D): tf.Tensor4D {
-    if (z.shape[3] !== this.config.latent_channels) {
+  /**
+   * @param z `[batch, h, w, latent_channels]`, divided by `scaling_factor` again.
+   * @returns pixels, about [-1, 1]: `[batch, factor * h, factor * w, out_channels]`; the caller disposes them.
+   */
+  decode(z: tf.Tensor4D, options: SliceOptions = {}): tf.Tensor4D {
+    if (z.rank !== 4 || z.size === 0 || z.shape[3] !== this.config.latent_channels) {
       throw new Error(
         `AutoencoderKL.decode: z must be [batch, h, w, ${this.config.latent_channels}], got [${z.shape}]`,
       );
     }
-    return tf.tidy(() => this.decoder.forward(this.post_quant_conv.forward(z)));
+    return tf.tidy(() =>
+      inSlices("AutoencoderKL.decode", options, {
+        x: z,
+        pixels: z.shape[1] * z.shape[2] * this.factor ** 2,
+        compute: (rows) =>
+          this.decoder.forward(this.post_quant_conv ? this.post_quant_conv.forward(rows) : rows),
+      }),
+    );
   }
 }
 
-/** Checkpoints from before diffusers 0.18 name the attention's maps otherwise. */
-function newAttentionName(name: string): string {
+/** Computes a few rows of the batch at a time. Run it inside `tf.tidy`. */
+function inSlices(
+  caller: string,
+  options: SliceOptions,
+  work: { x: tf.Tensor4D; pixels: number; compute: (rows: tf.Tensor4D) => tf.Tensor4D },
+): tf.Tensor4D {
+  const { slice = Math.max(1, Math.floor(PIXELS_AT_ONCE / work.pixels)) } = checkOptions(caller, options, {
+    slice: true,
+  });
+  checkNumber(`${caller}: slice`, slice, { min: 1, integer: true });
+  const batch = work.x.shape[0];
+  const parts: tf.Tensor4D[] = [];
+  for (let start = 0; start < batch; start += slice) {
+    const size = Math.min(slice, batch - start);
+    parts.push(tf.tidy(() => work.compute(size === batch ? work.x : tf.slice(work.x, start, size))));
+  }
+  return parts.length === 1 ? parts[0] : tf.concat(parts, 0);
+}
+
+/** Checkpoints from before diffusers 0.18 have other names for the attention's maps. */
+function renameOldAttention(weights: StateDict): StateDict {
   const names: Record<string, string> = { query: "to_q", key: "to_k", value: "to_v", proj_attn: "to_out.0" };
-  return name.replace(
-    /(attentions\.\d+)\.(query|key|value|proj_attn)\./,
-    (_, at, old) => `${at}.${names[old]}.`,
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, tensor]) => [
+      name.replace(
+        /(attentions\.\d+)\.(query|key|value|proj_attn)\./,
+        (_, at, old) => `${at}.${names[old]}.`,
+      ),
+      tensor,
+    ]),
   );
 }

@@ -1,0 +1,133 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parseUNetConfig, type UNet2DConditionConfigInput, unetLevels } from "./unet-config.js";
+
+/** Every key that diffusers writes, with its default. */
+const defaults = JSON.parse(readFileSync(new URL("../../fixtures/config-keys.json", import.meta.url), "utf8"))
+  .UNet2DConditionModel as Record<string, unknown>;
+const parse = (config: UNet2DConditionConfigInput) => parseUNetConfig(config, { file: "config.json" });
+const small = { block_out_channels: [32, 64, 64, 64] };
+
+describe("parseUNetConfig", () => {
+  it("knows every key that diffusers writes, and has its defaults", () => {
+    const parsed = parse(defaults);
+    expect(Object.keys(parsed)).toEqual(expect.arrayContaining(Object.keys(defaults)));
+    const own = parse({});
+    for (const [key, value] of Object.entries(own))
+      expect([key, value ?? null]).toEqual([key, defaults[key]]);
+  });
+
+  it.each([
+    { sample_size: [64, 96] },
+    { act_fn: "swish" },
+    { cross_attention_dim: [1280, 1280, 1280, 1280] },
+    { upcast_attention: true },
+    { dual_cross_attention: [false, false] },
+    { mid_block_only_cross_attention: false },
+    { time_embedding_act_fn: "swish" },
+    { a_new_key: null, another: false },
+    { _class_name: "UNet2DConditionModel", _diffusers_version: "0.42.1" },
+    { class_embed_type: undefined },
+  ] as UNet2DConditionConfigInput[])("takes %j", (config) => {
+    expect(() => parse(config)).not.toThrow();
+  });
+
+  // Each changes what diffusers computes, or is refused by diffusers too.
+  it.each([
+    ["act_fn", "mish"],
+    ["addition_embed_type", "text"],
+    ["attention_type", "gated"],
+    ["center_input_sample", true],
+    ["class_embeddings_concat", true],
+    ["class_embed_type", "unheard"],
+    ["conv_in_kernel", 4],
+    ["cross_attention_dim", [1280, 1280, 640, 640]],
+    ["cross_attention_norm", "layer_norm"],
+    ["down_block_types", ["AttnDownBlock2D", "DownBlock2D", "DownBlock2D", "DownBlock2D"]],
+    ["downsample_padding", 0],
+    ["dropout", 0.1],
+    ["dual_cross_attention", true],
+    ["encoder_hid_dim", 24],
+    ["encoder_hid_dim_type", "text_proj"],
+    ["mid_block_only_cross_attention", true],
+    ["mid_block_scale_factor", 1.4],
+    ["mid_block_type", "UNetMidBlock2D"],
+    ["norm_num_groups", null],
+    ["num_attention_heads", 8],
+    ["resnet_out_scale_factor", 2],
+    ["resnet_skip_time_act", true],
+    ["resnet_time_scale_shift", "ada_group"],
+    [
+      "reverse_transformer_layers_per_block",
+      [
+        [1, 1],
+        [1, 1],
+        [1, 1],
+        [1, 1],
+      ],
+    ],
+    ["time_cond_proj_dim", 256],
+    ["time_embedding_type", "fourier"],
+    ["transformer_layers_per_block", [[1, 1], 1, 1, 1]],
+    ["a_key_of_tomorrow", 1],
+  ])("refuses %s: %j by name", (key, value) => {
+    expect(() => parse({ [key]: value } as never)).toThrow(
+      new RegExp(`^UNet2DConditionModel: config\\.json: ${key}.*got`),
+    );
+  });
+
+  it.each([
+    [{ layers_per_block: 1e8 }, /layers_per_block: .*at most 1024.*got 100000000/],
+    [{ transformer_layers_per_block: 1e8 }, /transformer_layers_per_block: .*got 100000000/],
+    [{ block_out_channels: Array(1e5).fill(32) }, /block_out_channels: .*at most 16/],
+    [{ block_out_channels: [32, 64, 64, 2 ** 40] }, /block_out_channels\.3: .*at most 131072/],
+    [{ conv_in_kernel: 1e6 + 1 }, /conv_in_kernel: .*at most 31/],
+    [{ num_class_embeds: 1e10 }, /num_class_embeds: .*at most 4194304/],
+    [
+      { ...small, norm_num_groups: 24 },
+      /block_out_channels\.0 must be a multiple of norm_num_groups, got 32 and 24/,
+    ],
+    [
+      { ...small, attention_head_dim: [8, 12, 8, 8] },
+      /block_out_channels\.1 must be a multiple of its attention_head_dim \(heads\), got 64 and 12/,
+    ],
+    [{ ...small, attention_head_dim: [8, 8] }, /attention_head_dim must have 4 entries/],
+    [{ ...small, layers_per_block: [2, 2] }, /layers_per_block must have 4 entries/],
+    [{ ...small, only_cross_attention: [true] }, /only_cross_attention must have 4 entries/],
+    [
+      { ...small, down_block_types: Array(4).fill("DownBlock2D") },
+      /down_block_types must have a CrossAttnDownBlock2D/,
+    ],
+    [{ block_out_channels: [33, 66], norm_num_groups: 33 }, /down_block_types must have 2 entries/],
+    [
+      { ...small, freq_shift: 16 },
+      /freq_shift must be less than half of block_out_channels\.0, got 16 and 32/,
+    ],
+    [
+      { ...small, addition_embed_type: "text_time" },
+      /projection_class_embeddings_input_dim is needed.*addition_time_embed_dim is needed/,
+    ],
+    [{ ...small, class_embed_type: "projection" }, /projection_class_embeddings_input_dim is needed/],
+    [{ ...small, class_embed_type: "timestep", num_class_embeds: 3 }, /num_class_embeds must be null/],
+    [{ ...small, norm_eps: Number.NaN }, /norm_eps/],
+  ])("bounds the numbers: %#", (config, message) => {
+    expect(() => parse(config as never)).toThrow(message);
+  });
+});
+
+describe("unetLevels", () => {
+  it("gives each level its own settings", () => {
+    const config = parse({
+      ...small,
+      layers_per_block: [1, 2, 3, 4],
+      transformer_layers_per_block: [1, 2, 10, 1],
+    });
+    expect(unetLevels(config)[2]).toEqual({
+      channels: 64,
+      layers: 3,
+      heads: 8,
+      transformerLayers: 10,
+      onlyCrossAttention: false,
+    });
+  });
+});

@@ -1,0 +1,78 @@
+import { initialize, type StateDict } from "@dcr-js/tensor";
+import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { giveWeights, readGolden, readSettings } from "../settings-fixture.test.helper.js";
+import { AutoencoderKL } from "./autoencoder-kl.js";
+
+const settings = readSettings("vae-settings");
+const close = { relative: 1e-5 };
+
+describe.each(Object.entries(settings))("AutoencoderKL with %s", (name, { config, shapes }) => {
+  let vae: AutoencoderKL;
+  let golden: StateDict;
+  beforeAll(async () => {
+    await initialize({ device: "wasm" });
+    vae = giveWeights(new AutoencoderKL(config), shapes);
+    golden = await readGolden("vae-settings", name);
+  });
+  afterAll(() => {
+    vae.dispose();
+    tf.dispose(golden);
+  });
+  const encode = (x: tf.Tensor, slice?: number) => vae.encode(x as tf.Tensor4D, { slice });
+  const decode = (z: tf.Tensor, slice?: number) => vae.decode(z as tf.Tensor4D, { slice });
+
+  it.each([false, true])("is diffusers', gradient checkpointing %s", async (flag) => {
+    vae.enableGradientCheckpointing(flag);
+    await expectNoLeaks(() =>
+      tf.tidy(() => {
+        const { mean, logvar } = encode(golden.pixels);
+        expectCloseNorm(mean, golden.mean, close);
+        expectCloseNorm(logvar, golden.logvar, close);
+        expectCloseNorm(decode(golden.latents), golden.decoded, close);
+        const ofPixels = tf.grad((x) => tf.sum(tf.square(encode(x).mean)))(golden.pixels);
+        expectCloseNorm(ofPixels, golden.pixels_gradient, close);
+        const ofLatents = tf.grad((z) => tf.sum(tf.square(decode(z))))(golden.latents);
+        expectCloseNorm(ofLatents, golden.latents_gradient, close);
+      }),
+    );
+    vae.enableGradientCheckpointing(false);
+  });
+
+  it("gives the same in slices of the batch, and the same gradient", () => {
+    tf.tidy(() => {
+      const x = tf.concat([golden.pixels, golden.pixels, golden.pixels]);
+      for (const slice of [1, 4, 6, 100]) {
+        expectClose(encode(x, slice).mean, encode(x).mean, { relative: 1e-6, absolute: 1e-6 });
+        const gradient = tf.grad((pixels) => tf.sum(tf.square(encode(pixels, slice).mean)))(x);
+        expectCloseNorm(tf.slice(gradient, 2, 2), golden.pixels_gradient, close);
+      }
+      expectClose(decode(golden.latents, 1), decode(golden.latents), { relative: 1e-6, absolute: 1e-6 });
+    });
+  });
+
+  it("holds no more memory for a larger batch in slices", async () => {
+    const peak = async (batch: number) => {
+      const x = tf.zeros([batch, 32, 32, 3]);
+      const { peakBytes } = await tf.profile(() => tf.dispose({ ...encode(x, 1) } as never));
+      x.dispose();
+      return peakBytes;
+    };
+    const [one, eight] = [await peak(1), await peak(8)];
+    const pixels = 7 * 32 * 32 * 3 * 4;
+    const latents = 7 * 16 * 16 * 2 * 4;
+    // Besides one slice's intermediates: the batch itself, and moments, mean and log-variance of the other rows.
+    expect(eight - one).toBeLessThan(pixels + 8 * latents);
+  });
+
+  it("refuses a slice that is no positive integer, and unknown options", () => {
+    for (const slice of [0, 1.5, Number.NaN]) {
+      expect(() => encode(golden.pixels, slice)).toThrow(/AutoencoderKL\.encode: slice must be an integer/);
+      expect(() => decode(golden.latents, slice)).toThrow(/AutoencoderKL\.decode: slice must be an integer/);
+    }
+    expect(() => vae.encode(golden.pixels as tf.Tensor4D, { slices: 1 } as never)).toThrow(
+      /unknown option "slices"/,
+    );
+  });
+});

@@ -34,7 +34,15 @@ export {
 } from "./clip/clip-vision-model.js";
 export { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
 export type { ImageEncoder, ImageTextEncoder, SaveOptions, TextEncoder } from "./encoder.js";
-export { addLoRA, LoRA, type LoRABias, LoRALinear, type LoRAOptions } from "./lora/lora.js";
+export { addLoRA, LoRA } from "./lora/lora.js";
+export { LoRALinear, type LoRALinearOptions } from "./lora/lora-linear.js";
+export type { CheckedLoRAOptions, LoRABias, LoRAOptions } from "./lora/lora-options.js";
+export {
+  type LoadAdapterOptions,
+  loadAdapter,
+  type SaveAdapterOptions,
+  saveAdapter,
+} from "./lora/peft-folder.js";
 export {
   parseSiglipConfig,
   parseSiglipTextConfig,

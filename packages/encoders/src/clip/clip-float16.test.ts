@@ -107,16 +107,29 @@ if (hasHalves)
       });
     });
 
-    it("refuses to train biases, and stays as it was", async () => {
+    it("trains biases in float32 beside weights that stay as they are", async () => {
       await expectNoLeaks(async () => {
         const model = await CLIPModel.fromPretrained(folder, float16);
-        const names = () => Array.from(model.namedParameters(), ([name]) => name);
-        const before = names();
-        expect(() => addLoRA(model, { rank: 2, bias: "lora_only" })).toThrow(
-          /^addLoRA: bias must be "none" where .*bias is stored as float16, got "lora_only"$/,
+        const lora = addLoRA(model, { rank: 2, within: "vision_model", bias: "lora_only", dropout: 0 });
+        const before = run(model);
+        expect(lora.parameters().length).toBe(3 * 12);
+        expect(new Set(lora.parameters().map(({ storage }) => storage))).toEqual(new Set(["float32"]));
+        expect(new Set(Array.from(lora.layers.values(), ({ weight }) => weight.storage))).toEqual(
+          new Set(["float16"]),
         );
-        expect(names()).toEqual(before);
+        const again = await CLIPModel.fromPretrained(folder, float16);
+        const expected = run(again);
+        for (const [i, y] of before.entries())
+          expectCloseNorm(await y.data(), await expected[i].data(), { relative: 1e-5 });
+        const { value, grads } = tf.variableGrads(
+          () => tf.sum(tf.square(model.encodeImage(golden["pixels"] as tf.Tensor4D))) as tf.Scalar,
+          lora.parameters().map((parameter) => parameter.value),
+        );
+        expect(Object.keys(grads).length).toBe(3 * 12);
+        tf.dispose([before, expected, value, grads]);
+        lora.remove();
         model.dispose();
+        again.dispose();
       });
     });
 

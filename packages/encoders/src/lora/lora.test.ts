@@ -14,7 +14,8 @@ import { expectClose, expectCloseNorm } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CLIPModel } from "../clip/clip-model.js";
-import { addLoRA, LoRALinear } from "./lora.js";
+import { addLoRA } from "./lora.js";
+import { LoRALinear } from "./lora-linear.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
 /** float32 against float64 through two layers. */
@@ -181,6 +182,66 @@ describe("addLoRA", () => {
     model.dispose();
   });
 
+  it("merges and unmerges while the adapters stay", () => {
+    const model = new Small().initialize(new Random(1));
+    const lora = addLoRA(model, { rank: 2, targetModules: ["q_proj"], random: new Random(2) });
+    const layer = model.q_proj as LoRALinear;
+    const factor = new Random(4).normal([3, 2]);
+    layer.lora_B.weight.value.assign(factor);
+    const x = input();
+    const [before, weight] = [model.forward(x), layer.weight.value.dataSync()];
+    lora.mergeAdapter();
+    expect(layer.merged).toBe(true);
+    expect(layer.weight.value.dataSync()).not.toEqual(weight);
+    const merged = model.forward(x);
+    expectClose(merged, before, { absolute: 2e-6 });
+    lora.mergeAdapter();
+    lora.unmergeAdapter();
+    const after = model.forward(x);
+    expectClose(after, before, { absolute: 2e-6 });
+    expectClose(layer.weight.value, weight, { absolute: 1e-6 });
+    lora.mergeAdapter();
+    // What is merged already is not merged twice.
+    lora.merge();
+    const plain = model.forward(x);
+    expectClose(plain, before, { absolute: 2e-6 });
+    expect(() => lora.mergeAdapter()).toThrow(/mergeAdapter: the adapters were merged or removed before/);
+    tf.dispose([x, factor, before, merged, after, plain]);
+    model.dispose();
+  });
+
+  it("gives the same gradients where each layer is checkpointed, by the same masks", async () => {
+    const model = await CLIPModel.fromPretrained(fixture("clip-quick-gelu"));
+    const lora = addLoRA(model, { rank: 2, dropout: 0.5, within: "vision_model", random: new Random(1) });
+    const pixels = new Random(3).normal([2, 16, 16, 3]) as tf.Tensor4D;
+    for (const layer of lora.layers.values()) {
+      const factor = new Random(6).normal(layer.lora_B.weight.shape);
+      layer.lora_B.weight.value.assign(factor);
+      factor.dispose();
+    }
+    model.train();
+    const state = lora.random.state;
+    const run = () => {
+      lora.random.state = state;
+      return valueAndGradients(
+        () => tf.sum(tf.square(model.encodeImage(pixels))) as tf.Scalar,
+        lora.parameters(),
+      );
+    };
+    const plain = run();
+    const next = lora.random.state;
+    model.enableGradientCheckpointing();
+    const checkpointed = run();
+    expect(lora.random.state).toEqual(next);
+    expectClose(checkpointed.value, plain.value);
+    for (const [index, gradient] of checkpointed.gradients.entries()) {
+      expectCloseNorm(gradient, plain.gradients[index]!, { relative: 1e-6 });
+    }
+    tf.dispose([pixels, plain.value, plain.gradients, checkpointed.value, checkpointed.gradients]);
+    lora.remove();
+    model.dispose();
+  });
+
   it("drops inputs of the branch alone, while training alone, and replays its masks", () => {
     const model = new Small().initialize(new Random(1));
     const lora = addLoRA(model, {
@@ -242,12 +303,13 @@ describe("addLoRA", () => {
 
   it("names wrong options and state dicts", () => {
     const model = new Small().initialize(new Random(1));
-    expect(() => addLoRA(model, { rank: 0 })).toThrow(/rank must be a positive integer, got 0/);
-    expect(() => addLoRA(model, { alpha: -1 })).toThrow(/alpha must be positive, got -1/);
-    expect(() => addLoRA(model, { dropout: 1 })).toThrow(/dropout must be in \[0, 1\), got 1/);
-    expect(() => addLoRA(model, { bias: "some" as "all" })).toThrow(/bias must be .* got "some"/);
-    expect(() => addLoRA(model, { targetModules: ["k_proj"] })).toThrow(
-      /targetModules \[k_proj\] match no Linear; the model's are named 0, 1, q_proj, not_q_proj/,
+    expect(() => addLoRA(model, { rank: 0 })).toThrow(/rank must be an integer, at least 1 .* got 0/);
+    expect(() => addLoRA(model, { alpha: -1 })).toThrow(
+      /alpha must be a finite number, greater than 0, got -1/,
+    );
+    expect(() => addLoRA(model, { dropout: 1 })).toThrow(/dropout must be .* less than 1, got 1/);
+    expect(() => addLoRA(model, { bias: "some" as "all" })).toThrow(
+      /bias must be one of none, all, lora_only, got "some"/,
     );
     expect(() => addLoRA(model, { within: "elsewhere" })).toThrow(/match no Linear within "elsewhere"/);
     expect(trainable(model)).toEqual(named(model));
@@ -259,8 +321,18 @@ describe("addLoRA", () => {
     const extra = tf.zeros([1]);
     expect(() => lora.loadStateDict({ ...dict, [key]: extra })).toThrow(/has shape \[1\], expected \[2,4\]/);
     expect(() => lora.loadStateDict({ ...dict, extra })).toThrow(/unexpected "extra"/);
-    tf.dispose([dict, extra]);
     lora.remove();
+    const withBias = addLoRA(model, { targetModules: ["blocks.0"], rank: 2, bias: "lora_only" });
+    const factors = Object.entries(withBias.stateDict());
+    const own = Object.fromEntries(factors);
+    const { "base_model.model.blocks.0.base_layer.bias": bias, ...bare } = own;
+    expect(bias).toBeDefined();
+    expect(() => withBias.loadStateDict(bare)).toThrow(
+      /blocks\.0\.base_layer\.bias" is missing; the adapters have bias "lora_only", but the file .* use bias "none"/,
+    );
+    withBias.remove();
+    tf.dispose(own);
+    tf.dispose([dict, extra]);
     model.dispose();
   });
 });

@@ -1,0 +1,60 @@
+import { Random } from "@dcr-js/tensor";
+import { describe, expect, it } from "vitest";
+import { checkLoRAOptions, DEFAULT_TARGETS, type LoRAOptions } from "./lora-options.js";
+
+describe("checkLoRAOptions", () => {
+  it("has the defaults of DCR's second stage, also where options are undefined", () => {
+    const random = new Random(1);
+    expect(checkLoRAOptions({ random, rank: undefined, targetModules: undefined })).toEqual({
+      rank: 16,
+      alpha: 16,
+      dropout: 0.1,
+      useRslora: false,
+      targetModules: DEFAULT_TARGETS,
+      bias: "none",
+      within: "",
+      random,
+      rankPattern: {},
+      alphaPattern: {},
+    });
+  });
+
+  // peft#2733, sglang#40835: spellings of peft's that a library drops in silence change what is trained.
+  it.each([
+    [{ r: 4 }, 'addLoRA: peft\'s "r" is "rank" here'],
+    [{ lora_alpha: 6 }, 'addLoRA: peft\'s "lora_alpha" is "alpha" here'],
+    [{ lora_dropout: 0 }, 'addLoRA: peft\'s "lora_dropout" is "dropout" here'],
+    [{ use_rslora: true }, 'addLoRA: peft\'s "use_rslora" is "useRslora" here'],
+    [{ target_modules: ["q_proj"] }, 'addLoRA: peft\'s "target_modules" is "targetModules" here'],
+    [{ modules_to_save: ["head"] }, 'addLoRA: peft\'s "modules_to_save" is not supported, got an array of 1'],
+    [{ useDora: true }, 'addLoRA: peft\'s "use_dora" is not supported, got true'],
+    [{ init_lora_weights: "pissa" }, 'addLoRA: peft\'s "init_lora_weights" is not supported, got "pissa"'],
+    [{ loraAlpha: 6 }, /^addLoRA: unknown option "loraAlpha"; expected some of rank, alpha, /],
+    [{ rank: 2.5 }, "addLoRA: rank must be an integer, at least 1 and at most 65536, got 2.5"],
+    [{ alpha: Number.NaN }, "addLoRA: alpha must be a finite number, greater than 0, got NaN"],
+    [{ dropout: 1 }, "addLoRA: dropout must be a finite number, at least 0 and less than 1, got 1"],
+    [{ useRslora: 1 }, "addLoRA: useRslora must be a boolean, got 1"],
+    [
+      { targetModules: [] },
+      "addLoRA: targetModules must be a string or a list of strings, not empty, got an array of 0",
+    ],
+    [{ targetModules: [3] }, /targetModules must be a string or a list of strings/],
+    [
+      { excludeModules: "" },
+      'addLoRA: excludeModules must be a string or a list of strings, not empty, got ""',
+    ],
+    [{ targetModules: ".*", layersToTransform: 1 }, /layersToTransform needs a list of targetModules/],
+    [{ layersToTransform: [-1] }, "addLoRA: layersToTransform must be an integer, at least 0, got -1"],
+    [{ layersPattern: "layers" }, "addLoRA: layersPattern needs layersToTransform"],
+    [{ rankPattern: { fc1: 0 } }, /rankPattern "fc1" must be an integer, at least 1 .*, got 0/],
+    [
+      { alphaPattern: [2] },
+      "addLoRA: alphaPattern must be an object of numbers by pattern, got an array of 1",
+    ],
+    [{ bias: "some" }, 'addLoRA: bias must be one of none, all, lora_only, got "some"'],
+    [{ within: 3 }, "addLoRA: within must be a path, got 3"],
+    [{ random: {} }, "addLoRA: random must be a Random, got a Object"],
+  ])("refuses %j", (options, message) => {
+    expect(() => checkLoRAOptions(options as LoRAOptions)).toThrow(message);
+  });
+});

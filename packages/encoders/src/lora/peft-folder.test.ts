@@ -1,0 +1,135 @@
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { initialize, readSafetensors, type StateDict, writeSafetensors } from "@dcr-js/tensor";
+import { expectClose, expectCloseNorm } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { CLIPModel } from "../clip/clip-model.js";
+import { loadAdapter, saveAdapter } from "./peft-folder.js";
+
+const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+const json = async (path: string) => JSON.parse(await readFile(path, "utf8"));
+
+let golden: StateDict;
+let model: CLIPModel;
+let tensors = 0;
+let folder = "";
+beforeAll(async () => {
+  await initialize({ device: "cpu" });
+  golden = await readSafetensors(fixture("lora/peft.safetensors"));
+});
+afterAll(() => tf.dispose(golden));
+beforeEach(async () => {
+  tensors = tf.memory().numTensors;
+  model = await CLIPModel.fromPretrained(fixture("clip-quick-gelu"));
+  folder = await mkdtemp(join(tmpdir(), "adapter-"));
+});
+afterEach(async () => {
+  model.dispose();
+  expect(tf.memory().numTensors).toBe(tensors);
+  await rm(folder, { recursive: true });
+});
+
+/** A copy of peft's folder with other settings. */
+async function changed(settings: Record<string, unknown>): Promise<string> {
+  const config = await json(fixture("lora/peft/adapter_config.json"));
+  await writeFile(join(folder, "adapter_config.json"), JSON.stringify({ ...config, ...settings }));
+  await copyFile(fixture("lora/peft/adapter_model.safetensors"), join(folder, "adapter_model.safetensors"));
+  return folder;
+}
+
+describe("loadAdapter", () => {
+  it("reads what peft wrote, and gives its features", async () => {
+    const lora = await loadAdapter(model, fixture("lora/peft"));
+    expect(lora.options).toMatchObject({
+      rank: 3,
+      alpha: 6,
+      dropout: 0.1,
+      useRslora: true,
+      bias: "lora_only",
+    });
+    const image = model.encodeImage(golden["pixels"] as tf.Tensor4D);
+    expectCloseNorm(image, golden["image_embeds"]!, { relative: 1e-5 });
+    lora.merge();
+    const merged = model.encodeImage(golden["pixels"] as tf.Tensor4D);
+    expectCloseNorm(merged, golden["image_embeds"]!, { relative: 1e-5 });
+    tf.dispose([image, merged]);
+  });
+
+  it("takes the bias names of older versions", async () => {
+    await changed({});
+    const weights = await readSafetensors(join(folder, "adapter_model.safetensors"));
+    const renamed = Object.fromEntries(
+      Object.entries(weights).map(([name, weight]) => [name.replace(".base_layer.bias", ".bias"), weight]),
+    );
+    await writeSafetensors(join(folder, "adapter_model.safetensors"), renamed);
+    tf.dispose(weights);
+    const lora = await loadAdapter(model, folder);
+    const image = model.encodeImage(golden["pixels"] as tf.Tensor4D);
+    expectCloseNorm(image, golden["image_embeds"]!, { relative: 1e-5 });
+    image.dispose();
+    lora.remove();
+  });
+
+  it.each([
+    [{ peft_type: "LOHA" }, /adapter_config\.json: peft_type: .*"LORA", got "LOHA"/],
+    [{ use_dora: true }, /use_dora: changes the result and is supported at false alone, got true/],
+    [
+      { modules_to_save: ["visual_projection"] },
+      /modules_to_save: changes the result .*got \["visual_projection"\]/,
+    ],
+    [{ init_lora_weights: "pissa" }, /init_lora_weights: .*got "pissa"/],
+    [{ colour: "blue" }, /colour: unknown key, got "blue"/],
+    [{ rank_pattern: {} }, /loadAdapter: .*lora_A\.weight" has shape \[2,48\], expected \[3,48\]/],
+    [{ target_modules: "(?!text).*q_proj" }, /loadAdapter: .*RE2's syntax/],
+    [{ target_modules: ["wq"], rank_pattern: {} }, /loadAdapter: .*match no Linear/],
+    [{ bias: "none" }, /loadAdapter: .*unexpected ".*base_layer\.bias"; bias is "none"/],
+  ])("refuses %j, and leaves the model as it was", async (settings, message) => {
+    const names = Array.from(model.namedParameters(), ([name]) => name);
+    await expect(loadAdapter(model, await changed(settings))).rejects.toThrow(message);
+    expect(Array.from(model.namedParameters(), ([name]) => name)).toEqual(names);
+  });
+
+  it("names missing files and unknown options", async () => {
+    await expect(loadAdapter(model, folder)).rejects.toThrow(/adapter_config\.json does not exist/);
+    await changed({});
+    await rm(join(folder, "adapter_model.safetensors"));
+    await expect(loadAdapter(model, folder)).rejects.toThrow(/has neither adapter_model\.safetensors/);
+    await expect(loadAdapter(model, folder, { rank: 3 } as never)).rejects.toThrow(/unknown option "rank"/);
+  });
+});
+
+describe("saveAdapter", () => {
+  // tools/reference/lora.py has peft read the same folder.
+  it("writes the folder that peft reads to the same features", async () => {
+    const lora = await loadAdapter(model, fixture("lora/peft"));
+    await saveAdapter(lora, folder, { baseModel: "clip-quick-gelu" });
+    expect((await readdir(folder)).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+    expect(await json(join(folder, "adapter_config.json"))).toEqual(
+      await json(fixture("lora/saved/adapter_config.json")),
+    );
+    const [written, read] = [
+      await readSafetensors(join(folder, "adapter_model.safetensors")),
+      await readSafetensors(fixture("lora/saved/adapter_model.safetensors")),
+    ];
+    expect(Object.keys(written).sort()).toEqual(Object.keys(read).sort());
+    for (const [name, weight] of Object.entries(written)) expectClose(weight, read[name]!);
+    lora.remove();
+    const again = await loadAdapter(model, folder);
+    const image = model.encodeImage(golden["pixels"] as tf.Tensor4D);
+    expectCloseNorm(image, golden["image_embeds"]!, { relative: 1e-5 });
+    again.remove();
+    tf.dispose([written, read, image]);
+  });
+
+  it("refuses unknown options", async () => {
+    const lora = await loadAdapter(model, fixture("lora/peft"));
+    await expect(saveAdapter(lora, folder, { base: "x" } as never)).rejects.toThrow(/unknown option "base"/);
+    await expect(saveAdapter(lora, folder, { baseModel: 3 } as never)).rejects.toThrow(
+      "saveAdapter: baseModel must be a string, got 3",
+    );
+    lora.remove();
+  });
+});

@@ -22,12 +22,10 @@ export {
   parseCLIPVisionConfig,
 } from "@dcr-js/encoders";
 export {
-  loadPretrained,
   type PretrainedOptions,
   readModelFile,
   readModelJson,
-  readModelWeights,
-  writeModelFolder,
+  type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 export {
   createDenoiser,
@@ -38,7 +36,6 @@ export {
   type Predictor,
   type Savings,
 } from "./denoiser.js";
-export type { SaveOptions } from "./model-folder.js";
 export { DDIMScheduler } from "./schedulers/ddim-scheduler.js";
 export { DDPMScheduler } from "./schedulers/ddpm-scheduler.js";
 export {

@@ -1,27 +1,22 @@
 import {
   type ConfigOptions,
-  loadPretrained,
+  checkPretrainedOptions,
+  keysOf,
+  loadWeights,
   type Module,
   type PretrainedOptions,
   readModelJson,
-  readWeights,
-  type StateDict,
-  saveModel,
+  type SavePretrainedOptions,
+  saveModelFolder,
 } from "@dcr-js/tensor";
-import { checkChoice, checkOptions } from "./shared/check-options.js";
-
-/** How `savePretrained` writes a model. */
-export interface SaveOptions {
-  /** How the weights are stored in the file. Default `"F32"`. */
-  dtype?: "F32" | "F16";
-}
+import { checkOptions } from "./shared/check-options.js";
 
 /** A model's class: diffusers' name, and how the class is made of a configuration. */
-export interface ModelClass<M extends Module> {
+export interface ModelClass<M extends Module = Module> {
   name: string;
   create: (config: Record<string, unknown>, options: ConfigOptions) => M;
-  /** Gives weights of older checkpoints today's names. */
-  rename?: (weights: StateDict) => StateDict;
+  /** Today's name of a weight that older checkpoints name otherwise. */
+  rename?: (name: string) => string;
 }
 
 /**
@@ -29,43 +24,51 @@ export interface ModelClass<M extends Module> {
  *
  * @throws if a file or a weight is missing, the folder holds another class, or a key of the configuration is not supported
  */
-export async function loadModelFolder<M extends Module>(
+export async function loadDiffusersModel<M extends Module>(
   folder: string,
-  { name, create, rename = (weights) => weights }: ModelClass<M>,
+  { name, create, rename = (weight) => weight }: ModelClass<M>,
   options: PretrainedOptions,
 ): Promise<M> {
   const what = `${name}.fromPretrained`;
-  const { storage, acceptKeys } = checkOptions(what, options, { storage: true, acceptKeys: true });
-  if (storage !== undefined) checkChoice(`${what}: storage`, storage, ["float32", "float16"]);
+  const { acceptKeys, ...how } = checkPretrainedOptions(what, options);
   const config = await readModelJson(folder, "config.json", what);
-  const written = config["_class_name"];
-  if (written !== undefined && written !== name) {
-    throw new Error(
-      `${what}: config.json in ${folder} must have _class_name "${name}", got ${JSON.stringify(written)}`,
-    );
-  }
+  checkClass(what, `${folder}/config.json`, config["_class_name"], [name]);
   const model = create(config, { file: `${folder}/config.json`, acceptKeys });
-  return loadPretrained(
-    model,
-    (how) => readWeights(folder, "diffusion_pytorch_model", how),
-    { storage },
-    (weights) => model.loadStateDict(rename(weights)),
-  );
+  return loadWeights(model, folder, {
+    ...how,
+    baseName: "diffusion_pytorch_model",
+    names: (inFile) => new Map(inFile.map((weight) => [weight, rename(weight)])),
+  });
 }
 
-/** Writes the folder that `loadModelFolder`, and diffusers, read; each file whole or not at all. */
-export async function saveModelFolder(
+/**
+ * Writes the folder that `loadDiffusersModel`, and diffusers, read: all files or none.
+ *
+ * @throws while LoRA adapters are in place, or where a part of the model is missing; nothing is written then
+ */
+export async function saveDiffusersModel<M extends Module & { config: Record<string, unknown> }>(
+  model: M,
   folder: string,
-  model: Module & { config: object },
-  { name, options }: { name: string; options: SaveOptions },
+  { name, create, options }: ModelClass<M> & { options: SavePretrainedOptions | undefined },
 ): Promise<void> {
-  const what = `${name}.savePretrained`;
-  const { dtype } = checkOptions<SaveOptions>(what, options, { dtype: true });
-  if (dtype !== undefined) checkChoice(`${what}: dtype`, dtype, ["F32", "F16"]);
-  for (const [parameter] of model.namedParameters()) {
-    if (parameter.includes(".lora_")) {
-      throw new Error(`${what}: merge or remove the LoRA adapters first; found ${parameter}`);
-    }
-  }
-  await saveModel(folder, model, { _class_name: name, ...model.config }, { dtype });
+  const { dtype } = checkOptions<SavePretrainedOptions>(`${name}.savePretrained`, options, { dtype: true });
+  await saveModelFolder(model, folder, {
+    dtype,
+    baseName: "diffusion_pytorch_model",
+    config: { _class_name: name, ...model.config },
+    like: create(model.config, { acceptKeys: keysOf(model.config) }),
+  });
+}
+
+/** Checks the class that a configuration names; configurations written by hand may name none. */
+export function checkClass(
+  caller: string,
+  file: string,
+  written: unknown,
+  accepted: readonly string[],
+): void {
+  if (written === undefined || accepted.includes(written as string)) return;
+  throw new Error(
+    `${caller}: ${file} must have _class_name ${accepted.map((one) => JSON.stringify(one)).join(" or ")}, got ${JSON.stringify(written)}`,
+  );
 }

@@ -1,17 +1,16 @@
 import {
   type ConfigOptions,
-  loadPretrained,
+  checkPretrainedOptions,
+  keysOf,
+  loadWeights,
   type Module,
   type PretrainedOptions,
-  type ReadOptions,
   readModelFile,
   readModelJson,
-  readModelWeights,
-  type StateDict,
-  writeModelFolder,
+  saveModelFolder,
 } from "@dcr-js/tensor";
 import type { SaveOptions } from "./encoder.js";
-import { checkChoice, checkOptions } from "./shared/check-options.js";
+import { checkOptions } from "./shared/check-options.js";
 
 /** How a model class lies in a folder that transformers wrote. */
 export interface ModelForm {
@@ -51,8 +50,7 @@ export async function readFormConfig(
   options: PretrainedOptions,
 ): Promise<{ config: Record<string, unknown>; whole: boolean; how: ConfigOptions }> {
   const what = `${form.architecture}.fromPretrained`;
-  const { storage, acceptKeys } = checkOptions(what, options, { storage: true, acceptKeys: true });
-  if (storage !== undefined) checkChoice(`${what}: storage`, storage, ["float32", "float16"]);
+  const { acceptKeys } = checkPretrainedOptions(what, options);
   const config = await readModelJson(folder, "config.json", what);
   const hasSections = Boolean(
     config["text_config"] ??
@@ -86,10 +84,8 @@ export async function loadForm<M extends Module & { companionFiles: Record<strin
   form: ModelForm,
   options: PretrainedOptions,
 ): Promise<M> {
-  const read = (how: ReadOptions) => readModelWeights(folder, how);
-  await loadPretrained(model, read, options, (weights) =>
-    model.loadStateDict(ownWeights(model, weights, form)),
-  );
+  const names = (inFile: readonly string[]) => ownWeights(model, inFile, form);
+  await loadWeights(model, folder, { ...options, baseName: "model", names });
   for (const name of form.companions) {
     const bytes = await readModelFile(folder, name);
     if (bytes) model.companionFiles[name] = bytes;
@@ -97,22 +93,32 @@ export async function loadForm<M extends Module & { companionFiles: Record<strin
   return model;
 }
 
-/** What of a folder's weights is the model's, under the model's names; names that no sibling has are kept, to be refused. */
-function ownWeights(model: Module, weights: StateDict, { tower }: ModelForm): StateDict {
+/** Buffers of positions, which older checkpoints hold. */
+const BUFFERS = /embeddings\.position_ids$/;
+
+/** Which of a folder's weights are the model's, by the model's names; names that no sibling has are kept, to be refused. */
+function ownWeights(
+  model: Module,
+  inFile: readonly string[],
+  { tower }: ModelForm,
+): ReadonlyMap<string, string> {
   const known = new Set(Array.from(model.namedParameters(), ([name]) => name));
   // transformers 5 may write a tower's weights without its prefix.
-  const bare = tower && !Object.keys(weights).some((name) => name.startsWith(tower.prefix));
-  const named = Object.entries(weights).map(
-    ([name, weight]) => [bare && !SIBLINGS.test(name) ? tower.prefix + name : name, weight] as const,
-  );
-  return Object.fromEntries(named.filter(([name]) => known.has(name) || !SIBLINGS.test(name)));
+  const bare = tower && !inFile.some((name) => name.startsWith(tower.prefix));
+  const named = inFile
+    .filter((name) => !BUFFERS.test(name))
+    .map((name) => [name, bare && !SIBLINGS.test(name) ? tower.prefix + name : name] as const);
+  return new Map(named.filter(([, name]) => known.has(name) || !SIBLINGS.test(name)));
 }
 
+/** What a class of a family is made with: its settings, and keys in them that nobody knows. */
+type FamilyClass = new (config: never, options: { acceptKeys: readonly string[] }) => Module;
+
 /**
- * Writes a model's folder as transformers does: config.json, model.safetensors and the files that travel with it; each whole
- * or not at all.
+ * Writes a model's folder as transformers does: config.json, model.safetensors and the files that travel with it; all of them
+ * or none.
  *
- * @throws while LoRA adapters are in place; nothing is written then
+ * @throws while LoRA adapters are in place, or where a part of the model is missing; nothing is written then
  */
 export async function saveForm(
   model: Module & { config: object; companionFiles: Record<string, Uint8Array> },
@@ -121,17 +127,13 @@ export async function saveForm(
   options: SaveOptions | undefined,
 ): Promise<void> {
   const what = `${form.architecture}.savePretrained`;
-  const { dtype = "F32" } = checkOptions<SaveOptions>(what, options, { dtype: true });
-  checkChoice(`${what}: dtype`, dtype, ["F32", "F16"]);
-  refuseAdapters(model, what);
-  const config = { ...model.config, architectures: [form.architecture], model_type: form.modelType };
-  await writeModelFolder(folder, model.stateDict(), config, { dtype, files: model.companionFiles });
-}
-
-function refuseAdapters(model: Module, what: string): void {
-  for (const [name] of model.namedParameters()) {
-    if (name.includes(".lora_")) {
-      throw new Error(`${what}: merge or remove the LoRA adapters first; found ${name}`);
-    }
-  }
+  const { dtype } = checkOptions<SaveOptions>(what, options, { dtype: true });
+  const Class = model.constructor as FamilyClass;
+  await saveModelFolder(model, folder, {
+    baseName: "model",
+    dtype,
+    config: { ...model.config, architectures: [form.architecture], model_type: form.modelType },
+    like: new Class(model.config as never, { acceptKeys: keysOf(model.config) }),
+    files: model.companionFiles,
+  });
 }

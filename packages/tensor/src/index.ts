@@ -38,23 +38,17 @@ export {
 } from "./device/initialize.js";
 export { requestWebGPUDevice, type WebGPUDevice, type WebGPUDeviceOptions } from "./device/request-device.js";
 export { type Communicator, singleProcess } from "./distributed/communicator.js";
+export type { ReadOptions } from "./io/decode-tensor.js";
 export {
   openSafetensors,
-  openWeights,
   readSafetensors,
-  readWeights,
   type SafetensorsReader,
   type WeightsReader,
   writeSafetensors,
 } from "./io/files.js";
-export {
-  parseSafetensors,
-  type ReadOptions,
-  type SafetensorsDtype,
-  type SafetensorsInfo,
-  type SerializeOptions,
-  serializeSafetensors,
-} from "./io/safetensors.js";
+export { keepFullPrecision } from "./io/full-precision.js";
+export { parseSafetensors, type SerializeOptions, serializeSafetensors } from "./io/safetensors.js";
+export type { SafetensorsDtype, SafetensorsInfo } from "./io/safetensors-header.js";
 export { writeFileAtomically } from "./io/write-file-atomically.js";
 export {
   choice,
@@ -69,14 +63,14 @@ export {
   vocabularySize,
   width,
 } from "./pretrained/config-fields.js";
-export { loadPretrained, type PretrainedOptions } from "./pretrained/load-pretrained.js";
+export { loadWeights, type WeightsPlace } from "./pretrained/load-weights.js";
+export { parseJsonObject, readModelFile, readModelJson } from "./pretrained/model-files.js";
+export { type ConfigFormat, type ConfigOptions, keysOf, parseConfig } from "./pretrained/parse-config.js";
+export { checkPretrainedOptions, type PretrainedOptions } from "./pretrained/pretrained-options.js";
 export {
-  parseJsonObject,
-  readModelFile,
-  readModelJson,
-  readModelWeights,
-  writeModelFolder,
-} from "./pretrained/model-folder.js";
-export { type ConfigFormat, type ConfigOptions, parseConfig } from "./pretrained/parse-config.js";
-export { saveModel } from "./pretrained/save-model.js";
+  type ModelFolder,
+  type SavePretrainedOptions,
+  saveModelFolder,
+} from "./pretrained/save-model-folder.js";
 export { transformersKeys } from "./pretrained/transformers-keys.js";
+export { openWeights, readWeights, type WeightsOptions } from "./pretrained/weights-files.js";

@@ -1,6 +1,13 @@
-import { type ConfigOptions, Conv2d, GroupNorm, Module, type PretrainedOptions } from "@dcr-js/tensor";
+import {
+  type ConfigOptions,
+  Conv2d,
+  GroupNorm,
+  Module,
+  type PretrainedOptions,
+  type SavePretrainedOptions,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { loadModelFolder, type SaveOptions, saveModelFolder } from "../model-folder.js";
+import { loadDiffusersModel, type ModelClass, saveDiffusersModel } from "../model-folder.js";
 import type { ResnetOptions } from "../resnet.js";
 import { checkOptions } from "../shared/check-options.js";
 import { activate } from "./activation.js";
@@ -146,21 +153,19 @@ export class UNet2DConditionModel extends Module {
   /**
    * Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `unet`.
    *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys of the configuration
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `variant`: `"fp16"` for files of that variant; `acceptKeys`: unknown keys of the configuration
    *   that may be ignored, by name
    */
   static fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<UNet2DConditionModel> {
-    const create = (config: UNet2DConditionConfigInput, how: ConfigOptions) =>
-      new UNet2DConditionModel(config, how);
-    return loadModelFolder(folder, { name: "UNet2DConditionModel", create }, options);
+    return loadDiffusersModel(folder, form, options);
   }
 
   /**
    * Writes the folder that `fromPretrained`, and diffusers, read.
    * @throws while LoRA adapters are in place; nothing is written then
    */
-  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
-    await saveModelFolder(folder, this, { name: "UNet2DConditionModel", options });
+  async savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
+    await saveDiffusersModel(this, folder, { ...form, options });
   }
 
   /**
@@ -266,3 +271,8 @@ export class UNet2DConditionModel extends Module {
     return this.config.down_block_types.indexOf("CrossAttnDownBlock2D");
   }
 }
+
+const form: ModelClass<UNet2DConditionModel> = {
+  name: "UNet2DConditionModel",
+  create: (config, options) => new UNet2DConditionModel(config, options),
+};

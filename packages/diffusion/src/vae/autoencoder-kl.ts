@@ -5,11 +5,11 @@ import {
   Linear,
   Module,
   type PretrainedOptions,
-  type StateDict,
+  type SavePretrainedOptions,
   scaledDotProductAttention,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { loadModelFolder, type SaveOptions, saveModelFolder } from "../model-folder.js";
+import { loadDiffusersModel, type ModelClass, saveDiffusersModel } from "../model-folder.js";
 import { Downsample2D, ResnetBlock2D, Upsample2D } from "../resnet.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type AutoencoderKLConfig, type AutoencoderKLConfigInput, parseVaeConfig } from "./vae-config.js";
@@ -191,20 +191,19 @@ export class AutoencoderKL extends Module {
   /**
    * Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `vae`.
    *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys of the configuration
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `variant`: `"fp16"` for files of that variant; `acceptKeys`: unknown keys of the configuration
    *   that may be ignored, by name
    */
   static fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<AutoencoderKL> {
-    const create = (config: AutoencoderKLConfigInput, how: ConfigOptions) => new AutoencoderKL(config, how);
-    return loadModelFolder(folder, { name: "AutoencoderKL", create, rename: renameOldAttention }, options);
+    return loadDiffusersModel(folder, form, options);
   }
 
   /**
    * Writes the folder that `fromPretrained`, and diffusers, read.
    * @throws while LoRA adapters are in place; nothing is written then
    */
-  async savePretrained(folder: string, options: SaveOptions = {}): Promise<void> {
-    await saveModelFolder(folder, this, { name: "AutoencoderKL", options });
+  async savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
+    await saveDiffusersModel(this, folder, { ...form, options });
   }
 
   /** Pixels per latent, in each direction. */
@@ -287,15 +286,16 @@ function inSlices(
 }
 
 /** Checkpoints from before diffusers 0.18 have other names for the attention's maps. */
-function renameOldAttention(weights: StateDict): StateDict {
+function todaysName(weight: string): string {
   const names: Record<string, string> = { query: "to_q", key: "to_k", value: "to_v", proj_attn: "to_out.0" };
-  return Object.fromEntries(
-    Object.entries(weights).map(([name, tensor]) => [
-      name.replace(
-        /(attentions\.\d+)\.(query|key|value|proj_attn)\./,
-        (_, at, old) => `${at}.${names[old]}.`,
-      ),
-      tensor,
-    ]),
+  return weight.replace(
+    /(attentions\.\d+)\.(query|key|value|proj_attn)\./,
+    (_, at, old) => `${at}.${names[old]}.`,
   );
 }
+
+const form: ModelClass<AutoencoderKL> = {
+  name: "AutoencoderKL",
+  create: (config, options) => new AutoencoderKL(config, options),
+  rename: todaysName,
+};

@@ -44,6 +44,10 @@ export class LoRALinear extends Linear {
     this.#random = random;
   }
 
+  override get isAdapter(): boolean {
+    return true;
+  }
+
   /** The layer that this one replaces. */
   get base(): Linear {
     return this.#base;

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSafetensors, openWeights, readSafetensors, readWeights, writeSafetensors } from "./files.js";
+import { openSafetensors, readSafetensors, writeSafetensors } from "./files.js";
 
 const fixtures = fileURLToPath(new URL("../../fixtures/safetensors/", import.meta.url));
 let folder: string;
@@ -75,7 +75,7 @@ describe("openSafetensors", () => {
     await expect(openSafetensors(join(folder, "none.safetensors"))).rejects.toThrow(
       /none\.safetensors: no such file$/,
     );
-    await expect(openSafetensors(folder)).rejects.toThrow(/expected a safetensors file, got a folder/);
+    await expect(openSafetensors(folder)).rejects.toThrow(/expected a file, got a folder/);
     const path = join(folder, "cut.safetensors");
     const whole = await readFile(join(fixtures, "floats.safetensors"));
     for (const [length, message] of [
@@ -131,100 +131,5 @@ describe("readSafetensors and writeSafetensors", () => {
         /i64-too-large\.safetensors: tensor "i64": expected I64 values/,
       ),
     );
-  });
-});
-
-describe("openWeights", () => {
-  it("reads one tensor of a sharded model, and of a single file", async () => {
-    await expectNoLeaks(async () => {
-      const sharded = await openWeights(join(fixtures, "sharded"), "model");
-      expect(sharded.keys().sort()).toEqual(["layers.0.weight", "layers.1.bias", "layers.1.weight"]);
-      expect(sharded.info("layers.1.bias")).toMatchObject({ dtype: "F32", shape: [2] });
-      const bias = await sharded.tensor("layers.1.bias");
-      expectClose(bias, [1, -1]);
-      await expect(sharded.tensor("none")).rejects.toThrow(/index\.json: has no tensor "none"$/);
-      await sharded.close();
-
-      const place = join(folder, "opened");
-      await writeSafetensors(join(place, "model.safetensors"), { bias });
-      const single = await openWeights(place, "model");
-      const again = await single.tensor("bias");
-      expectClose(again, bias);
-      await single.close();
-      tf.dispose([bias, again]);
-    });
-  });
-});
-
-describe("readWeights", () => {
-  const check = (dict: Record<string, tf.Tensor>) => {
-    expect(Object.keys(dict).sort()).toEqual(["layers.0.weight", "layers.1.bias", "layers.1.weight"]);
-    expectClose(dict["layers.0.weight"]!, [0, 1, 2, 3]);
-    expectClose(dict["layers.1.weight"]!, [4, 5, 6, 7]);
-    expectClose(dict["layers.1.bias"]!, [1, -1]);
-  };
-
-  it("reads a sharded model, and prefers the single file", async () => {
-    await expectNoLeaks(async () => {
-      const sharded = await readWeights(join(fixtures, "sharded"), "model");
-      check(sharded);
-      const single = join(folder, "single");
-      await cp(join(fixtures, "sharded"), single, { recursive: true });
-      await writeSafetensors(join(single, "model.safetensors"), { only: sharded["layers.1.bias"]! });
-      const dict = await readWeights(single, "model");
-      expect(Object.keys(dict)).toEqual(["only"]);
-      tf.dispose([sharded, dict]);
-    });
-  });
-
-  it("names the folder or the files that are missing", async () => {
-    await expect(readWeights(join(folder, "nowhere"), "model")).rejects.toThrow(/nowhere: no such folder$/);
-    const empty = join(folder, "empty");
-    await mkdir(empty);
-    await expect(readWeights(empty, "model")).rejects.toThrow(
-      `${empty}: has neither model.safetensors nor model.safetensors.index.json`,
-    );
-  });
-
-  it.each<[string, string | object, RegExp]>([
-    ["no JSON", "{", /index\.json: expected JSON \(/],
-    [
-      "no map",
-      { metadata: {} },
-      /index\.json: expected weight_map to be an object of file names, got undefined/,
-    ],
-    [
-      "a path out of the folder",
-      { weight_map: { w: "../other.safetensors" } },
-      /expected the name of a file in the same folder for tensor "w", got "\.\.\/other\.safetensors"/,
-    ],
-    [
-      "a shard that is not there",
-      {
-        weight_map: {
-          "layers.0.weight": "model-00001-of-00002.safetensors",
-          w: "model-00009-of-00009.safetensors",
-        },
-      },
-      /model-00009-of-00009\.safetensors: no such file/,
-    ],
-    [
-      "a tensor that its shard lacks",
-      {
-        weight_map: {
-          "layers.0.weight": "model-00001-of-00002.safetensors",
-          w: "model-00001-of-00002.safetensors",
-        },
-      },
-      /model-00001-of-00002\.safetensors: has no tensor "w"/,
-    ],
-  ])("refuses an index with %s, and leaks nothing", async (_, index, message) => {
-    const broken = join(folder, "broken");
-    await cp(join(fixtures, "sharded"), broken, { recursive: true });
-    await writeFile(
-      join(broken, "model.safetensors.index.json"),
-      typeof index === "string" ? index : JSON.stringify(index),
-    );
-    await expectNoLeaks(() => expect(readWeights(broken, "model")).rejects.toThrow(message));
   });
 });

@@ -1,8 +1,10 @@
 interface NodeModules {
-  "node:fs/promises": typeof import("node:fs/promises");
-  "node:path": typeof import("node:path");
-  "node:module": typeof import("node:module");
   "node:crypto": typeof import("node:crypto");
+  "node:fs": typeof import("node:fs");
+  "node:fs/promises": typeof import("node:fs/promises");
+  "node:module": typeof import("node:module");
+  "node:os": typeof import("node:os");
+  "node:path": typeof import("node:path");
 }
 
 /**

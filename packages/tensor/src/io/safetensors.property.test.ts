@@ -4,7 +4,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { bfloat16ToNumber, float16ToNumber } from "./half-floats.js";
-import { parseSafetensors, type SafetensorsDtype, serializeSafetensors } from "./safetensors.js";
+import { parseSafetensors, serializeSafetensors } from "./safetensors.js";
+import type { SafetensorsDtype } from "./safetensors-header.js";
 
 beforeAll(() => tf.setBackend("cpu"));
 
@@ -111,6 +112,62 @@ describe("parseSafetensors", () => {
         expect(tf.memory().numTensors).toBe(before);
       }),
       { numRuns: 1000 },
+    );
+  });
+});
+
+/** Headers that are nearly right: each part is now and then something else. */
+const anything = fc.jsonValue({ maxDepth: 5 });
+const or = <T>(usual: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
+  fc.oneof({ weight: 6, arbitrary: usual }, anything);
+const hostileSize = fc.oneof(fc.nat(3), fc.constantFrom(-1, 0.5, 2 ** 31, 2 ** 53 - 1, 1e300));
+const hostileEntry = or(
+  fc.record(
+    {
+      dtype: or(fc.constantFrom(...Object.keys(stored), "F8_E5M2", "__proto__", "toString")),
+      shape: or(fc.array(or(hostileSize), { maxLength: 20 })),
+      data_offsets: or(fc.array(or(fc.oneof(fc.constantFrom(0, 4, 8, 16), hostileSize)), { maxLength: 3 })),
+    },
+    { requiredKeys: [] },
+  ),
+);
+const hostileHeader = or(
+  fc.dictionary(fc.oneof(fc.constantFrom("w", "v", "__metadata__", "__proto__"), fc.string()), hostileEntry),
+).map((value) => JSON.stringify(value));
+/** Text that is put in, and taken out, anywhere. */
+const damage = fc.tuple(
+  fc.nat(),
+  fc.nat(2),
+  fc.constantFrom("", "{", "[", "]", '"', "\\", ":", ",", '"w":1,', "\u0000", "9"),
+);
+
+describe("parseSafetensors on hostile headers", () => {
+  it("gives tensors, or one short line that begins with the file, and leaks nothing", () => {
+    const before = tf.memory().numTensors;
+    fc.assert(
+      fc.property(
+        hostileHeader,
+        fc.array(damage, { maxLength: 3 }),
+        fc.nat(20),
+        (text, damages, dataBytes) => {
+          let json = text;
+          for (const [at, removed, inserted] of damages) {
+            const place = at % (json.length + 1);
+            json = json.slice(0, place) + inserted + json.slice(place + removed);
+          }
+          const header = new TextEncoder().encode(json);
+          const bytes = new Uint8Array(8 + header.length + dataBytes);
+          new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+          bytes.set(header, 8);
+          try {
+            tf.dispose(parseSafetensors(bytes, "hostile"));
+          } catch (error) {
+            expect((error as Error).message).toMatch(/^hostile: [^\n]{1,500}$/);
+          }
+          expect(tf.memory().numTensors).toBe(before);
+        },
+      ),
+      { numRuns: 5000 },
     );
   });
 });

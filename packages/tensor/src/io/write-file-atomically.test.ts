@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeFileAtomically } from "./write-file-atomically.js";
+import { stageFile, writeFileAtomically } from "./write-file-atomically.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -38,6 +38,17 @@ describe("writeFileAtomically", () => {
     await Promise.all(contents.map((text) => writeFileAtomically(path, text)));
     expect(contents).toContain(await readFile(path, "utf8"));
     expect(await readdir(join(folder, "shared"))).toEqual(["file"]);
+  });
+
+  it("stages files that take their places later, or never", async () => {
+    const [first, second] = [join(folder, "staged", "first"), join(folder, "staged", "second")];
+    await writeFileAtomically(first, "old");
+    const staged = [await stageFile(first, "new"), await stageFile(second, "new")];
+    expect(await readFile(first, "utf8")).toBe("old");
+    await staged[0]!.commit();
+    await staged[1]!.discard();
+    expect(await readFile(first, "utf8")).toBe("new");
+    expect(await readdir(join(folder, "staged"))).toEqual(["first"]);
   });
 
   it("names the file when its place is taken", async () => {
@@ -80,6 +91,42 @@ describe("writeFileAtomically", () => {
       expect(await readFile(path, "utf8")).toBe("old");
       expect(await write(20_000)).toBe("written");
       expect((await readFile(path)).length).toBe(20_000);
+    },
+  );
+
+  it.skipIf(process.platform === "win32")(
+    "removes what processes left when they died, and no other file",
+    async () => {
+      const place = await mkdtemp(join(folder, "leftovers-"));
+      const program = join(folder, "die.mjs");
+      await build({
+        entryPoints: [fileURLToPath(new URL("./write-file-atomically.ts", import.meta.url))],
+        bundle: true,
+        format: "esm",
+        platform: "node",
+        outfile: program,
+        footer: {
+          js: `await writeFileAtomically(process.argv[2], (async function* () {
+          yield new Uint8Array(10);
+          process.kill(process.pid, "SIGKILL");
+          await new Promise(() => {});
+        })());`,
+        },
+      });
+      await new Promise((resolve) =>
+        execFile(process.execPath, [program, join(place, "model.bin")], resolve),
+      );
+      const [leftover, ...more] = await readdir(place);
+      expect([leftover?.endsWith(".tmp"), more]).toEqual([true, []]);
+      // Of a process that runs, of another machine, and of somebody else's naming.
+      const kept = [
+        leftover!.replace(/-\d+\./, `-${process.pid}.`),
+        leftover!.replace(/\.[0-9a-f]{8}-/, ".00000000-"),
+        "notes.tmp",
+      ].sort();
+      for (const name of kept) await writeFile(join(place, name), "");
+      await writeFileAtomically(join(place, "other.bin"), "x");
+      expect((await readdir(place)).sort()).toEqual([...kept, "other.bin"].sort());
     },
   );
 });

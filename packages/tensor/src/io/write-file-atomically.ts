@@ -1,21 +1,47 @@
 import type { FileHandle } from "node:fs/promises";
 import { nodeModule } from "./node-modules.js";
 
+/** The whole of a file, or its chunks in order. */
+export type FileContents = Uint8Array | string | AsyncIterable<Uint8Array>;
+
+/** A file that is written and flushed beside its place, and not yet in it. */
+export interface StagedFile {
+  /** Puts it in its place, over what was there. */
+  commit(): Promise<void>;
+  /** Removes it; what was in its place stays. */
+  discard(): Promise<void>;
+}
+
 /**
  * Writes a whole file or nothing: to a temporary file beside it, flushed to disk, then renamed over `path`. Missing
- * folders are made. A reader sees the old contents or the new, never a part. Node alone.
+ * folders are made. A reader sees the old contents or the new, never a part. Temporary files that processes of this machine
+ * left in the folder when they died are removed. Node alone.
  *
  * @param contents The file's contents, or the chunks of them in order.
  * @throws an error that names the file when it cannot be written; what was there before is then untouched.
  */
-export async function writeFileAtomically(
-  path: string,
-  contents: Uint8Array | string | AsyncIterable<Uint8Array>,
-): Promise<void> {
+export async function writeFileAtomically(path: string, contents: FileContents): Promise<void> {
+  const staged = await stageFile(path, contents);
+  await staged.commit();
+}
+
+/**
+ * The first half of {@link writeFileAtomically}, for files that take their places together.
+ *
+ * @throws an error that names the file when it cannot be written; nothing of it is left then
+ */
+export async function stageFile(path: string, contents: FileContents): Promise<StagedFile> {
   const { mkdir, open, rename, rm } = nodeModule("node:fs/promises");
-  const temporary = `${path}.${nodeModule("node:crypto").randomUUID()}.tmp`;
+  const { dirname } = nodeModule("node:path");
+  const failed = (error: unknown): Error =>
+    new Error(`${path}: could not be written (${(error as Error).message})`, { cause: error });
+  const temporary = `${path}.${owner()}.${nodeModule("node:crypto").randomUUID()}.tmp`;
+  const discard = async (): Promise<void> => {
+    await rm(temporary, { force: true }).catch(() => {});
+  };
   try {
-    await mkdir(nodeModule("node:path").dirname(path), { recursive: true });
+    await mkdir(dirname(path), { recursive: true });
+    await removeLeftovers(dirname(path));
     const file = await open(temporary, "wx");
     try {
       await writeTo(file, contents);
@@ -23,17 +49,60 @@ export async function writeFileAtomically(
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw new Error(`${path}: could not be written (${(error as Error).message})`, { cause: error });
+    await discard();
+    throw failed(error);
+  }
+  return {
+    commit: async () => {
+      try {
+        await rename(temporary, path);
+      } catch (error) {
+        await discard();
+        throw failed(error);
+      }
+    },
+    discard,
+  };
+}
+
+async function writeTo(file: FileHandle, contents: FileContents): Promise<void> {
+  if (typeof contents === "string" || contents instanceof Uint8Array) return file.writeFile(contents);
+  for await (const chunk of contents) await file.writeFile(chunk);
+}
+
+/** This process, in the name of its temporary files: a process id means something on its own machine alone. */
+function owner(): string {
+  return `${machine()}-${process.pid}`;
+}
+
+function machine(): string {
+  const name = nodeModule("node:os").hostname();
+  return nodeModule("node:crypto").createHash("sha256").update(name).digest("hex").slice(0, 8);
+}
+
+/** Folders in which this process looked for leftovers: once is enough, and a folder may hold many files. */
+const searched = new Set<string>();
+
+/** Removes the temporary files in a folder whose process, on this machine, no longer runs. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const { readdir, rm } = nodeModule("node:fs/promises");
+  const { join, resolve } = nodeModule("node:path");
+  if (searched.has(resolve(folder))) return;
+  searched.add(resolve(folder));
+  for (const entry of await readdir(folder)) {
+    const [, where, pid] = /\.([0-9a-f]{8})-(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(entry) ?? [];
+    if (where !== machine() || isRunning(Number(pid))) continue;
+    await rm(join(folder, entry), { force: true });
   }
 }
 
-async function writeTo(
-  file: FileHandle,
-  contents: Uint8Array | string | AsyncIterable<Uint8Array>,
-): Promise<void> {
-  if (typeof contents === "string" || contents instanceof Uint8Array) return file.writeFile(contents);
-  for await (const chunk of contents) await file.writeFile(chunk);
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process runs too.
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
 }

@@ -26,6 +26,11 @@ export abstract class Module {
   /** Whether its blocks run through `checkpoint`. Set by `enableGradientCheckpointing()` for the whole tree. Default false. */
   gradientCheckpointing = false;
 
+  /** Whether it stands in for another layer until it is merged into it, as a LoRA layer does: its tree is then not saved as a model. */
+  get isAdapter(): boolean {
+    return false;
+  }
+
   *children(): Iterable<[string, Module]> {
     for (const [name, value] of Object.entries(this)) {
       if (value instanceof Module) yield [name, value];

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { keepFullPrecision } from "../io/full-precision.js";
 import type { StateDict } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { adamWStep } from "../ops/adamw-step.js";
@@ -79,10 +80,10 @@ export class AdamW {
 
   /** Moments by index and the step count; fresh tensors, the caller disposes them. */
   stateDict(): StateDict {
-    const state: StateDict = { step: tf.scalar(this.stepCount) };
+    const state: StateDict = { step: tf.scalar(this.stepCount, "int32") };
     for (let i = 0; i < this.parameters.length; i++) {
-      state[`exp_avg.${i}`] = tf.clone(this.first[i]);
-      state[`exp_avg_sq.${i}`] = tf.clone(this.second[i]);
+      state[`exp_avg.${i}`] = keepFullPrecision(tf.clone(this.first[i]));
+      state[`exp_avg_sq.${i}`] = keepFullPrecision(tf.clone(this.second[i]));
     }
     return state;
   }

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { shown } from "../io/shown.js";
 import { describe } from "../shared/check-options.js";
 
 /** How a model's configuration is read: each key that its Python class writes is in one of the three lists. */
@@ -144,8 +145,16 @@ function fault(
 }
 
 function isNeutral(value: unknown, allowed: readonly unknown[]): boolean {
-  if (allowed.some((one) => Object.is(one, value) || json(one) === json(value))) return true;
+  if (allowed.some((one) => Object.is(one, value) || sameJson(one, value))) return true;
   return Array.isArray(value) && value.length > 0 && value.every((element) => isNeutral(element, allowed));
+}
+
+/** Every key of a configuration and of those nested in it: `acceptKeys` for one that was parsed before. */
+export function keysOf(config: object): string[] {
+  return Object.entries(config).flatMap(([key, value]) => [
+    key,
+    ...(typeof value === "object" && value !== null && !Array.isArray(value) ? keysOf(value) : []),
+  ]);
 }
 
 function checkAcceptKeys(name: string, keys: unknown): void {
@@ -154,19 +163,13 @@ function checkAcceptKeys(name: string, keys: unknown): void {
   throw new TypeError(`${name}: acceptKeys must be an array of names, got ${describe(keys)}`);
 }
 
-function json(value: unknown): string | undefined {
+function sameJson(a: unknown, b: unknown): boolean {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(a) === JSON.stringify(b);
   } catch {
     // What code gives may be circular, or hold a bigint.
-    return undefined;
+    return false;
   }
-}
-
-/** A value as an error shows it: as JSON, which is what the file holds, and short. */
-function shown(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : (json(value) ?? describe(value));
-  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }
 
 function parseLoose<T>(name: string, schema: z.ZodType<T>, config: unknown): T {

@@ -1,6 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { type Binding, type Uniform, u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
+import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import { reduce } from "./reduce.js";
 
 export interface ColumnSums {
@@ -26,11 +27,17 @@ export function columnSums(backend: WebGPUBackend, op: ColumnSums): TensorInfo {
     inputs: op.inputs,
     outputs: [{ name: "result", info: partial }],
     count: shares * columns,
-    uniforms: [u32("rows", rows), u32("columns", columns), u32("shares", shares), ...(op.uniforms ?? [])],
+    uniforms: [
+      ...compensationUniforms,
+      u32("rows", rows),
+      u32("columns", columns),
+      u32("shares", shares),
+      ...(op.uniforms ?? []),
+    ],
     declarations: () => op.term,
     body: () => `let column = index % u.columns;
-  var sum = 0.0;
-  for (var row = index / u.columns; row < u.rows; row += u.shares) { sum += term(row, column); }
+  let share = index / u.columns;
+  ${compensatedSum({ first: "share", step: "u.shares", end: "u.rows", index: "row", sums: { sum: { term: "term(row, column)" } } })}
   result[index] = sum;`,
   });
   if (shares === 1) return { ...partial, shape: [columns] };

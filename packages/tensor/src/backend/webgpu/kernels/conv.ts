@@ -200,6 +200,10 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
   return dx;
 }
 
+/** Output places that a share of the filter's gradient sums over, and the bytes of all shares' results, where the former asks for more. */
+const longestShare = 4096;
+const shareBytes = 64 * 2 ** 20;
+
 /**
  * Gradient of the filter: rows are the window's taps and input channels, columns output channels, k runs over output places.
  * That sum is long and the result small, so shares of the images' lines go to separate products, summed after.
@@ -222,7 +226,13 @@ export function convFilterGradient(
   const workgroups = backend.isSoftware
     ? Math.ceil(m / 32) * Math.ceil(n / 64)
     : Math.ceil(m / 64) * Math.ceil(n / 64);
-  const shares = Math.max(1, Math.min(lines, Math.ceil(wanted / Math.max(1, workgroups))));
+  // A share adds up a few thousand terms at most, as far as the shares' results are not too large.
+  const bound = Math.max(1, Math.floor(shareBytes / Math.max(1, 4 * m * n)));
+  const accurate = Math.min(Math.ceil((lines * width) / longestShare), bound);
+  const shares = Math.max(
+    1,
+    Math.min(lines, Math.max(accurate, Math.ceil(wanted / Math.max(1, workgroups)))),
+  );
   const share = Math.max(1, Math.ceil(lines / shares));
   const batch = Math.max(1, Math.ceil(lines / share));
   const partial = backend.output([batch, m, n], "float32");

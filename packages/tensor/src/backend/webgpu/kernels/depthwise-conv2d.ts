@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
+import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import { finishOf, finishProduct } from "./finish.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
@@ -115,18 +116,23 @@ const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) => {
     outputs: [{ name: "result", info: gradient }],
     rows: tapCount(window) * window.outChannels,
     rowLength: placeCount(window),
-    uniforms: [...uniforms(window), u32("places", placeCount(window))],
+    uniforms: [...compensationUniforms, ...uniforms(window), u32("places", placeCount(window))],
     body: `let outChannel = row % u.outChannels;
   let channel = outChannel / u.multiplier;
   let tap = row / u.outChannels;
   ${split(axes, "size", "tap")}
-  var sum = 0.0;
-  for (var place = lane; place < u.places; place += lanes) {
-    ${split(axes, "out", "place")}
+  ${compensatedSum({
+    first: "lane",
+    step: "lanes",
+    end: "u.places",
+    index: "place",
+    before: `${split(axes, "out", "place")}
     ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`).join("\n    ")}
-    if (${axes.map(({ name: a }) => `at${a} >= u.in${a}`).join(" || ")}) { continue; }
-    sum = fma(x[${join(axes, "in")} * u.channels + channel], dy[place * u.outChannels + outChannel], sum);
-  }
+    if (${axes.map(({ name: a }) => `at${a} >= u.in${a}`).join(" || ")}) { continue; }`,
+    sums: {
+      sum: { term: `x[${join(axes, "in")} * u.channels + channel] * dy[place * u.outChannels + outChannel]` },
+    },
+  })}
   let total = sumLanes(sum);
   if (lane == 0u) { result[row] = total; }`,
   });

@@ -1,6 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../launch.js";
+import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import { type Attributes, elementType, type Kernel, type KernelTable } from "./kernel.js";
 import { maximumTaps, windowGradient, windowMaximum } from "./pool.js";
 import { launchRows } from "./row-launch.js";
@@ -48,13 +49,17 @@ const backpropFilter: Kernel = ({ inputs: { x, filter, dy }, attrs, backend }) =
     outputs: [{ name: "result", info: gradient }],
     rows: tapCount(window) * window.channels,
     rowLength: placeCount(window),
-    uniforms: [u32("channels", window.channels), u32("places", placeCount(window))],
+    uniforms: [...compensationUniforms, u32("channels", window.channels), u32("places", placeCount(window))],
     body: `let tap = i32(row / u.channels);
-  var sum = 0.0;
-  for (var place = lane; place < u.places; place += lanes) {
-    let dyAt = place * u.channels + row % u.channels;
-    if (taps[dyAt] == tap) { sum += f32(dy[dyAt]); }
-  }
+  ${compensatedSum({
+    first: "lane",
+    step: "lanes",
+    end: "u.places",
+    index: "place",
+    before: `let dyAt = place * u.channels + row % u.channels;
+    if (taps[dyAt] != tap) { continue; }`,
+    sums: { sum: { term: "f32(dy[dyAt])" } },
+  })}
   let total = sumLanes(sum);
   if (lane == 0u) { result[row] = ${elementType(filter.dtype)}(total); }`,
   });

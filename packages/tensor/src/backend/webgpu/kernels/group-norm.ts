@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Binding, Uniform } from "../launch.js";
 import { f32, u32 } from "../launch.js";
 import { columnSums } from "./column-sums.js";
+import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
 
@@ -25,6 +26,21 @@ const overGroup = (statement: string) => `for (var pixel = lane; pixel < u.pixel
     }
   }`;
 
+/** WGSL of sums over the elements of a group, from statements that add to `<name>OfPixel`: plain in a pixel, compensated over pixels. */
+const sumsOverGroup = (names: readonly string[], statement: string) =>
+  compensatedSum({
+    first: "lane",
+    step: "lanes",
+    end: "u.pixels",
+    index: "pixel",
+    before: `${names.map((name) => `var ${name}OfPixel = 0.0;`).join(" ")}
+    for (var channel = first; channel < first + u.groupChannels; channel++) {
+      let at = (image * u.pixels + pixel) * u.channels + channel;
+      ${statement}
+    }`,
+    sums: Object.fromEntries(names.map((name) => [name, { term: `${name}OfPixel` }])),
+  });
+
 const place = `let image = row / u.groups;
   let first = (row % u.groups) * u.groupChannels;
   let count = f32(u.pixels * u.groupChannels);`;
@@ -35,7 +51,7 @@ fn siluSlope(a: f32) -> f32 {
   return gate * (1.0 + a * (1.0 - gate));
 }`;
 
-/** y, and for the gradients each group's mean and 1 / sqrt(var + epsilon). */
+/** y, and for the gradients each group's mean and 1 / sqrt(var + epsilon). As in `layerNorm`, y sees what the mean's rounding left out. */
 const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
   const { groups, epsilon, silu } = attrs;
   const { batch, uniforms, rowLength } = geometry(x.shape, groups);
@@ -59,16 +75,15 @@ const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     ],
     rows: batch * groups,
     rowLength,
-    uniforms: [...uniforms, f32("epsilon", epsilon)],
+    uniforms: [...compensationUniforms, ...uniforms, f32("epsilon", epsilon)],
     body: `${place}
-  var sum = 0.0;
-  ${overGroup("sum += x[at];")}
+  ${sumsOverGroup(["sum"], "sumOfPixel += x[at];")}
   let mean = sumLanes(sum) / count;
-  var squares = 0.0;
-  ${overGroup("let d = x[at] - mean; squares += d * d;")}
-  let rstd = 1.0 / sqrt(sumLanes(squares) / count + u.epsilon);
+  ${sumsOverGroup(["squares", "rest"], "let d = x[at] - mean; squaresOfPixel += d * d; restOfPixel += d;")}
+  let meanRest = sumLanes(rest) / count;
+  let rstd = 1.0 / sqrt(max(sumLanes(squares) / count - meanRest * meanRest, 0.0) + u.epsilon);
   ${overGroup(
-    `let a = (x[at] - mean) * rstd * weight[channel] + bias[channel];
+    `let a = ((x[at] - mean) - meanRest) * rstd * weight[channel] + bias[channel];
       y[at] = ${silu ? "a / (1.0 + exp(-a))" : "a"};`,
   )}
   if (lane == 0u) {
@@ -109,14 +124,12 @@ const gradInput: Kernel = ({ inputs, attrs, backend }) => {
     outputs: [{ name: "dx", info: dx }],
     rows: batch * groups,
     rowLength,
-    uniforms,
+    uniforms: [...compensationUniforms, ...uniforms],
     declarations: siluSlope,
     body: `${place}
   let mean = means[row];
   let rstd = rstds[row];
-  var sum = 0.0;
-  var product = 0.0;
-  ${overGroup(`${g} sum += g; product += g * normalised;`)}
+  ${sumsOverGroup(["sum", "product"], `${g} sumOfPixel += g; productOfPixel += g * normalised;`)}
   let meanOfG = sumLanes(sum) / count;
   let meanOfProduct = sumLanes(product) / count;
   ${overGroup(`${g} dx[at] = rstd * (g - meanOfG - normalised * meanOfProduct);`)}`,

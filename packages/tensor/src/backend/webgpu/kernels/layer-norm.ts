@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { f32, u32 } from "../launch.js";
 import { columnSums } from "./column-sums.js";
+import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
 
@@ -9,7 +10,12 @@ const rowsOf = (shape: readonly number[]) => {
   return { n, rows: n === 0 ? 0 : tf.util.sizeFromShape(shape as number[]) / n };
 };
 
-/** y, and for the gradients each row's mean and 1 / sqrt(var + epsilon). The variance is summed about the mean. */
+const overRow = { first: "lane", step: "lanes", end: "u.n" };
+
+/**
+ * y, and for the gradients each row's mean and 1 / sqrt(var + epsilon). The variance is summed about the mean, and with it what the
+ * mean's rounding left out, so that y is as exact for a mean of a thousand sigma as for none.
+ */
 const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
   const { n, rows } = rowsOf(x.shape);
   const outputs = [
@@ -31,18 +37,20 @@ const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     ],
     rows,
     rowLength: n,
-    uniforms: [u32("n", n), f32("epsilon", attrs.epsilon)],
+    uniforms: [...compensationUniforms, u32("n", n), f32("epsilon", attrs.epsilon)],
     body: `let base = row * u.n;
-  var sum = 0.0;
-  for (var j = lane; j < u.n; j += lanes) { sum += x[base + j]; }
+  ${compensatedSum({ ...overRow, sums: { sum: { term: "x[base + j]" } } })}
   let mean = sumLanes(sum) / f32(u.n);
-  var squares = 0.0;
+  ${compensatedSum({
+    ...overRow,
+    before: "let d = x[base + j] - mean;",
+    sums: { squares: { term: "d * d" }, rest: { term: "d" } },
+  })}
+  let meanRest = sumLanes(rest) / f32(u.n);
+  let rstd = 1.0 / sqrt(max(sumLanes(squares) / f32(u.n) - meanRest * meanRest, 0.0) + u.epsilon);
   for (var j = lane; j < u.n; j += lanes) {
-    let d = x[base + j] - mean;
-    squares += d * d;
+    y[base + j] = ((x[base + j] - mean) - meanRest) * rstd * weight[j] + bias[j];
   }
-  let rstd = 1.0 / sqrt(sumLanes(squares) / f32(u.n) + u.epsilon);
-  for (var j = lane; j < u.n; j += lanes) { y[base + j] = (x[base + j] - mean) * rstd * weight[j] + bias[j]; }
   if (lane == 0u) {
     means[row] = mean;
     rstds[row] = rstd;
@@ -67,17 +75,15 @@ const gradInput: Kernel = ({ inputs: { x, weight, mean, rstd, dy }, backend }) =
     outputs: [{ name: "dx", info: dx }],
     rows,
     rowLength: n,
-    uniforms: [u32("n", n)],
+    uniforms: [...compensationUniforms, u32("n", n)],
     body: `let base = row * u.n;
   let mean = means[row];
   let rstd = rstds[row];
-  var sum = 0.0;
-  var product = 0.0;
-  for (var j = lane; j < u.n; j += lanes) {
-    let g = dy[base + j] * weight[j];
-    sum += g;
-    product += g * (x[base + j] - mean) * rstd;
-  }
+  ${compensatedSum({
+    ...overRow,
+    before: "let g = dy[base + j] * weight[j];",
+    sums: { sum: { term: "g" }, product: { term: "g * (x[base + j] - mean) * rstd" } },
+  })}
   let meanOfG = sumLanes(sum) / f32(u.n);
   let meanOfProduct = sumLanes(product) / f32(u.n);
   for (var j = lane; j < u.n; j += lanes) {

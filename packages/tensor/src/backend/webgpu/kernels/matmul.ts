@@ -3,11 +3,13 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type Binding, type Uniform, u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { addendsEnding, type Ending } from "./addends.js";
+import { elementwise } from "./elementwise.js";
 import { finishEnding, finishOf, finishProduct } from "./finish.js";
 import { gemm } from "./gemm.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 import { broadcastTo } from "./moves.js";
 import type { Operand, ProductLoop } from "./product-loop.js";
+import { reduce } from "./reduce.js";
 import { cast } from "./shape.js";
 
 /** Matrices inside a tensor: the steps between batches (outer and inner), rows and columns, in elements. */
@@ -189,7 +191,7 @@ function floatMatMul(
     return product;
   }
   const c = output([...lead, m, n]);
-  stridedProduct(backend, {
+  const product = {
     ...ending,
     name: "BatchMatMul",
     a: {
@@ -207,12 +209,76 @@ function floatMatMul(
       column: transposeB ? k : 1,
     },
     c: { info: c, outer: 0, inner: m * n, row: n, column: 1 },
-    batch: [1, batch],
+    batch: [1, batch] as const,
     m,
     n,
     k,
-  });
+  };
+  if (k > longestSum) longProduct(backend, product);
+  else stridedProduct(backend, product);
   return c;
+}
+
+/** Terms that a product adds up one after another, at most, and how many in each part of a longer one. */
+const longestSum = 8192;
+const partLength = 512;
+
+/** Bytes that the parts of a long product take at a time. */
+const partBytes = 64 * 2 ** 20;
+
+/**
+ * A product over so many k that float32 would lose digits: all but the last part of k goes to products of their own, side by side,
+ * whose sum is added where the last is written.
+ */
+function longProduct(backend: WebGPUBackend, op: StridedProduct): void {
+  const { a, b, c, m, n, k, batch } = op;
+  const elements = batch[1] * m * n;
+  const partsAtOnce = Math.max(1, Math.floor(partBytes / Math.max(1, 4 * elements)));
+  const lastStart = Math.floor((k - 1) / partLength) * partLength;
+  const from = (view: MatrixView, step: number, start: number): MatrixView => ({
+    ...view,
+    outer: partLength * step,
+    offset: (view.offset ?? 0) + start * step,
+  });
+  let rest: TensorInfo | null = null;
+  for (let start = 0; start < lastStart; start += partsAtOnce * partLength) {
+    const parts = Math.min(partsAtOnce, (lastStart - start) / partLength);
+    const partial = backend.output([parts, elements], "float32");
+    stridedProduct(backend, {
+      name: op.name,
+      a: from(a, a.column, start),
+      b: from(b, b.row, start),
+      c: { info: partial, outer: elements, inner: m * n, row: n, column: 1 },
+      batch: [parts, batch[1]],
+      m,
+      n,
+      k: partLength,
+    });
+    const sum = reduce(backend, "Sum", partial, [0]);
+    backend.disposeAll(partial);
+    if (rest === null) {
+      rest = sum;
+      continue;
+    }
+    const inputs = { a: rest, b: sum };
+    const both = { name: "Add", inputs, shape: rest.shape, dtype: "float32", isStep: true } as const;
+    const total = elementwise(backend, { ...both, expression: "a + b" });
+    backend.disposeAll(rest, sum);
+    rest = total;
+  }
+  stridedProduct(backend, {
+    ...op,
+    key: `rest/${op.key ?? ""}`,
+    a: from(a, a.column, lastStart),
+    b: from(b, b.row, lastStart),
+    c: { ...c, outer: 0 },
+    k: k - lastStart,
+    inputs: [...(op.inputs ?? []), { name: "rest", info: rest! }],
+    declarations: `${op.declarations ?? ""}
+fn written(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { return ${op.value ?? "value"}; }`,
+    value: "written(z, row, column, value + rest[placeOf(z, row, column)], before)",
+  });
+  backend.disposeAll(rest!);
 }
 
 const batchMatMulKernel: Kernel = ({ inputs: { a, b }, attrs, backend }) =>

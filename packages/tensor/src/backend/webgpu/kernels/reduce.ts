@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { f32, u32, u32List } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
+import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import { mergeStrides } from "./elementwise.js";
 import { floatFunctions } from "./float-functions.js";
 import { elementType, type Kernel, type KernelTable } from "./kernel.js";
@@ -39,13 +40,10 @@ type ReductionName = keyof typeof reductions;
 const wanted = (backend: WebGPUBackend) =>
   backend.isSoftware ? { invocations: 128, elements: 512 } : { invocations: 16384, elements: 32 };
 
-/** Elements that one invocation adds up in a row, at most. */
-const longestSum = 2048;
-
 /**
- * `x` reduced over `axes`, any of them. An output element belongs to one invocation; where that leaves the device idle, or
- * where a sum would be long enough to lose digits, several share it by every n-th element and a second pass combines them.
- * Dense rows are read, and added up, by four.
+ * `x` reduced over `axes`, any of them. An output element belongs to one invocation; where that leaves the device idle,
+ * several share it by every n-th element and a second pass combines them. Dense rows are read, and added up, by four. Sums of
+ * float32 are compensated.
  *
  * @param scale multiplies the result, for means.
  */
@@ -74,10 +72,7 @@ export function reduce(
   const dense = reducedAxes.dims.length === 1 && reducedAxes.strides[0] === 1;
   const width = dense && [length, ...keptAxes.strides].every((step) => step % 4 === 0) ? 4 : 1;
   const { invocations, elements } = wanted(backend);
-  const share = Math.max(
-    Math.floor(invocations / Math.max(1, outputs)),
-    Math.ceil(length / (longestSum * width)),
-  );
+  const share = Math.floor(invocations / Math.max(1, outputs));
   const chunks = Math.max(1, Math.min(share, Math.ceil(length / elements)));
   const partial = run(
     backend,
@@ -125,6 +120,7 @@ function run(
     outputs: [{ name: "result", info: result }],
     count: outputs * chunks,
     uniforms: [
+      ...compensationUniforms,
       u32("chunks", chunks),
       u32("length", length / width),
       f32("scale", scale),
@@ -163,14 +159,28 @@ fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
         width === 4
           ? ["combineVectors(sum, x[at])", "combine(combine(sum.x, sum.y), combine(sum.z, sum.w))"]
           : ["combine(sum, x[at])", "sum"];
-      lines.push(
-        `var sum = ${read}(${neutral[type]});`,
-        "for (var j = chunk; j < u.length; j += u.chunks) {",
-        ...at,
-        `sum = ${step};`,
-        "}",
-        `result[index] = ${value}${chunks === 1 && scale !== 1 ? " * u.scale" : ""};`,
-      );
+      const before = at.join("\n");
+      const plain = (sum: string) => `${sum} = ${read}(${neutral[type]});
+  for (var j = chunk; j < u.length; j += u.chunks) {
+    ${before}
+    sum = ${step};
+  }`;
+      if (name === "Sum" && type === "f32") {
+        const range = { first: "chunk", step: "u.chunks", end: "u.length" };
+        lines.push(
+          compensatedSum({
+            ...range,
+            before,
+            sums: { sum: { type: width === 4 ? "vec4<f32>" : "f32", term: "x[at]" } },
+          }),
+          // Where terms are not finite, the plain sum is what IEEE 754 says.
+          `var whole = ${value};`,
+          `if (isNan(whole)) { ${plain("sum")} whole = ${value}; }`,
+        );
+      } else {
+        lines.push(plain("var sum"), `let whole = ${value};`);
+      }
+      lines.push(`result[index] = whole${chunks === 1 && scale !== 1 ? " * u.scale" : ""};`);
       return lines.join("\n  ");
     },
   });

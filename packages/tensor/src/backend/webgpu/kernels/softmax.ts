@@ -1,6 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../launch.js";
+import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import { floatFunctions } from "./float-functions.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
@@ -25,14 +26,13 @@ const softmax =
       outputs: [{ name: "result", info: output }],
       rows: tf.util.sizeFromShape(logits.shape) / n,
       rowLength: n,
-      uniforms: [u32("n", n)],
+      uniforms: [...compensationUniforms, u32("n", n)],
       declarations: floatFunctions("fastExp", "logOf"),
       body: `let base = row * u.n;
   var largest = ${lowestFloat};
   for (var j = lane; j < u.n; j += lanes) { largest = max(largest, x[base + j]); }
   let top = maxLanes(largest);
-  var share = 0.0;
-  for (var j = lane; j < u.n; j += lanes) { share += fastExp(x[base + j] - top); }
+  ${compensatedSum({ first: "lane", step: "lanes", end: "u.n", sums: { share: { term: "fastExp(x[base + j] - top)" } } })}
   let total = sumLanes(share);
   ${
     name === "Softmax"

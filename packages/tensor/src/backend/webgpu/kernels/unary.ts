@@ -55,7 +55,7 @@ const table: Record<string, Unary> = {
   Floor: { float: "floor(x)", int: "x" },
   Ceil: { float: "ceil(x)", int: "x" },
   Round: { float: "round(x)", int: "x" },
-  Sigmoid: { float: "1.0 / (1.0 + expOf(-x))", functions: ["expOf"] },
+  Sigmoid: { float: "1.0 / (1.0 + fastExp(-x))", functions: ["fastExp"] },
   Softplus: { float: "max(x, 0.0) + log1pOf(expOf(-abs(x)))", functions: ["expOf", "log1pOf"] },
   Erf: { float: keepNan("erfOf(x)"), functions: ["erfOf"] },
   Sin: { float: "sinOf(x)", functions: ["trigonometry"] },

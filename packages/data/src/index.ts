@@ -1,6 +1,23 @@
 export { type DecodeOptions, decodeImage } from "./decode/decode-image.js";
+export type { BrokenImage, BrokenOptions } from "./pipeline/broken-images.js";
+export type { ReadingOptions } from "./pipeline/reading-options.js";
 export { Draws, type DrawsOptions, type Stream, type Uniform } from "./random/draws.js";
+export { createImageSource, type ImageSourceOptions } from "./sources/create-image-source.js";
+export { type ImageStreamOptions, imageArray, imageStream } from "./sources/custom-images.js";
+export type {
+  CustomImage,
+  ImageContent,
+  ImageDataset,
+  ImageEntry,
+  IndexedDataset,
+  StreamedDataset,
+} from "./sources/dataset.js";
+export { type ImageFolderOptions, imageFolder } from "./sources/image-folder.js";
 export type { ImageBatch, ImageSource, SourcePosition } from "./sources/image-source.js";
+export { type ImageTableOptions, imageTable } from "./sources/image-table.js";
+export { type ImagesInput, type OpenImagesOptions, openImages } from "./sources/open-images.js";
+export { type EvalBatch, type ReadImagesOptions, readImages } from "./sources/read-images.js";
+export { type WebDatasetOptions, webDataset } from "./sources/webdataset.js";
 export {
   adjustBrightness,
   adjustContrast,

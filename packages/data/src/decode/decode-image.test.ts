@@ -56,16 +56,16 @@ describe("decodeImage", () => {
   it("refuses an image above maxPixels before it is decoded", async () => {
     const file = bytes(golden["rgb.png"]!.file);
     await expect(decodeImage(file, { maxPixels: 116 })).rejects.toThrow(
-      "decodeImage: cannot read the image: it has 13 x 9 = 117 pixels, more than maxPixels 116",
+      "decodeImage: the image has 13 x 9 = 117 pixels, more than maxPixels 116",
     );
     await expect(decodeImage(file, { maxPixels: 117 })).resolves.toMatchObject({ width: 13 });
   });
 
   it("names bytes that are no image, and options that it does not know", async () => {
     await expect(decodeImage(new TextEncoder().encode("<html>oops"))).rejects.toThrow(
-      /^decodeImage: the data is not a JPEG, PNG, .* \(it begins with 3c 68 74 6d 6c 3e 6f 6f\)$/,
+      /^decodeImage: the image is not a JPEG, PNG, .* \(it begins with 3c 68 74 6d 6c 3e 6f 6f\)$/,
     );
-    await expect(decodeImage(new Uint8Array())).rejects.toThrow("decodeImage: the data is empty");
+    await expect(decodeImage(new Uint8Array())).rejects.toThrow("decodeImage: the image is empty");
     await expect(decodeImage(new Uint8Array(), { white: true } as never)).rejects.toThrow(
       /unknown option "white"/,
     );
@@ -82,7 +82,7 @@ describe("decodeImage", () => {
     async (name) => {
       const whole = bytes(golden[name]!.file);
       const error = await decodeImage(whole.subarray(0, Math.floor(whole.length * 0.6))).catch((e) => e);
-      expect(error.message).toMatch(/^decodeImage: cannot read the image: [^\n]+$/);
+      expect(error.message).toMatch(/^decodeImage: the image cannot be decoded: [^\n]+$/);
     },
   );
 });

@@ -14,11 +14,11 @@ export interface DecodeOptions {
   maxPixels?: number;
 }
 
+/** Options after `checkDecodeOptions`. */
+export type CheckedDecode = DecodeOptions & { maxPixels: number };
+
 /** Checks decoding's options and fills in what is left out. */
-export function checkDecodeOptions(
-  caller: string,
-  options: DecodeOptions | undefined,
-): DecodeOptions & { maxPixels: number } {
+export function checkDecodeOptions(caller: string, options?: DecodeOptions): CheckedDecode {
   const { background, maxPixels = 178_956_970 } = checkOptions(caller, options, {
     background: true,
     maxPixels: true,
@@ -41,27 +41,36 @@ export function checkDecodeOptions(
  * const image = await decodeImage(await readFile("photo.jpg"));
  */
 export async function decodeImage(bytes: Uint8Array, options?: DecodeOptions): Promise<RGBImage<Uint8Array>> {
-  const { background, maxPixels } = checkDecodeOptions("decodeImage", options);
+  const checked = checkDecodeOptions("decodeImage", options);
   if (!(bytes instanceof Uint8Array)) {
     throw new TypeError(`decodeImage: bytes must be a Uint8Array, got ${describe(bytes)}`);
   }
-  if (!imageFormat(bytes)) throw new Error(`decodeImage: the data ${describeBytes(bytes)}`);
-  const sharp = await loadSharp();
   try {
-    // "error" lets warnings pass that Pillow reads over, such as stray bytes before a marker.
-    const open = () =>
-      sharp(bytes, { failOn: "error", limitInputPixels: false, ignoreIcc: true, autoOrient: true });
-    const { width, height, space } = await open().metadata();
-    if (width * height > maxPixels) {
-      throw new Error(
-        `it has ${width} x ${height} = ${width * height} pixels, more than maxPixels ${maxPixels}`,
-      );
-    }
-    return await toRGB(open(), space === "cmyk", background);
+    return await decodeBytes(bytes, checked);
   } catch (error) {
-    const reason = (error as Error).message.trim().split("\n")[0];
-    throw new Error(`decodeImage: cannot read the image: ${reason}`);
+    throw new Error(`decodeImage: the image ${(error as Error).message}`);
   }
+}
+
+/** Decodes as `decodeImage` does. Its errors say what is wrong with the image, and leave the name to the caller. */
+export async function decodeBytes(
+  bytes: Uint8Array,
+  { background, maxPixels }: CheckedDecode,
+): Promise<RGBImage<Uint8Array>> {
+  if (!imageFormat(bytes)) throw new Error(describeBytes(bytes));
+  const sharp = await loadSharp();
+  // "error" lets warnings pass that Pillow reads over, such as stray bytes before a marker.
+  const open = () =>
+    sharp(bytes, { failOn: "error", limitInputPixels: false, ignoreIcc: true, autoOrient: true });
+  const { width, height, space } = await open().metadata().catch(unreadable);
+  if (width * height > maxPixels) {
+    throw new Error(`has ${width} x ${height} = ${width * height} pixels, more than maxPixels ${maxPixels}`);
+  }
+  return await toRGB(open(), space === "cmyk", background).catch(unreadable);
+}
+
+function unreadable(error: Error): never {
+  throw new Error(`cannot be decoded: ${error.message.trim().split("\n")[0]}`);
 }
 
 async function toRGB(image: Sharp, cmyk: boolean, background?: RGB): Promise<RGBImage<Uint8Array>> {

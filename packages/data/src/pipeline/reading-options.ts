@@ -1,0 +1,52 @@
+import { type CheckedDecode, checkDecodeOptions, type DecodeOptions } from "../decode/decode-image.js";
+import { checkNumber, describe } from "../shared/check-options.js";
+import type { BrokenOptions } from "./broken-images.js";
+import { defaultWorkers } from "./worker-pool.js";
+
+/** How images are read, in training and in evaluation alike. */
+export interface ReadingOptions extends BrokenOptions {
+  /**
+   * Worker threads that decode and transform; 0 for this thread. Default half of the processor's, at most 8. The images do not
+   * depend on it.
+   */
+  workers?: number;
+  /** Batches that are read ahead. Default 2. */
+  prefetch?: number;
+  /** Alpha, and the limit of pixels. */
+  decode?: DecodeOptions;
+}
+
+/** Names of `ReadingOptions`, for `checkOptions`. */
+export const readingOptionNames = {
+  strict: true,
+  maxBroken: true,
+  onBroken: true,
+  workers: true,
+  prefetch: true,
+  decode: true,
+} as const;
+
+export interface CheckedReading extends Required<BrokenOptions> {
+  workers: number;
+  prefetch: number;
+  decode: CheckedDecode;
+}
+
+/** Checks how images are read and fills in what is left out. */
+export function checkReadingOptions(caller: string, options: ReadingOptions): CheckedReading {
+  const { strict = false, maxBroken = 0.1, prefetch = 2, workers = defaultWorkers() } = options;
+  const { onBroken = ({ name, reason }) => console.warn(`${caller}: skipped: ${name} ${reason}`) } = options;
+  if (typeof strict !== "boolean")
+    throw new TypeError(`${caller}: strict must be a boolean, got ${describe(strict)}`);
+  if (typeof onBroken !== "function") {
+    throw new TypeError(`${caller}: onBroken must be a function, got ${describe(onBroken)}`);
+  }
+  return {
+    strict,
+    onBroken,
+    maxBroken: checkNumber(`${caller}: maxBroken`, maxBroken, { min: 0, max: 1 }),
+    workers: checkNumber(`${caller}: workers`, workers, { min: 0, max: 256, integer: true }),
+    prefetch: checkNumber(`${caller}: prefetch`, prefetch, { min: 1, max: 1000, integer: true }),
+    decode: checkDecodeOptions(`${caller}: decode`, options.decode),
+  };
+}

@@ -1,0 +1,109 @@
+import type { Worker } from "node:worker_threads";
+import { nodeModule } from "../node-modules.js";
+import { type ImageResult, type ImageTask, type Recipe, runImageTask } from "./image-task.js";
+
+/** Runs image tasks side by side. */
+export interface WorkerPool {
+  /** Rejects where a worker has ended, and after `close`. */
+  run(task: ImageTask): Promise<ImageResult>;
+  /** Keeps the process alive while somebody waits for a result. */
+  ref(): void;
+  /** Lets the process end although workers are there. */
+  unref(): void;
+  /** Ends the workers; what still runs is given up. */
+  close(): Promise<void>;
+}
+
+interface Thread {
+  worker: Worker;
+  pending: Map<number, { resolve: (result: ImageResult) => void; reject: (error: Error) => void }>;
+}
+
+/**
+ * Starts worker threads. With 0 workers, tasks run in this thread, one after the other.
+ *
+ * @param caller the public function, for errors
+ */
+export function startWorkerPool(caller: string, recipe: Recipe, workers: number): WorkerPool {
+  return workers === 0 ? inThisThread(caller, recipe) : inWorkers(caller, recipe, workers);
+}
+
+function inThisThread(caller: string, recipe: Recipe): WorkerPool {
+  let closed = false;
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    run(task) {
+      const result = last.then(() => {
+        if (closed) throw new Error(`${caller}: closed`);
+        return runImageTask(recipe, task);
+      });
+      last = result.catch(() => {});
+      return result;
+    },
+    ref() {},
+    unref() {},
+    async close() {
+      closed = true;
+    },
+  };
+}
+
+function inWorkers(caller: string, recipe: Recipe, count: number): WorkerPool {
+  const { Worker } = nodeModule("node:worker_threads");
+  // Tests run the sources, where the worker is not compiled.
+  const built = import.meta.url.endsWith(".ts") ? "../../dist/pipeline/" : "./";
+  const url = new URL(`${built}image-worker.js`, import.meta.url);
+  let failure: Error | undefined;
+  let nextId = 0;
+
+  const fail = (error: Error) => {
+    failure ??= error;
+    for (const { pending } of threads) {
+      for (const { reject } of pending.values()) reject(failure);
+      pending.clear();
+    }
+  };
+  const start = (): Thread => {
+    const worker = new Worker(url, { workerData: recipe });
+    const pending: Thread["pending"] = new Map();
+    worker.unref();
+    worker.on("message", ({ id, result }: { id: number; result: ImageResult }) => {
+      pending.get(id)?.resolve(result);
+      pending.delete(id);
+    });
+    worker.on("error", (error: Error) =>
+      fail(new Error(`${caller}: a data worker failed: ${error.message}`)),
+    );
+    worker.on("exit", (code) => fail(new Error(`${caller}: a data worker ended with code ${code}`)));
+    return { worker, pending };
+  };
+  const threads = Array.from({ length: count }, start);
+
+  return {
+    run(task) {
+      if (failure) return Promise.reject(failure);
+      const id = nextId++;
+      const { worker, pending } = threads.reduce((a, b) => (b.pending.size < a.pending.size ? b : a));
+      return new Promise((resolve, reject) => {
+        pending.set(id, { resolve, reject });
+        worker.postMessage({ id, task });
+      });
+    },
+    ref: () => {
+      for (const { worker } of threads) worker.ref();
+    },
+    unref: () => {
+      for (const { worker } of threads) worker.unref();
+    },
+    async close() {
+      fail(new Error(`${caller}: closed`));
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
+    },
+  };
+}
+
+/** Half of the processor's threads, at most 8: the step needs the others. */
+export function defaultWorkers(): number {
+  const { availableParallelism } = nodeModule("node:os");
+  return Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2)));
+}

@@ -1,0 +1,47 @@
+import { nodeModule } from "../node-modules.js";
+
+const maxFiles = 100_000;
+
+/**
+ * The files that a pattern of WebDataset names: braces such as `{00000..00331}` and `{train,val}`, and the globs `*`, `?`, `**`
+ * and `[...]`.
+ *
+ * @returns paths, in the braces' order, those of a glob sorted
+ * @throws if a file that braces name is missing, and if a glob matches nothing
+ */
+export async function expandPattern(pattern: string): Promise<string[]> {
+  const { stat } = nodeModule("node:fs/promises");
+  const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() ?? false;
+  if (await isFile(pattern)) return [pattern];
+  const { expand } = await import("brace-expansion");
+  const expanded = expand(pattern, { max: maxFiles + 1, maxLength: 2 ** 28 });
+  if (expanded.length > maxFiles) {
+    throw new Error(`webDataset: ${pattern} names more than ${maxFiles} files`);
+  }
+  const files: string[] = [];
+  const missing: string[] = [];
+  for (const each of expanded) {
+    if (/[*?[]/.test(each)) files.push(...(await matches(each)));
+    else if (await isFile(each)) files.push(each);
+    else missing.push(each);
+  }
+  if (missing.length > 0) {
+    const first = missing.slice(0, 3).join(", ");
+    const of = expanded.length > 1 ? ` (${missing.length} of ${expanded.length} are missing)` : "";
+    throw new Error(`webDataset: no such file: ${first}${missing.length > 3 ? ", ..." : ""}${of}`);
+  }
+  return files;
+}
+
+async function matches(glob: string): Promise<string[]> {
+  const { glob: find } = await import("tinyglobby");
+  const { dirname, resolve } = nodeModule("node:path");
+  // tinyglobby takes "/" alone, and searches below one folder.
+  const pattern = glob.replaceAll("\\", "/");
+  const fixed = pattern.slice(0, pattern.search(/[*?[]/));
+  const below = fixed.slice(0, fixed.lastIndexOf("/") + 1);
+  const cwd = below ? resolve(below) : dirname(resolve("x"));
+  const found = await find(pattern.slice(below.length), { cwd, expandDirectories: false });
+  if (found.length === 0) throw new Error(`webDataset: no file matches ${glob}`);
+  return found.sort().map((file) => below + file);
+}

@@ -1,0 +1,29 @@
+/** Where a message for a person goes. */
+export type Log = (message: string) => void;
+
+/** Collects what a source leaves out, to tell of it once. */
+export class SkippedFiles {
+  private readonly byReason = new Map<string, { count: number; names: string[] }>();
+
+  add(reason: string, name: string): void {
+    const group = this.byReason.get(reason) ?? { count: 0, names: [] };
+    group.count++;
+    if (group.names.length < 3) group.names.push(name);
+    this.byReason.set(reason, group);
+  }
+
+  /** One line, such as `2 with no image's ending (a.txt, b.json), 1 hidden (.DS_Store)`; empty where nothing was left out. */
+  toString(): string {
+    return [...this.byReason]
+      .map(([reason, { count, names }]) => {
+        const more = count > names.length ? ", ..." : "";
+        return `${count} ${reason} (${names.join(", ")}${more})`;
+      })
+      .join(", ");
+  }
+
+  /** Tells of what was left out, if anything was. */
+  report(where: string, log: Log): void {
+    if (this.byReason.size > 0) log(`${where}: not read: ${this}`);
+  }
+}

@@ -1,0 +1,67 @@
+import { nodeModule } from "../node-modules.js";
+import { checkOptions, describe } from "../shared/check-options.js";
+import { fingerprintOf, type StreamedDataset } from "./dataset.js";
+import { expandPattern } from "./expand-pattern.js";
+import type { Log } from "./skipped-files.js";
+import { tarSamples } from "./tar-samples.js";
+
+export interface WebDatasetOptions {
+  /** Is told, on one line for each shard, which members are not read. Default `console.warn`. */
+  log?: Log;
+}
+
+/**
+ * The images of WebDataset shards, tar or tar.gz. Shards are read from front to back, so that data larger than memory is read in
+ * bounded memory. An image's name is the shard's file name and the sample's key, such as `00000.tar/000000012`.
+ *
+ * @param patterns paths, with braces (`{00000..00331}.tar`) and globs (`*.tar`), or a list of them
+ * @throws if a file is missing, a pattern matches nothing, or a shard is cut short
+ *
+ * @example
+ * const dataset = await webDataset("cc3m/{00000..00331}.tar");
+ */
+export async function webDataset(
+  patterns: string | string[],
+  options?: WebDatasetOptions,
+): Promise<StreamedDataset> {
+  const { log = console.warn } = checkOptions("webDataset", options, { log: true });
+  const list = Array.isArray(patterns) ? patterns : [patterns];
+  if (list.length === 0)
+    throw new Error("webDataset: patterns must name at least one file, got an empty list");
+  const files: string[] = [];
+  for (const pattern of list) {
+    if (typeof pattern !== "string" || pattern === "") {
+      throw new TypeError(`webDataset: patterns must be a path or a list of paths, got ${describe(pattern)}`);
+    }
+    files.push(...(await expandPattern(pattern)));
+  }
+  const twice = files.find((file, i) => files.indexOf(file) !== i);
+  if (twice !== undefined) throw new Error(`webDataset: ${twice} is named twice`);
+  const { stat } = nodeModule("node:fs/promises");
+  const { basename } = nodeModule("node:path");
+  const shards: string[] = [];
+  for (const file of files) {
+    const { size } = await stat(file);
+    // Tars are made of blocks of 512 bytes, so this shows many a cut before anything runs.
+    if (size === 0 || (/\.tar$/i.test(file) && size % 512 !== 0)) {
+      throw new Error(`webDataset: ${file}: the archive is cut short (it has ${size} bytes)`);
+    }
+    shards.push(`${basename(file)} ${size}`);
+  }
+  const told = new Set<number>();
+  return {
+    access: "stream",
+    description: files.length === 1 ? `the shard ${files[0]}` : `${files.length} shards from ${files[0]} on`,
+    fingerprint: fingerprintOf("webdataset", shards),
+    shards: files.length,
+    restartable: true,
+    open(shard) {
+      const file = files[shard]!;
+      const tell = told.has(shard) ? () => {} : log;
+      return tarSamples(file, basename(file), (message) => {
+        told.add(shard);
+        tell(message);
+      });
+    },
+  };
+}

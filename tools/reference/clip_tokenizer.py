@@ -5,6 +5,9 @@ suffix </w>, in the order OpenAI's vocabulary has: 256 bytes, 256 bytes with the
 the two configuration files, the same as one tokenizer.json, and golden.json with the ids of many strings, padded with <|endoftext|> (Stable
 Diffusion 1.x) and with "!" (Stable Diffusion 2.x).
 
+Writes strings.json there: 1,000 random texts with their ids, without padding; and added.json: folders with tokens outside the vocabulary,
+in the forms in which transformers has saved them over the years, with the ids of texts that hold such tokens.
+
 Run: python tools/reference/clip_tokenizer.py
 """
 
@@ -15,7 +18,8 @@ from collections import Counter
 from pathlib import Path
 
 import regex
-from transformers import CLIPTokenizer
+from random_texts import random_texts
+from transformers import AddedToken, CLIPTokenizer
 
 FIXTURES = Path(__file__).resolve().parents[2] / "packages/encoders/fixtures/clip-tokenizer"
 MERGES = 300
@@ -147,5 +151,88 @@ def main():
         shutil.copy(Path(folder) / "tokenizer.json", FIXTURES / "tokenizer.json")
 
 
+def strings():
+    tokenizer = CLIPTokenizer.from_pretrained(FIXTURES)
+    texts = random_texts(1000, [START, END, END.upper()])
+    ids = tokenizer(texts)["input_ids"]
+    lines = (json.dumps([text, row], ensure_ascii=False, separators=(",", ":")) for text, row in zip(texts, ids))
+    (FIXTURES / "strings.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+
+
+def flags(**changes):
+    return {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False, **changes}
+
+
+ADDED_TEXTS = [
+    "a <cat-toy> b", "a<cat-toy>b", "A <CAT-TOY> B", "a <cat-toy><cat-toy>", "<cat-toy>", "cat-toy", "a < cat-toy >",
+    "a <Style> b", "a <style> b", "a  <Sks>  b", "a <sks> b", "<|endoftext|> <cat-toy> <|STARTOFTEXT|>", "a <Left> b  <Right>  c",
+]  # fmt: skip
+
+
+def added():
+    base = {name: json.loads((FIXTURES / name).read_text()) for name in ["tokenizer_config.json", "special_tokens_map.json"]}
+    config = base["tokenizer_config.json"]
+    vocabulary = json.loads((FIXTURES / "vocab.json").read_text())
+    first = len(vocabulary)
+    specials = {
+        str(vocabulary[START]): {"content": START, "special": True, **flags()},
+        str(vocabulary[END]): {"content": END, "special": True, **flags(normalized=False)},
+    }
+    modern = {
+        **specials,
+        str(first): {"content": "<cat-toy>", "special": False, **flags()},
+        str(first + 1): {"content": "<Style>", "special": False, **flags(normalized=False)},
+        str(first + 2): {"content": "<Sks>", "special": True, **flags(normalized=False, lstrip=True, rstrip=True)},
+        str(first + 3): {"content": "<Left>", "special": False, **flags(lstrip=True)},
+        str(first + 4): {"content": "<Right>", "special": False, **flags(rstrip=True)},
+    }
+    described = {
+        "bos_token": {"content": START, **flags()},
+        "eos_token": {"content": END, **flags()},
+        "unk_token": {"content": END, **flags()},
+        "pad_token": END,
+    }
+    folders = {
+        "added_tokens.json of old": {"added_tokens.json": {"<cat-toy>": first, "<Style>": first + 1}},
+        "added_tokens.json and additional_special_tokens": {
+            "added_tokens.json": {"<cat-toy>": first, "<Sks>": first + 1},
+            "special_tokens_map.json": {**described, "additional_special_tokens": ["<Sks>"]},
+        },
+        "added_tokens_decoder": {"tokenizer_config.json": {**config, "added_tokens_decoder": modern}},
+        "special tokens described": {"special_tokens_map.json": described},
+    }
+    written = []
+    for name, files in folders.items():
+        files = {**base, **files}
+        with tempfile.TemporaryDirectory() as folder:
+            for file in ["vocab.json", "merges.txt"]:
+                shutil.copy(FIXTURES / file, folder)
+            for file, value in files.items():
+                write_json(Path(folder) / file, value)
+            tokenizer = CLIPTokenizer.from_pretrained(folder)
+            ids = tokenizer(ADDED_TEXTS)["input_ids"]
+            written.append({"name": name, "files": files, "size": len(tokenizer), "ids": ids})
+            print(name, len(tokenizer), ids[:3])
+    tokenizer = CLIPTokenizer.from_pretrained(FIXTURES)
+    tokenizer.add_tokens(["<cat-toy>", AddedToken("<Style>", normalized=False)])
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        names = sorted(path.name for path in Path(folder).iterdir())
+        files = {path.name: json.loads(path.read_text()) for path in Path(folder).glob("*.json")}
+        # The vocabulary and the merges are the fixture's own.
+        assert files["tokenizer.json"]["model"].pop("vocab") == vocabulary
+        assert [" ".join(pair) for pair in files["tokenizer.json"]["model"].pop("merges")] == merges_of_fixture()
+    ids = tokenizer(ADDED_TEXTS)["input_ids"]
+    written.append({"name": "saved by transformers 5", "files": files, "size": len(tokenizer), "ids": ids})
+    print("saved", names, ids[:3])
+    write_json(FIXTURES / "added.json", {"texts": ADDED_TEXTS, "folders": written})
+
+
+def merges_of_fixture():
+    return (FIXTURES / "merges.txt").read_text().splitlines()[1:]
+
+
 if __name__ == "__main__":
     main()
+    strings()
+    added()

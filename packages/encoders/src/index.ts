@@ -25,7 +25,12 @@ export {
   CLIPTextTransformer,
 } from "./clip/clip-text-model.js";
 export { CLIPTextModelWithProjection } from "./clip/clip-text-model-with-projection.js";
-export { CLIPTokenizer, type CLIPTokenizerOptions, type CLIPVocabulary } from "./clip/clip-tokenizer.js";
+export {
+  CLIPTokenizer,
+  type CLIPTokenizerFolderOptions,
+  type CLIPTokenizerOptions,
+  type CLIPVocabulary,
+} from "./clip/clip-tokenizer.js";
 export {
   CLIPVisionEmbeddings,
   CLIPVisionModel,
@@ -55,3 +60,5 @@ export {
 export { SiglipModel } from "./siglip/siglip-model.js";
 export { SiglipTextModel, type SiglipTextOutput } from "./siglip/siglip-text-model.js";
 export { SiglipVisionModel, type SiglipVisionOutput } from "./siglip/siglip-vision-model.js";
+export type { AddedToken } from "./tokenizer/added-tokens.js";
+export { type EncodeOptions, TextTokenizer } from "./tokenizer/text-tokenizer.js";

@@ -107,6 +107,119 @@ describe("CLIPTokenizer", () => {
     expect((await CLIPTokenizer.fromPretrained(folder)).modelMaxLength).toBe(77);
   });
 
+  it("fills up to the longest of the texts, or on the left, and refuses to cut where it is told", async () => {
+    expect(
+      tokenizer.encodeRows(["a", "a a a"], { padding: "longest" }).map((row) => Array.from(row)),
+    ).toEqual([
+      [740, 320, 741, 741, 741],
+      [740, 320, 320, 320, 741],
+    ]);
+    const left = await CLIPTokenizer.fromPretrained(fixtures, { paddingSide: "left", padToken: "!" });
+    expect(Array.from(left.encodeRows(["a"], { maxLength: 5 })[0]!)).toEqual([0, 0, 740, 320, 741]);
+    expect(() => tokenizer.encodeRows(["a", "a a a"], { maxLength: 4, truncation: false })).toThrow(
+      "CLIPTokenizer.encode: texts[1] must have at most 4 tokens, got 5",
+    );
+  });
+
+  it("decodes tokens outside the vocabulary as they are, and drops special ones", () => {
+    const flags = { lstrip: false, rstrip: false };
+    const vocab = { vocab: { "a</w>": 0, "<|startoftext|>": 1, "<|endoftext|>": 2 }, merges: [] };
+    const added = new CLIPTokenizer(vocab, {
+      addedTokens: [
+        { id: 3, content: "<Cat>", special: false, normalized: false, ...flags },
+        { id: 4, content: "<Mark>", special: true, normalized: false, ...flags },
+      ],
+    });
+    expect(added.tokenize("a <Cat> <Mark> a")).toEqual([0, 3, 4, 0]);
+    expect(added.decode([1, 0, 3, 4, 0, 2])).toBe("a <Cat> a");
+    expect(() => added.decode([5])).toThrow(
+      "CLIPTokenizer.decode: an id must be an integer, at least 0 and less than 5, got 5",
+    );
+  });
+
+  it.each<[string, Record<string, string>, RegExp]>([
+    [
+      "a key that nobody knows",
+      { "tokenizer_config.json": '{"colour": "blue"}' },
+      /tokenizer_config\.json: colour: unknown key/,
+    ],
+    [
+      "a truncation on the left",
+      { "tokenizer_config.json": '{"truncation_side": "left"}' },
+      /truncation_side: changes the result/,
+    ],
+    [
+      "case that is kept",
+      { "tokenizer_config.json": '{"do_lower_case": false}' },
+      /do_lower_case: changes the result/,
+    ],
+    ["an id that is no number", { "vocab.json": '{"a": "x"}' }, /vocab\.json: a: .*got "x"/],
+    [
+      "an id out of bounds",
+      { "added_tokens.json": '{"<x>": 99999999}' },
+      /added_tokens\.json: <x>: .*got 99999999/,
+    ],
+    [
+      "two tokens of one id",
+      { "added_tokens.json": '{"<x>": 800, "<y>": 800}' },
+      /id 800 must be one token's, got "<x>" and "<y>"/,
+    ],
+    [
+      "a token of two ids",
+      { "added_tokens.json": '{"<|endoftext|>": 800}' },
+      /"<\|endoftext\|>" must have one id, got 741 and 800/,
+    ],
+    [
+      "a single word",
+      { "tokenizer_config.json": '{"added_tokens_decoder": {"800": {"content": "x", "single_word": true}}}' },
+      /added_tokens_decoder\.800\.single_word: expected false, got true/,
+    ],
+  ])("refuses %s", async (_, contents, message) => {
+    const folder = await folderWith(["vocab.json", "merges.txt"], contents);
+    await expect(CLIPTokenizer.fromPretrained(folder)).rejects.toThrow(message);
+  });
+
+  it.each<[string, (file: Record<string, Record<string, unknown>>) => void, RegExp]>([
+    [
+      "model.type",
+      ({ model }) => Object.assign(model!, { type: "Unigram" }),
+      /model\.type must be CLIP's, "BPE", got "Unigram"/,
+    ],
+    [
+      "end_of_word_suffix",
+      ({ model }) => Object.assign(model!, { end_of_word_suffix: null }),
+      /end_of_word_suffix must be CLIP's/,
+    ],
+    [
+      "normalizer",
+      ({ normalizer }) => Object.assign(normalizer!, { normalizers: [{ type: "NFKC" }] }),
+      /normalizer must be CLIP's, "NFC, Replace, Lowercase", got "NFKC"/,
+    ],
+    [
+      // (a+)+ would never end on the text below.
+      "pre_tokenizer",
+      ({ pre_tokenizer }) =>
+        Object.assign((pre_tokenizer!["pretokenizers"] as Record<string, unknown>[])[0]!, {
+          pattern: { Regex: "(a+)+b" },
+        }),
+      /pre_tokenizer\.Split must be CLIP's, .*got "\(a\+\)\+b"/,
+    ],
+    [
+      "model.vocab",
+      ({ model }) => Object.assign(model!, { vocab: { a: -1 } }),
+      /model\.vocab must give each piece an id/,
+    ],
+    [
+      "model.merges",
+      ({ model }) => Object.assign(model!, { merges: ["a b c"] }),
+      /model\.merges must be two pieces, got "a b c"/,
+    ],
+  ])("refuses a tokenizer.json whose %s is not CLIP's", async (_, change, message) => {
+    const file = JSON.parse(await readFile(join(fixtures, "tokenizer.json"), "utf8"));
+    change(file);
+    expect(() => new CLIPTokenizer(file)).toThrow(message);
+  });
+
   it("names what is missing or wrong", async () => {
     const missing = join(tmpdir(), "no-such-tokenizer");
     await expect(CLIPTokenizer.fromPretrained(missing)).rejects.toThrow(
@@ -120,7 +233,9 @@ describe("CLIPTokenizer", () => {
       /padToken "<pad>" is not in the vocabulary of 742 pieces/,
     );
     expect(() => tokenizer.encode([])).toThrow(/non-empty array of strings, got an array of 0/);
-    expect(() => tokenizer.encode(["a"], { maxLength: 1 })).toThrow(/at least 2 \(bos and eos\), got 1/);
+    expect(() => tokenizer.encode(["a"], { maxLength: 1 })).toThrow(
+      /maxLength must be an integer, at least 2 .* got 1/,
+    );
     expect(() => tokenizer.encode([3 as unknown as string])).toThrow(/texts\[0\] must be a string, got 3/);
   });
 });

@@ -1,0 +1,185 @@
+import { Tokenizer } from "@huggingface/tokenizers";
+import * as tf from "@tensorflow/tfjs-core";
+import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import type { AddedToken } from "./added-tokens.js";
+import { wholeTokenSplitter } from "./whole-tokens.js";
+
+/** How {@link TextTokenizer.encode} makes rows. */
+export interface EncodeOptions {
+  /** Length of a row, special tokens included. Default the tokenizer's `modelMaxLength`. */
+  maxLength?: number;
+  /** Fill rows up to `"max_length"` (the default), or to the longest of the texts (`"longest"`). */
+  padding?: "max_length" | "longest";
+  /** Cut texts that are too long, so that their special tokens stay; where it is false, they are an error. Default true. */
+  truncation?: boolean;
+}
+
+/** What a {@link TextTokenizer} is made of. */
+export interface TokenizerParts {
+  /** Whose errors they are. */
+  name: string;
+  /** The content of a tokenizer.json, without added tokens. */
+  definition: Record<string, unknown>;
+  addedTokens: readonly AddedToken[];
+  vocabulary: ReadonlyMap<string, number>;
+  /** Put before and after every text; undefined where the model has none. */
+  bosTokenId: number | undefined;
+  eosTokenId: number;
+  padTokenId: number;
+  modelMaxLength: number;
+  paddingSide: "left" | "right";
+}
+
+/** Texts to rows of token ids, as transformers' tokenizers make them. */
+export class TextTokenizer {
+  /** Length of an encoded text, special tokens included. */
+  readonly modelMaxLength: number;
+  /** The id that begins every text, or undefined. */
+  readonly bosTokenId: number | undefined;
+  /** The id that ends every text. */
+  readonly eosTokenId: number;
+  /** The id that fills rows up. */
+  readonly padTokenId: number;
+  readonly paddingSide: "left" | "right";
+  /** The largest id plus one: a text model needs an embedding of at least this many rows. */
+  readonly vocabSize: number;
+  private readonly name: string;
+  private readonly tokenizer: Tokenizer;
+  private readonly split: (text: string) => (string | AddedToken)[];
+  private readonly wholeTokens: ReadonlyMap<number, AddedToken>;
+
+  protected constructor(parts: TokenizerParts) {
+    const { name, definition, addedTokens, vocabulary } = parts;
+    this.name = name;
+    this.modelMaxLength = this.checkLength("modelMaxLength", parts.modelMaxLength);
+    this.bosTokenId = parts.bosTokenId;
+    this.eosTokenId = parts.eosTokenId;
+    this.padTokenId = parts.padTokenId;
+    this.paddingSide = parts.paddingSide;
+    let largest = -1;
+    for (const id of vocabulary.values()) largest = Math.max(largest, id);
+    for (const { id } of addedTokens) largest = Math.max(largest, id);
+    this.vocabSize = largest + 1;
+    const raw = addedTokens.filter(({ normalized }) => !normalized);
+    this.split = wholeTokenSplitter(raw);
+    this.wholeTokens = new Map(raw.map((token) => [token.id, token]));
+    this.tokenizer = new Tokenizer(
+      { ...definition, added_tokens: addedTokens.filter(({ normalized }) => normalized) },
+      // Spaces before signs are a tokenizer's own way to write them; cleaning up would lose what was there.
+      { clean_up_tokenization_spaces: false },
+    );
+  }
+
+  /**
+   * The ids of a text's pieces, without special tokens, padding or limit.
+   *
+   * @param text any text
+   */
+  tokenize(text: string): number[] {
+    return this.split(text).flatMap((part) =>
+      typeof part === "string"
+        ? this.tokenizer.encode(this.prepare(part), { add_special_tokens: false }).ids
+        : part.id,
+    );
+  }
+
+  /** What the tokenizer's own steps are applied to, in place of the text. */
+  protected prepare(text: string): string {
+    return text;
+  }
+
+  /**
+   * Encodes texts to rows of equal length: begin, pieces, end, padding.
+   *
+   * @param texts the texts, at least one
+   * @param options see {@link EncodeOptions}
+   * @returns one row of ids for each text
+   * @throws on an unknown option, what is no text, and, without truncation, a text that is too long
+   */
+  encodeRows(texts: readonly string[], options: EncodeOptions = {}): Int32Array[] {
+    const what = `${this.name}.encode`;
+    if (!Array.isArray(texts) || texts.length === 0) {
+      throw new Error(`${what}: texts must be a non-empty array of strings, got ${describe(texts)}`);
+    }
+    const {
+      maxLength = this.modelMaxLength,
+      padding = "max_length",
+      truncation = true,
+    } = checkOptions(what, options, { maxLength: true, padding: true, truncation: true });
+    this.checkLength("maxLength", maxLength);
+    checkChoice(`${what}: padding`, padding, ["max_length", "longest"]);
+    if (typeof truncation !== "boolean") {
+      throw new TypeError(`${what}: truncation must be a boolean, got ${describe(truncation)}`);
+    }
+    const begin = this.bosTokenId === undefined ? [] : [this.bosTokenId];
+    const room = maxLength - begin.length - 1;
+    const sequences = texts.map((text, index) => {
+      if (typeof text !== "string") {
+        throw new Error(`${what}: texts[${index}] must be a string, got ${describe(text)}`);
+      }
+      const pieces = this.tokenize(text);
+      if (!truncation && pieces.length > room) {
+        throw new Error(
+          `${what}: texts[${index}] must have at most ${maxLength} tokens, got ${maxLength - room + pieces.length}`,
+        );
+      }
+      return [...begin, ...pieces.slice(0, room), this.eosTokenId];
+    });
+    const length =
+      padding === "max_length" ? maxLength : Math.max(...sequences.map((sequence) => sequence.length));
+    return sequences.map((sequence) => {
+      const row = new Int32Array(length).fill(this.padTokenId);
+      row.set(sequence, this.paddingSide === "right" ? 0 : length - sequence.length);
+      return row;
+    });
+  }
+
+  /**
+   * Encodes texts to the input of a text model; see {@link encodeRows}.
+   *
+   * @param texts the texts, at least one
+   * @param options see {@link EncodeOptions}
+   * @returns int32 `[texts.length, length]`; the caller disposes it
+   */
+  encode(texts: readonly string[], options: EncodeOptions = {}): tf.Tensor2D {
+    const rows = this.encodeRows(texts, options);
+    const length = rows[0]!.length;
+    const flat = new Int32Array(rows.length * length);
+    rows.forEach((row, index) => {
+      flat.set(row, index * length);
+    });
+    return tf.tensor2d(flat, [rows.length, length], "int32");
+  }
+
+  /**
+   * The text of ids; special tokens are left out.
+   *
+   * @param ids ids of one sequence
+   * @throws on an id outside the vocabulary
+   */
+  decode(ids: ArrayLike<number>): string {
+    const special = new Set([this.bosTokenId, this.eosTokenId, this.padTokenId]);
+    const texts: string[] = [];
+    let pieces: number[] = [];
+    const flush = () => {
+      if (pieces.length > 0) texts.push(this.tokenizer.decode(pieces, { skip_special_tokens: true }));
+      pieces = [];
+    };
+    for (const id of Array.from(ids)) {
+      checkNumber(`${this.name}.decode: an id`, id, { min: 0, below: this.vocabSize, integer: true });
+      const whole = this.wholeTokens.get(id);
+      if (special.has(id)) continue;
+      if (!whole) pieces.push(id);
+      else if (!whole.special) {
+        flush();
+        texts.push(whole.content);
+      }
+    }
+    flush();
+    return texts.map((text) => text.trim()).join(" ");
+  }
+
+  private checkLength(name: string, length: number): number {
+    return checkNumber(`${this.name}: ${name}`, length, { min: 2, max: 1_048_576, integer: true });
+  }
+}

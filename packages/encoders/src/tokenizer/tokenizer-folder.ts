@@ -1,0 +1,235 @@
+import { parseConfig, parseJsonObject, readModelFile, tokenId } from "@dcr-js/tensor";
+import { z } from "zod";
+import {
+  type AddedToken,
+  addedTokensDecoder,
+  addedTokensEncoder,
+  addedTokensList,
+  describedToken,
+  plainToken,
+  specialToken,
+  type TokenDescription,
+} from "./added-tokens.js";
+
+/** What a tokenizer folder says, beside the definition itself. */
+export interface TokenizerSettings {
+  bosToken?: string;
+  eosToken?: string;
+  padToken?: string;
+  unkToken?: string;
+  modelMaxLength?: number;
+  paddingSide?: "left" | "right";
+}
+
+/** What {@link readTokenizerFolder} found. */
+export interface TokenizerFolder {
+  settings: TokenizerSettings;
+  /** tokenizer.json, if it is there. */
+  definition: Record<string, unknown> | undefined;
+  /** vocab.json and merges.txt, if they are there. */
+  vocabulary: { vocab: Record<string, number>; merges: [string, string][] } | undefined;
+  addedTokens: AddedToken[];
+  /** Descriptions of the special tokens, by content. */
+  specials: ReadonlyMap<string, TokenDescription>;
+}
+
+/** Hugging Face writes 1e30 for "no limit". */
+const UNLIMITED = 1e6;
+const ROLES = ["bos_token", "eos_token", "pad_token", "unk_token"] as const;
+const otherRoles = ["sep_token", "cls_token", "mask_token"] as const;
+
+const roles = {
+  bos_token: specialToken.nullish(),
+  eos_token: specialToken.nullish(),
+  pad_token: specialToken.nullish(),
+  unk_token: specialToken.nullish(),
+  sep_token: specialToken.nullish(),
+  cls_token: specialToken.nullish(),
+  mask_token: specialToken.nullish(),
+  additional_special_tokens: z.array(specialToken).max(100_000).nullish(),
+  extra_special_tokens: z
+    .union([z.array(specialToken).max(100_000), z.record(z.string(), specialToken)])
+    .nullish(),
+};
+const mapFormat = { name: "special_tokens_map", schema: z.object(roles) };
+const configFormat = {
+  name: "tokenizer_config",
+  schema: z.object({
+    ...roles,
+    added_tokens_decoder: addedTokensDecoder.optional(),
+    model_max_length: z.number().positive().nullish(),
+    padding_side: z.enum(["left", "right"]).nullish(),
+  }),
+  harmless: [
+    "backend",
+    "chat_template",
+    "clean_up_tokenization_spaces",
+    "auto_map",
+    "is_local",
+    "legacy",
+    "local_files_only",
+    "max_length",
+    "model_input_names",
+    "model_specific_special_tokens",
+    "name_or_path",
+    "pad_to_multiple_of",
+    "pad_token_type_id",
+    "processor_class",
+    "return_token_type_ids",
+    "spaces_between_special_tokens",
+    "special_tokens_map_file",
+    "stride",
+    "tokenizer_class",
+    "tokenizer_file",
+    "truncation_strategy",
+    "use_default_system_prompt",
+    "use_fast",
+    "vocab_file",
+    "merges_file",
+  ],
+  neutral: {
+    add_prefix_space: [false, null],
+    add_bos_token: [false, null],
+    add_eos_token: [true, null],
+    do_lower_case: [true, null],
+    errors: ["replace"],
+    sp_model_kwargs: [{}, null],
+    split_special_tokens: [false],
+    tokenize_chinese_chars: [true],
+    strip_accents: [null],
+    truncation_side: ["right", null],
+  },
+};
+
+const vocabFile = z.record(z.string(), tokenId);
+
+/**
+ * Reads the files of a tokenizer folder, as transformers and diffusers have written them over the years: tokenizer.json, or
+ * vocab.json with merges.txt; tokenizer_config.json, special_tokens_map.json and added_tokens.json where they exist.
+ *
+ * @param what who reads, for errors
+ * @throws if a file is not what it should be, or has a key that nobody knows
+ */
+export async function readTokenizerFolder(
+  folder: string,
+  what: string,
+  acceptKeys?: readonly string[],
+): Promise<TokenizerFolder> {
+  const read = async (name: string) => {
+    const bytes = await readModelFile(folder, name);
+    return bytes && parseJsonObject(bytes, `${folder}/${name}`, what);
+  };
+  const how = (name: string) => ({ file: `${folder}/${name}`, acceptKeys });
+  const config = parseConfig(
+    { ...configFormat, name: what },
+    (await read("tokenizer_config.json")) ?? {},
+    how("tokenizer_config.json"),
+  );
+  const map = parseConfig(
+    { ...mapFormat, name: what },
+    (await read("special_tokens_map.json")) ?? {},
+    how("special_tokens_map.json"),
+  );
+  const old = await read("added_tokens.json");
+  const definition = await read("tokenizer.json");
+
+  // Since transformers 4.34 tokenizer_config.json (then with added_tokens_decoder) is the authority; in older
+  // folders, Stable Diffusion's among them, special_tokens_map.json wins where the two differ.
+  const merged = "added_tokens_decoder" in config ? { ...map, ...config } : { ...config, ...map };
+  const specials = new Map<string, TokenDescription>();
+  const others = [merged.additional_special_tokens, merged.extra_special_tokens].flatMap((tokens) =>
+    Object.values(tokens ?? {}),
+  );
+  for (const token of [...ROLES, ...otherRoles].map((role) => merged[role]).concat(others)) {
+    if (token === null || token === undefined) continue;
+    const description = typeof token === "string" ? plainToken(token) : token;
+    specials.set(description.content, description);
+  }
+  const text = (role: (typeof ROLES)[number]) => {
+    const token = merged[role];
+    return typeof token === "string" ? token : token?.content;
+  };
+  const { model_max_length: length, padding_side: side } = config;
+  return {
+    definition,
+    vocabulary: await readVocabulary(folder, what, read),
+    specials,
+    addedTokens: [
+      ...fromDefinition(definition, `${what}: ${folder}/tokenizer.json`),
+      ...fromEncoder(old, specials, `${what}: ${folder}/added_tokens.json`),
+      ...Object.entries(config.added_tokens_decoder ?? {}).map(([id, token]) =>
+        describedToken(Number(id), token),
+      ),
+    ],
+    settings: {
+      bosToken: text("bos_token"),
+      eosToken: text("eos_token"),
+      padToken: text("pad_token"),
+      unkToken: text("unk_token"),
+      modelMaxLength: length && length < UNLIMITED ? length : undefined,
+      paddingSide: side ?? undefined,
+    },
+  };
+}
+
+async function readVocabulary(
+  folder: string,
+  what: string,
+  read: (name: string) => Promise<Record<string, unknown> | undefined>,
+): Promise<TokenizerFolder["vocabulary"]> {
+  const vocab = await read("vocab.json");
+  const merges = await readModelFile(folder, "merges.txt");
+  if (!vocab || !merges) return undefined;
+  return {
+    vocab: check(vocabFile, vocab, `${what}: ${folder}/vocab.json`),
+    merges: parseMerges(new TextDecoder().decode(merges), `${what}: ${folder}/merges.txt`),
+  };
+}
+
+function fromDefinition(definition: Record<string, unknown> | undefined, where: string): AddedToken[] {
+  const tokens = definition?.["added_tokens"];
+  if (tokens === undefined || tokens === null) return [];
+  return check(addedTokensList, tokens, `${where}: added_tokens`).map((token) =>
+    describedToken(token.id, token),
+  );
+}
+
+/** The older file knows ids alone. Its tokens are found in the normalised text, also special ones that are not described. */
+function fromEncoder(
+  file: Record<string, unknown> | undefined,
+  specials: TokenizerFolder["specials"],
+  where: string,
+): AddedToken[] {
+  if (!file) return [];
+  return Object.entries(check(addedTokensEncoder, file, where)).map(([content, id]) =>
+    describedToken(
+      id,
+      { normalized: true, ...(specials.get(content) ?? plainToken(content)) },
+      specials.has(content),
+    ),
+  );
+}
+
+function parseMerges(text: string, where: string): [string, string][] {
+  return text
+    .split("\n")
+    .filter((line, index) => line.trim() !== "" && !(index === 0 && line.startsWith("#version")))
+    .map((line) => {
+      const pair = line.trimEnd().split(" ");
+      if (pair.length !== 2) {
+        throw new Error(
+          `${where}: every line must be two pieces with a space between, got ${JSON.stringify(line)}`,
+        );
+      }
+      return pair as [string, string];
+    });
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0]!;
+  const given = path.reduce<unknown>((inner, key) => (inner as never)?.[key], value);
+  const shown = (JSON.stringify(given) ?? String(given)).slice(0, 80);
+  throw new Error(`${where}: ${path.map(String).join(".") || "content"}: ${message}, got ${shown}`);
+}

@@ -38,11 +38,13 @@ export {
 } from "./denoiser.js";
 export { DDIMScheduler } from "./schedulers/ddim-scheduler.js";
 export { DDPMScheduler } from "./schedulers/ddpm-scheduler.js";
+export { alphasCumprod } from "./schedulers/noise-schedule.js";
 export {
-  alphasCumprod,
+  parseSchedulerConfig,
   type SchedulerConfig,
   type SchedulerConfigInput,
-} from "./schedulers/noise-schedule.js";
+  type SchedulerOptions,
+} from "./schedulers/scheduler-config.js";
 export { loadStableDiffusion, type StableDiffusion } from "./stable-diffusion/stable-diffusion.js";
 export type { AddedConditions } from "./unet/added-conditions.js";
 export type { Condition } from "./unet/attention.js";

@@ -34,6 +34,15 @@ describe("parseJson", () => {
     expect(parse(text, 3)).toEqual(JSON.parse(text));
   });
 
+  it("reads the infinities that Python writes, outside strings alone", () => {
+    expect(parse('{"Infinity": [-Infinity, Infinity,1], "a": "-Infinity, \\"Infinity"}')).toEqual({
+      Infinity: [-Infinity, Infinity, 1],
+      a: '-Infinity, "Infinity',
+    });
+    for (const text of ["1Infinity", "Infinity1", "xInfinity", '"Infinity'])
+      expect(() => parse(text)).toThrow();
+  });
+
   it("refuses bytes that are no UTF-8", () => {
     expect(() => parseJson(new Uint8Array([0x22, 0xff, 0x22]))).toThrow("not UTF-8");
   });

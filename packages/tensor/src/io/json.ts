@@ -7,6 +7,7 @@ export interface JsonLimits {
 
 /**
  * Parses JSON from a file that may be damaged or hostile: UTF-8 without errors, nesting bounded, no key twice in one object.
+ * Infinities are read as Python writes them: `-Infinity` is in the configurations of diffusers' samplers.
  * `JSON.parse` alone takes the last of equal keys, where other readers take the first.
  *
  * @throws an error that says what is wrong, on one short line; the caller puts the file's name before it
@@ -20,7 +21,7 @@ export function parseJson(bytes: Uint8Array | ArrayBuffer, { depth = 64 }: JsonL
   }
   checkStructure(text, depth);
   try {
-    return JSON.parse(text);
+    return JSON.parse(withoutInfinities(text));
   } catch (error) {
     throw new Error((error as Error).message.replace(/\s+/g, " ").slice(0, 160), { cause: error });
   }
@@ -70,4 +71,25 @@ function unescaped(quoted: string): string {
   } catch {
     return quoted;
   }
+}
+
+/** Infinities outside strings become numbers that are too large for a float64: JSON has them, and `JSON.parse` makes them infinite. */
+function withoutInfinities(text: string): string {
+  if (!text.includes("Infinity")) return text;
+  let result = "";
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '"') i = endOfString(text, i);
+    else if (text.startsWith("Infinity", i) && isWord(text, i, "Infinity".length)) {
+      result += `${text.slice(start, i)}1e999`;
+      start = i + "Infinity".length;
+      i = start - 1;
+    }
+  }
+  return result + text.slice(start);
+}
+
+/** Whether neither a letter, a digit nor a point is beside it. */
+function isWord(text: string, start: number, length: number): boolean {
+  return !/[\w.]/.test(text.charAt(start - 1) + text.charAt(start + length));
 }

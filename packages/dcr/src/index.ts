@@ -1,11 +1,10 @@
 export {
   createDenoiser,
-  createPredictor,
+  createUNetDenoiser,
   type Denoiser,
-  type NoisyBatch,
-  type Pairs,
-  type Predictor,
-  type Savings,
+  type DenoiserCapabilities,
+  type DenoiserOptions,
+  type PreparedBatch,
 } from "@dcr-js/diffusion";
 export {
   addLoRA,
@@ -61,39 +60,52 @@ export {
   weightedSum,
 } from "@dcr-js/gradient-conflict";
 export { type AugmentOptions, augmentView, type HostImage } from "./augment.js";
-export {
-  backpropagateInChunks,
-  type ConditionedPredictions,
-  chunkedGradient,
-  type LossGradient,
-  predictInChunks,
-} from "./chunked-gradient.js";
 export { featureScatter, noiseScatter, type Scatter } from "./diagnostics/scatter.js";
-export { type ConditionTerm, dcrTerms, reconstructionTerm } from "./objectives/condition-terms.js";
+export { createLatentEncoder, type LatentEncoder, type LatentEncoderOptions } from "./latents/latent-encoder.js";
+export { type ConObjectiveOptions, conObjective } from "./objectives/con.js";
+export { type DCRGradientFlow, type DCRObjectiveOptions, dcrObjective } from "./objectives/dcr.js";
 export {
-  type DCRGradientOptions,
-  type DCRGradients,
   type DCRLosses,
   type DCRLossOptions,
   type DCRPositive,
   type DCRPredictions,
   type DCRTermsOptions,
   dcrLoss,
-  dcrLossGradients,
   dcrLossTerms,
 } from "./objectives/dcr-loss.js";
 export {
-  type FeatureTerm,
-  featureMethod,
-  jointMethod,
-  type Method,
-  type MethodInput,
-  type MethodName,
-  methods,
-} from "./objectives/methods.js";
+  type DCRGradientOptions,
+  type DCRGradients,
+  dcrLossGradients,
+} from "./objectives/dcr-loss-gradients.js";
+export { type FeatureObjectiveOptions, featureObjective } from "./objectives/feature-objective.js";
+export { type JointObjectiveOptions, jointObjective, sumObjective } from "./objectives/joint.js";
+export type { Objective, ObjectiveInput, ObjectiveTerm, Predictor } from "./objectives/objective.js";
+export { type ObjectiveName, objectives } from "./objectives/objectives.js";
+export {
+  type LossPredictions,
+  type PredictionObjectiveOptions,
+  predictionObjective,
+} from "./objectives/prediction-objective.js";
+export { recObjective } from "./objectives/rec.js";
 export { reconstructionLoss } from "./objectives/reconstruction-loss.js";
+export {
+  backpropagateInChunks,
+  type ConditionedPredictions,
+  type ConditionGradient,
+  chunkedGradient,
+  chunkedLossGradient,
+  type LossGradient,
+  predictInChunks,
+} from "./predictions/chunked-gradient.js";
 export { Projector } from "./projector.js";
-export { createAlignmentStage } from "./stages/alignment-stage.js";
-export { createEnhancementStage, type EnhanceOptions } from "./stages/enhancement-stage.js";
-export type { Stage, StageOptions, StepRecord } from "./stages/stage.js";
-export { batchIndices, type ImageSource } from "./stages/training-batch.js";
+export { type AlignmentOptions, createAlignmentStage } from "./stages/alignment-stage.js";
+export {
+  createEndToEndStage,
+  createEnhancementStage,
+  type EnhancementOptions,
+} from "./stages/enhancement-stage.js";
+export type { NoisyBatch } from "./stages/noisy-batch.js";
+export type { Stage, StepRecord } from "./stages/stage.js";
+export type { Adapters, ImageNormalizer, StageOptions, TargetKind } from "./stages/stage-options.js";
+export type { StageProgress, StageState } from "./stages/stage-state.js";

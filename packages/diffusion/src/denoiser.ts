@@ -1,82 +1,177 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkOptions } from "./shared/check-options.js";
 import type { StableDiffusion } from "./stable-diffusion/stable-diffusion.js";
+import type { Condition } from "./unet/attention.js";
 import { gatherPrefix, type UNetPrefix } from "./unet/unet-2d-condition-model.js";
 
-/** The exact savings: the same numbers with less work. Each can be switched off. */
-export interface Savings {
-  /** Rows of predictions that a gradient holds at once; 0 holds all. Default 32. */
-  chunk?: number;
-  /** Compute what precedes the first cross-attention once for each image, not for each pair. Default true. */
-  sharedPrefix?: boolean;
-  /** Add `W_o W_v h` instead of attending to `u + h`. Default true. */
-  additive?: boolean;
+/** What a denoiser can do, for a trainer to plan with. */
+export interface DenoiserCapabilities {
+  /** A condition that is one vector costs no attention of its own: its share is added after the attention. */
+  additiveConditions: boolean;
+  /** What depends on the noisy image and the timestep alone is computed once for all conditions. */
+  sharedPrefix: boolean;
+  /** A condition may be several vectors, `[rows, tokens, conditionSize]`. */
+  tokenConditions: boolean;
 }
 
-/** A frozen denoiser, what it is conditioned on, and how it is run. */
-export interface Denoiser {
-  unet: StableDiffusion["unet"];
-  /** `u`: the text encoder's last hidden state for the empty prompt, `[1, tokens, c]`. */
-  emptyPrompt: tf.Tensor3D;
-  savings: Required<Savings>;
-}
-
-/** Freezes Stable Diffusion's denoiser and encodes the empty prompt. The caller disposes `emptyPrompt`. */
-export function createDenoiser(
-  { unet, textEncoder, tokenizer }: Pick<StableDiffusion, "unet" | "textEncoder" | "tokenizer">,
-  savings: Savings = {},
-): Denoiser {
-  const { chunk = 32, sharedPrefix = true, additive = true } = savings;
-  if (!Number.isInteger(chunk) || chunk < 0) {
-    throw new Error(`createDenoiser: savings.chunk must be an integer, 0 or more, got ${chunk}`);
-  }
-  unet.requiresGrad(false);
-  const emptyPrompt = tf.tidy(() => textEncoder.forward(tokenizer.encode([""])).lastHiddenState);
-  return { unet, emptyPrompt, savings: { chunk, sharedPrefix, additive } };
-}
-
-/** Noisy latents of a batch and what the denoiser should predict for them. */
-export interface NoisyBatch {
-  /** `x_t`, `[N, h, w, channels]`. */
-  noisy: tf.Tensor4D;
-  timesteps: Int32Array;
-  /** `G`, `[N, h, w, channels]`. */
-  target: tf.Tensor4D;
-}
-
-/** Pairs of an image (a row of the batch) and a condition (a row of the conditions). */
-export interface Pairs {
-  images: Int32Array;
-  conditions: Int32Array;
-}
-
-/** The denoiser on one batch, ready to predict any pairs of its images and conditions. */
-export interface Predictor {
-  /** @param conditions `h(z)`, `[M, c]`. @returns `[pairs, h, w, channels]`; differentiable in `conditions`. */
-  predict(pairs: Pairs, conditions: tf.Tensor2D): tf.Tensor4D;
+/** A noisy batch that a denoiser has prepared. Whoever prepared it disposes it. */
+export interface PreparedBatch {
   dispose(): void;
 }
 
-/** Prepares the predictions `unet(x_t,i, t_i, u + h_k)` of a batch. The caller disposes the predictor. */
-export function createPredictor({ unet, emptyPrompt, savings }: Denoiser, batch: NoisyBatch): Predictor {
-  const all = tf.tensor1d(batch.timesteps, "int32");
-  const prefix = savings.sharedPrefix ? unet.prefix(batch.noisy, all) : undefined;
-  const rows = (pairs: Pairs): UNetPrefix => {
-    const images = tf.tensor1d(pairs.images, "int32");
-    if (prefix) return gatherPrefix(prefix, images);
-    return unet.prefix(tf.gather(batch.noisy, images), tf.gather(all, images));
+/**
+ * A frozen diffusion model that predicts from a noisy image and a condition. The trainer knows nothing else about it, so a
+ * UNet, a DiT or a user's own model can stand behind it.
+ *
+ * @example
+ * const prepared = denoiser.prepare(noisy, timesteps); // noisy [2, h, w, 4]
+ * // Image 0 with two conditions, image 1 with one; conditions [3, conditionSize].
+ * const predictions = denoiser.predict(prepared, Int32Array.of(0, 0, 1), conditions); // [3, h, w, 4]
+ * prepared.dispose();
+ */
+export interface Denoiser {
+  /** Width `c` of a condition. */
+  readonly conditionSize: number;
+  /** Channels of the latents that it takes and of its predictions. */
+  readonly latentChannels: number;
+  readonly capabilities: DenoiserCapabilities;
+  /**
+   * Does what depends on the noisy batch alone.
+   *
+   * @param noisy `x_t`, `[N, h, w, latentChannels]`; it must live as long as the result
+   * @param timesteps one for each image
+   * @returns what `predict` needs; the caller disposes it
+   */
+  prepare(noisy: tf.Tensor4D, timesteps: Int32Array): PreparedBatch;
+  /**
+   * One prediction for each row: of the image that the row names, under the row's condition.
+   *
+   * @param prepared from `prepare`
+   * @param rows the number of the image, in `0..N-1`, for each prediction; images may repeat
+   * @param conditions `[rows, conditionSize]`, or `[rows, tokens, conditionSize]` where `capabilities.tokenConditions` says so
+   * @returns `[rows, h, w, latentChannels]`, differentiable in `conditions`; the caller disposes it
+   */
+  predict(prepared: PreparedBatch, rows: Int32Array, conditions: tf.Tensor): tf.Tensor4D;
+  /** Frees what the denoiser made for itself; the diffusion model stays its owner's. */
+  dispose(): void;
+}
+
+/** Two exact ways to spare work. Both give the same numbers as the plain way, up to float32's rounding. */
+export interface DenoiserOptions {
+  /** Compute what precedes the first cross-attention once for each image, not for each prediction. Default true. */
+  sharedPrefix?: boolean;
+  /** Add `W_o W_v h` after the attention instead of attending to `u + h`. Default true. */
+  additive?: boolean;
+}
+
+interface PreparedUNetBatch extends PreparedBatch {
+  /** How many images were prepared. */
+  images: number;
+  /** The UNet's state before the first cross-attention, for the images that `rows` names. */
+  prefixOf(rows: tf.Tensor1D): UNetPrefix;
+}
+
+/**
+ * The denoiser of Stable Diffusion 1 or 2, with conditions `e = u + h` (Han et al. 2026, section 3.2): `u` is the text encoder's last hidden
+ * state for the empty prompt, and `h` is added to each of its tokens. A condition of several vectors `[rows, tokens, c]` adds
+ * the first one to each token of `u` and appends the others as tokens of their own.
+ *
+ * Freezes the UNet and encodes the empty prompt; the text encoder is not needed afterwards.
+ *
+ * @throws when text encoder and UNet do not fit together, and on unknown options
+ */
+export function createDenoiser(
+  { unet, textEncoder, tokenizer }: Pick<StableDiffusion, "unet" | "textEncoder" | "tokenizer">,
+  options?: DenoiserOptions,
+): Denoiser {
+  const { sharedPrefix = true, additive = true } = checkOptions("createDenoiser", options, {
+    sharedPrefix: true,
+    additive: true,
+  });
+  const emptyPrompt = tf.tidy(() => textEncoder.forward(tokenizer.encode([""])).lastHiddenState);
+  try {
+    return createUNetDenoiser(unet, emptyPrompt, { sharedPrefix, additive });
+  } catch (error) {
+    emptyPrompt.dispose();
+    throw error;
+  }
+}
+
+/**
+ * {@link createDenoiser} for a UNet and the empty prompt's hidden state, where they do not come from one folder.
+ *
+ * @param emptyPrompt `u`, `[1, tokens, c]`; the denoiser takes it over and disposes it
+ */
+export function createUNetDenoiser(
+  unet: StableDiffusion["unet"],
+  emptyPrompt: tf.Tensor3D,
+  options?: DenoiserOptions,
+): Denoiser {
+  const { sharedPrefix = true, additive = true } = checkOptions("createUNetDenoiser", options, {
+    sharedPrefix: true,
+    additive: true,
+  });
+  const { cross_attention_dim: conditionSize, in_channels: latentChannels, out_channels } = unet.config;
+  if (emptyPrompt.rank !== 3 || emptyPrompt.shape[0] !== 1 || emptyPrompt.shape[2] !== conditionSize) {
+    throw new Error(
+      `createDenoiser: the empty prompt must be [1, tokens, ${conditionSize}] for this UNet, got [${emptyPrompt.shape}]`,
+    );
+  }
+  if (out_channels !== latentChannels) {
+    throw new Error(
+      `createDenoiser: the UNet must predict as many channels as it takes, got ${latentChannels} in and ${out_channels} out`,
+    );
+  }
+  unet.requiresGrad(false);
+
+  const conditionOf = (conditions: tf.Tensor): Condition => {
+    if (conditions.rank === 2) {
+      if (additive) return { encoderHiddenStates: emptyPrompt, additive: conditions as tf.Tensor2D };
+      return { encoderHiddenStates: tf.add(emptyPrompt, tf.expandDims(conditions, 1)) as tf.Tensor3D };
+    }
+    const [rows, tokens] = conditions.shape;
+    if (tokens === 1) return conditionOf(tf.reshape(conditions, [rows, conditionSize]));
+    const [first, others] = tf.split(conditions, [1, tokens - 1], 1);
+    const states = tf.concat([tf.add(emptyPrompt, first), others], 1);
+    return { encoderHiddenStates: tf.reshape(states, [rows, -1, conditionSize]) };
   };
+
   return {
-    predict: (pairs, conditions) =>
-      tf.tidy(() => {
-        const h = tf.gather(conditions, tf.tensor1d(pairs.conditions, "int32"));
-        const condition = savings.additive
-          ? { encoderHiddenStates: emptyPrompt, additive: h }
-          : { encoderHiddenStates: tf.add(emptyPrompt, tf.expandDims(h, 1)) as tf.Tensor3D };
-        return unet.suffix(rows(pairs), condition);
-      }),
-    dispose: () => {
-      all.dispose();
-      if (prefix) tf.dispose(prefix as unknown as tf.TensorContainer);
+    conditionSize,
+    latentChannels,
+    capabilities: { additiveConditions: additive, sharedPrefix, tokenConditions: true },
+    prepare: (noisy, timesteps): PreparedUNetBatch => {
+      const steps = tf.tensor1d(timesteps, "int32");
+      const prefix = sharedPrefix ? unet.prefix(noisy, steps) : undefined;
+      return {
+        images: noisy.shape[0],
+        prefixOf: (rows) =>
+          prefix
+            ? gatherPrefix(prefix, rows)
+            : unet.prefix(tf.gather(noisy, rows), tf.gather(steps, rows) as tf.Tensor1D),
+        dispose: () => tf.dispose([steps, prefix ?? []] as tf.TensorContainer),
+      };
     },
+    predict: (prepared, rows, conditions) => {
+      const { images, prefixOf } = prepared as PreparedUNetBatch;
+      checkRows(rows, images);
+      const { rank, shape } = conditions;
+      if ((rank !== 2 && rank !== 3) || shape[0] !== rows.length || shape[rank - 1] !== conditionSize) {
+        throw new Error(
+          `Denoiser.predict: conditions must be [${rows.length}, ${conditionSize}] or [${rows.length}, tokens, ${conditionSize}], ` +
+            `got [${shape}]`,
+        );
+      }
+      return tf.tidy(() => unet.suffix(prefixOf(tf.tensor1d(rows, "int32")), conditionOf(conditions)));
+    },
+    dispose: () => emptyPrompt.dispose(),
   };
+}
+
+// A gather outside its range reads zeros or another tensor's memory on some backends.
+function checkRows(rows: Int32Array, images: number): void {
+  const outside = rows.find((row) => row < 0 || row >= images);
+  if (outside !== undefined) {
+    throw new Error(`Denoiser.predict: rows must name images in 0..${images - 1}, got ${outside}`);
+  }
 }

@@ -29,12 +29,11 @@ export {
 } from "@dcr-js/tensor";
 export {
   createDenoiser,
-  createPredictor,
+  createUNetDenoiser,
   type Denoiser,
-  type NoisyBatch,
-  type Pairs,
-  type Predictor,
-  type Savings,
+  type DenoiserCapabilities,
+  type DenoiserOptions,
+  type PreparedBatch,
 } from "./denoiser.js";
 export { DDIMScheduler } from "./schedulers/ddim-scheduler.js";
 export { DDPMScheduler } from "./schedulers/ddpm-scheduler.js";

@@ -1,17 +1,21 @@
 import { type Reduced, type Reduction, reduce } from "@dcr-js/contrastive";
+import { l2Normalize } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
 /** A positive of the DCR loss: the augmented view's prediction `A+`, or the target `G`. */
 export type DCRPositive = "augmented" | "target";
 
-/** What DCR contrasts, each flattened from the batch axes on; usually latents `[h, w, channels]`. */
+/** What DCR contrasts, each flattened from the batch axes on; usually latents `[h, w, channels]`. All are float32. */
 export interface DCRPredictions {
-  /** `P[i, k] = unet(x_t,i, t_i, e_k)`, `[N, N, ...]`. */
+  /** `P[i, k] = unet(x_t,i, t_i, e_k)`, `[n, N, ...]` with N of at least 2; usually all images, `n = N`. */
   predictions: tf.Tensor;
-  /** `A+_i = unet(x_t,i, t_i, e(aug(x_i)))`, `[N, ...]`; not needed where it is not a positive. */
+  /** `A+_i = unet(x_t,i, t_i, e(aug(x_i)))`, `[n, ...]`; not needed where it is not a positive. */
   augmented?: tf.Tensor;
-  /** `G_i`, the scheduler's target, `[N, ...]`; not needed where it is not a positive. */
+  /** `G_i`, the scheduler's target, `[n, ...]`; not needed where it is not a positive. */
   target?: tf.Tensor;
+  /** The column of each row's anchor, `n` integers, where the rows are a part of the batch. Default `0..N-1`, for `n = N`. */
+  anchors?: ArrayLike<number>;
 }
 
 export interface DCRTermsOptions {
@@ -26,7 +30,7 @@ export interface DCRLossOptions<R extends Reduction = Reduction> extends DCRTerm
   reduction?: R;
 }
 
-/** One value for each anchor, `[N]`, for each positive in use; the caller disposes them. */
+/** One value for each anchor, `[n]`, for each positive in use; the caller disposes them. */
 export interface DCRLosses {
   /** Towards the augmented view's prediction. */
   augmented?: tf.Tensor1D;
@@ -34,8 +38,8 @@ export interface DCRLosses {
   target?: tf.Tensor1D;
 }
 
-/** An anchor is no candidate of its own: its score is this, whose exponential is 0. */
-const excluded = -1e30;
+/** An anchor is not its own candidate: its score is this, whose exponential is 0. */
+export const excluded = -1e30;
 
 /**
  * The DCR loss for each anchor, apart by positive (Han et al. 2026, eq. 6): with `s` the cosine similarity of
@@ -43,30 +47,26 @@ const excluded = -1e30;
  *
  *     L_i(p) = -s(a_i, p)/tau + log sum_{c in C_i} exp(s(a_i, c)/tau),   p in {A+_i, G_i}.
  *
- * Gradients flow through anchor, augmented positive and negatives. Time and memory `O(N^2 D)` for predictions of `D`
+ * Gradients flow through anchor, augmented positive and negatives. Time and memory `O(n N D)` for predictions of `D`
  * values.
  *
- * @throws on shapes that do not agree, a positive that is not given, a batch of one (which has no negatives) and a
- *   temperature that is not positive.
+ * Small losses keep float32's digits: `L_i(p) = softplus(log sum_{c != p} exp((s_c - s_p)/tau))`, and `1 - s` is half the squared
+ * distance of the normalised predictions, which does not cancel where predictions are nearly parallel.
+ *
+ * @throws on shapes or types that do not agree, a positive that is not given, a batch of one (which has no negatives), a
+ *   temperature that is not positive, and unknown options.
  */
-export function dcrLossTerms(inputs: DCRPredictions, options: DCRTermsOptions = {}): DCRLosses {
-  const { n, temperature, positives } = check("dcrLossTerms", inputs, options);
+export function dcrLossTerms(inputs: DCRPredictions, options?: DCRTermsOptions): DCRLosses {
+  const { n, all, temperature, positives, anchors } = checkDCR("dcrLossTerms", inputs, options);
   return tf.tidy(() => {
-    const diagonal = tf.eye(n);
-    const pairs = normalizeLast(tf.reshape(inputs.predictions, [n, n, -1]));
-    const anchors = tf.sum(tf.mul(pairs, tf.expandDims(diagonal, 2)), 1);
-    const toPositives = positives.map((positive) => {
-      const flat = normalizeLast(tf.reshape(inputs[positive]!, [n, -1]));
-      return tf.div(tf.sum(tf.mul(flat, anchors), 1), temperature);
-    });
-    const toOthers = tf.div(tf.sum(tf.mul(pairs, tf.expandDims(anchors, 1)), 2), temperature);
-    const negatives = tf.where(tf.cast(diagonal, "bool"), tf.fill([n, n], excluded), toOthers);
-    const total = tf.logSumExp(
-      tf.concat([...toPositives.map((score) => tf.expandDims(score, 1)), negatives], 1),
-      1,
-    );
+    const isAnchor = anchorMask(anchors, all);
+    const pairs = normalize(tf.reshape(inputs.predictions, [n, all, -1]));
+    const own = tf.sum(tf.mul(pairs, tf.expandDims(tf.cast(isAnchor, "float32"), 2)), 1, true);
+    const others = positives.map((positive) => normalize(tf.reshape(inputs[positive]!, [n, 1, -1])));
+    const columns = tf.concat([pairs, ...others], 1);
+    const scores = tf.mul(tf.sum(tf.squaredDifference(columns, own), 2), -0.5 / temperature) as tf.Tensor2D;
     return Object.fromEntries(
-      positives.map((positive, i) => [positive, tf.sub(total, toPositives[i])]),
+      positives.map((positive, i) => [positive, softmaxLoss(scores, isAnchor, all + i)]),
     ) as never;
   }) as unknown as DCRLosses;
 }
@@ -75,7 +75,7 @@ export function dcrLossTerms(inputs: DCRPredictions, options: DCRTermsOptions = 
  * The DCR loss (Han et al. 2026, eq. 6), the mean of {@link dcrLossTerms} over the positives, differentiable with
  * `tf.grads`.
  *
- * @returns a scalar, or with `reduction: "none"` one value for each anchor, `[N]`.
+ * @returns a scalar, or with `reduction: "none"` one value for each anchor, `[n]`.
  * @throws as {@link dcrLossTerms}.
  *
  * @example
@@ -83,137 +83,81 @@ export function dcrLossTerms(inputs: DCRPredictions, options: DCRTermsOptions = 
  */
 export function dcrLoss<R extends Reduction = "mean">(
   inputs: DCRPredictions,
-  options: DCRLossOptions<R> = {},
+  options?: DCRLossOptions<R>,
 ): Reduced<R> {
-  const { reduction = "mean" as R } = options;
+  const names = { temperature: true, positives: true, reduction: true } as const;
+  const { reduction = "mean" as R, ...rest } = checkOptions("dcrLoss", options, names);
   return tf.tidy(() => {
-    const terms = Object.values(dcrLossTerms(inputs, options)) as tf.Tensor1D[];
+    const terms = Object.values(dcrLossTerms(inputs, rest)) as tf.Tensor1D[];
     return reduce(tf.div(tf.addN(terms), terms.length) as tf.Tensor1D, reduction);
   }) as Reduced<R>;
 }
 
-export interface DCRGradientOptions extends DCRLossOptions<"mean" | "sum"> {
-  /**
-   * The positives whose losses are differentiated; all of `positives` stay candidates. Default `positives`. With one
-   * of the two, this is the gradient of that positive's own loss, for diagnosing how the two conflict.
-   */
-  towards?: readonly DCRPositive[];
+/** `-log softmax` of column `at` among the candidates of each row, `[n]`, with float32's digits even where it is tiny. */
+export function softmaxLoss(scores: tf.Tensor2D, isAnchor: tf.Tensor2D, at: number): tf.Tensor1D {
+  const [n, columns] = scores.shape;
+  const ahead = tf.sub(scores, tf.slice(scores, [0, at], [n, 1]));
+  const left = tf.concat([isAnchor, tf.zeros([n, columns - isAnchor.shape[1]], "bool")], 1);
+  const own = tf.tile(tf.expandDims(tf.oneHot(tf.scalar(at, "int32"), columns, 1, 0, "bool"), 0), [n, 1]);
+  const rivals = tf.where(tf.logicalOr(left, own), tf.fill([n, columns], excluded), ahead);
+  return tf.softplus(tf.logSumExp(rivals, 1)) as tf.Tensor1D;
 }
 
-/** The DCR loss and its gradients; the caller disposes the tensors. */
-export interface DCRGradients {
-  value: tf.Scalar;
-  /** `dL/dP`, `[N, N, ...]`; its diagonal is the anchors'. */
-  predictions: tf.Tensor;
-  /** `dL/dA+`, `[N, ...]`, where it is a positive. */
-  augmented?: tf.Tensor;
+/** Which of the `all` columns is each row's anchor, `[n, all]`. */
+export function anchorMask(anchors: ArrayLike<number>, all: number): tf.Tensor2D {
+  return tf.oneHot(tf.tensor1d(Array.from(anchors), "int32"), all, 1, 0, "bool") as tf.Tensor2D;
 }
 
-/**
- * The DCR loss with its gradients in closed form, without a tape: what a chunked gradient (GradCache) starts from.
- *
- * With `q` the softmax of `s(a_i, c)/tau` over the candidates and `w_c = (q_c - [c in towards]/|towards|)/tau`,
- *
- *     dL_i/dc   = w_c (a^ - s_c c^)/|c|,        a^ = a/|a|, c^ = c/|c|, s_c = a^ . c^
- *     dL_i/da_i = sum_c w_c (c^ - s_c a^)/|a|.
- *
- * The target gets no gradient. `O(N^2 D)` like the loss, without its intermediates.
- *
- * @throws as {@link dcrLossTerms}, and where `towards` names what is no positive.
- */
-export function dcrLossGradients(inputs: DCRPredictions, options: DCRGradientOptions = {}): DCRGradients {
-  const { n, temperature, positives } = check("dcrLossGradients", inputs, options);
-  const { towards = positives, reduction = "mean" } = options;
-  checkPositives("dcrLossGradients: towards", towards, positives);
-  return tf.tidy(() => {
-    const pairs = tf.reshape(inputs.predictions, [n, n, -1]);
-    const size = pairs.shape[2]!;
-    const own = tf.range(0, n * n, n + 1, "int32");
-    const anchors = tf.gather(tf.reshape(pairs, [n * n, size]), own);
-    const others = positives.map((positive) => tf.reshape(inputs[positive]!, [n, 1, size]));
-    // Every candidate is a column: the N predictions of a row, of which the anchor itself is masked, then positives.
-    const columns = (each: (x: tf.Tensor) => tf.Tensor) =>
-      tf.concat(
-        [pairs, ...others].map((x) => tf.reshape(each(x), [n, -1])),
-        1,
-      );
-    const anchorNorms = norms(anchors);
-    const candidateNorms = columns(norms);
-    const products = tf.mul(candidateNorms, anchorNorms);
-    const cosines = tf.div(
-      columns((x) => tf.matMul(x, tf.expandDims(anchors, 2))),
-      products,
-    );
-    const scores = tf.div(cosines, temperature);
-    const isAnchor = tf.cast(tf.concat([tf.eye(n), tf.zeros([n, others.length])], 1), "bool");
-    const candidates = tf.where(isAnchor, tf.fill(scores.shape, excluded), scores);
-    const wanted = tf.tile(
-      tf.tensor2d([
-        [...Array(n).fill(0), ...positives.map((p) => (towards.includes(p) ? 1 / towards.length : 0))],
-      ]),
-      [n, 1],
-    );
-    const losses = tf.sub(tf.logSumExp(candidates, 1), tf.sum(tf.mul(wanted, scores), 1));
-    const share = (reduction === "mean" ? 1 / n : 1) / temperature;
-    const w = tf.mul(tf.sub(tf.softmax(candidates), wanted), share);
-    const across = tf.div(w, products);
-    const along = tf.neg(tf.div(tf.mul(w, cosines), tf.square(candidateNorms)));
-    const part = (x: tf.Tensor, from: number, count: number) =>
-      tf.expandDims(tf.slice(x, [0, from], [n, count]), 2);
+// Far below any prediction's squared norm: only a prediction of zeros stays as it is.
+const normalize = (x: tf.Tensor) => l2Normalize(x, -1, 1e-30);
 
-    const anchorRows = tf.expandDims(anchors, 1);
-    const toCandidates = (x: tf.Tensor, from: number, count: number) =>
-      tf.add(tf.mul(part(across, from, count), anchorRows), tf.mul(part(along, from, count), x));
-    const sums = [pairs, ...others].map((x, i) =>
-      i === 0 ? tf.matMul(part(across, 0, n), pairs, true) : tf.mul(part(across, n + i - 1, 1), x),
-    );
-    const turn = tf.neg(tf.div(tf.sum(tf.mul(w, cosines), 1, true), tf.square(anchorNorms)));
-    const toAnchors = tf.addN([...sums, tf.mul(tf.expandDims(turn, 2), anchorRows)]);
-    const gradients: DCRGradients = {
-      value: reduce(losses as tf.Tensor1D, reduction),
-      predictions: tf.reshape(
-        tf.add(toCandidates(pairs, 0, n), tf.mul(tf.expandDims(tf.eye(n), 2), toAnchors)),
-        inputs.predictions.shape,
-      ),
-    };
-    const at = positives.indexOf("augmented");
-    if (at >= 0)
-      gradients.augmented = tf.reshape(toCandidates(others[at], n + at, 1), inputs.augmented!.shape);
-    return gradients as never;
-  }) as unknown as DCRGradients;
-}
-
-function check(where: string, inputs: DCRPredictions, options: DCRTermsOptions) {
-  const { temperature = 0.1, positives = ["augmented", "target"] } = options;
+/** Checks the inputs and options that every form of the loss takes. */
+export function checkDCR(where: string, inputs: DCRPredictions, options?: DCRTermsOptions) {
+  const names = { temperature: true, positives: true } as const;
+  const { temperature = 0.1, positives = ["augmented", "target"] } = checkOptions(where, options, names);
   const { predictions } = inputs;
-  const [n, m, ...item] = predictions.shape;
-  if (predictions.rank < 3 || n !== m) {
+  checkFloats(where, "predictions", predictions);
+  const [n, all, ...item] = predictions.shape;
+  const { anchors = Int32Array.from({ length: n }, (_, i) => i) } = inputs;
+  if (predictions.rank < 3 || (inputs.anchors === undefined && n !== all)) {
     throw new Error(`${where}: predictions must be [N, N, ...], got [${predictions.shape}]`);
   }
-  if (n < 2) throw new Error(`${where}: a batch of one has no negatives; N must be at least 2, got 1`);
+  if (all < 2) throw new Error(`${where}: a batch of one has no negatives; N must be at least 2, got ${all}`);
+  const inside = Array.from(anchors).every((k) => Number.isInteger(k) && k >= 0 && k < all);
+  if (anchors.length !== n || !inside) {
+    throw new Error(
+      `${where}: anchors must be ${n} columns in 0..${all - 1}, one for each row, got [${Array.from(anchors)}]`,
+    );
+  }
   checkPositives(`${where}: positives`, positives, ["augmented", "target"]);
   for (const positive of positives) {
-    const shape = inputs[positive]?.shape;
-    if (String(shape) !== String([n, ...item])) {
+    const given = inputs[positive];
+    if (given === undefined || String(given.shape) !== String([n, ...item])) {
       throw new Error(
         `${where}: ${positive} must be [${[n, ...item]}] beside predictions [${predictions.shape}], ` +
-          `got ${shape ? `[${shape}]` : "nothing"}`,
+          `got ${given ? `[${given.shape}]` : "nothing"}`,
       );
     }
+    checkFloats(where, positive, given);
   }
-  if (!(temperature > 0)) throw new Error(`${where}: temperature must be positive, got ${temperature}`);
-  return { n, temperature, positives };
+  checkNumber(`${where}: temperature`, temperature, { above: 0 });
+  return { n, all, temperature, positives, anchors };
 }
 
-function checkPositives(name: string, given: readonly string[], allowed: readonly string[]): void {
+// Squares of int32 wrap around.
+function checkFloats(where: string, name: string, value: tf.Tensor): void {
+  if (!(value instanceof tf.Tensor)) {
+    throw new TypeError(`${where}: ${name} must be a tensor, got ${describe(value)}`);
+  }
+  if (value.dtype !== "float32") {
+    throw new TypeError(`${where}: ${name} must be float32, got ${value.dtype}`);
+  }
+}
+
+/** Refuses a list that is empty, repeats itself or names something else than `allowed`. */
+export function checkPositives(name: string, given: readonly string[], allowed: readonly string[]): void {
   const known = given.every((positive, i) => allowed.includes(positive) && given.indexOf(positive) === i);
   if (given.length === 0 || !known) {
     throw new Error(`${name} must be one or more of ${allowed.join(", ")}, each once, got [${given}]`);
   }
 }
-
-/** Euclidean norms over the last axis, kept; never 0. */
-const norms = (x: tf.Tensor) => tf.sqrt(tf.maximum(tf.sum(tf.square(x), -1, true), 1e-24));
-
-const normalizeLast = (x: tf.Tensor) =>
-  tf.mul(x, tf.rsqrt(tf.maximum(tf.sum(tf.square(x), -1, true), 1e-24)));

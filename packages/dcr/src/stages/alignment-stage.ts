@@ -1,72 +1,47 @@
-import { Random, valueAndGradients } from "@dcr-js/tensor";
-import * as tf from "@tensorflow/tfjs-core";
-import type { AugmentOptions, HostImage } from "../augment.js";
-import { dcrTerms, reconstructionTerm } from "../objectives/condition-terms.js";
-import { addGradients, OptimizedStage, type Stage, type StageOptions } from "./stage.js";
-import { augmentedViews, batchIndices, noisyBatch, stackImages } from "./training-batch.js";
+import type { Objective } from "../objectives/objective.js";
+import { recObjective } from "../objectives/rec.js";
+import { checkNumber } from "../shared/check-options.js";
+import { createFeatureCache } from "./feature-cache.js";
+import { createStage, type Stage } from "./stage.js";
+import { checkStageOptions, type StageOptions } from "./stage-options.js";
+
+export interface AlignmentOptions extends StageOptions {
+  /** What the projector learns from; it must use predictions. Default `recObjective()`. */
+  objective?: Objective;
+  /** Host memory for features of images that come again, in bytes; 0 keeps none. Default 256 MiB. */
+  featureCacheBytes?: number;
+}
 
 /**
- * Stage 1, projector alignment (Han et al. 2026, section 4.3): trains the projector alone with the reconstruction
- * loss (the paper, and the default) or the DCR loss (the reference code; N times the predictions), the encoder frozen and its
- * features computed once an image. For a second stage on the DCR loss prefer `loss: "dcr"`: else that stage goes first where the
- * projector could have gone, and pushes all predictions apart.
+ * Stage 1, projector alignment (Han et al. 2026, section 4.3): trains the projector alone; the encoder is frozen.
+ *
+ * The default objective, reconstruction, is the paper's. The reference implementation uses the DCR objective in both stages, at
+ * the cost of N times the predictions. With reconstruction here and DCR in stage 2, stage 2 starts from conditions whose predictions
+ * hardly differ from one image to another, and its first steps mostly push all of them apart.
+ *
+ * @throws on options that are unknown, missing, out of range or do not fit together
  */
-export function createAlignmentStage(
-  options: StageOptions & { loss?: "rec" | "dcr"; augment?: AugmentOptions },
-): Stage {
-  const { source, encoder, processor, projector, denoiser, temperature, loss = "rec" } = options;
-  encoder.requiresGrad(false).train(false);
+export function createAlignmentStage(options: AlignmentOptions): Stage {
+  const caller = "createAlignmentStage";
+  const { featureCacheBytes = 2 ** 28, objective = recObjective(), ...rest } = options;
+  checkNumber(`${caller}: featureCacheBytes`, featureCacheBytes, { integer: true, min: 0 });
+  const settings = checkStageOptions(caller, { ...rest, objective });
+  if (!objective.usesPredictions) {
+    throw new Error(
+      `${caller}: objective must use predictions, as the projector is trained through them alone, got ${objective.name}`,
+    );
+  }
+  const { encoder, projector } = settings;
+  encoder.requiresGrad(false);
   projector.requiresGrad(true);
-  const parameters = projector.trainableParameters();
-  const random = new Random(options.seed).fork("align");
-  const features = new Map<number, tf.Tensor2D>();
-  const encode = (images: HostImage[]) =>
-    tf.tidy(() => encoder.encodeImage(processor.normalize(stackImages(images, source.size))));
-  const featuresOf = (indices: Int32Array): tf.Tensor2D => {
-    const missing = Array.from(indices).filter((index) => !features.has(index));
-    if (missing.length > 0) {
-      const fresh = encode(missing.map((index) => source.image(index)));
-      const rows = tf.split(fresh, missing.length);
-      for (const [i, index] of missing.entries()) features.set(index, tf.keep(rows[i]) as tf.Tensor2D);
-      fresh.dispose();
-    }
-    return tf.concat(Array.from(indices, (index) => features.get(index)!)) as tf.Tensor2D;
-  };
-  const stage = new OptimizedStage(options, parameters, async (number, sums) => {
-    const own = random.fork(number);
-    const indices = batchIndices(options.seed, source.length, options.batchSize, number);
-    const batch = noisyBatch(options, indices, own.fork("noise"));
-    const z = featuresOf(indices);
-    const views = loss === "dcr" ? augmentedViews(source, indices, own, options.augment) : undefined;
-    const zAugmented = views && encode(views);
-    const h = projector.forward(z);
-    const hAugmented = zAugmented && projector.forward(zAugmented);
-    const terms = hAugmented
-      ? dcrTerms(denoiser, batch, h, hAugmented, { temperature })
-      : [reconstructionTerm(denoiser, batch, h)];
-    for (const term of terms) {
-      const { value, gradients } = valueAndGradients(
-        () =>
-          tf.tidy(() => {
-            const along = tf.sum(tf.mul(projector.forward(z), term.conditions));
-            if (!term.augmented) return along as tf.Scalar;
-            return tf.add(along, tf.sum(tf.mul(projector.forward(zAugmented!), term.augmented))) as tf.Scalar;
-          }),
-        parameters,
-      );
-      addGradients(sums, term.name, term.weight, (await term.value.data())[0], gradients);
-      tf.dispose([value, term.value, term.conditions, term.augmented ?? []]);
-    }
-    tf.dispose([batch.noisy, batch.target, z, h, zAugmented ?? [], hAugmented ?? []]);
+  // Local tokens are drawn anew in each step, so their features do not come again.
+  const cache =
+    featureCacheBytes > 0 && settings.localTokens === 0 ? createFeatureCache(featureCacheBytes) : undefined;
+  return createStage(settings, {
+    name: "alignment",
+    trained: { projector: true },
+    frozenFeatures: cache && ((images, encode) => cache.features(images, settings.source.size, encode)),
+    prepare: () => encoder.train(false),
+    dispose: () => cache?.clear(),
   });
-  return {
-    step: () => stage.step(),
-    state: () => stage.state(),
-    restore: (state) => stage.restore(state),
-    dispose: () => {
-      stage.dispose();
-      tf.dispose([...features.values()]);
-      features.clear();
-    },
-  };
 }

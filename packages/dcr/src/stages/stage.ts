@@ -1,52 +1,20 @@
-import type { DDPMScheduler, Denoiser, LatentDistribution } from "@dcr-js/diffusion";
-import type { CLIPImageProcessor, CLIPModel } from "@dcr-js/encoders";
-import {
-  type Aggregator,
-  combineGradients,
-  conflictFromGram,
-  type GradientConflict,
-  gramMatrix,
-} from "@dcr-js/gradient-conflict";
+import type { ImageBatch, SourcePosition } from "@dcr-js/data";
+import type { GradientConflict } from "@dcr-js/gradient-conflict";
 import {
   AdamW,
   accumulateGradients,
   clipGradNorm,
   type Parameter,
-  type StateDict,
+  Random,
   warmupConstant,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Projector } from "../projector.js";
-import type { ImageSource } from "./training-batch.js";
-
-/** What the two stages share. */
-export interface StageOptions {
-  source: ImageSource;
-  processor: CLIPImageProcessor;
-  encoder: CLIPModel;
-  projector: Projector;
-  denoiser: Denoiser;
-  scheduler: DDPMScheduler;
-  /** The latent posterior of images by position. A function of the images alone, so it may be cached; the trainer disposes the result. */
-  latents: (indices: Int32Array) => LatentDistribution;
-  /** The VAE's scaling factor. */
-  scalingFactor: number;
-  seed: number;
-  batchSize: number;
-  learningRate: number;
-  /** Default 10. */
-  warmupSteps?: number;
-  /** Default 0.01. */
-  weightDecay?: number;
-  /** Global norm that gradients are clipped to. Default 1. */
-  maxGradNorm?: number;
-  /** Batches to a step. Default 1. */
-  accumulation?: number;
-  /** Of contrastive losses. Default 0.1. */
-  temperature?: number;
-  /** Makes the step's gradient of the losses' gradients, each times its loss's weight. Default `weightedSum()`, their sum. */
-  aggregator?: Aggregator;
-}
+import { aggregate } from "./aggregate.js";
+import { batchGradients, type FrozenFeatures, type LossGradients, type Trained } from "./batch-gradients.js";
+import { readBatches } from "./read-batch.js";
+import { sumNumbersOverRanks } from "./reduce-over-ranks.js";
+import { checkState, type StageState, stageState } from "./stage-state.js";
+import type { StageSettings } from "./stage-options.js";
 
 /** What a step reports. */
 export interface StepRecord {
@@ -54,141 +22,187 @@ export interface StepRecord {
   step: number;
   /** The weighted sum of the losses. */
   loss: number;
+  /** Each loss, by name. */
   losses: Record<string, number>;
+  /** Figures that the objective measures beside its losses, such as the mean similarities of the DCR loss. */
+  metrics: Record<string, number>;
   /** Global norm of the gradient, before clipping. */
   gradNorm: number;
-  /** How the losses' gradients stand to one another, where there are two or more. */
+  learningRate: number;
+  /** How the losses' gradients stand to one another, where `conflict` or an aggregator asks and there are two or more. */
   conflict?: GradientConflict;
 }
 
-/** A stage in progress. */
+/** A stage in progress. One step runs at a time. */
 export interface Stage {
-  /** @throws when loss or gradient is not finite; the weights are as before then. */
+  /** @throws when a loss or its gradient is not finite, by its name; the weights are as before then. */
   step(): Promise<StepRecord>;
-  /** Everything that a later process needs to go on; the caller disposes the tensors. */
-  state(): StateDict;
-  /** Goes on from a `state()`, to the identical result. @throws on one of another setting; nothing is changed then. */
-  restore(state: StateDict): void;
+  /** Everything that a later process needs to go on after the last step; the caller disposes the tensors. */
+  state(): StageState;
+  /**
+   * Goes on from a `state()`, to the identical result; the caller keeps its tensors.
+   *
+   * @throws on a state of another setting or with values that are not finite; nothing is changed then
+   */
+  restore(state: StageState): Promise<void>;
+  /** Frees everything that the stage made; models, adapters and source stay their owners'. */
   dispose(): void;
 }
 
-/** Sums of gradients over the batches of a step, by loss. */
-export interface Accumulated {
-  values: Record<string, number>;
-  weights: Record<string, number>;
-  gradients: Map<string, tf.Tensor[]>;
+export interface StageParts {
+  /** Names the stage in its state, and its random draws. */
+  name: string;
+  trained: Trained;
+  frozenFeatures?: FrozenFeatures;
+  /** Called before each step. */
+  prepare(): void;
+  /** Frees what these parts made. */
+  dispose(): void;
 }
 
-/** Adds one batch's gradients of one loss; takes them over. */
-export function addGradients(
-  into: Accumulated,
-  name: string,
-  weight: number,
-  value: number,
-  gradients: tf.Tensor[],
-): void {
-  into.values[name] = (into.values[name] ?? 0) + value;
-  into.weights[name] = weight;
-  into.gradients.set(name, accumulateGradients(into.gradients.get(name), gradients));
-}
+/** A step of every stage: batches, losses and gradients, sum over ranks, aggregate, clip, update. */
+export function createStage(settings: StageSettings, parts: StageParts): Stage {
+  const { source, communicator, accumulation, learningRate, maxGradNorm, weightDecay } = settings;
+  const parameters = trainedParameters(settings, parts.trained);
+  const optimizer = new AdamW(parameters, { learningRate, weightDecay });
+  // Hugging Face's warm-up wastes its first step on a rate of zero; a short run cannot spare it.
+  const warmup = warmupConstant({ warmupSteps: settings.warmupSteps });
+  const random = new Random(settings.seed).fork(parts.name);
+  const reader = readBatches(source);
+  let memory: number[] | undefined;
+  // A step that is not taken does not move the position that a later process goes on from.
+  let position: SourcePosition = source.position();
+  let busy: string | undefined;
 
-/** Both stages: gather gradients by loss, measure conflict, make one gradient of them, clip, step. */
-export class OptimizedStage implements Stage {
-  private readonly optimizer: AdamW;
-  private readonly schedule: (step: number) => number;
-  private done = 0;
-  private memory: number[] | undefined;
-
-  constructor(
-    private readonly options: StageOptions,
-    private readonly parameters: Parameter[],
-    /** Adds the gradients of batch number `batch`. */
-    private readonly accumulate: (batch: number, into: Accumulated) => Promise<void>,
-  ) {
-    const { learningRate, weightDecay = 0.01, warmupSteps = 10 } = options;
-    this.optimizer = new AdamW(parameters, { learningRate, weightDecay });
-    // Hugging Face's warm-up wastes its first step on a rate of zero; a short run cannot spare it.
-    const warmup = warmupConstant({ warmupSteps });
-    this.schedule = (step) => warmup(step + 1);
-  }
-
-  async step(): Promise<StepRecord> {
-    const { accumulation = 1, maxGradNorm = 1, learningRate } = this.options;
-    const sums: Accumulated = { values: {}, weights: {}, gradients: new Map() };
-    for (let i = 0; i < accumulation; i++) await this.accumulate(this.done * accumulation + i, sums);
-    const names = [...sums.gradients.keys()];
-    const lists = [...sums.gradients.values()];
-    const shares = names.map((name) => sums.weights[name] / accumulation);
-    const gram = names.length > 1 || this.options.aggregator ? await gramMatrix(lists) : undefined;
-    const conflict = gram && names.length > 1 ? conflictFromGram(names, gram) : undefined;
-    let weighting: { weights: ArrayLike<number>; memory?: number[] };
+  const step = async (): Promise<StepRecord> => {
+    const done = optimizer.stepCount;
+    const rate = learningRate * warmup(done + 1);
+    parts.prepare();
+    const sums = new Map<string, LossGradients>();
+    let gradient: tf.Tensor[] | undefined;
     try {
-      weighting = this.weigh(shares, gram);
-    } catch (error) {
-      tf.dispose(lists);
-      throw error;
-    }
-    const total = combineGradients(lists, weighting.weights);
-    const { gradients, norm } = clipGradNorm(total, maxGradNorm);
-    const gradNorm = (await norm.data())[0];
-    const losses = Object.fromEntries(names.map((name) => [name, sums.values[name] / accumulation]));
-    const loss = names.reduce((sum, name) => sum + losses[name] * sums.weights[name], 0);
-    const finite = Number.isFinite(loss) && Number.isFinite(gradNorm);
-    // A step along NaN would leave neither weights nor moments to go back to.
-    if (finite) {
-      this.optimizer.step(gradients, learningRate * this.schedule(this.done));
-      // A saved state holds float32; memory of the same precision goes on to the identical numbers.
-      this.memory = weighting.memory?.map(Math.fround);
-    }
-    tf.dispose([lists, total, gradients, norm] as tf.TensorContainer);
-    if (!finite) {
-      throw new Error(
-        `training: step ${this.done} gave a loss of ${loss} and a gradient norm of ${gradNorm}; it was not taken`,
-      );
-    }
-    return { step: this.done++, loss, losses, gradNorm, conflict };
-  }
-
-  /** Weights of the losses' gradients in the step's; `shares` are those in the plain sum. */
-  private weigh(shares: number[], gram?: Float64Array) {
-    const { aggregator } = this.options;
-    // A gradient that is not finite is refused after this, with the loss that gave it.
-    if (!aggregator || !gram?.every(Number.isFinite)) return { weights: shares };
-    const m = shares.length;
-    const shared = gram.map((inner, at) => inner * shares[Math.floor(at / m)] * shares[at % m]);
-    const { weights, memory } = aggregator.weigh(shared, { step: this.done, memory: this.memory });
-    return { weights: weights.map((weight, i) => weight * shares[i]), memory };
-  }
-
-  state(): StateDict {
-    const state = this.optimizer.stateDict();
-    if (this.memory) state["aggregator.memory"] = tf.tensor1d(this.memory);
-    for (const [i, parameter] of this.parameters.entries())
-      state[`parameter.${i}`] = tf.clone(parameter.value);
-    return state;
-  }
-
-  restore(state: StateDict): void {
-    const memory = state["aggregator.memory"];
-    if (memory && !this.options.aggregator) {
-      throw new Error(`restore: the state holds an aggregator's memory, and the stage has no aggregator`);
-    }
-    for (const [i, { shape }] of this.parameters.entries()) {
-      const given = state[`parameter.${i}`];
-      if (!given) throw new Error(`restore: "parameter.${i}" is missing`);
-      if (!tf.util.arraysEqual(given.shape, shape)) {
-        throw new Error(
-          `restore: "parameter.${i}" has shape [${given.shape}], expected [${shape}]; is the stage set up as before?`,
-        );
+      for (let i = 0; i < accumulation; i++) {
+        const batch: ImageBatch = await reader.next();
+        const own = random.fork(done * accumulation + i);
+        for (const term of await batchGradients(settings, parts.trained, batch, own, parts.frozenFeatures)) {
+          addTerm(sums, term);
+        }
       }
+      const terms = [...sums.values()];
+      const reduced = await reduceTerms(settings, terms);
+      const { losses, metrics, loss } = reduced;
+      checkFinite(loss, losses);
+      const aggregated = await aggregate(
+        terms.map(({ name, weight, gradients }) => ({ name, weight: weight / accumulation, gradients })),
+        settings.aggregator,
+        { step: done, memory },
+      );
+      gradient = aggregated.gradient;
+      const clipped = clipGradNorm(gradient, maxGradNorm);
+      try {
+        const gradNorm = (await clipped.norm.data())[0];
+        // A step along NaN would leave neither weights nor moments to go back to.
+        if (!Number.isFinite(gradNorm)) {
+          throw new Error(`the gradient of ${terms.map(({ name }) => name).join(" and ")} has norm ${gradNorm}`);
+        }
+        optimizer.step(clipped.gradients, rate);
+        memory = aggregated.memory;
+        position = source.position();
+        const { conflict } = aggregated;
+        return { step: done, loss, losses, metrics, gradNorm, learningRate: rate, ...(conflict && { conflict }) };
+      } finally {
+        tf.dispose([clipped.gradients, clipped.norm]);
+      }
+    } catch (error) {
+      throw new Error(`step ${done} was not taken: ${(error as Error).message}`, { cause: error });
+    } finally {
+      tf.dispose([Array.from(sums.values(), ({ gradients }) => gradients), gradient ?? []]);
     }
-    this.optimizer.loadStateDict(state);
-    for (const [i, parameter] of this.parameters.entries()) parameter.assign(state[`parameter.${i}`]);
-    this.done = this.optimizer.stepCount;
-    this.memory = memory && Array.from(memory.dataSync());
-  }
+  };
 
-  dispose(): void {
-    this.optimizer.dispose();
+  const alone = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    if (busy) throw new Error(`${name}: the stage is busy with ${busy}; await that first`);
+    busy = name;
+    try {
+      return await work();
+    } finally {
+      busy = undefined;
+    }
+  };
+
+  return {
+    step: () => alone("step", step),
+    state: () => stageState({ stage: parts.name, optimizer, parameters, position, memory }),
+    restore: (state) =>
+      alone("restore", async () => {
+        const checked = await checkState(state, {
+          stage: parts.name,
+          parameters,
+          aggregates: settings.aggregator !== undefined,
+        });
+        await reader.restart();
+        source.restore(checked.position);
+        optimizer.loadStateDict(checked.optimizer);
+        for (const [i, parameter] of parameters.entries()) parameter.assign(checked.values[i]);
+        memory = checked.memory;
+        position = checked.position;
+      }),
+    dispose: () => {
+      busy = "nothing: it is disposed";
+      optimizer.dispose();
+      parts.dispose();
+      // A source that cannot stop early is its owner's to close.
+      reader.close().catch(() => {});
+    },
+  };
+
+  async function reduceTerms({ objective }: StageSettings, terms: LossGradients[]) {
+    for (const term of terms) {
+      const own = term.gradients;
+      term.gradients = await communicator.allReduce(own);
+      tf.dispose(own);
+    }
+    const numbers = terms.flatMap(({ value, values, metrics }) => [
+      value,
+      ...Object.values(values),
+      ...Object.values(metrics),
+    ]);
+    const summed = await sumNumbersOverRanks(communicator, numbers);
+    let at = 0;
+    const next = () => summed[at++] / accumulation;
+    let loss = 0;
+    const losses: Record<string, number> = {};
+    const metrics: Record<string, number> = {};
+    for (const term of terms) {
+      loss += term.weight * next();
+      for (const name of Object.keys(term.values)) losses[name] = next();
+      for (const name of Object.keys(term.metrics)) metrics[name] = next();
+    }
+    if (Object.keys(losses).length === 0) throw new Error(`objective ${objective.name} gave no loss`);
+    return { loss, losses, metrics };
   }
+}
+
+/** What a stage trains, in the order of its gradients. */
+function trainedParameters({ projector }: StageSettings, trained: Trained): Parameter[] {
+  return [...(trained.adapters?.parameters() ?? []), ...(trained.projector ? projector.parameters() : [])];
+}
+
+/** Adds one batch's term to the step's; takes its gradients over. */
+function addTerm(sums: Map<string, LossGradients>, term: LossGradients): void {
+  const sum = sums.get(term.name);
+  if (!sum) {
+    sums.set(term.name, term);
+    return;
+  }
+  sum.gradients = accumulateGradients(sum.gradients, term.gradients);
+  sum.value += term.value;
+  for (const [name, value] of Object.entries(term.values)) sum.values[name] += value;
+  for (const [name, value] of Object.entries(term.metrics)) sum.metrics[name] += value;
+}
+
+function checkFinite(loss: number, losses: Record<string, number>): void {
+  const broken = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
+  if (broken) throw new Error(`loss ${broken[0]} is ${broken[1]}`);
+  if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`);
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber } from "../shared/check-options.js";
 
 /** Many predictions from few conditions: prediction `r` is made with condition `conditionOf[r]`. */
 export interface ConditionedPredictions {
@@ -19,6 +20,13 @@ export interface ConditionedPredictions {
 export interface LossGradient {
   value: tf.Scalar;
   gradient: tf.Tensor;
+}
+
+/** A loss's value, and its gradient at the conditions; the caller disposes both. */
+export interface ConditionGradient {
+  value: tf.Scalar;
+  /** `[M, ...]`, of the shape of the conditions. */
+  conditionGradient: tf.Tensor;
 }
 
 /** All predictions, `[R, ...]`, `chunk` at a time and without a graph; the caller disposes them. */
@@ -59,14 +67,19 @@ export function backpropagateInChunks(
     );
   }
   return tf.tidy(() => {
-    const perRow = [...chunks(rows, chunk)].map(([start, part]) =>
-      tf.tidy(() => {
+    let sum: tf.Tensor | undefined;
+    for (const [start, part] of chunks(rows, chunk)) {
+      const before = sum;
+      sum = tf.tidy(() => {
         const dy = tf.slice(dPredictions, start, part.length);
         const e = gatherRows(conditions, conditionOf, part);
-        return tf.grad((x) => predict(part, x))(e, dy);
-      }),
-    );
-    return scatterRows(tf.concat(perRow), conditions.shape, conditionOf, rows);
+        const perRow = tf.grad((x) => predict(part, x))(e, dy);
+        const added = scatterRows(perRow, conditions.shape, conditionOf, part);
+        return before ? tf.add(before, added) : added;
+      });
+      before?.dispose();
+    }
+    return sum!;
   });
 }
 
@@ -81,23 +94,48 @@ export function backpropagateInChunks(
  *
  * @param lossGradients takes all predictions `[R, ...]`; it need dispose nothing. Its gradient is in closed form, as
  *   that of {@link dcrLossGradients}: it cannot use `tf.grad`, since it may run while a graph is recorded.
- * @returns value and gradient `[M, ...]`; the caller disposes both.
  * @throws when `chunk` is not an integer of at least 0 or there are no predictions.
  */
 export function chunkedGradient(
   predictions: ConditionedPredictions,
   lossGradients: (predictions: tf.Tensor) => LossGradient,
-): { value: tf.Scalar; conditionGradient: tf.Tensor } {
+): ConditionGradient {
+  return gradientAtConditions("chunkedGradient", predictions, lossGradients, (predicted) =>
+    tf.customGrad((x, save) => {
+      const { value, gradient } = lossGradients(x as tf.Tensor);
+      (save as tf.GradSaveFunc)([gradient]);
+      return { value, gradFunc: (dy, [saved]) => tf.mul(saved, dy) };
+    })(predicted),
+  );
+}
+
+/**
+ * {@link chunkedGradient} for any differentiable loss on the predictions, in place of one with its gradient in closed form.
+ *
+ * @param loss takes all predictions `[R, ...]` to a scalar; it need dispose nothing
+ */
+export function chunkedLossGradient(
+  predictions: ConditionedPredictions,
+  loss: (predictions: tf.Tensor) => tf.Tensor,
+): ConditionGradient {
+  const lossGradients = (predicted: tf.Tensor) => {
+    const { value, grad } = tf.valueAndGrad(loss)(predicted);
+    return { value: value as tf.Scalar, gradient: grad };
+  };
+  return gradientAtConditions("chunkedLossGradient", predictions, lossGradients, loss);
+}
+
+function gradientAtConditions(
+  where: string,
+  predictions: ConditionedPredictions,
+  lossGradients: (predictions: tf.Tensor) => LossGradient,
+  loss: (predictions: tf.Tensor) => tf.Tensor,
+): ConditionGradient {
   const { conditions, conditionOf, predict, chunk } = predictions;
   const rows = range(conditionOf.length);
-  checkChunk("chunkedGradient", rows.length, chunk);
+  checkChunk(where, rows.length, chunk);
   return tf.tidy(() => {
     if (chunk === 0 || rows.length <= chunk) {
-      const loss = tf.customGrad((predicted, save) => {
-        const { value, gradient } = lossGradients(predicted as tf.Tensor);
-        (save as tf.GradSaveFunc)([gradient]);
-        return { value, gradFunc: (dy, [saved]) => tf.mul(saved, dy) };
-      });
       const { value, grad } = tf.valueAndGrad((e) => loss(predict(rows, e)))(
         gatherRows(conditions, conditionOf, rows),
       );
@@ -112,9 +150,7 @@ export function chunkedGradient(
 }
 
 function checkChunk(where: string, count: number, chunk: number): void {
-  if (!Number.isInteger(chunk) || chunk < 0) {
-    throw new Error(`${where}: chunk must be an integer, 0 or more, got ${chunk}`);
-  }
+  checkNumber(`${where}: chunk`, chunk, { integer: true, min: 0 });
   if (count === 0) throw new Error(`${where}: expected one prediction or more, got none`);
 }
 

@@ -8,7 +8,7 @@ import {
   chunkedGradient,
   predictInChunks,
 } from "./chunked-gradient.js";
-import { dcrLoss, dcrLossGradients } from "./objectives/dcr-loss.js";
+import { dcrLoss, dcrLossGradients } from "../objectives/dcr-loss.js";
 
 const width = 5;
 const hidden = 400;
@@ -118,7 +118,7 @@ describe("chunkedGradient", () => {
   it("refuses impossible chunks and gradients that do not match", () => {
     const { plain, lossGradients, dispose, ...given } = setting(2);
     for (const chunk of [-1, 1.5, Number.NaN]) {
-      expect(() => predictInChunks({ ...given, chunk })).toThrow(/chunk must be an integer, 0 or more, got/);
+      expect(() => predictInChunks({ ...given, chunk })).toThrow(/chunk must be an integer, at least 0, got/);
     }
     expect(() => tf.tidy(() => backpropagateInChunks({ ...given, chunk: 2 }, tf.ones([3, ...item])))).toThrow(
       /a row for each of 6 predictions, got \[3,2,2,1\]/,

@@ -1,0 +1,53 @@
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { conObjective } from "./con.js";
+import type { Objective } from "./objective.js";
+import { recObjective } from "./rec.js";
+
+/**
+ * The weighted sum of several objectives.
+ *
+ * @param name of the sum
+ * @param members objectives with their weights, finite numbers; the losses of a member whose weight is 0 are still measured
+ *
+ * @example
+ * const both = sumObjective("dcr+con", [{ objective: dcrObjective(), weight: 1 }, { objective: conObjective(), weight: 0.1 }]);
+ */
+export function sumObjective(
+  name: string,
+  members: readonly { objective: Objective; weight: number }[],
+): Objective {
+  if (members.length === 0) throw new Error(`sumObjective: ${name} needs one objective or more, got none`);
+  for (const { objective, weight } of members) {
+    checkNumber(`sumObjective: weight of ${objective.name}`, weight);
+  }
+  return {
+    name,
+    usesAugmented: members.some(({ objective }) => objective.usesAugmented),
+    usesPredictions: members.some(({ objective }) => objective.usesPredictions),
+    terms: (input) =>
+      members.flatMap(({ objective, weight }) =>
+        objective.terms(input).map((term) => ({ ...term, weight: term.weight * weight })),
+      ),
+  };
+}
+
+export interface JointObjectiveOptions {
+  /** Weight of the contrastive loss. Default 1. */
+  lambdaCon?: number;
+  /** Weight of the reconstruction loss. Default 1. */
+  lambdaRec?: number;
+  /** Of the contrastive loss, greater than 0. Default 0.1. */
+  temperature?: number;
+}
+
+/** The naive joint objective (Han et al. 2026, section 3.1), `lambdaCon L_con + lambdaRec L_rec`. */
+export function jointObjective(options?: JointObjectiveOptions): Objective {
+  const names = { lambdaCon: true, lambdaRec: true, temperature: true } as const;
+  const { lambdaCon = 1, lambdaRec = 1, temperature } = checkOptions("jointObjective", options, names);
+  checkNumber("jointObjective: lambdaCon", lambdaCon, { min: 0 });
+  checkNumber("jointObjective: lambdaRec", lambdaRec, { min: 0 });
+  return sumObjective("naive", [
+    { objective: conObjective({ temperature }), weight: lambdaCon },
+    { objective: recObjective(), weight: lambdaRec },
+  ]);
+}

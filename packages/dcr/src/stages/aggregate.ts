@@ -1,0 +1,53 @@
+import {
+  type Aggregator,
+  combineGradients,
+  conflictFromGram,
+  type GradientConflict,
+  gramMatrix,
+} from "@dcr-js/gradient-conflict";
+import type * as tf from "@tensorflow/tfjs-core";
+
+/** The gradients of a step's losses, summed over its batches and over the ranks. */
+export interface StepGradients {
+  name: string;
+  /** The loss's weight, over the number of batches. */
+  weight: number;
+  gradients: tf.Tensor[];
+}
+
+/** The step's gradient, and how the losses' gradients stand to one another. The caller disposes the gradient. */
+export interface Aggregated {
+  gradient: tf.Tensor[];
+  conflict?: GradientConflict;
+  /** What the aggregator must be given in the next step. */
+  memory?: number[];
+}
+
+/**
+ * Makes one gradient of the losses': their weighted sum, or what an aggregator makes of them, each times its weight.
+ *
+ * @throws when a loss's gradient is not finite, by the loss's name
+ */
+export async function aggregate(
+  losses: readonly StepGradients[],
+  aggregator: Aggregator | undefined,
+  context: { step: number; memory?: readonly number[] },
+): Promise<Aggregated> {
+  const names = losses.map(({ name }) => name);
+  const lists = losses.map(({ gradients }) => gradients);
+  const shares = losses.map(({ weight }) => weight);
+  if (losses.length === 1 && !aggregator) return { gradient: combineGradients(lists, shares) };
+  const gram = await gramMatrix(lists);
+  const m = losses.length;
+  const broken = names.find((_, i) => !Number.isFinite(gram[i * m + i]));
+  if (broken !== undefined) throw new Error(`the gradient of loss ${broken} is not finite`);
+  const conflict = m > 1 ? conflictFromGram(names, gram) : undefined;
+  if (!aggregator) return { gradient: combineGradients(lists, shares), conflict };
+  const weighted = gram.map((inner, at) => inner * shares[Math.floor(at / m)] * shares[at % m]);
+  const { weights, memory } = aggregator.weigh(weighted, context);
+  const gradient = combineGradients(
+    lists,
+    weights.map((weight, i) => weight * shares[i]),
+  );
+  return { gradient, conflict, memory };
+}

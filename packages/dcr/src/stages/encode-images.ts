@@ -1,0 +1,92 @@
+import type { ImageEncoder } from "@dcr-js/encoders";
+import {
+  accumulateGradients,
+  type Parameter,
+  type Random,
+  type RandomState,
+  valueAndGradients,
+} from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import type { ImageNormalizer } from "./stage-options.js";
+
+/** The images of a batch, and how they go through the encoder. */
+export interface EncodedImages {
+  encoder: ImageEncoder;
+  processor: ImageNormalizer;
+  /** `n * size * size * 3` values in [0, 1]. */
+  images: Float32Array;
+  size: number;
+  /** Images at once; 0 takes all. */
+  microBatch: number;
+  /** Where conditions take local tokens: their share, and what draws them. */
+  localTokens?: { share: number; random: Random };
+  /** The encoder's source of dropout masks, and the state it has at the first image; each micro-batch forks its own. */
+  dropout?: { source: Random; masks: Random };
+}
+
+/**
+ * Features `[n, d]`, or with local tokens `[n, 1 + m, d]`, the feature first: a micro-batch at a time, without a graph. The
+ * caller disposes them.
+ */
+export function encodeInMicroBatches(given: EncodedImages): tf.Tensor {
+  return tf.tidy(() => tf.concat([...microBatches(given)].map((part) => tf.tidy(() => encode(given, part)))));
+}
+
+/**
+ * `sum <dFeatures, d features / d parameters>`, a micro-batch at a time with a graph (GradCache over the encoder; Gao et al. 2021):
+ * memory does not grow with the number of images. The caller disposes the result.
+ *
+ * @param dFeatures a loss's gradient at what `encodeInMicroBatches` gave, of its shape
+ */
+export function backpropagateInMicroBatches(
+  given: EncodedImages,
+  parameters: readonly Parameter[],
+  dFeatures: tf.Tensor,
+): tf.Tensor[] {
+  let sum: tf.Tensor[] | undefined;
+  for (const part of microBatches(given)) {
+    const dPart = tf.slice(dFeatures, part.start, part.count);
+    const { value, gradients } = valueAndGradients(
+      () => tf.tidy(() => tf.sum(tf.mul(encode(given, part), dPart)) as tf.Scalar),
+      parameters,
+    );
+    tf.dispose([value, dPart]);
+    sum = accumulateGradients(sum, gradients);
+  }
+  return sum!;
+}
+
+interface MicroBatch {
+  start: number;
+  count: number;
+}
+
+function* microBatches({ images, size, microBatch }: EncodedImages): Iterable<MicroBatch> {
+  const n = images.length / (size * size * 3);
+  const step = microBatch === 0 ? n : microBatch;
+  for (let start = 0; start < n; start += step) yield { start, count: Math.min(step, n - start) };
+}
+
+/** Every pass over a micro-batch drops the same inputs and takes the same local tokens. */
+function encode(given: EncodedImages, { start, count }: MicroBatch): tf.Tensor {
+  const { encoder, processor, images, size, localTokens, dropout } = given;
+  const values = size * size * 3;
+  const part = images.subarray(start * values, (start + count) * values);
+  const pixels = processor.normalize(tf.tensor4d(part, [count, size, size, 3]));
+  if (dropout) dropout.source.state = dropout.masks.fork(start).state as RandomState;
+  const features = localTokens ? someTokens(encoder.tokens(pixels), localTokens) : encoder.encodeImage(pixels);
+  const shape = localTokens ? features.shape : [count, encoder.featureSize];
+  if (String(features.shape) !== String(shape)) {
+    throw new Error(`encoder: features must be [${shape}], got [${features.shape}]`);
+  }
+  return features;
+}
+
+/** The feature and a random share of the local tokens, the same positions in every image. */
+function someTokens(tokens: tf.Tensor3D, { share, random }: { share: number; random: Random }): tf.Tensor {
+  const local = tokens.shape[1] - 1;
+  const count = Math.round(share * local);
+  const drawn = random.fork("positions").permutation(local).slice(0, count).sort();
+  const positions = [0, ...Array.from(drawn, (position) => position + 1)];
+  return tf.gather(tokens, tf.tensor1d(positions, "int32"), 1);
+}

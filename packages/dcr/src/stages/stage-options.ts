@@ -1,0 +1,198 @@
+import type { ImageSource } from "@dcr-js/data";
+import type { DDPMScheduler, Denoiser } from "@dcr-js/diffusion";
+import type { ImageEncoder } from "@dcr-js/encoders";
+import type { Aggregator } from "@dcr-js/gradient-conflict";
+import { type Communicator, type Parameter, type Random, singleProcess } from "@dcr-js/tensor";
+import type * as tf from "@tensorflow/tfjs-core";
+import type { LatentEncoder } from "../latents/latent-encoder.js";
+import type { Objective } from "../objectives/objective.js";
+import type { Projector } from "../projector.js";
+import { checkChoice, checkNumber, checkOptions, describe, type OptionNames } from "../shared/check-options.js";
+
+/** Makes pixels in [0, 1] the encoder's input; image processors do. */
+export interface ImageNormalizer {
+  /** @param images `[n, size, size, 3]` in [0, 1]. @returns the same shape; the caller disposes it. */
+  normalize(images: tf.Tensor4D): tf.Tensor4D;
+}
+
+/** The part of an encoder that trains; a `LoRA` is one. */
+export interface Adapters {
+  parameters(): Parameter[];
+  /** The source of dropout masks, where there is dropout: the stage sets its state before each pass, so that passes drop alike. */
+  readonly random?: Random;
+}
+
+/** What a loss's target is: as the scheduler says (epsilon, v or the sample), or the velocity whatever it says. */
+export type TargetKind = "scheduler" | "velocity";
+
+/** What all stages share. */
+export interface StageOptions {
+  /** Batches of training images. The caller closes it. */
+  source: ImageSource;
+  processor: ImageNormalizer;
+  encoder: ImageEncoder;
+  projector: Projector;
+  denoiser: Denoiser;
+  scheduler: DDPMScheduler;
+  latents: LatentEncoder;
+  /** An integer in [0, 2^53). Noise, timesteps and dropout are functions of it and of the number of the step. */
+  seed: number;
+  learningRate: number;
+  /** Default 10. */
+  warmupSteps?: number;
+  /** Default 0.01. */
+  weightDecay?: number;
+  /** Global norm that gradients are clipped to. Default 1. */
+  maxGradNorm?: number;
+  /** Batches to a step. Default 1. */
+  accumulation?: number;
+  /** Makes the step's gradient of the losses' gradients, each times its loss's weight. Default their sum. */
+  aggregator?: Aggregator;
+  /**
+   * Whether a step records how the losses' gradients stand to one another. It costs one backward pass of the encoder for each
+   * loss. Default false.
+   */
+  conflict?: boolean;
+  /** Default `"scheduler"`; `"velocity"` reproduces the reference implementation, which takes the velocity for any model. */
+  target?: TargetKind;
+  /** Timesteps are drawn from `[first, end)`. Default all of the scheduler's, `[0, num_train_timesteps]`. */
+  timestepRange?: readonly [first: number, end: number];
+  /**
+   * Share of the encoder's local tokens that condition the denoiser beside the class token, in [0, 1]; others are drawn in each
+   * step. Default 0.
+   */
+  localTokens?: number;
+  /** Predictions that are made at once and held with their graph; bounds the denoiser's memory. 0 makes all. Default 32. */
+  chunk?: number;
+  /** Images that are encoded at once and held with their graph; bounds the encoder's memory. 0 takes all. Default 8. */
+  encoderMicroBatch?: number;
+  /** Joins processes that train together, each on images of its own. Default a single process. */
+  communicator?: Communicator;
+}
+
+/** {@link StageOptions} with the defaults filled in. */
+export interface StageSettings extends Required<Omit<StageOptions, "aggregator">> {
+  aggregator?: Aggregator;
+  objective: Objective;
+}
+
+const names: OptionNames<StageOptions & { objective: Objective }> = {
+  source: true,
+  processor: true,
+  encoder: true,
+  projector: true,
+  denoiser: true,
+  scheduler: true,
+  latents: true,
+  objective: true,
+  seed: true,
+  learningRate: true,
+  warmupSteps: true,
+  weightDecay: true,
+  maxGradNorm: true,
+  accumulation: true,
+  aggregator: true,
+  conflict: true,
+  target: true,
+  timestepRange: true,
+  localTokens: true,
+  chunk: true,
+  encoderMicroBatch: true,
+  communicator: true,
+};
+
+const required = ["source", "processor", "encoder", "projector", "denoiser", "scheduler", "latents"] as const;
+
+/**
+ * Checks all options of a stage once, each alone and against the others, and fills in the defaults.
+ *
+ * @param caller the public function, for the errors
+ */
+export function checkStageOptions(
+  caller: string,
+  options: StageOptions & { objective: Objective },
+): StageSettings {
+  const given = checkOptions(caller, options, names);
+  for (const name of required) {
+    if (typeof given[name] !== "object") {
+      throw new TypeError(`${caller}: ${name} is required, got ${describe(given[name])}`);
+    }
+  }
+  const { source, encoder, projector, denoiser, scheduler, latents, objective } = given;
+  if (typeof objective?.terms !== "function") {
+    throw new TypeError(
+      `${caller}: objective must be an Objective, such as dcrObjective(), got ${describe(objective)}`,
+    );
+  }
+  const steps = scheduler.config.num_train_timesteps;
+  const settings: StageSettings = {
+    warmupSteps: 10,
+    weightDecay: 0.01,
+    maxGradNorm: 1,
+    accumulation: 1,
+    conflict: false,
+    target: "scheduler",
+    timestepRange: [0, steps],
+    localTokens: 0,
+    chunk: 32,
+    encoderMicroBatch: 8,
+    communicator: singleProcess,
+    ...given,
+  };
+  const count = { integer: true, min: 0 };
+  checkNumber(`${caller}: seed`, settings.seed, count);
+  checkNumber(`${caller}: learningRate`, settings.learningRate, { min: 0 });
+  checkNumber(`${caller}: warmupSteps`, settings.warmupSteps, count);
+  checkNumber(`${caller}: weightDecay`, settings.weightDecay, { min: 0 });
+  checkNumber(`${caller}: maxGradNorm`, settings.maxGradNorm, { above: 0 });
+  checkNumber(`${caller}: accumulation`, settings.accumulation, { integer: true, min: 1 });
+  checkNumber(`${caller}: localTokens`, settings.localTokens, { min: 0, max: 1 });
+  checkNumber(`${caller}: chunk`, settings.chunk, count);
+  checkNumber(`${caller}: encoderMicroBatch`, settings.encoderMicroBatch, count);
+  checkChoice(`${caller}: target`, settings.target, ["scheduler", "velocity"]);
+  if (typeof settings.conflict !== "boolean") {
+    throw new TypeError(`${caller}: conflict must be true or false, got ${describe(settings.conflict)}`);
+  }
+  const [first, end] = settings.timestepRange;
+  checkNumber(`${caller}: timestepRange[0]`, first, { integer: true, min: 0, below: steps });
+  checkNumber(`${caller}: timestepRange[1]`, end, { integer: true, above: first, max: steps });
+
+  const { size: processes } = settings.communicator;
+  checkNumber(`${caller}: source.batchSize`, source.batchSize, { integer: true, min: 1 });
+  if (source.batchSize * processes < 2) {
+    throw new Error(
+      `${caller}: source.batchSize must be at least 2, got 1; a batch of one has no negatives`,
+    );
+  }
+  if (source.length !== undefined && source.length < source.batchSize) {
+    throw new Error(
+      `${caller}: source has ${source.length} images, fewer than its batch of ${source.batchSize}`,
+    );
+  }
+  agree(caller, "the encoder's imageSize", encoder.imageSize, "the source's size", source.size);
+  agree(caller, "the encoder's featureSize", encoder.featureSize, "the projector's inFeatures", projector.inFeatures);
+  agree(
+    caller,
+    "the projector's outFeatures",
+    projector.outFeatures,
+    "the denoiser's conditionSize",
+    denoiser.conditionSize,
+  );
+  agree(
+    caller,
+    "the latents' channels",
+    latents.latentChannels,
+    "the denoiser's latentChannels",
+    denoiser.latentChannels,
+  );
+  if (settings.localTokens > 0 && !denoiser.capabilities.tokenConditions) {
+    throw new Error(
+      `${caller}: localTokens must be 0 for this denoiser, whose capabilities.tokenConditions is false, got ${settings.localTokens}`,
+    );
+  }
+  return settings;
+}
+
+function agree(caller: string, one: string, a: number, other: string, b: number): void {
+  if (a !== b) throw new Error(`${caller}: ${one} and ${other} must be equal, got ${a} and ${b}`);
+}

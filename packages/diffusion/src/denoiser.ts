@@ -52,6 +52,8 @@ export interface Denoiser {
    * @returns `[rows, h, w, latentChannels]`, differentiable in `conditions`; the caller disposes it
    */
   predict(prepared: PreparedBatch, rows: Int32Array, conditions: tf.Tensor): tf.Tensor4D;
+  /** Trades time for memory when gradients are computed, where the model can. */
+  enableGradientCheckpointing?(flag: boolean): void;
   /** Frees what the denoiser made for itself; the diffusion model stays its owner's. */
   dispose(): void;
 }
@@ -163,6 +165,9 @@ export function createUNetDenoiser(
         );
       }
       return tf.tidy(() => unet.suffix(prefixOf(tf.tensor1d(rows, "int32")), conditionOf(conditions)));
+    },
+    enableGradientCheckpointing: (flag) => {
+      unet.enableGradientCheckpointing(flag);
     },
     dispose: () => emptyPrompt.dispose(),
   };

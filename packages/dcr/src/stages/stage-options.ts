@@ -66,6 +66,11 @@ export interface StageOptions {
   chunk?: number;
   /** Images that are encoded at once and held with their graph; bounds the encoder's memory. 0 takes all. Default 8. */
   encoderMicroBatch?: number;
+  /**
+   * Whether encoder and denoiser keep the inputs of their blocks only and compute the rest again in the backward pass
+   * (Chen et al. 2016): the same numbers in less memory, for one more forward pass. Default false.
+   */
+  gradientCheckpointing?: boolean;
   /** Joins processes that train together, each on images of its own. Default a single process. */
   communicator?: Communicator;
 }
@@ -98,6 +103,7 @@ const names: OptionNames<StageOptions & { objective: Objective }> = {
   localTokens: true,
   chunk: true,
   encoderMicroBatch: true,
+  gradientCheckpointing: true,
   communicator: true,
 };
 
@@ -136,6 +142,7 @@ export function checkStageOptions(
     localTokens: 0,
     chunk: 32,
     encoderMicroBatch: 8,
+    gradientCheckpointing: false,
     communicator: singleProcess,
     ...given,
   };
@@ -150,8 +157,10 @@ export function checkStageOptions(
   checkNumber(`${caller}: chunk`, settings.chunk, count);
   checkNumber(`${caller}: encoderMicroBatch`, settings.encoderMicroBatch, count);
   checkChoice(`${caller}: target`, settings.target, ["scheduler", "velocity"]);
-  if (typeof settings.conflict !== "boolean") {
-    throw new TypeError(`${caller}: conflict must be true or false, got ${describe(settings.conflict)}`);
+  for (const name of ["conflict", "gradientCheckpointing"] as const) {
+    if (typeof settings[name] !== "boolean") {
+      throw new TypeError(`${caller}: ${name} must be true or false, got ${describe(settings[name])}`);
+    }
   }
   const [first, end] = settings.timestepRange;
   checkNumber(`${caller}: timestepRange[0]`, first, { integer: true, min: 0, below: steps });

@@ -62,7 +62,8 @@ export interface StageParts {
 
 /** A step of every stage: batches, losses and gradients, sum over ranks, aggregate, clip, update. */
 export function createStage(settings: StageSettings, parts: StageParts): Stage {
-  const { source, communicator, accumulation, learningRate, maxGradNorm, weightDecay } = settings;
+  const { source, encoder, denoiser, communicator, gradientCheckpointing } = settings;
+  const { accumulation, learningRate, maxGradNorm, weightDecay } = settings;
   const parameters = trainedParameters(settings, parts.trained);
   const optimizer = new AdamW(parameters, { learningRate, weightDecay });
   // Hugging Face's warm-up wastes its first step on a rate of zero; a short run cannot spare it.
@@ -78,6 +79,8 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
     const done = optimizer.stepCount;
     const rate = learningRate * warmup(done + 1);
     parts.prepare();
+    encoder.enableGradientCheckpointing(gradientCheckpointing);
+    denoiser.enableGradientCheckpointing?.(gradientCheckpointing);
     const sums = new Map<string, LossGradients>();
     let gradient: tf.Tensor[] | undefined;
     try {

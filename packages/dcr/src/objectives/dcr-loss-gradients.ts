@@ -2,13 +2,13 @@ import { reduce } from "@dcr-js/contrastive";
 import * as tf from "@tensorflow/tfjs-core";
 import { checkChoice, checkOptions } from "../shared/check-options.js";
 import {
-  anchorMask,
   checkDCR,
   checkPositives,
   type DCRLossOptions,
   type DCRPositive,
   type DCRPredictions,
   excluded,
+  mask,
   softmaxLoss,
 } from "./dcr-loss.js";
 
@@ -53,7 +53,6 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
   checkPositives(`${where}: towards`, towards, positives);
   checkChoice(`${where}: reduction`, reduction, ["mean", "sum"]);
   return tf.tidy(() => {
-    const isAnchor = anchorMask(anchors, all);
     // Every candidate is a column: the N predictions of a row, of which the anchor itself is masked, then the positives.
     const columns = tf.concat(
       [
@@ -62,7 +61,7 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
       ],
       1,
     );
-    const anchorColumn = tf.expandDims(tf.cast(isAnchor, "float32"), 2);
+    const anchorColumn = tf.expandDims(tf.cast(mask(n, all, (i, k) => k === anchors[i]), "float32"), 2);
     const anchorOf = (x: tf.Tensor) =>
       tf.sum(tf.mul(tf.slice(x, [0, 0, 0], [n, all, -1]), anchorColumn), 1, true);
     const inverseNorms = tf.rsqrt(tf.maximum(tf.sum(tf.square(columns), 2, true), 1e-30));
@@ -73,21 +72,20 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
     const dissimilarity = tf.mul(tf.sum(tf.square(apart), 2), 0.5) as tf.Tensor2D;
     const scores = tf.div(dissimilarity, -temperature) as tf.Tensor2D;
 
-    const left = tf.concat([isAnchor, tf.zeros([n, positives.length], "bool")], 1);
-    const candidates = tf.where(left, tf.fill(scores.shape, excluded), scores);
-    const q = tf.softmax(candidates);
+    const columnCount = all + positives.length;
+    const isCandidate = mask(n, columnCount, (i, k) => k !== anchors[i]);
+    const q = tf.softmax(tf.where(isCandidate, scores, tf.fill(scores.shape, excluded)));
     const losses = tf.div(
-      tf.addN(towards.map((positive) => softmaxLoss(scores, isAnchor, all + positives.indexOf(positive)))),
+      tf.addN(towards.map((positive) => softmaxLoss(scores, anchors, all + positives.indexOf(positive)))),
       towards.length,
     );
     const share = (reduction === "mean" ? 1 / n : 1) / temperature;
-    const columnCount = all + positives.length;
+    // dL/ds of each column: q, and for a positive in `towards` less 1 / |towards|.
     const pulls = Array.from({ length: columnCount }, (_, column) => {
       const own = tf.slice(q, [0, column], [n, 1]);
       if (column < all || !towards.includes(positives[column - all])) return own;
-      const before = tf.slice(q, [0, 0], [n, column]);
-      const after = tf.slice(q, [0, column + 1], [n, columnCount - column - 1]);
-      const others = tf.add(tf.sum(before, 1, true), tf.sum(after, 1, true));
+      const isOther = tf.cast(mask(n, columnCount, (_, k) => k !== column), "float32");
+      const others = tf.sum(tf.mul(q, isOther), 1, true);
       return tf.div(tf.sub(tf.mul(own, towards.length - 1), others), towards.length);
     });
     const w = tf.expandDims(tf.mul(tf.concat(pulls, 1), share), 2);

@@ -13,9 +13,16 @@ import {
   type DCRPositive,
   type DCRPredictions,
   dcrLoss,
-  dcrLossGradients,
   dcrLossTerms,
 } from "./dcr-loss.js";
+import { type DCRGradients, dcrLossGradients } from "./dcr-loss-gradients.js";
+
+const tensorsOf = ({ value, predictions, augmented, similarities }: DCRGradients): tf.Tensor[] => [
+  value,
+  predictions,
+  ...(augmented ? [augmented] : []),
+  ...Object.values(similarities),
+];
 
 const n = 3;
 const item = [2, 2, 3];
@@ -67,6 +74,24 @@ function naive(
   return sum / n;
 }
 
+/** The loss towards the augmented view alone, by log1p of sums of exp of differences: exact in float64 where it is tiny. */
+function naiveSmall(predictions: ArrayLike<number>, augmented: ArrayLike<number>, temperature: number): number {
+  const at = (x: ArrayLike<number>, row: number) => Array.from({ length: size }, (_, d) => x[row * size + d]);
+  const dot = (a: number[], b: number[]) => a.reduce((sum, value, d) => sum + value * b[d], 0);
+  const s = (a: number[], b: number[]) => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+  let sum = 0;
+  for (let i = 0; i < n; i++) {
+    const anchor = at(predictions, i * n + i);
+    const own = s(anchor, at(augmented, i));
+    let rivals = 0;
+    for (let k = 0; k < n; k++) {
+      if (k !== i) rivals += Math.exp((s(anchor, at(predictions, i * n + k)) - own) / temperature);
+    }
+    sum += Math.log1p(rivals);
+  }
+  return sum / n;
+}
+
 const both = (p: tf.Tensor, a: tf.Tensor, target: tf.Tensor, temperature?: number) =>
   dcrLoss({ predictions: p, augmented: a, target }, { temperature });
 
@@ -75,8 +100,7 @@ describe("dcrLoss", () => {
     const [p, a, target] = ["predictions", "augmented", "target"].map((key) => golden[`${name}.${key}`]!);
     for (const temperature of [0.1, 0.001]) {
       const key = `${name}.${temperature}`;
-      // A score is a cosine over tau: float32's rounding of a cosine grows by 1 / tau, and with it every gradient.
-      const relative = temperature === 0.1 ? 1e-5 : 1e-4;
+      const relative = 1e-5;
       const each = dcrLoss({ predictions: p, augmented: a, target }, { temperature, reduction: "none" });
       expectCloseNorm(each, golden[`${key}.losses`]!, { relative });
       const { value, grads } = tf.valueAndGrads((x: tf.Tensor, y: tf.Tensor) =>
@@ -109,7 +133,7 @@ describe("dcrLoss", () => {
         const dA = numericalGradient((x) => naive(p, x, g, 0.2, positives), a);
         expectCloseNorm(closed.augmented!.dataSync(), dA, { relative: 1e-6 });
       } else expect(closed.augmented).toBeUndefined();
-      tf.dispose([loss, ...Object.values(closed)]);
+      tf.dispose([loss, ...tensorsOf(closed)]);
     }
   });
 
@@ -141,7 +165,7 @@ describe("dcrLoss", () => {
       tape[0].dataSync(),
       { relative: 1e-6 },
     );
-    tf.dispose([...Object.values(closed), ...tape, ...Object.values(sum)]);
+    tf.dispose([...tensorsOf(closed), ...tape, ...tensorsOf(sum)]);
     for (const positive of ["augmented", "target"] as const) {
       const one = dcrLossGradients(inputs, { towards: [positive] });
       const { value, grads } = tf.valueAndGrads((predictions: tf.Tensor, augmented: tf.Tensor) => {
@@ -151,7 +175,7 @@ describe("dcrLoss", () => {
       expectCloseNorm(one.value, value, { relative: 1e-6 });
       expectCloseNorm(one.predictions, grads[0], { relative: 1e-6 });
       expectCloseNorm(one.augmented!, grads[1], { relative: 1e-6 });
-      tf.dispose([...Object.values(one), value, ...grads]);
+      tf.dispose([...tensorsOf(one), value, ...grads]);
     }
   });
 
@@ -188,13 +212,9 @@ describe("dcrLoss", () => {
   it("stays finite for a tiny temperature and for equal predictions", () => {
     const equal = tf.ones([n, n, ...item]);
     for (const predictions of [inputs.predictions, equal]) {
-      const {
-        value,
-        predictions: dP,
-        augmented,
-      } = dcrLossGradients({ ...inputs, predictions }, { temperature: 1e-5 });
-      for (const x of [value, dP, augmented!]) expect(x.dataSync().every(Number.isFinite)).toBe(true);
-      tf.dispose([value, dP, augmented!]);
+      const all = tensorsOf(dcrLossGradients({ ...inputs, predictions }, { temperature: 1e-5 }));
+      for (const x of all) expect(x.dataSync().every(Number.isFinite)).toBe(true);
+      tf.dispose(all);
     }
     // All candidates alike: log of their number.
     const same = tf.ones([n, ...item]);
@@ -203,12 +223,64 @@ describe("dcrLoss", () => {
     tf.dispose([equal, same, value]);
   });
 
+  it("keeps the digits of losses and gradients far below float32's resolution of a score", () => {
+    // The positive is nearly the anchor and the negatives are not: a loss of about exp(-0.3 / tau).
+    const anchors = normalArray(7, n * size);
+    const near = normalArray(8, n * size).map((x, i) => anchors[i] + 1e-3 * x);
+    const far = normalArray(9, n * n * size).map((x, at) => {
+      const [i, k] = [Math.floor(at / (n * size)), Math.floor(at / size) % n];
+      return anchors[i * size + (at % size)] + (i === k ? 0 : 1.6 * x);
+    });
+    const given = { predictions: tf.tensor(far, [n, n, ...item]), augmented: tf.tensor(near, [n, ...item]) };
+    const positives = ["augmented"] as const;
+    const [p, a] = [far, near].map((x) => Float64Array.from(x));
+    for (const temperature of [0.1, 0.02, 0.005]) {
+      const reference = (predictions: ArrayLike<number>, views: ArrayLike<number>) =>
+        naiveSmall(predictions, views, temperature);
+      const value = reference(p, a);
+      if (temperature === 0.005) expect(value).toBeLessThan(1e-8);
+      const loss = dcrLoss(given, { temperature, positives });
+      expectClose(loss, [value], { relative: 1e-5 });
+      const closed = dcrLossGradients(given, { temperature, positives });
+      expectClose(closed.value, [value], { relative: 1e-5 });
+      const step = 1e-6;
+      expectCloseNorm(closed.predictions.dataSync(), numericalGradient((x) => reference(x, a), p, step), {
+        relative: 1e-4,
+      });
+      expectCloseNorm(closed.augmented!.dataSync(), numericalGradient((x) => reference(p, x), a, step), {
+        relative: 1e-4,
+      });
+      tf.dispose([loss, ...tensorsOf(closed)]);
+    }
+    tf.dispose(Object.values(given));
+  });
+
+  it("takes rows of a batch, with the columns of their anchors", () => {
+    const whole = dcrLossGradients(inputs, { reduction: "sum" });
+    const parts = [[0], [1, 2]].map((anchors) => {
+      const rows = (x: tf.Tensor) => tf.slice(x, anchors[0], anchors.length);
+      const part = {
+        predictions: rows(inputs.predictions),
+        augmented: rows(inputs.augmented),
+        target: rows(inputs.target),
+      };
+      const result = dcrLossGradients({ ...part, anchors }, { reduction: "sum" });
+      tf.dispose(Object.values(part));
+      return result;
+    });
+    const value = parts.reduce((sum, part) => sum + part.value.dataSync()[0], 0);
+    expectClose([value], whole.value.dataSync(), { relative: 1e-6 });
+    const together = parts.flatMap((part) => [...part.predictions.dataSync()]);
+    expectCloseNorm(together, whole.predictions.dataSync(), { relative: 1e-6 });
+    tf.dispose([...tensorsOf(whole), ...parts.flatMap(tensorsOf)]);
+  });
+
   it("refuses a batch of one, shapes that differ, missing positives and a temperature of 0", () => {
     const { predictions, augmented, target } = inputs;
     const single = tf.ones([1, 1, ...item]);
     const wide = tf.ones([n, 2, 2, 4]);
     const refused = (given: DCRPredictions, options: Parameters<typeof dcrLoss>[1], message: RegExp) => {
-      for (const f of [dcrLoss, dcrLossGradients] as (typeof dcrLoss)[])
+      for (const f of [dcrLoss, dcrLossGradients as never as typeof dcrLoss])
         expect(() => f(given, options)).toThrow(message);
     };
     refused({ ...inputs, predictions: single }, {}, /batch of one has no negatives/);
@@ -219,13 +291,18 @@ describe("dcrLoss", () => {
     );
     refused({ ...inputs, target: wide }, {}, /target must be \[3,2,2,3\] .*got \[3,2,2,4\]/);
     refused({ predictions, target }, {}, /augmented must be \[3,2,2,3\] .*got nothing/);
-    refused(inputs, { temperature: 0 }, /temperature must be positive, got 0/);
-    refused(inputs, { temperature: Number.NaN }, /temperature must be positive, got NaN/);
+    refused(inputs, { temperature: 0 }, /temperature must be a finite number, greater than 0, got 0/);
+    refused(inputs, { temperature: Number.NaN }, /temperature must be a finite number, greater than 0, got NaN/);
     refused(inputs, { positives: [] }, /positives must be one or more of augmented, target/);
     expect(() => dcrLossGradients(inputs, { positives: ["target"], towards: ["augmented"] })).toThrow(
       /towards must be one or more of target, each once, got \[augmented\]/,
     );
+    const whole = tf.cast(predictions, "int32");
+    refused({ ...inputs, predictions: whole }, {}, /predictions must be float32, got int32/);
+    refused(inputs, { tau: 0.1 } as never, /unknown option "tau"/);
+    refused({ ...inputs, anchors: [0, 1] }, {}, /anchors must be 3 columns in 0..2, one for each row, got \[0,1\]/);
+    refused({ ...inputs, anchors: [0, 1, 3] }, {}, /anchors must be 3 columns in 0..2/);
     const alone = dcrLoss({ predictions, target }, { positives: ["target"] });
-    tf.dispose([single, wide, alone]);
+    tf.dispose([single, wide, whole, alone]);
   });
 });

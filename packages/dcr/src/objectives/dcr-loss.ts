@@ -59,14 +59,14 @@ export const excluded = -1e30;
 export function dcrLossTerms(inputs: DCRPredictions, options?: DCRTermsOptions): DCRLosses {
   const { n, all, temperature, positives, anchors } = checkDCR("dcrLossTerms", inputs, options);
   return tf.tidy(() => {
-    const isAnchor = anchorMask(anchors, all);
     const pairs = normalize(tf.reshape(inputs.predictions, [n, all, -1]));
-    const own = tf.sum(tf.mul(pairs, tf.expandDims(tf.cast(isAnchor, "float32"), 2)), 1, true);
+    const anchorColumn = tf.cast(mask(n, all, (i, k) => k === anchors[i]), "float32");
+    const own = tf.sum(tf.mul(pairs, tf.expandDims(anchorColumn, 2)), 1, true);
     const others = positives.map((positive) => normalize(tf.reshape(inputs[positive]!, [n, 1, -1])));
     const columns = tf.concat([pairs, ...others], 1);
-    const scores = tf.mul(tf.sum(tf.squaredDifference(columns, own), 2), -0.5 / temperature) as tf.Tensor2D;
+    const scores = tf.mul(tf.sum(tf.square(tf.sub(columns, own)), 2), -0.5 / temperature) as tf.Tensor2D;
     return Object.fromEntries(
-      positives.map((positive, i) => [positive, softmaxLoss(scores, isAnchor, all + i)]),
+      positives.map((positive, i) => [positive, softmaxLoss(scores, anchors, all + i)]),
     ) as never;
   }) as unknown as DCRLosses;
 }
@@ -93,19 +93,25 @@ export function dcrLoss<R extends Reduction = "mean">(
   }) as Reduced<R>;
 }
 
-/** `-log softmax` of column `at` among the candidates of each row, `[n]`, with float32's digits even where it is tiny. */
-export function softmaxLoss(scores: tf.Tensor2D, isAnchor: tf.Tensor2D, at: number): tf.Tensor1D {
+/**
+ * `-log softmax` of column `at` among the candidates of each row, `[n]`, with float32's digits even where it is tiny.
+ *
+ * @param anchors of each row, the column that is not a candidate
+ */
+export function softmaxLoss(scores: tf.Tensor2D, anchors: ArrayLike<number>, at: number): tf.Tensor1D {
   const [n, columns] = scores.shape;
   const ahead = tf.sub(scores, tf.slice(scores, [0, at], [n, 1]));
-  const left = tf.concat([isAnchor, tf.zeros([n, columns - isAnchor.shape[1]], "bool")], 1);
-  const own = tf.tile(tf.expandDims(tf.oneHot(tf.scalar(at, "int32"), columns, 1, 0, "bool"), 0), [n, 1]);
-  const rivals = tf.where(tf.logicalOr(left, own), tf.fill([n, columns], excluded), ahead);
+  const isRival = mask(n, columns, (i, k) => k !== anchors[i] && k !== at);
+  const rivals = tf.where(isRival, ahead, tf.fill([n, columns], excluded));
   return tf.softplus(tf.logSumExp(rivals, 1)) as tf.Tensor1D;
 }
 
-/** Which of the `all` columns is each row's anchor, `[n, all]`. */
-export function anchorMask(anchors: ArrayLike<number>, all: number): tf.Tensor2D {
-  return tf.oneHot(tf.tensor1d(Array.from(anchors), "int32"), all, 1, 0, "bool") as tf.Tensor2D;
+/** A matrix of truth values. */
+export function mask(rows: number, columns: number, holds: (row: number, column: number) => boolean) {
+  const values = Uint8Array.from({ length: rows * columns }, (_, at) =>
+    Number(holds(Math.floor(at / columns), at % columns)),
+  );
+  return tf.tensor2d(values, [rows, columns], "bool");
 }
 
 // Far below any prediction's squared norm: only a prediction of zeros stays as it is.

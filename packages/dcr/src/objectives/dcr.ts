@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { backpropagateInChunks, chunkedGradient, predictInChunks } from "../predictions/chunked-gradient.js";
 import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
-import { checkPositives, type DCRPositive, type DCRTermsOptions } from "./dcr-loss.js";
+import { checkPositives, type DCRPositive, type DCRTermsOptions, mask } from "./dcr-loss.js";
 import { type DCRGradients, dcrLossGradients } from "./dcr-loss-gradients.js";
 import type { Objective, ObjectiveInput, ObjectiveTerm } from "./objective.js";
 import { askPredictions } from "./prediction-objective.js";
@@ -124,7 +124,7 @@ function similarityMetrics(
   among: number,
 ): Record<string, tf.Scalar> {
   const all = predictions.shape[1];
-  const isNegative = tf.sub(1, tf.oneHot(tf.tensor1d(anchors, "int32"), all));
+  const isNegative = tf.cast(mask(anchors.length, all, (i, k) => k !== anchors[i]), "float32");
   const perAnchor = (x: tf.Tensor) => tf.div(tf.sum(tf.mul(x, isNegative), 1, true), all - 1);
   const mean = perAnchor(predictions);
   const spread = tf.sqrt(perAnchor(tf.square(tf.sub(predictions, mean))));

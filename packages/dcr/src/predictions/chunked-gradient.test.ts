@@ -8,7 +8,8 @@ import {
   chunkedGradient,
   predictInChunks,
 } from "./chunked-gradient.js";
-import { dcrLoss, dcrLossGradients } from "../objectives/dcr-loss.js";
+import { dcrLoss } from "../objectives/dcr-loss.js";
+import { dcrLossGradients } from "../objectives/dcr-loss-gradients.js";
 
 const width = 5;
 const hidden = 400;

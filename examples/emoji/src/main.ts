@@ -151,7 +151,7 @@ async function checkInputs(config: RunConfig): Promise<void> {
   await loadMnist();
   const { encoder, diffusion, denoiser } = await loadModels(config);
   for (const module of [encoder, diffusion.unet, diffusion.vae, diffusion.textEncoder]) module.dispose();
-  denoiser.emptyPrompt.dispose();
+  denoiser.dispose();
 }
 
 let resumable: string | undefined;

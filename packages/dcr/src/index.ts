@@ -61,7 +61,11 @@ export {
 } from "@dcr-js/gradient-conflict";
 export { type AugmentOptions, augmentView, type HostImage } from "./augment.js";
 export { featureScatter, noiseScatter, type Scatter } from "./diagnostics/scatter.js";
-export { createLatentEncoder, type LatentEncoder, type LatentEncoderOptions } from "./latents/latent-encoder.js";
+export {
+  createLatentEncoder,
+  type LatentEncoder,
+  type LatentEncoderOptions,
+} from "./latents/latent-encoder.js";
 export { type ConObjectiveOptions, conObjective } from "./objectives/con.js";
 export { type DCRGradientFlow, type DCRObjectiveOptions, dcrObjective } from "./objectives/dcr.js";
 export {

@@ -4,19 +4,24 @@ import {
   addLoRA,
   createAlignmentStage,
   createEnhancementStage,
-  type ImageSource,
-  jointMethod,
-  methods,
+  createLatentEncoder,
+  objectives,
   type Stage,
-  type StageOptions,
+  type StageProgress,
 } from "@dcr-js/dcr";
-import { initialize, Random, readSafetensors, writeFileAtomically, writeSafetensors } from "@dcr-js/tensor";
+import {
+  initialize,
+  openSafetensors,
+  Random,
+  readSafetensors,
+  writeFileAtomically,
+  writeSafetensors,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { type EmojiData, itemIndices, loadEmoji } from "../data/emoji.js";
-import { IMAGE_SIZE, imageAt, imageTensor } from "../data/images.js";
 import { loadMnist } from "../data/mnist.js";
-import { toSigned } from "../pretrain/images.js";
 import { type Alignment, type MethodName, type RunConfig, readRunConfig } from "./config.js";
+import { emojiSource } from "./emoji-source.js";
 import { encodeImages } from "./encode-images.js";
 import { discriminationSet, evaluate } from "./evaluate.js";
 import { alignmentJob, alignmentLoss, type Job, jobFiles } from "./jobs.js";
@@ -58,54 +63,41 @@ function stageOptions(
   models: Models,
   emoji: EmojiData,
 ) {
-  const { images } = emoji;
-  const rows = trainingRows(emoji);
-  const { vae, scheduler } = models.diffusion;
-  const source: ImageSource = {
-    length: rows.length,
-    size: IMAGE_SIZE,
-    image: (i) => imageAt(images, rows[i]),
-  };
-  const posteriors = new Map<number, [tf.Tensor4D, tf.Tensor4D]>();
-  const latents: StageOptions["latents"] = (indices) => {
-    const missing = Array.from(indices).filter((i) => !posteriors.has(i));
-    if (missing.length > 0) {
-      const { mean, logvar } = tf.tidy(
-        () =>
-          vae.encode(
-            toSigned(
-              imageTensor(
-                images,
-                missing.map((i) => rows[i]),
-              ),
-            ),
-          ) as never,
-      ) as { mean: tf.Tensor4D; logvar: tf.Tensor4D };
-      for (const [at, index] of missing.entries()) {
-        const row = (x: tf.Tensor4D) => tf.keep(tf.slice(x, at, 1)) as tf.Tensor4D;
-        posteriors.set(index, [row(mean), row(logvar)]);
-      }
-      tf.dispose([mean, logvar]);
-    }
-    const gather = (part: 0 | 1) =>
-      tf.concat(Array.from(indices, (i) => posteriors.get(i)![part])) as tf.Tensor4D;
-    return { mean: gather(0), logvar: gather(1) };
-  };
+  const { diffusion, processor, encoder, projector, denoiser } = models;
   return {
-    source,
-    latents,
-    scheduler,
-    scalingFactor: vae.config.scaling_factor,
-    processor: models.processor,
-    encoder: models.encoder,
-    projector: models.projector,
-    denoiser: models.denoiser,
+    source: emojiSource({
+      images: emoji.images,
+      rows: trainingRows(emoji),
+      batchSize: settings.batch,
+      seed: job.seed,
+      augment: config.augment,
+    }),
+    latents: createLatentEncoder(diffusion.vae, { microBatch: 16 }),
+    scheduler: diffusion.scheduler,
+    processor,
+    encoder,
+    projector,
+    denoiser,
     seed: job.seed,
-    batchSize: settings.batch,
     learningRate: settings.learningRate,
-    temperature: config.temperature,
-    augment: config.augment,
+    conflict: true,
+    chunk: config.savings.chunk,
+    encoderMicroBatch: 32,
   };
+}
+
+/** The objective of a method; a job's configuration has its settings. */
+function objectiveOf(kind: Exclude<MethodName, "original">, { temperature, naive }: RunConfig) {
+  switch (kind) {
+    case "rec":
+      return objectives.rec();
+    case "con":
+      return objectives.con({ temperature });
+    case "naive":
+      return objectives.naive({ ...naive, temperature });
+    case "dcr":
+      return objectives.dcr({ temperature });
+  }
 }
 
 /** Runs a stage from its checkpoint, or from the start, to `steps`. */
@@ -113,16 +105,19 @@ async function runStage(run: string, job: Job, stage: Stage, steps: number): Pro
   const files = jobFiles(run, job);
   let start = 0;
   if (existsSync(files.checkpoint)) {
-    const state = await readSafetensors(files.checkpoint);
-    stage.restore(state);
-    start = (await state.step.data())[0];
-    tf.dispose(state);
+    const { metadata, close } = await openSafetensors(files.checkpoint);
+    await close();
+    const progress = JSON.parse(metadata["progress"]) as StageProgress;
+    const tensors = await readSafetensors(files.checkpoint);
+    await stage.restore({ tensors, progress });
+    start = progress.step;
+    tf.dispose(tensors);
   }
   await truncateMetrics(files.metrics, start);
   const save = async () => {
-    const state = stage.state();
-    await writeSafetensors(files.checkpoint, state);
-    tf.dispose(state);
+    const { tensors, progress } = stage.state();
+    await writeSafetensors(files.checkpoint, tensors, { metadata: { progress: JSON.stringify(progress) } });
+    tf.dispose(tensors);
   };
   for (let step = start; step < steps; step++) {
     const began = performance.now();
@@ -160,7 +155,10 @@ async function align(
   const emoji = await loadEmoji();
   models.projector.initialize(new Random(job.seed).fork("projector"));
   const settings = config.align[loss];
-  const stage = createAlignmentStage({ ...stageOptions(config, job, settings, models, emoji), loss });
+  const stage = createAlignmentStage({
+    ...stageOptions(config, job, settings, models, emoji),
+    objective: objectiveOf(loss, config),
+  });
   await runStage(run, job, stage, settings.steps);
   const weights = models.projector.stateDict();
   await writeSafetensors(jobFiles(run, job).projector, weights);
@@ -188,8 +186,8 @@ async function enhance(
     });
     const stage = createEnhancementStage({
       ...stageOptions(config, job, config.enhance, models, emoji),
-      lora,
-      method: kind === "naive" ? jointMethod(config.naive) : methods[kind],
+      adapters: lora,
+      objective: objectiveOf(kind, config),
     });
     await runStage(run, job, stage, config.enhance.steps);
     stage.dispose();

@@ -56,7 +56,7 @@ export async function loadModels({
     processor: await CLIPImageProcessor.fromPretrained(clip),
     clipTokenizer: await CLIPTokenizer.fromPretrained(clip),
     diffusion,
-    denoiser: createDenoiser(diffusion, savings),
+    denoiser: createDenoiser(diffusion, { sharedPrefix: savings.sharedPrefix, additive: savings.additive }),
     projector: new Projector(encoder.config.projection_dim, diffusion.unet.config.cross_attention_dim),
   };
 }

@@ -10,6 +10,7 @@ import type { Models } from "./models.js";
 
 const count = 10;
 const samplingSteps = 20;
+const rowNumbers = Int32Array.from({ length: count }, (_, i) => i);
 
 /**
  * What the denoiser paints from noise when all that it knows of an image is the encoder's feature: a row of held-out
@@ -28,17 +29,15 @@ export async function writeReconstructions(
   const scheduler = new DDIMScheduler(diffusion.scheduler.config);
   const painting = tf.tidy(() => {
     const images = imageTensor(emoji.images, chosen);
-    const additive = projector.forward(encoder.encodeImage(processor.normalize(images)));
+    const conditions = projector.forward(encoder.encodeImage(processor.normalize(images)));
     const side = IMAGE_SIZE / diffusion.vae.factor;
     let sample = new Random(seed)
       .fork("reconstructions")
       .normal([count, side, side, diffusion.vae.config.latent_channels]) as tf.Tensor4D;
     for (const t of scheduler.timesteps(samplingSteps)) {
       sample = tf.tidy(() => {
-        const predicted = denoiser.unet.forward(sample, tf.fill([count], t, "int32") as tf.Tensor1D, {
-          encoderHiddenStates: denoiser.emptyPrompt,
-          additive,
-        });
+        const prepared = denoiser.prepare(sample, new Int32Array(count).fill(t));
+        const predicted = denoiser.predict(prepared, rowNumbers, conditions);
         return scheduler.step(predicted, t, sample, samplingSteps);
       });
     }

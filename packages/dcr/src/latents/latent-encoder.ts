@@ -1,5 +1,7 @@
 import type { AutoencoderKL, LatentDistribution } from "@dcr-js/diffusion";
 import * as tf from "@tensorflow/tfjs-core";
+import { createImageCache } from "../image-cache/image-cache.js";
+import { rowsOfTensor, tensorOfRows } from "../image-cache/rows-of-tensor.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 /** Gives the latents that the diffusion model denoises. */
@@ -22,41 +24,54 @@ export interface LatentEncoder {
 export interface LatentEncoderOptions {
   /** Images that go through the VAE at once; bounds its memory. Default 1. */
   microBatch?: number;
+  /** Host memory for the moments of images that come again, in bytes; 0 keeps none. Default 256 MiB. */
+  cacheBytes?: number;
 }
 
 /** A {@link LatentEncoder} of a Stable Diffusion model's VAE, which it freezes. Images are scaled from [0, 1] to [-1, 1]. */
 export function createLatentEncoder(vae: AutoencoderKL, options?: LatentEncoderOptions): LatentEncoder {
-  const { microBatch = 1 } = checkOptions("createLatentEncoder", options, { microBatch: true });
+  const names = { microBatch: true, cacheBytes: true } as const;
+  const { microBatch = 1, cacheBytes = 2 ** 28 } = checkOptions("createLatentEncoder", options, names);
   checkNumber("createLatentEncoder: microBatch", microBatch, { integer: true, min: 1 });
+  checkNumber("createLatentEncoder: cacheBytes", cacheBytes, { integer: true, min: 0 });
   vae.requiresGrad(false);
+  const cache = createImageCache(cacheBytes);
   return {
     latentChannels: vae.config.latent_channels,
     scalingFactor: vae.config.scaling_factor,
-    encode: async (images, size) => encodeInParts(vae, images, size, microBatch),
-    dispose: () => {},
+    encode: async (images, size) => {
+      const rows = await cache.rows(images, size, (fresh) =>
+        rowsOfTensor(encodeMoments(vae, fresh, size, microBatch)),
+      );
+      return tf.tidy(() => {
+        const [mean, logvar] = tf.split(tensorOfRows(rows), 2, 3);
+        return { mean, logvar } as never;
+      }) as unknown as LatentDistribution;
+    },
+    dispose: () => cache.clear(),
   };
 }
 
-function encodeInParts(
+/** Mean and log-variance side by side, `[n, h, w, 2 * latent_channels]`, a few images at a time. */
+function encodeMoments(
   vae: AutoencoderKL,
   images: Float32Array,
   size: number,
   microBatch: number,
-): LatentDistribution {
+): tf.Tensor {
   const values = size * size * 3;
-  const count = images.length / values;
   return tf.tidy(() => {
-    const parts: LatentDistribution[] = [];
-    for (let start = 0; start < count; start += microBatch) {
-      const part = images.subarray(start * values, (start + microBatch) * values);
-      const shape: [number, number, number, number] = [part.length / values, size, size, 3];
+    const parts: tf.Tensor[] = [];
+    for (let start = 0; start < images.length; start += microBatch * values) {
+      const part = images.subarray(start, start + microBatch * values);
       parts.push(
-        tf.tidy(() => vae.encode(tf.sub(tf.mul(tf.tensor4d(part, shape), 2), 1)) as never) as LatentDistribution,
+        tf.tidy(() => {
+          const pixels = tf.tensor4d(part, [part.length / values, size, size, 3]);
+          const { mean, logvar } = vae.encode(tf.sub(tf.mul(pixels, 2), 1));
+          return tf.concat([mean, logvar], 3);
+        }),
       );
     }
-    return {
-      mean: tf.concat(parts.map(({ mean }) => mean)),
-      logvar: tf.concat(parts.map(({ logvar }) => logvar)),
-    } as never;
-  }) as unknown as LatentDistribution;
+    return tf.concat(parts);
+  });
 }

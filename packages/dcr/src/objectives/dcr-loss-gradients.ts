@@ -61,7 +61,13 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
       ],
       1,
     );
-    const anchorColumn = tf.expandDims(tf.cast(mask(n, all, (i, k) => k === anchors[i]), "float32"), 2);
+    const anchorColumn = tf.expandDims(
+      tf.cast(
+        mask(n, all, (i, k) => k === anchors[i]),
+        "float32",
+      ),
+      2,
+    );
     const anchorOf = (x: tf.Tensor) =>
       tf.sum(tf.mul(tf.slice(x, [0, 0, 0], [n, all, -1]), anchorColumn), 1, true);
     const inverseNorms = tf.rsqrt(tf.maximum(tf.sum(tf.square(columns), 2, true), 1e-30));
@@ -84,7 +90,10 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
     const pulls = Array.from({ length: columnCount }, (_, column) => {
       const own = tf.slice(q, [0, column], [n, 1]);
       if (column < all || !towards.includes(positives[column - all])) return own;
-      const isOther = tf.cast(mask(n, columnCount, (_, k) => k !== column), "float32");
+      const isOther = tf.cast(
+        mask(n, columnCount, (_, k) => k !== column),
+        "float32",
+      );
       const others = tf.sum(tf.mul(q, isOther), 1, true);
       return tf.div(tf.sub(tf.mul(own, towards.length - 1), others), towards.length);
     });

@@ -9,12 +9,7 @@ import {
 } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import {
-  type DCRPositive,
-  type DCRPredictions,
-  dcrLoss,
-  dcrLossTerms,
-} from "./dcr-loss.js";
+import { type DCRPositive, type DCRPredictions, dcrLoss, dcrLossTerms } from "./dcr-loss.js";
 import { type DCRGradients, dcrLossGradients } from "./dcr-loss-gradients.js";
 
 const tensorsOf = ({ value, predictions, augmented, similarities }: DCRGradients): tf.Tensor[] => [
@@ -75,7 +70,11 @@ function naive(
 }
 
 /** The loss towards the augmented view alone, by log1p of sums of exp of differences: exact in float64 where it is tiny. */
-function naiveSmall(predictions: ArrayLike<number>, augmented: ArrayLike<number>, temperature: number): number {
+function naiveSmall(
+  predictions: ArrayLike<number>,
+  augmented: ArrayLike<number>,
+  temperature: number,
+): number {
   const at = (x: ArrayLike<number>, row: number) => Array.from({ length: size }, (_, d) => x[row * size + d]);
   const dot = (a: number[], b: number[]) => a.reduce((sum, value, d) => sum + value * b[d], 0);
   const s = (a: number[], b: number[]) => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
@@ -244,12 +243,20 @@ describe("dcrLoss", () => {
       const closed = dcrLossGradients(given, { temperature, positives });
       expectClose(closed.value, [value], { relative: 1e-5 });
       const step = 1e-6;
-      expectCloseNorm(closed.predictions.dataSync(), numericalGradient((x) => reference(x, a), p, step), {
-        relative: 1e-4,
-      });
-      expectCloseNorm(closed.augmented!.dataSync(), numericalGradient((x) => reference(p, x), a, step), {
-        relative: 1e-4,
-      });
+      expectCloseNorm(
+        closed.predictions.dataSync(),
+        numericalGradient((x) => reference(x, a), p, step),
+        {
+          relative: 1e-4,
+        },
+      );
+      expectCloseNorm(
+        closed.augmented!.dataSync(),
+        numericalGradient((x) => reference(p, x), a, step),
+        {
+          relative: 1e-4,
+        },
+      );
       tf.dispose([loss, ...tensorsOf(closed)]);
     }
     tf.dispose(Object.values(given));
@@ -292,7 +299,11 @@ describe("dcrLoss", () => {
     refused({ ...inputs, target: wide }, {}, /target must be \[3,2,2,3\] .*got \[3,2,2,4\]/);
     refused({ predictions, target }, {}, /augmented must be \[3,2,2,3\] .*got nothing/);
     refused(inputs, { temperature: 0 }, /temperature must be a finite number, greater than 0, got 0/);
-    refused(inputs, { temperature: Number.NaN }, /temperature must be a finite number, greater than 0, got NaN/);
+    refused(
+      inputs,
+      { temperature: Number.NaN },
+      /temperature must be a finite number, greater than 0, got NaN/,
+    );
     refused(inputs, { positives: [] }, /positives must be one or more of augmented, target/);
     expect(() => dcrLossGradients(inputs, { positives: ["target"], towards: ["augmented"] })).toThrow(
       /towards must be one or more of target, each once, got \[augmented\]/,
@@ -300,7 +311,11 @@ describe("dcrLoss", () => {
     const whole = tf.cast(predictions, "int32");
     refused({ ...inputs, predictions: whole }, {}, /predictions must be float32, got int32/);
     refused(inputs, { tau: 0.1 } as never, /unknown option "tau"/);
-    refused({ ...inputs, anchors: [0, 1] }, {}, /anchors must be 3 columns in 0..2, one for each row, got \[0,1\]/);
+    refused(
+      { ...inputs, anchors: [0, 1] },
+      {},
+      /anchors must be 3 columns in 0..2, one for each row, got \[0,1\]/,
+    );
     refused({ ...inputs, anchors: [0, 1, 3] }, {}, /anchors must be 3 columns in 0..2/);
     const alone = dcrLoss({ predictions, target }, { positives: ["target"] });
     tf.dispose([single, wide, whole, alone]);

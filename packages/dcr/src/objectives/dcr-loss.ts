@@ -60,7 +60,10 @@ export function dcrLossTerms(inputs: DCRPredictions, options?: DCRTermsOptions):
   const { n, all, temperature, positives, anchors } = checkDCR("dcrLossTerms", inputs, options);
   return tf.tidy(() => {
     const pairs = normalize(tf.reshape(inputs.predictions, [n, all, -1]));
-    const anchorColumn = tf.cast(mask(n, all, (i, k) => k === anchors[i]), "float32");
+    const anchorColumn = tf.cast(
+      mask(n, all, (i, k) => k === anchors[i]),
+      "float32",
+    );
     const own = tf.sum(tf.mul(pairs, tf.expandDims(anchorColumn, 2)), 1, true);
     const others = positives.map((positive) => normalize(tf.reshape(inputs[positive]!, [n, 1, -1])));
     const columns = tf.concat([pairs, ...others], 1);

@@ -124,7 +124,10 @@ function similarityMetrics(
   among: number,
 ): Record<string, tf.Scalar> {
   const all = predictions.shape[1];
-  const isNegative = tf.cast(mask(anchors.length, all, (i, k) => k !== anchors[i]), "float32");
+  const isNegative = tf.cast(
+    mask(anchors.length, all, (i, k) => k !== anchors[i]),
+    "float32",
+  );
   const perAnchor = (x: tf.Tensor) => tf.div(tf.sum(tf.mul(x, isNegative), 1, true), all - 1);
   const mean = perAnchor(predictions);
   const spread = tf.sqrt(perAnchor(tf.square(tf.sub(predictions, mean))));

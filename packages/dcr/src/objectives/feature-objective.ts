@@ -39,9 +39,7 @@ export function featureObjective(
         return tf.div(tf.add(result, nothing), processes) as tf.Scalar;
       })(inputs);
       const [dFeatures, dAugmented] = grads as tf.Tensor2D[];
-      return [
-        { name, weight: 1, value: value as tf.Scalar, features: dFeatures, augmented: dAugmented },
-      ];
+      return [{ name, weight: 1, value: value as tf.Scalar, features: dFeatures, augmented: dAugmented }];
     },
   };
 }

@@ -2,14 +2,14 @@ import { initialize } from "@dcr-js/tensor";
 import { expectCloseNorm, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { dcrLoss } from "../objectives/dcr-loss.js";
+import { dcrLossGradients } from "../objectives/dcr-loss-gradients.js";
 import {
   backpropagateInChunks,
   type ConditionedPredictions,
   chunkedGradient,
   predictInChunks,
 } from "./chunked-gradient.js";
-import { dcrLoss } from "../objectives/dcr-loss.js";
-import { dcrLossGradients } from "../objectives/dcr-loss-gradients.js";
 
 const width = 5;
 const hidden = 400;

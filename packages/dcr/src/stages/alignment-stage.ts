@@ -1,7 +1,8 @@
+import { createImageCache } from "../image-cache/image-cache.js";
+import { rowsOfTensor, tensorOfRows } from "../image-cache/rows-of-tensor.js";
 import type { Objective } from "../objectives/objective.js";
 import { recObjective } from "../objectives/rec.js";
 import { checkNumber } from "../shared/check-options.js";
-import { createFeatureCache } from "./feature-cache.js";
 import { createStage, type Stage } from "./stage.js";
 import { checkStageOptions, type StageOptions } from "./stage-options.js";
 
@@ -36,11 +37,16 @@ export function createAlignmentStage(options: AlignmentOptions): Stage {
   projector.requiresGrad(true);
   // Local tokens are drawn anew in each step, so their features do not come again.
   const cache =
-    featureCacheBytes > 0 && settings.localTokens === 0 ? createFeatureCache(featureCacheBytes) : undefined;
+    featureCacheBytes > 0 && settings.localTokens === 0 ? createImageCache(featureCacheBytes) : undefined;
   return createStage(settings, {
     name: "alignment",
     trained: { projector: true },
-    frozenFeatures: cache && ((images, encode) => cache.features(images, settings.source.size, encode)),
+    frozenFeatures:
+      cache &&
+      (async (images, encode) => {
+        const { size } = settings.source;
+        return tensorOfRows(await cache.rows(images, size, (fresh) => rowsOfTensor(encode(fresh))));
+      }),
     prepare: () => encoder.train(false),
     dispose: () => cache?.clear(),
   });

@@ -94,8 +94,7 @@ export async function batchGradients(
           augmentedConditions,
         });
         inner.own(reduced);
-        const own = (x: tf.Tensor | undefined) =>
-          x && inner.own(tf.slice(x, communicator.rank * n, n));
+        const own = (x: tf.Tensor | undefined) => x && inner.own(tf.slice(x, communicator.rank * n, n));
         return backward(trained, projector, pass, inner, [
           { encoded: images.own, dFeatures: own(reduced.features), dConditions: own(reduced.conditions) },
           ...(augmented

@@ -74,7 +74,9 @@ function encode(given: EncodedImages, { start, count }: MicroBatch): tf.Tensor {
   const part = images.subarray(start * values, (start + count) * values);
   const pixels = processor.normalize(tf.tensor4d(part, [count, size, size, 3]));
   if (dropout) dropout.source.state = dropout.masks.fork(start).state as RandomState;
-  const features = localTokens ? someTokens(encoder.tokens(pixels), localTokens) : encoder.encodeImage(pixels);
+  const features = localTokens
+    ? someTokens(encoder.tokens(pixels), localTokens)
+    : encoder.encodeImage(pixels);
   const shape = localTokens ? features.shape : [count, encoder.featureSize];
   if (String(features.shape) !== String(shape)) {
     throw new Error(`encoder: features must be [${shape}], got [${features.shape}]`);

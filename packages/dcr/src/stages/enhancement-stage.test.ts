@@ -105,7 +105,14 @@ describe("createEnhancementStage", () => {
         })([features, augmented!, predictor!.conditions]);
         const [dz, da, dh] = grads as tf.Tensor2D[];
         return [
-          { name: "joint", weight: 1, value: value as tf.Scalar, features: dz, augmented: da, conditions: dh },
+          {
+            name: "joint",
+            weight: 1,
+            value: value as tf.Scalar,
+            features: dz,
+            augmented: da,
+            conditions: dh,
+          },
         ];
       },
     };

@@ -7,7 +7,13 @@ import type * as tf from "@tensorflow/tfjs-core";
 import type { LatentEncoder } from "../latents/latent-encoder.js";
 import type { Objective } from "../objectives/objective.js";
 import type { Projector } from "../projector.js";
-import { checkChoice, checkNumber, checkOptions, describe, type OptionNames } from "../shared/check-options.js";
+import {
+  checkChoice,
+  checkNumber,
+  checkOptions,
+  describe,
+  type OptionNames,
+} from "../shared/check-options.js";
 
 /** Makes pixels in [0, 1] the encoder's input; image processors do. */
 export interface ImageNormalizer {
@@ -169,9 +175,7 @@ export function checkStageOptions(
   const { size: processes } = settings.communicator;
   checkNumber(`${caller}: source.batchSize`, source.batchSize, { integer: true, min: 1 });
   if (source.batchSize * processes < 2) {
-    throw new Error(
-      `${caller}: source.batchSize must be at least 2, got 1; a batch of one has no negatives`,
-    );
+    throw new Error(`${caller}: source.batchSize must be at least 2, got 1; a batch of one has no negatives`);
   }
   if (source.length !== undefined && source.length < source.batchSize) {
     throw new Error(
@@ -179,7 +183,13 @@ export function checkStageOptions(
     );
   }
   agree(caller, "the encoder's imageSize", encoder.imageSize, "the source's size", source.size);
-  agree(caller, "the encoder's featureSize", encoder.featureSize, "the projector's inFeatures", projector.inFeatures);
+  agree(
+    caller,
+    "the encoder's featureSize",
+    encoder.featureSize,
+    "the projector's inFeatures",
+    projector.inFeatures,
+  );
   agree(
     caller,
     "the projector's outFeatures",

@@ -75,7 +75,9 @@ export async function checkState(
       throw new Error("restore: the state holds an aggregator's memory, and the stage has no aggregator");
     }
     if (!Array.isArray(memory) || !memory.every(Number.isFinite)) {
-      throw new Error(`restore: aggregatorMemory must be an array of finite numbers, got ${describe(memory)}`);
+      throw new Error(
+        `restore: aggregatorMemory must be an array of finite numbers, got ${describe(memory)}`,
+      );
     }
   }
   const shapes = new Map<string, number[]>([["step", []]]);

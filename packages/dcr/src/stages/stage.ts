@@ -13,8 +13,8 @@ import { aggregate } from "./aggregate.js";
 import { batchGradients, type FrozenFeatures, type LossGradients, type Trained } from "./batch-gradients.js";
 import { readBatches } from "./read-batch.js";
 import { sumNumbersOverRanks } from "./reduce-over-ranks.js";
-import { checkState, type StageState, stageState } from "./stage-state.js";
 import type { StageSettings } from "./stage-options.js";
+import { checkState, type StageState, stageState } from "./stage-state.js";
 
 /** What a step reports. */
 export interface StepRecord {
@@ -106,13 +106,23 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         const gradNorm = (await clipped.norm.data())[0];
         // A step along NaN would leave neither weights nor moments to go back to.
         if (!Number.isFinite(gradNorm)) {
-          throw new Error(`the gradient of ${terms.map(({ name }) => name).join(" and ")} has norm ${gradNorm}`);
+          throw new Error(
+            `the gradient of ${terms.map(({ name }) => name).join(" and ")} has norm ${gradNorm}`,
+          );
         }
         optimizer.step(clipped.gradients, rate);
         memory = aggregated.memory;
         position = source.position();
         const { conflict } = aggregated;
-        return { step: done, loss, losses, metrics, gradNorm, learningRate: rate, ...(conflict && { conflict }) };
+        return {
+          step: done,
+          loss,
+          losses,
+          metrics,
+          gradNorm,
+          learningRate: rate,
+          ...(conflict && { conflict }),
+        };
       } finally {
         tf.dispose([clipped.gradients, clipped.norm]);
       }

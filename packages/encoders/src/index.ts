@@ -59,6 +59,11 @@ export {
 } from "./siglip/siglip-config.js";
 export { SiglipModel } from "./siglip/siglip-model.js";
 export { SiglipTextModel, type SiglipTextOutput } from "./siglip/siglip-text-model.js";
+export {
+  SiglipTokenizer,
+  type SiglipTokenizerFolderOptions,
+  type SiglipTokenizerOptions,
+} from "./siglip/siglip-tokenizer.js";
 export { SiglipVisionModel, type SiglipVisionOutput } from "./siglip/siglip-vision-model.js";
 export type { AddedToken } from "./tokenizer/added-tokens.js";
 export { type EncodeOptions, TextTokenizer } from "./tokenizer/text-tokenizer.js";

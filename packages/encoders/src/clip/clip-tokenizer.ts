@@ -88,6 +88,7 @@ export class CLIPTokenizer extends TextTokenizer {
       definition: clipDefinition({ vocab, merges }, unkToken),
       addedTokens: joinAddedTokens("CLIPTokenizer", vocabulary, [...addedTokens, ...specials]),
       vocabulary,
+      lowercases: true,
       bosTokenId: idOf("bosToken", bosToken),
       eosTokenId: idOf("eosToken", eosToken),
       padTokenId: idOf("padToken", padToken),
@@ -98,11 +99,6 @@ export class CLIPTokenizer extends TextTokenizer {
 
   /** The id that begins every text. */
   declare readonly bosTokenId: number;
-
-  /** JavaScript lower-cases a capital sigma at the end of a word to its final form; tokenizers lower-case letter by letter. */
-  protected override prepare(text: string): string {
-    return text.replaceAll("Σ", "σ");
-  }
 
   /**
    * Reads a tokenizer folder as transformers and diffusers write it: vocab.json with merges.txt, or tokenizer.json;

@@ -22,6 +22,8 @@ export interface TokenizerParts {
   definition: Record<string, unknown>;
   addedTokens: readonly AddedToken[];
   vocabulary: ReadonlyMap<string, number>;
+  /** Whether the definition lower-cases texts. */
+  lowercases: boolean;
   /** Put before and after every text; undefined where the model has none. */
   bosTokenId: number | undefined;
   eosTokenId: number;
@@ -45,6 +47,11 @@ export class TextTokenizer {
   readonly vocabSize: number;
   private readonly name: string;
   private readonly tokenizer: Tokenizer;
+  /**
+   * JavaScript lower-cases a capital sigma at the end of a word to its final form; tokenizers lower-case letter by letter. The
+   * capital is replaced first.
+   */
+  private readonly lowercases: boolean;
   private readonly split: (text: string) => (string | AddedToken)[];
   private readonly wholeTokens: ReadonlyMap<number, AddedToken>;
 
@@ -52,6 +59,7 @@ export class TextTokenizer {
     const { name, definition, addedTokens, vocabulary } = parts;
     this.name = name;
     this.modelMaxLength = this.checkLength("modelMaxLength", parts.modelMaxLength);
+    this.lowercases = parts.lowercases;
     this.bosTokenId = parts.bosTokenId;
     this.eosTokenId = parts.eosTokenId;
     this.padTokenId = parts.padTokenId;
@@ -78,14 +86,11 @@ export class TextTokenizer {
   tokenize(text: string): number[] {
     return this.split(text).flatMap((part) =>
       typeof part === "string"
-        ? this.tokenizer.encode(this.prepare(part), { add_special_tokens: false }).ids
+        ? this.tokenizer.encode(this.lowercases ? part.replaceAll("Σ", "σ") : part, {
+            add_special_tokens: false,
+          }).ids
         : part.id,
     );
-  }
-
-  /** What the tokenizer's own steps are applied to, in place of the text. */
-  protected prepare(text: string): string {
-    return text;
   }
 
   /**

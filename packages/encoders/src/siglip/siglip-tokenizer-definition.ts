@@ -1,0 +1,113 @@
+import { describe } from "../shared/check-options.js";
+import { checkPattern } from "../tokenizer/check-pattern.js";
+
+const WHERE = "SiglipTokenizer: tokenizer.json";
+/** Steps that tokenizers of SigLIP (sentencepiece) and SigLIP 2 (Gemma) are made of. */
+const STEPS = {
+  normalizer: ["Sequence", "Lowercase", "Replace", "Strip", "Precompiled", "Prepend", "NFC", "NFKC"],
+  pre_tokenizer: ["Sequence", "Metaspace", "Split"],
+  decoder: ["Sequence", "Metaspace", "Replace", "ByteFallback", "Fuse", "Strip"],
+};
+
+/** What of a tokenizer.json the tokenizer must know. */
+export interface SiglipDefinition {
+  vocabulary: Map<string, number>;
+  /** The texts of the tokens that the file puts before and after every text. */
+  before: string[];
+  after: string[];
+  lowercases: boolean;
+}
+
+/**
+ * Checks a tokenizer.json of SigLIP (Unigram) or SigLIP 2 (BPE with bytes).
+ *
+ * @throws where it has a step that is not known, or an expression that could take for ever
+ */
+export function readSiglipDefinition(definition: Record<string, unknown>): SiglipDefinition {
+  let lowercases = false;
+  for (const [key, types] of Object.entries(STEPS)) {
+    for (const step of steps(definition[key])) {
+      const { type } = step;
+      if (typeof type !== "string" || !types.includes(type)) {
+        throw new Error(`${WHERE}: ${key} must be made of ${types.join(", ")}, got ${JSON.stringify(type)}`);
+      }
+      if (type === "Lowercase") lowercases = true;
+      const expression = object(step["pattern"])["Regex"];
+      if (expression !== undefined) {
+        if (typeof expression !== "string") throw new Error(`${WHERE}: ${key}: pattern must be a text`);
+        checkPattern(`${WHERE}: ${key}`, expression);
+      }
+      if (type === "Metaspace" && step["prepend_scheme"] === "first") {
+        throw new Error(`${WHERE}: ${key}: prepend_scheme must be "always" or "never", got "first"`);
+      }
+    }
+  }
+  return { vocabulary: readVocabulary(object(definition["model"])), ...readTemplate(definition), lowercases };
+}
+
+function readVocabulary(model: Record<string, unknown>): Map<string, number> {
+  const { type, vocab } = model;
+  if (type === "Unigram" && Array.isArray(vocab)) {
+    for (const [index, entry] of vocab.entries()) {
+      const valid = Array.isArray(entry) && typeof entry[0] === "string" && Number.isFinite(entry[1]);
+      if (!valid)
+        throw new Error(
+          `${WHERE}: model.vocab[${index}] must be a piece and its score, got ${describe(entry)}`,
+        );
+    }
+    const unknown = model["unk_id"];
+    if (!Number.isInteger(unknown) || (unknown as number) < 0 || (unknown as number) >= vocab.length) {
+      throw new Error(
+        `${WHERE}: model.unk_id must be an id of the ${vocab.length} pieces, got ${describe(unknown)}`,
+      );
+    }
+    return new Map(vocab.map(([piece], id) => [piece as string, id]));
+  }
+  const entries = type === "BPE" ? Object.entries(object(vocab)) : [];
+  if (entries.length > 0 && Array.isArray(model["merges"])) {
+    const wrong = entries.find(
+      ([, id]) => !Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 22,
+    );
+    if (wrong)
+      throw new Error(
+        `${WHERE}: model.vocab ${JSON.stringify(wrong[0])} must be an id, got ${describe(wrong[1])}`,
+      );
+    if (model["dropout"])
+      throw new Error(`${WHERE}: model.dropout must be null, got ${describe(model["dropout"])}`);
+    return new Map(entries as [string, number][]);
+  }
+  throw new Error(
+    `${WHERE}: model must be a Unigram or a BPE with its vocabulary, got type ${JSON.stringify(type)} and vocab ${describe(vocab)}`,
+  );
+}
+
+/** SigLIP's own tokenizer, which has no post-processor to say so, ends a text with its last token alone. */
+function readTemplate({ post_processor }: Record<string, unknown>): { before: string[]; after: string[] } {
+  if (post_processor === null || post_processor === undefined) return { before: [], after: [] };
+  const { type, single } = object(post_processor);
+  if (type !== "TemplateProcessing" || !Array.isArray(single)) {
+    throw new Error(`${WHERE}: post_processor must be a TemplateProcessing, got ${JSON.stringify(type)}`);
+  }
+  const names = single.map((part) => object(object(part)["SpecialToken"])["id"] as string | undefined);
+  const place = names.indexOf(undefined);
+  const [before, after] = [names.slice(0, place), names.slice(place + 1)] as [string[], string[]];
+  if (place < 0 || before.length > 1 || after.length > 1 || after.includes(undefined as never)) {
+    throw new Error(
+      `${WHERE}: post_processor must put at most one token on each side of a text, got ${JSON.stringify(single).slice(0, 200)}`,
+    );
+  }
+  return { before, after };
+}
+
+function object(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** Every step, those of sequences within sequences too. */
+function steps(value: unknown, depth = 0): Record<string, unknown>[] {
+  if (value === null || value === undefined) return [];
+  if (depth > 8) throw new Error(`${WHERE}: sequences must not lie more than 8 deep in each other`);
+  const step = object(value);
+  const inner = step["normalizers"] ?? step["pretokenizers"] ?? step["decoders"] ?? [];
+  return [step, ...(Array.isArray(inner) ? inner : []).flatMap((one) => steps(one, depth + 1))];
+}

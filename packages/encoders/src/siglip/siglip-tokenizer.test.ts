@@ -1,0 +1,115 @@
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { SiglipTokenizer } from "./siglip-tokenizer.js";
+
+const fixtures = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+const json = async (name: string) => JSON.parse(await readFile(fixtures(name), "utf8"));
+const folders: string[] = [];
+afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
+
+async function emptyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "siglip-tokenizer-"));
+  folders.push(folder);
+  return folder;
+}
+
+describe.each(["siglip-tokenizer", "siglip2-tokenizer"])("SiglipTokenizer of %s", (name) => {
+  it("gives the ids of 1,000 texts that the tokenizers library gives", async () => {
+    const strings = (await json(`${name}/strings.json`)) as [string, number[]][];
+    const tokenizer = await SiglipTokenizer.fromPretrained(fixtures(name));
+    expect(strings.length).toBe(1000);
+    const different = strings.flatMap(([text, expected]) => {
+      const ids = Array.from(tokenizer.encodeRows([text], { maxLength: 400, padding: "longest" })[0]!);
+      return String(ids) === String(expected) ? [] : [{ text, ids: String(ids), expected: String(expected) }];
+    });
+    expect(different).toEqual([]);
+  });
+});
+
+describe("SiglipTokenizer", () => {
+  it("fills up to the model's length by the folder's tokens", async () => {
+    const siglip = await SiglipTokenizer.fromPretrained(fixtures("siglip-tokenizer"));
+    expect([siglip.bosTokenId, siglip.eosTokenId, siglip.padTokenId, siglip.modelMaxLength]).toEqual([
+      undefined,
+      1,
+      1,
+      64,
+    ]);
+    expect(siglip.vocabSize).toBe(873);
+    const row = Array.from(siglip.encodeRows(["a photo"])[0]!);
+    expect(row.length).toBe(64);
+    expect(row.slice(2)).toEqual(Array(62).fill(1));
+    const siglip2 = await SiglipTokenizer.fromPretrained(fixtures("siglip2-tokenizer"));
+    expect([siglip2.eosTokenId, siglip2.padTokenId]).toEqual([1, 0]);
+    expect(siglip2.decode(siglip2.encodeRows(["A photo of a 😀"])[0]!)).toBe("a photo of a 😀");
+  });
+
+  it("says what to do with a sentencepiece model alone", async () => {
+    const folder = await emptyFolder();
+    await expect(SiglipTokenizer.fromPretrained(folder)).rejects.toThrow(
+      /expected tokenizer\.json in .*, but it does not exist$/,
+    );
+    await writeFile(join(folder, "spiece.model"), "x");
+    await expect(SiglipTokenizer.fromPretrained(folder)).rejects.toThrow(
+      /does not exist; spiece\.model alone is not read: copy the tokenizer\.json of the same model/,
+    );
+  });
+
+  it.each<[string, (file: Record<string, Record<string, unknown>>) => void, RegExp]>([
+    [
+      "an expression that could take for ever",
+      ({ normalizer }) => {
+        (normalizer!["normalizers"] as Record<string, unknown>[])[2]!["pattern"] = { Regex: "(\\s+)+x" };
+      },
+      /normalizer: a group is repeated, which could take for ever; got "\(\\\\s\+\)\+x"/,
+    ],
+    [
+      "a step that is not known",
+      ({ normalizer }) => (normalizer!["normalizers"] as unknown[]).push({ type: "BertNormalizer" }),
+      /normalizer must be made of .*got "BertNormalizer"/,
+    ],
+    [
+      "a model of another kind",
+      ({ model }) => Object.assign(model!, { type: "WordPiece" }),
+      /model must be a Unigram or a BPE .*got type "WordPiece"/,
+    ],
+    [
+      "a score that is none",
+      ({ model }) => ((model!["vocab"] as unknown[])[5] = ["x", null]),
+      /model\.vocab\[5\] must be a piece and its score/,
+    ],
+    [
+      "an unknown id out of bounds",
+      ({ model }) => Object.assign(model!, { unk_id: 1000 }),
+      /unk_id must be an id of the 873 pieces, got 1000/,
+    ],
+    [
+      "a template with more",
+      ({ post_processor }) => (post_processor!["single"] as unknown[]).push({ SpecialToken: { id: "</s>" } }),
+      /post_processor must put at most one token on each side/,
+    ],
+  ])("refuses %s", async (_, change, message) => {
+    const file = await json("siglip-tokenizer/tokenizer.json");
+    change(file);
+    expect(() => new SiglipTokenizer(file)).toThrow(message);
+  });
+
+  it("names special tokens that are missing, and unknown options", async () => {
+    const file = await json("siglip-tokenizer/tokenizer.json");
+    expect(() => new SiglipTokenizer(file, { padToken: "<nothing>" })).toThrow(
+      'SiglipTokenizer: padToken "<nothing>" is not in the vocabulary of 873 pieces',
+    );
+    expect(() => new SiglipTokenizer(file, { bosToken: "</s>" } as never)).toThrow(
+      /unknown option "bosToken"/,
+    );
+    const folder = await emptyFolder();
+    await copyFile(fixtures("siglip-tokenizer/tokenizer.json"), join(folder, "tokenizer.json"));
+    await writeFile(join(folder, "tokenizer_config.json"), '{"sp_model_kwargs": {"enable_sampling": true}}');
+    await expect(SiglipTokenizer.fromPretrained(folder)).rejects.toThrow(
+      /sp_model_kwargs: changes the result/,
+    );
+  });
+});

@@ -122,7 +122,9 @@ function mapPixels(
   const out = new Float64Array(3);
   for (let i = 0; i < data.length; i += 3) {
     change(image.data[i]!, image.data[i + 1]!, image.data[i + 2]!, out);
-    data.set(out, i);
+    data[i] = out[0]!;
+    data[i + 1] = out[1]!;
+    data[i + 2] = out[2]!;
   }
   return { ...image, data };
 }

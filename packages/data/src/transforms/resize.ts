@@ -122,8 +122,13 @@ interface Down {
 // 8 bits of the result and 2 of overshoot leave 22 of 32, as in Pillow.
 const fractionBits = 22;
 
-const toFixed = (weights: Float64Array): Int32Array =>
-  Int32Array.from(weights, (weight) => Math.trunc(weight * 2 ** fractionBits + (weight < 0 ? -0.5 : 0.5)));
+function toFixed(weights: Float64Array): Int32Array {
+  const fixed = new Int32Array(weights.length);
+  for (let i = 0; i < fixed.length; i++) {
+    fixed[i] = Math.trunc(weights[i]! * 2 ** fractionBits + (weights[i]! < 0 ? -0.5 : 0.5));
+  }
+  return fixed;
+}
 
 const clip8 = (sum: number): number => {
   const value = sum >> fractionBits;

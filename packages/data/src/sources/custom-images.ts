@@ -5,6 +5,7 @@ import {
   fingerprintOf,
   type IndexedDataset,
   type StreamedDataset,
+  sortedLabels,
 } from "./dataset.js";
 
 /**
@@ -21,7 +22,6 @@ export function imageArray(images: readonly CustomImage[]): IndexedDataset {
     throw new TypeError(`imageArray: images must be a list of at least one image, got ${describe(images)}`);
   }
   const entries = images.map((item, i) => customEntry(`imageArray: images[${i}]`, item, i));
-  const labels = [...new Set(entries.map(({ label }) => label))].filter((label) => label !== undefined);
   return {
     access: "random",
     description: "the list of images",
@@ -30,7 +30,7 @@ export function imageArray(images: readonly CustomImage[]): IndexedDataset {
       entries.map(({ name }) => name),
     ),
     length: entries.length,
-    labels: labels.length > 0 ? labels.sort() : undefined,
+    labels: sortedLabels(entries.map(({ label }) => label)),
     entry: (index) => entries[index]!,
   };
 }

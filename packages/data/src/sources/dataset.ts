@@ -90,6 +90,12 @@ function customContent(where: string, image: unknown): ImageContent {
   return { image: checkImage(where, image) };
 }
 
+/** The classes that occur, sorted; undefined where there are none. */
+export function sortedLabels(labels: Iterable<string | undefined>): string[] | undefined {
+  const found = [...new Set(labels)].filter((label) => label !== undefined).sort();
+  return found.length > 0 ? found : undefined;
+}
+
 /** A short text that tells lists of texts apart. */
 export function fingerprintOf(kind: string, texts: Iterable<string>): string {
   let [a, b] = hashText(kind);

@@ -2,7 +2,7 @@ import type { Dirent } from "node:fs";
 import { hasImageExtension } from "../decode/image-format.js";
 import { nodeModule } from "../node-modules.js";
 import { checkOptions } from "../shared/check-options.js";
-import { fingerprintOf, type IndexedDataset } from "./dataset.js";
+import { fingerprintOf, type IndexedDataset, sortedLabels } from "./dataset.js";
 import { type Log, SkippedFiles } from "./skipped-files.js";
 
 export interface ImageFolderOptions {
@@ -33,13 +33,12 @@ export async function imageFolder(folder: string, options?: ImageFolderOptions):
   }
   skipped.report(`imageFolder: ${folder}`, log);
   const labelOf = (name: string) => (name.includes("/") ? name.slice(0, name.indexOf("/")) : undefined);
-  const labels = [...new Set(names.map(labelOf))].filter((label) => label !== undefined);
   return {
     access: "random",
     description: `the folder ${folder}`,
     fingerprint: fingerprintOf("folder", names),
     length: names.length,
-    labels: labels.length > 0 ? labels : undefined,
+    labels: sortedLabels(names.map(labelOf)),
     entry(index) {
       const name = names[index]!;
       return { name, content: { path: join(folder, name) }, label: labelOf(name) };

@@ -1,6 +1,6 @@
 import { nodeModule } from "../node-modules.js";
 import { checkOptions, describe } from "../shared/check-options.js";
-import { fingerprintOf, type ImageEntry, type IndexedDataset } from "./dataset.js";
+import { fingerprintOf, type ImageEntry, type IndexedDataset, sortedLabels } from "./dataset.js";
 
 export interface ImageTableOptions {
   /** Names of columns (of keys, in JSONL). By default the first of the usual names that the file has. */
@@ -52,7 +52,6 @@ export async function imageTable(file: string, options?: ImageTableOptions): Pro
     });
   }
   if (entries.length === 0) throw new Error(`imageTable: ${file} lists no images`);
-  const labels = [...new Set(entries.map(({ label }) => label))].filter((label) => label !== undefined);
   return {
     access: "random",
     description: `the table ${file}`,
@@ -61,7 +60,7 @@ export async function imageTable(file: string, options?: ImageTableOptions): Pro
       entries.map(({ name }) => name),
     ),
     length: entries.length,
-    labels: labels.length > 0 ? labels.sort() : undefined,
+    labels: sortedLabels(entries.map(({ label }) => label)),
     entry: (index) => entries[index]!,
   };
 }

@@ -11,28 +11,35 @@ const grey = (r: number, g: number, b: number): number => 0.2989 * r + 0.587 * g
 /** torchvision's `adjust_brightness` on float tensors: pixels times `factor`, held in [0, 1]. */
 export function adjustBrightness(image: FloatImage, factor: number): FloatImage {
   checkNumber("adjustBrightness: factor", factor, { min: 0 });
-  return { ...image, data: image.data.map((value) => clamp(factor * value)) };
+  const data = new Float32Array(image.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = clamp(factor * image.data[i]!);
+  return { ...image, data };
 }
 
 /** torchvision's `adjust_contrast` on float tensors: distances from the image's mean grey times `factor`, held in [0, 1]. */
 export function adjustContrast(image: FloatImage, factor: number): FloatImage {
   checkNumber("adjustContrast: factor", factor, { min: 0 });
-  const { data } = image;
+  const from = image.data;
   let sum = 0;
-  for (let i = 0; i < data.length; i += 3) sum += grey(data[i]!, data[i + 1]!, data[i + 2]!);
-  const mean = sum / (data.length / 3);
-  return { ...image, data: data.map((value) => clamp(factor * value + (1 - factor) * mean)) };
+  for (let i = 0; i < from.length; i += 3) sum += grey(from[i]!, from[i + 1]!, from[i + 2]!);
+  const rest = (1 - factor) * (sum / (from.length / 3));
+  const data = new Float32Array(from.length);
+  for (let i = 0; i < data.length; i++) data[i] = clamp(factor * from[i]! + rest);
+  return { ...image, data };
 }
 
 /** torchvision's `adjust_saturation` on float tensors: distances from the pixel's own grey times `factor`, held in [0, 1]. */
 export function adjustSaturation(image: FloatImage, factor: number): FloatImage {
   checkNumber("adjustSaturation: factor", factor, { min: 0 });
-  return mapPixels(image, (r, g, b, out) => {
-    const rest = (1 - factor) * grey(r, g, b);
-    out[0] = clamp(factor * r + rest);
-    out[1] = clamp(factor * g + rest);
-    out[2] = clamp(factor * b + rest);
-  });
+  const from = image.data;
+  const data = new Float32Array(from.length);
+  for (let i = 0; i < data.length; i += 3) {
+    const rest = (1 - factor) * grey(from[i]!, from[i + 1]!, from[i + 2]!);
+    data[i] = clamp(factor * from[i]! + rest);
+    data[i + 1] = clamp(factor * from[i + 1]! + rest);
+    data[i + 2] = clamp(factor * from[i + 2]! + rest);
+  }
+  return { ...image, data };
 }
 
 /**
@@ -42,12 +49,17 @@ export function adjustSaturation(image: FloatImage, factor: number): FloatImage 
  */
 export function adjustHue(image: FloatImage, factor: number): FloatImage {
   checkNumber("adjustHue: factor", factor, { min: -0.5, max: 0.5 });
-  return mapPixels(image, (r, g, b, out) => {
+  const from = image.data;
+  const data = new Float32Array(from.length);
+  for (let i = 0; i < data.length; i += 3) {
+    const r = from[i]!;
+    const g = from[i + 1]!;
+    const b = from[i + 2]!;
     const max = Math.max(r, g, b);
     const range = max - Math.min(r, g, b);
     if (range === 0) {
-      out.fill(max);
-      return;
+      data.fill(max, i, i + 3);
+      continue;
     }
     let sixths = (g - b) / range;
     if (max !== r) sixths = max === g ? 2 + (b - r) / range : 4 + (r - g) / range;
@@ -59,10 +71,11 @@ export function adjustHue(image: FloatImage, factor: number): FloatImage {
     const q = clamp(max * (1 - saturation * f));
     const t = clamp(max * (1 - saturation * (1 - f)));
     const s = sector % 6;
-    out[0] = pick(s, max, q, p, p, t, max);
-    out[1] = pick(s, t, max, max, q, p, p);
-    out[2] = pick(s, p, p, t, max, max, q);
-  });
+    data[i] = pick(s, max, q, p, p, t, max);
+    data[i + 1] = pick(s, t, max, max, q, p, p);
+    data[i + 2] = pick(s, p, p, t, max, max, q);
+  }
+  return { ...image, data };
 }
 
 /** How far colours move at most. */
@@ -113,18 +126,3 @@ function pick(s: number, a: number, b: number, c: number, d: number, e: number, 
 }
 
 const clamp = (value: number): number => (value < 0 ? 0 : value > 1 ? 1 : value);
-
-function mapPixels(
-  image: FloatImage,
-  change: (r: number, g: number, b: number, out: Float64Array) => void,
-): FloatImage {
-  const data = new Float32Array(image.data.length);
-  const out = new Float64Array(3);
-  for (let i = 0; i < data.length; i += 3) {
-    change(image.data[i]!, image.data[i + 1]!, image.data[i + 2]!, out);
-    data[i] = out[0]!;
-    data[i + 1] = out[1]!;
-    data[i + 2] = out[2]!;
-  }
-  return { ...image, data };
-}

@@ -121,6 +121,7 @@ interface Down {
 
 // 8 bits of the result and 2 of overshoot leave 22 of 32, as in Pillow.
 const fractionBits = 22;
+const half = 1 << (fractionBits - 1);
 
 function toFixed(weights: Float64Array): Int32Array {
   const fixed = new Int32Array(weights.length);
@@ -144,7 +145,9 @@ const fixedPoint = {
     for (let y = first; y < last; y++) {
       for (let x = 0; x < start.length; x++) {
         let from = (y * width + start[x]!) * 3;
-        let [r, g, b] = [1 << (fractionBits - 1), 1 << (fractionBits - 1), 1 << (fractionBits - 1)];
+        let r = half;
+        let g = half;
+        let b = half;
         const end = x * size + count[x]!;
         for (let k = x * size; k < end; k++, from += 3) {
           const weight = weights[k]!;
@@ -152,9 +155,10 @@ const fixedPoint = {
           g = (g + Math.imul(data[from + 1]!, weight)) | 0;
           b = (b + Math.imul(data[from + 2]!, weight)) | 0;
         }
-        out[to++] = clip8(r);
-        out[to++] = clip8(g);
-        out[to++] = clip8(b);
+        out[to] = clip8(r);
+        out[to + 1] = clip8(g);
+        out[to + 2] = clip8(b);
+        to += 3;
       }
     }
     return out;
@@ -165,7 +169,7 @@ const fixedPoint = {
     const out = new Uint8Array(start.length * stride);
     const sums = new Int32Array(stride);
     for (let y = 0; y < start.length; y++) {
-      sums.fill(1 << (fractionBits - 1));
+      sums.fill(half);
       for (let k = 0; k < count[y]!; k++) {
         const weight = weights[y * size + k]!;
         const from = (start[y]! + k - first) * stride;

@@ -1,0 +1,75 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { testImages, writeTestShards } from "@dcr-js/testing/images";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ImageEntry } from "./dataset.js";
+import { webDataset } from "./webdataset.js";
+
+let root = "";
+let files: string[] = [];
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "webdataset-"));
+  files = await writeTestShards(root, { count: 10, shards: 2 });
+});
+afterAll(() => rm(root, { recursive: true }));
+
+async function all(iterable: AsyncIterable<ImageEntry>): Promise<ImageEntry[]> {
+  const entries: ImageEntry[] = [];
+  for await (const entry of iterable) entries.push(entry);
+  return entries;
+}
+
+describe("webDataset", () => {
+  it("reads samples of CC3M's form, from tar and from tar.gz alike", async () => {
+    const dataset = await webDataset(join(root, "{00000..00001}.tar"));
+    const entries = [...(await all(dataset.open(0))), ...(await all(dataset.open(1)))];
+    const images = await testImages(10);
+    expect(entries.map(({ caption }) => caption)).toEqual(images.map(({ caption }) => caption));
+    expect(entries.map(({ label }) => label)).toEqual(images.map(({ name }) => name.split("/")[0]));
+    expect(entries.map(({ name }) => name).slice(4, 6)).toEqual(["00000.tar/04", "00001.tar/05"]);
+    for (const [i, { content }] of entries.entries()) {
+      expect("bytes" in content && Buffer.from(content.bytes).equals(images[i]!.bytes)).toBe(true);
+    }
+    const gz = join(root, "zipped.tar.gz");
+    await writeFile(gz, gzipSync(await readFile(files[0]!)));
+    const zipped = await all((await webDataset(gz)).open(0));
+    expect(zipped.map(({ content }) => content)).toEqual(entries.slice(0, 5).map(({ content }) => content));
+    await writeFile(gz, gzipSync(await readFile(files[0]!)).subarray(0, 9000));
+    const cut = await webDataset(gz);
+    await expect(all(cut.open(0))).rejects.toThrow(`webDataset: ${gz}: the archive is cut short`);
+  });
+
+  it("can be left early, and read again", async () => {
+    const dataset = await webDataset(files);
+    for (let turn = 0; turn < 20; turn++) {
+      for await (const { name } of dataset.open(1)) {
+        expect(name).toBe("00001.tar/05");
+        break;
+      }
+    }
+  });
+
+  it("refuses lists that make no sense, and empty files", async () => {
+    await expect(webDataset([])).rejects.toThrow(/patterns must name at least one file/);
+    await expect(webDataset([files[0]!, ""])).rejects.toThrow(/must be a path or a list of paths, got ""/);
+    await expect(webDataset([files[0]!, files[0]!])).rejects.toThrow(
+      `webDataset: ${files[0]} is named twice`,
+    );
+    await expect(webDataset(files, { shuffle: true } as never)).rejects.toThrow(/unknown option "shuffle"/);
+    const empty = join(root, "empty.tar");
+    await writeFile(empty, "");
+    await expect(webDataset(empty)).rejects.toThrow(
+      `webDataset: ${empty}: the archive is cut short (it has 0 bytes)`,
+    );
+  });
+
+  it("tells shards apart by name and size, wherever they lie", async () => {
+    const both = await webDataset(files);
+    const again = await webDataset(join(root, "0*.tar"));
+    const one = await webDataset(files[0]!);
+    expect(both.fingerprint).toBe(again.fingerprint);
+    expect(both.fingerprint).not.toBe(one.fingerprint);
+  });
+});

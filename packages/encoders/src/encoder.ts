@@ -4,7 +4,7 @@ import type * as tf from "@tensorflow/tfjs-core";
 /** How {@link ImageEncoder.savePretrained} writes a model. */
 export interface SaveOptions {
   /** How the weights are stored in the file. Default `"F32"`. */
-  dtype?: "F32" | "F16";
+  dtype?: "F32" | "F16" | "BF16";
 }
 
 /**

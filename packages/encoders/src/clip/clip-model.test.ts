@@ -222,8 +222,8 @@ describe("CLIP's towers", () => {
       await expect(model.savePretrained(saved, { type: "F16" } as never)).rejects.toThrow(
         /unknown option "type"/,
       );
-      await expect(model.savePretrained(saved, { dtype: "BF16" } as never)).rejects.toThrow(
-        /dtype must be one of F32, F16, got "BF16"/,
+      await expect(model.savePretrained(saved, { dtype: "F64" } as never)).rejects.toThrow(
+        /dtype must be one of F32, F16, BF16, got "F64"/,
       );
       model.dispose();
     }

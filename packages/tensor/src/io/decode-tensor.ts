@@ -42,8 +42,15 @@ const codecs: Record<SafetensorsDtype, Codec> = {
   BOOL: { dtype: "bool", convert: (b) => new Uint8Array(b).map((value) => (value === 0 ? 0 : 1)) },
 };
 
+/** What lies in a file as tfjs holds it. */
+const views = {
+  float32: (b: ArrayBuffer) => new Float32Array(b),
+  int32: (b: ArrayBuffer) => new Int32Array(b),
+  bool: (b: ArrayBuffer) => new Uint8Array(b),
+};
+
 /** Bytes of a file that are converted at a time: a multiple of every element's size. */
-const PIECE = 2 ** 22;
+const PIECE = 2 ** 20;
 
 /** The memory that a tensor's bytes are read into: its own, or a piece of it at a time. */
 export interface TensorBytes {
@@ -54,7 +61,8 @@ export interface TensorBytes {
 }
 
 /**
- * Prepares to read a tensor. While `parts()` runs, the caller fills each part before it asks for the next.
+ * Prepares to read a tensor. While `parts()` runs, the caller fills each part before it asks for the next. Beside the tensor's own
+ * memory no more than a piece is held.
  *
  * @param source what errors call the file
  */
@@ -65,9 +73,8 @@ export function tensorBytes(
   { storage = "float32" }: ReadOptions,
 ): TensorBytes {
   const { dtype, convert } = codecs[info.dtype];
-  const size = tf.util.sizeFromShape(info.shape);
   const halves = storage === "float16" && dtype === "float32";
-  const values = allocate(halves ? "half" : dtype, size, `${source}: tensor ${shown(name)}`);
+  const fileBytes = tf.util.sizeFromShape(info.shape) * dtypeBytes[info.dtype];
   const named = <T>(f: () => T): T => {
     try {
       return f();
@@ -75,35 +82,75 @@ export function tensorBytes(
       throw new Error(`${source}: tensor ${shown(name)}: ${(error as Error).message}`, { cause: error });
     }
   };
+  const memory = named(() => (halves ? halfMemory(info.shape) : tensorMemory(info.shape, dtype)));
   const asItLies = halves ? info.dtype === "F16" : !convert;
-  function* converted() {
-    const elementBytes = dtypeBytes[info.dtype];
-    for (let offset = 0; offset < size * elementBytes; offset += PIECE) {
-      const bytes = new Uint8Array(Math.min(PIECE, size * elementBytes - offset));
-      yield { offset, bytes };
-      const piece = convert ? named(() => convert(bytes.buffer)) : new Float32Array(bytes.buffer);
-      values.set(halves ? float32ToFloat16Array(piece as Float32Array) : piece, offset / elementBytes);
+  function* pieces() {
+    let filled = false;
+    try {
+      let bytes = new Uint8Array(0);
+      for (let offset = 0; offset < fileBytes; offset += PIECE) {
+        const length = Math.min(PIECE, fileBytes - offset);
+        if (bytes.length !== length) bytes = new Uint8Array(length);
+        yield { offset, bytes };
+        const piece = named(() => (convert ?? views[dtype])(bytes.buffer));
+        memory.set(
+          halves ? float32ToFloat16Array(piece as Float32Array) : piece,
+          offset / dtypeBytes[info.dtype],
+        );
+      }
+      filled = true;
+    } finally {
+      if (!filled) memory.discard();
     }
   }
   return {
-    parts: () => (asItLies ? [{ offset: 0, bytes: new Uint8Array(values.buffer) }] : converted()),
-    tensor: () =>
-      named(() =>
-        halves
-          ? float16Tensor(values as Uint16Array<ArrayBuffer>, info.shape)
-          : tf.tensor(values, info.shape, dtype),
-      ),
+    parts: () => (asItLies && memory.bytes ? [{ offset: 0, bytes: memory.bytes }] : pieces()),
+    tensor: () => named(() => memory.tensor()),
   };
 }
 
-function allocate(dtype: "float32" | "int32" | "bool" | "half", size: number, what: string): Values {
-  try {
-    if (dtype === "half") return new Uint16Array(size);
-    if (dtype === "bool") return new Uint8Array(size);
-    return dtype === "int32" ? new Int32Array(size) : new Float32Array(size);
-  } catch (error) {
-    throw new Error(`${what}: out of memory for ${size} elements`, { cause: error });
+/** Where a tensor's elements go. */
+interface TensorMemory {
+  /** All of it, where the host holds it and bytes may be read straight into it. */
+  bytes?: Uint8Array<ArrayBuffer>;
+  set(values: ArrayLike<number>, at: number): void;
+  tensor(): tf.Tensor;
+  /** Gives it back where the tensor cannot be read. */
+  discard(): void;
+}
+
+/** tfjs-backend-wasm: it copies what it is given, so that values are best written into its heap. */
+interface HeapBackend extends tf.KernelBackend {
+  makeOutput(shape: number[], dtype: string): tf.TensorInfo;
+  typedArrayFromHeap(info: tf.TensorInfo): tf.TypedArray;
+}
+
+function tensorMemory(shape: number[], dtype: "float32" | "int32" | "bool"): TensorMemory {
+  const backend = tf.backend() as HeapBackend;
+  if (typeof backend.typedArrayFromHeap !== "function" || typeof backend.makeOutput !== "function") {
+    const size = tf.util.sizeFromShape(shape);
+    const Values = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }[dtype];
+    return hostMemory(new Values(size), (values) => tf.tensor(values as tf.TypedArray, shape, dtype));
   }
+  const tensor = tf.engine().makeTensorFromTensorInfo(backend.makeOutput(shape, dtype), backend);
+  return {
+    // Asked for each time: the heap moves when it grows.
+    set: (values, at) => backend.typedArrayFromHeap(tensor).set(values, at),
+    tensor: () => tensor,
+    discard: () => tensor.dispose(),
+  };
+}
+
+const halfMemory = (shape: number[]): TensorMemory =>
+  hostMemory(new Uint16Array(tf.util.sizeFromShape(shape)), (bits) => float16Tensor(bits, shape));
+
+function hostMemory<V extends Values>(values: V, tensor: (values: V) => tf.Tensor): TensorMemory {
+  return {
+    bytes: new Uint8Array(values.buffer),
+    set: (piece, at) => values.set(piece, at),
+    tensor: () => tensor(values),
+    discard: () => {},
+  };
 }
 
 /** tfjs has no integers wider than int32: what it can hold is kept, what it cannot is refused. */

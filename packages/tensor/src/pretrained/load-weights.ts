@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 import type { WeightsReader } from "../io/files.js";
 import { shown } from "../io/shown.js";
 import type { Module } from "../nn/module.js";
@@ -49,10 +50,20 @@ export async function loadWeights<M extends Module>(
   try {
     const parameters = match(`${who}: ${folder}`, model, reader, names(reader.keys()));
     if (storage === "float16") model.requiresGrad(false);
+    // The largest first: what a convolution's weight leaves free when it changes its layout, a smaller one takes.
+    parameters.sort(([, a], [, b]) => sizeOf(b) - sizeOf(a));
+    const backend = tf.backend();
+    let sent = 0;
     for (const [inFile, parameter] of parameters) {
       const tensor = await reader.tensor(inFile);
       parameter.fromState(tensor);
       tensor.dispose();
+      if (!(backend instanceof WebGPUBackend)) continue;
+      backend.upload(parameter.value.dataId);
+      sent += sizeOf(parameter);
+      if (sent < MOST_SENT) continue;
+      await backend.uploaded();
+      sent = 0;
     }
   } catch (error) {
     model.dispose();
@@ -62,6 +73,11 @@ export async function loadWeights<M extends Module>(
   }
   return model;
 }
+
+/** Elements that are sent to a WebGPU device before the host waits for it: until then it holds copies of them. */
+const MOST_SENT = 2 ** 22;
+
+const sizeOf = ({ shape }: Parameter): number => tf.util.sizeFromShape(shape);
 
 /** Older checkpoints hold the positions 0, 1, 2... as a buffer. */
 const sameNames = (inFile: readonly string[]): Map<string, string> =>

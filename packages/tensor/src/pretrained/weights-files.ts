@@ -130,12 +130,12 @@ async function openShards(folder: string, index: string, options: ReadOptions): 
     if (!found) throw new Error(`${index}: has no tensor ${shown(name)}`);
     return found;
   };
-  // One shard is open at a time: a process may hold few files, and a model have many.
-  let current: { shard: string; reader: Promise<SafetensorsReader> } | undefined;
+  /** The shards that were read last, the very last at the end. */
+  const open = new Map<string, SafetensorsReader>();
   const close = async (): Promise<void> => {
-    const last = current;
-    current = undefined;
-    await last?.reader.then((reader) => reader.close());
+    const readers = [...open.values()];
+    open.clear();
+    for (const reader of readers) await reader.close();
   };
   return {
     keys: () => [...infos.keys()],
@@ -143,15 +143,22 @@ async function openShards(folder: string, index: string, options: ReadOptions): 
     tensor: async (name) => {
       info(name);
       const shard = shardOf.get(name)!;
-      if (current?.shard !== shard) {
-        await close();
-        current = { shard, reader: openSafetensors(join(folder, shard), options) };
+      const reader = open.get(shard) ?? (await openSafetensors(join(folder, shard), options));
+      open.delete(shard);
+      open.set(shard, reader);
+      if (open.size > MOST_OPEN) {
+        const [oldest, last] = [...open][0]!;
+        open.delete(oldest);
+        await last.close();
       }
-      return (await current.reader).tensor(name);
+      return reader.tensor(name);
     },
     close,
   };
 }
+
+/** A process may hold few files open, and an index may name many. */
+const MOST_OPEN = 64;
 
 /**
  * The weights of a Hugging Face folder, all in memory; the caller disposes them.

@@ -42,7 +42,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
   /** How many calls of `float16Activations` are under way. */
   private halfScopes = 0;
   /** Names the buffers of commands that are not submitted yet. */
-  protected abstract readonly recorder: Pick<CommandRecorder, "busy">;
+  protected abstract readonly recorder: Pick<CommandRecorder, "busy" | "flush">;
   /** Not null while `warm` runs: nothing will be written to what is made then. */
   protected abstract readonly warming: object | null;
   /** The kernel that runs. */
@@ -266,6 +266,17 @@ export abstract class TensorStorage extends tf.KernelBackend {
       if (store.size > keptElements) store.host = null;
     }
     return store.buffer;
+  }
+
+  /** Sends a tensor's values to the device now, rather than when a kernel first asks for them. */
+  upload(dataId: DataId): void {
+    this.buffer(dataId, true);
+  }
+
+  /** Waits until the device has all that was sent to it, so that no copies of it wait on the host. */
+  async uploaded(): Promise<void> {
+    this.recorder.flush();
+    await this.device.queue.onSubmittedWorkDone();
   }
 
   /** Bytes in the buffers of live tensors, and in free buffers kept for reuse; both exact, padding to 16 included. */

@@ -63,6 +63,8 @@ export {
   vocabularySize,
   width,
 } from "./pretrained/config-fields.js";
+export type { DownloadProgress, HubOptions } from "./pretrained/hub/environment.js";
+export { type ResolveOptions, resolveModel } from "./pretrained/hub/resolve-model.js";
 export { loadWeights, type WeightsPlace } from "./pretrained/load-weights.js";
 export { parseJsonObject, readModelFile, readModelJson } from "./pretrained/model-files.js";
 export { type ConfigFormat, type ConfigOptions, keysOf, parseConfig } from "./pretrained/parse-config.js";

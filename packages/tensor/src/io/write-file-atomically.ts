@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { nodeModule } from "./node-modules.js";
+import { isRunning, processTag } from "./process-tag.js";
 
 /** The whole of a file, or its chunks in order. */
 export type FileContents = Uint8Array | string | AsyncIterable<Uint8Array>;
@@ -35,7 +36,7 @@ export async function stageFile(path: string, contents: FileContents): Promise<S
   const { dirname } = nodeModule("node:path");
   const failed = (error: unknown): Error =>
     new Error(`${path}: could not be written (${(error as Error).message})`, { cause: error });
-  const temporary = `${path}.${owner()}.${nodeModule("node:crypto").randomUUID()}.tmp`;
+  const temporary = `${path}.${processTag()}.${nodeModule("node:crypto").randomUUID()}.tmp`;
   const discard = async (): Promise<void> => {
     await rm(temporary, { force: true }).catch(() => {});
   };
@@ -71,16 +72,6 @@ async function writeTo(file: FileHandle, contents: FileContents): Promise<void> 
   for await (const chunk of contents) await file.writeFile(chunk);
 }
 
-/** This process, in the name of its temporary files: a process id means something on its own machine alone. */
-function owner(): string {
-  return `${machine()}-${process.pid}`;
-}
-
-function machine(): string {
-  const name = nodeModule("node:os").hostname();
-  return nodeModule("node:crypto").createHash("sha256").update(name).digest("hex").slice(0, 8);
-}
-
 /** Folders in which this process looked for leftovers: once is enough, and a folder may hold many files. */
 const searched = new Set<string>();
 
@@ -90,19 +81,10 @@ async function removeLeftovers(folder: string): Promise<void> {
   const { join, resolve } = nodeModule("node:path");
   if (searched.has(resolve(folder))) return;
   searched.add(resolve(folder));
+  const [machine] = processTag().split("-");
   for (const entry of await readdir(folder)) {
     const [, where, pid] = /\.([0-9a-f]{8})-(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(entry) ?? [];
-    if (where !== machine() || isRunning(Number(pid))) continue;
+    if (where !== machine || isRunning(Number(pid))) continue;
     await rm(join(folder, entry), { force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process runs too.
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }

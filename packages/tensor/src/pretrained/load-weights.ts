@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { keptElements } from "../backend/webgpu/store.js";
 import { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 import type { WeightsReader } from "../io/files.js";
 import { shown } from "../io/shown.js";
@@ -58,7 +59,8 @@ export async function loadWeights<M extends Module>(
       const tensor = await reader.tensor(inFile);
       parameter.fromState(tensor);
       tensor.dispose();
-      if (!(backend instanceof WebGPUBackend)) continue;
+      // Small ones stay on the host until they are used, where scalars can be read at once.
+      if (!(backend instanceof WebGPUBackend) || sizeOf(parameter) <= keptElements) continue;
       backend.upload(parameter.value.dataId);
       sent += sizeOf(parameter);
       if (sent < MOST_SENT) continue;

@@ -1,0 +1,19 @@
+import { nodeModule } from "./node-modules.js";
+
+/** This process in the names of its temporary files: machine and process id, which means something on its own machine alone. */
+export function processTag(): string {
+  const name = nodeModule("node:os").hostname();
+  const machine = nodeModule("node:crypto").createHash("sha256").update(name).digest("hex").slice(0, 8);
+  return `${machine}-${process.pid}`;
+}
+
+/** Whether a process of this machine runs. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process runs too.
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}

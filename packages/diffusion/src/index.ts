@@ -44,7 +44,13 @@ export {
   type SchedulerConfigInput,
   type SchedulerOptions,
 } from "./schedulers/scheduler-config.js";
-export { loadStableDiffusion, type StableDiffusion } from "./stable-diffusion/stable-diffusion.js";
+export { encodePrompt, type PromptCondition, type TextSide } from "./stable-diffusion/encode-prompt.js";
+export {
+  loadStableDiffusion,
+  type StableDiffusion,
+  type StableDiffusionOptions,
+  type StableDiffusionXL,
+} from "./stable-diffusion/stable-diffusion.js";
 export type { AddedConditions } from "./unet/added-conditions.js";
 export type { Condition } from "./unet/attention.js";
 export {

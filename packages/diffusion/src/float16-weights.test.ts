@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,6 @@ import {
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadStableDiffusion } from "./stable-diffusion/stable-diffusion.js";
 import { UNet2DConditionModel } from "./unet/unet-2d-condition-model.js";
 import { AutoencoderKL } from "./vae/autoencoder-kl.js";
 
@@ -135,51 +134,3 @@ if (hasHalves)
       });
     });
   });
-
-describe("loadStableDiffusion", () => {
-  let folder = "";
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "stable-diffusion-"));
-    const parts = {
-      unet: "unet-sd1",
-      vae: "vae",
-      text_encoder: "clip-text-gelu",
-      tokenizer: "clip-tokenizer",
-    };
-    for (const [part, name] of Object.entries(parts))
-      await cp(fixture(name), join(folder, part), { recursive: true });
-    await mkdir(join(folder, "scheduler"));
-    await writeFile(
-      join(folder, "scheduler", "scheduler_config.json"),
-      '{"prediction_type": "v_prediction"}',
-    );
-  });
-  afterAll(() => rm(folder, { recursive: true }));
-
-  if (hasHalves)
-    it("stores every part's weights as it is told", async () => {
-      await initialize({ device: "software" });
-      await expectNoLeaks(async () => {
-        for (const storage of ["float16", "float32"] as const) {
-          const { unet, vae, textEncoder, scheduler } = await loadStableDiffusion(folder, { storage });
-          expect(scheduler.config.prediction_type).toBe("v_prediction");
-          for (const model of [unet, vae, textEncoder]) {
-            expect(new Set(model.parameters().map((parameter) => parameter.storage))).toEqual(
-              new Set([storage]),
-            );
-            expect(model.trainableParameters().length > 0).toBe(storage === "float32");
-            model.dispose();
-          }
-        }
-      });
-    });
-
-  it("says that WebAssembly cannot store float16", async () => {
-    await initialize({ device: "wasm" });
-    await expectNoLeaks(() =>
-      expect(loadStableDiffusion(folder, { storage: "float16" })).rejects.toThrow(
-        'CLIPTextModel.fromPretrained: storage "float16" needs WebGPU on an adapter with shader-f16 (hasFloat16Storage() is false on backend "wasm"); use "float32"',
-      ),
-    );
-  });
-});

@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addDoctorCommand } from "../commands/doctor.js";
+import { addEncodeCommand } from "../commands/encode.js";
+import { addEnhanceCommand } from "../commands/enhance.js";
+import { addEvaluateCommand } from "../commands/evaluate.js";
+import { addReportCommand } from "../commands/report.js";
 import { RunStopped } from "../run/stop-signals.js";
 
 /** How the command is run, where it is not from a shell. */
@@ -22,6 +26,10 @@ function createProgram(): Command {
     // Commander adds "(Did you mean ...?)" on a line of its own.
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll("\n", " ")}\n`) })
     .exitOverride();
+  addEnhanceCommand(program);
+  addEncodeCommand(program);
+  addEvaluateCommand(program);
+  addReportCommand(program);
   addDoctorCommand(program);
   return program;
 }
@@ -41,10 +49,13 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode;
       return;
     }
-    if (error instanceof RunStopped) process.exitCode = error.exitCode;
-    else process.exitCode = 1;
-    const { message, stack } = error as Error;
-    const text = program.opts<{ debug: boolean }>().debug ? stack : `error: ${message.split("\n")[0]}`;
-    console.error(text);
+    if (error instanceof RunStopped) {
+      process.exitCode = error.exitCode;
+      console.error(error.message);
+      return;
+    }
+    process.exitCode = 1;
+    console.error(`error: ${(error as Error).message.split("\n")[0]}`);
+    if (program.opts<{ debug: boolean }>().debug) console.error(error);
   }
 }

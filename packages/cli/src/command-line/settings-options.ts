@@ -197,7 +197,7 @@ export async function givenSettings(command: Command): Promise<GivenSettings> {
   const preset = values.preset === undefined ? {} : presets[values.preset as PresetName];
   const file = values.config === undefined ? {} : await readSettings(values.config as string);
   const options = byOption.reduce(
-    (all: PartialConfig, { path, value }) => mergeSettings(all, nest(path, value)),
+    (all: PartialConfig, { path, value }) => mergeSettings(all, settingAt(path, value)),
     {},
   );
   const settings = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
@@ -211,7 +211,8 @@ export function at(settings: PartialConfig, path: string): unknown {
     .reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], settings);
 }
 
-const nest = (path: string, value: unknown): PartialConfig =>
+/** Settings with one alone, at its path. */
+export const settingAt = (path: string, value: unknown): PartialConfig =>
   path
     .split(".")
     .reverse()

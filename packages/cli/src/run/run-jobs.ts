@@ -135,6 +135,7 @@ function startWorker(run: string, job: Job, progress: JobProgress): Worker {
   return {
     ended,
     stop: () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       tell(child, "stop");
       timer ??= setTimeout(
         () => child.kill("SIGKILL"),

@@ -5,8 +5,9 @@ export class RunStopped extends Error {
   constructor(
     /** The signal that asked for it; SIGPIPE where nobody reads the output any more. */
     readonly signal: NodeJS.Signals,
+    message = `stopped by ${signal}`,
   ) {
-    super(`stopped by ${signal}`);
+    super(message);
   }
 
   /** As shells have it. */

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { integer, listOf, number, oneOf, text } from "./parse-option.js";
+
+describe("option values", () => {
+  it.each([
+    [text, "", /got an empty string; is a variable unset\?/],
+    [text, "  ", /empty string/],
+    [number, "", /empty string/],
+    [number, "1e400", /a number, got "1e400"/],
+    [number, "abc", /a number, got "abc"/],
+    [integer, "1.5", /an integer, got "1.5"/],
+    [integer, "9007199254740993", /an integer/],
+    [listOf(integer), "1,,2", /values between the commas, got "1,,2"; is a variable unset\?/],
+    [listOf(integer), "", /empty string/],
+    [listOf(integer), "1,x", /a number, got "x"/],
+    [oneOf(["a", "b"]), "c", /one of a, b, got "c"/],
+  ])("%# refuses %j", (read, value, message) => {
+    expect(() => read(value)).toThrow(message);
+  });
+
+  it("reads numbers and lists", () => {
+    expect(number("1e-5")).toBe(1e-5);
+    expect(integer("-3")).toBe(-3);
+    expect(listOf(integer)("1, 2,3")).toEqual([1, 2, 3]);
+    expect(oneOf(["a", "b"])("b")).toBe("b");
+  });
+});

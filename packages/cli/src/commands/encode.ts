@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { openImages } from "@dcr-js/data";
+import { initialize, writeSafetensors } from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import type { Command } from "commander";
+import { text } from "../command-line/parse-option.js";
+import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
+import { resolveModelName } from "../config/resolve-paths.js";
+import { encodeDataset } from "../evaluate/encode-dataset.js";
+import { loadWholeEncoder } from "../evaluate/loaded-encoder.js";
+
+interface Options extends DeviceOption {
+  encoder: string;
+  images: string;
+  out: string;
+}
+
+export function addEncodeCommand(program: Command): void {
+  const command = program
+    .command("encode")
+    .description(
+      'Writes the features of images: a safetensors file with "features" [n, d], not L2-normalised, and the images\' names, sorted, as JSON in its metadata.',
+    )
+    .requiredOption("--encoder <folder|id>", "CLIP or SigLIP: a Hugging Face folder or hub id", text)
+    .requiredOption("--images <where>", "a folder, tar shards, or a .csv or .jsonl file", text)
+    .requiredOption("--out <file>", "the safetensors file", text)
+    .addHelpText("after", "\nExample:\n  dcr encode --encoder runs/photos/encoder --images photos --out features.safetensors");
+  addDeviceOption(command).action(async (options: Options) => {
+    const out = resolve(options.out);
+    if (!existsSync(dirname(out))) throw new Error(`--out: ${dirname(out)}: no such folder`);
+    const dataset = await openImages(resolve(options.images));
+    await initialize({ device: options.device });
+    const loaded = await loadWholeEncoder(resolveModelName(options.encoder, process.cwd()));
+    try {
+      const { features: unsorted, names } = await encodeDataset(dataset, loaded);
+      // Tar files hold images in an order of their own.
+      const order = names.map((_, i) => i).sort((a, b) => (names[a]! < names[b]! ? -1 : 1));
+      const features = tf.gather(unsorted, tf.tensor1d(order, "int32"));
+      const metadata = { names: JSON.stringify(order.map((i) => names[i])) };
+      await writeSafetensors(out, { features }, { metadata });
+      console.log(`features: ${options.out}, [${features.shape}]`);
+      tf.dispose([unsorted, features]);
+    } finally {
+      loaded.dispose();
+    }
+  });
+}

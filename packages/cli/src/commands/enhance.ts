@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
+import { text } from "../command-line/parse-option.js";
+import { enhance, resume } from "../run/enhance.js";
+
+const examples = `
+Examples:
+  dcr enhance --encoder openai/clip-vit-large-patch14 --diffusion stabilityai/stable-diffusion-2-1-base \\
+    --images photos --out runs/photos
+  dcr enhance --preset openai-l14-224 --images 'cc3m/{00000..00331}.tar' --out runs/cc3m
+  dcr enhance --config run.yaml --seeds 0,1,2 --methods rec,dcr --evaluate mmvp:MMVP_VLM --out runs/compare
+  dcr enhance --resume runs/photos`;
+
+export function addEnhanceCommand(program: Command): void {
+  const command = program
+    .command("enhance")
+    .description("Trains: stage 1 aligns the projector, stage 2 enhances the encoder. Writes a run folder.")
+    .option("--out <folder>", "where the run goes; a new folder under runs/ by default", text)
+    .option("--resume <folder>", "go on with a stopped run, to the identical result", text)
+    .addHelpText("after", examples);
+  addSettingOptions(command).action(async () => {
+    const { out, resume: stopped } = command.opts<{ out?: string; resume?: string }>();
+    const given = await givenSettings(command);
+    if (stopped === undefined) await enhance(given.settings, { out });
+    else {
+      if (out !== undefined) throw new Error("--out: a resumed run goes on in its own folder; leave --out away");
+      await resume(stopped, given);
+    }
+  });
+}

@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import type { Command } from "commander";
+import { text } from "../command-line/parse-option.js";
+import { readRunConfig } from "../config/read-config.js";
+import { writeReport } from "../report/report.js";
+import { type Results, writeResults } from "../report/results.js";
+import { resultsText } from "../report/score-table.js";
+import { jobFiles, jobName, listJobs } from "../run/jobs.js";
+import { lockRun } from "../run/run-lock.js";
+
+export function addReportCommand(program: Command): void {
+  program
+    .command("report")
+    .description("Writes a finished run's metrics.jsonl, results.json and report.html anew, and prints its table.")
+    .argument("<run>", "the run's folder", text)
+    .addHelpText("after", "\nExample:\n  dcr report runs/photos")
+    .action(async (run: string) => {
+      const folder = resolve(run);
+      const config = await readRunConfig(folder);
+      const missing = listJobs(config).find((job) => !existsSync(jobFiles(folder, job).result));
+      if (missing) throw new Error(`${run}: ${jobName(missing)} is not done; go on with: dcr enhance --resume ${run}`);
+      const lock = await lockRun(folder);
+      try {
+        const before = JSON.parse(await readFile(join(folder, "results.json"), "utf8")) as Results;
+        const found = await writeResults(folder, config, before.device);
+        const report = await writeReport(folder, config, found);
+        const table = resultsText(found.results);
+        if (table) console.log(`${table}\n`);
+        console.log(`report: ${relative(process.cwd(), report)}`);
+      } finally {
+        await lock.release();
+      }
+    });
+}

@@ -1,0 +1,75 @@
+import { existsSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { describe } from "../shared/check-options.js";
+import { evaluateClassFolder, openClassFolder } from "./class-folder.js";
+import { type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
+import type { LoadedEncoder } from "./loaded-encoder.js";
+import { evaluateMMVP, readQuestions } from "./mmvp.js";
+
+/** What an evaluation may look at. A user's module gets it as its one argument. */
+export interface EvaluationInput extends LoadedEncoder {
+  /** Of what is random in the evaluation, such as the centres of k-means. */
+  seed: number;
+  /** The trained projector's file, where the encoder was trained here. */
+  projector?: string;
+  /** The diffusion model's folder or hub id, where the encoder was trained here. */
+  diffusion?: string;
+}
+
+/** The default export of a user's evaluation module. */
+export type EvaluationModule = (input: EvaluationInput) => Promise<Evaluation> | Evaluation;
+
+/**
+ * Evaluates an encoder.
+ *
+ * @param what `mmvp:<folder>`, `folder:<folder with a folder for each class>`, or the path of a module
+ */
+export async function evaluateEncoder(what: readonly string[], input: EvaluationInput): Promise<Evaluation> {
+  const evaluations: Evaluation[] = [];
+  input.encoder.train(false);
+  for (const one of what) evaluations.push(await evaluateOne(one, input));
+  return joinEvaluations(evaluations);
+}
+
+/** Checks that evaluations can be made, before anything is trained. @throws naming what is not there */
+export async function checkEvaluations(what: readonly string[]): Promise<void> {
+  for (const one of what) {
+    const { kind, path } = parseEvaluation(one);
+    if (!existsSync(path)) throw new Error(`--evaluate ${one}: no such ${kind === "module" ? "file" : "folder"}`);
+    if (kind === "module") await importEvaluation(path);
+    else if (kind === "mmvp") await readQuestions(path);
+    else await openClassFolder(path);
+  }
+}
+
+function parseEvaluation(what: string): { kind: "mmvp" | "folder" | "module"; path: string } {
+  const [, kind, path] = /^(mmvp|folder):(.+)$/s.exec(what) ?? [];
+  if (kind && path) return { kind: kind as "mmvp" | "folder", path };
+  if (/\.[cm]?js$/.test(what)) return { kind: "module", path: what };
+  throw new Error(`--evaluate: expected mmvp:<folder>, folder:<folder> or a module, got ${describe(what)}`);
+}
+
+async function evaluateOne(what: string, input: EvaluationInput): Promise<Evaluation> {
+  const { kind, path } = parseEvaluation(what);
+  if (kind === "mmvp") return evaluateMMVP(path, input);
+  if (kind === "folder") return evaluateClassFolder(path, input);
+  const evaluate = await importEvaluation(path);
+  const result = evaluationSchema.safeParse(await evaluate(input));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Error(`--evaluate: ${path}: ${issue!.path.join(".") || "its result"}: ${issue!.message}`);
+}
+
+async function importEvaluation(path: string): Promise<EvaluationModule> {
+  const refuse = (why: string, cause?: unknown) => new Error(`--evaluate: ${path}: ${why}`, { cause });
+  let module: { default?: unknown };
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (error) {
+    throw refuse(`could not be imported (${(error as Error).message})`, error);
+  }
+  if (typeof module.default !== "function") {
+    throw refuse(`the default export must be a function, got ${describe(module.default)}`);
+  }
+  return module.default as EvaluationModule;
+}

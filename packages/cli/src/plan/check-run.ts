@@ -1,0 +1,55 @@
+import { existsSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import type { DeviceInfo } from "@dcr-js/tensor";
+import type { RunConfig } from "../config/run-config.js";
+import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
+import { isOwnMethod, methodLabel } from "../run/jobs.js";
+import { readModelShapes } from "../models/model-shapes.js";
+import { openTrainingImages } from "../train/images.js";
+import { loadObjective } from "../train/load-objective.js";
+import { formatBytes } from "./format-bytes.js";
+
+/** Finds what is wrong with a run's inputs, before anything is loaded or written. @throws one line that names it */
+export async function checkRun(folder: string, config: RunConfig, _device: DeviceInfo): Promise<void> {
+  await checkMethods(config);
+  const shapes = await readModelShapes(config.encoder, config.diffusion);
+  await checkImages(config, shapes.encoder.imageSize);
+  await checkEvaluations(config.evaluate);
+  checkDisk(folder, 64e6);
+}
+
+async function checkMethods(config: RunConfig): Promise<void> {
+  const labels = config.methods.map(methodLabel);
+  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
+  if (twice) throw new Error(`--methods: two methods are called ${twice}, which would write the same files`);
+  for (const method of config.methods) if (!isOwnMethod(method)) await loadObjective(method, config);
+  if (config.methods.every((method) => method === "original") && config.evaluate.length === 0) {
+    throw new Error("--methods: original trains nothing, and without --evaluate nothing is measured either");
+  }
+}
+
+/** Opens the images as each stage will; nothing is decoded yet. @throws where they are not there, or fewer than a batch */
+async function checkImages(config: RunConfig, size: number): Promise<void> {
+  const { images, augment, strict, seeds } = config;
+  const stages: [option: string, settings: { batch: number }][] = [["--batch", config.enhance]];
+  if (!config.endToEnd) stages.unshift(["--align-batch", config.align]);
+  for (const [option, { batch }] of stages) {
+    const log = (line: string) => console.error(line);
+    const source = await openTrainingImages(images, { size, batchSize: batch, seed: seeds[0], augment, strict, log });
+    const { length } = source;
+    await source.close();
+    if (length !== undefined && length < batch) {
+      throw new Error(`${option}: ${batch} is more than the ${length} images of ${images}`);
+    }
+  }
+}
+
+/** Whether the disk that will hold a folder has room. @throws where it has not */
+function checkDisk(folder: string, needed: number): void {
+  let there = folder;
+  while (!existsSync(there)) there = dirname(there);
+  const { bavail, bsize } = statfsSync(there);
+  const left = bavail * bsize;
+  if (left >= needed) return;
+  throw new Error(`--out: ${folder}: the disk has ${formatBytes(left)} left, the run needs ${formatBytes(needed)}`);
+}

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { writeFileAtomically } from "@dcr-js/tensor";
+import { configToYaml } from "../config/read-config.js";
+import type { RunConfig } from "../config/run-config.js";
+import { alignmentJob, methodLabel, methodsOf } from "../run/jobs.js";
+import type { MetricsRow } from "../run/metrics-file.js";
+import { cosineCharts, courses, patternChart } from "./charts.js";
+import type { Results } from "./results.js";
+import { conflictLines, escapeHtml, scoreTable } from "./score-table.js";
+
+const style = `
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff; }
+h2 { margin-top: 2.5rem; } svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: 0.3rem 0.7rem; text-align: right; vertical-align: top; border-bottom: 1px solid #ddd; white-space: nowrap; }
+thead th { white-space: normal; vertical-align: bottom; } thead tr:first-child th { text-align: center; border-bottom: none; color: #555; font-weight: normal; }
+th:first-child { text-align: left; } .facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+small { color: #777; } .up, .down, .same { font-size: 0.85em; } .up { color: #00704f; } .down { color: #b8430a; } .same { color: #888; }
+img { image-rendering: pixelated; width: 800px; max-width: 100%; display: block; }
+pre { background: #f6f6f6; padding: 1rem; font-size: 12px; columns: 2; white-space: pre-wrap; overflow-wrap: anywhere; }
+`;
+
+/** A part of a report that is a user's own: a heading and HTML that loads nothing. */
+export interface ReportSection {
+  title: string;
+  html: string;
+}
+
+/** Writes `report.html`, one file with everything in it. @returns its path. */
+export async function writeReport(
+  run: string,
+  config: RunConfig,
+  { results, metrics }: { results: Results; metrics: MetricsRow[] },
+  own: readonly ReportSection[] = [],
+): Promise<string> {
+  const sections = [
+    ...evaluationSections(results, await patternSection(results)),
+    ...(results.conflict.length > 0 ? [await conflictSection(results, metrics)] : []),
+    ...(metrics.length > 0 ? [await lossSection(metrics)] : []),
+    ...own,
+    { title: "Configuration", html: `<pre>${escapeHtml(configToYaml(config))}</pre>` },
+  ];
+  const facts = factsOf(config, results).map(
+    ([name, value]) => `<tr><th>${name}</th><td>${escapeHtml(value)}</td></tr>`,
+  );
+  const html = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Diffusion Contrastive Reconstruction: run report</title>
+<style>${style}</style></head><body>
+<h1>Diffusion Contrastive Reconstruction</h1>
+<table class="facts">${facts.join("")}</table>
+${sections.map(({ title, html }) => `<h2>${escapeHtml(title)}</h2>\n${html}`).join("\n")}
+</body></html>
+`;
+  const path = join(run, "report.html");
+  await writeFileAtomically(path, html);
+  return path;
+}
+
+function factsOf(config: RunConfig, results: Results): [string, string][] {
+  const { device, seeds } = results;
+  const stage = ({ steps, batch, accumulation, learningRate }: RunConfig["enhance"]) =>
+    `${steps} steps of ${accumulation} x ${batch} images, learning rate ${learningRate}`;
+  const losses = methodsOf(config).flatMap((method) => {
+    const job = alignmentJob({ kind: "method", method, seed: 0 }, config);
+    return job?.kind === "align" ? [job.loss] : [];
+  });
+  return [
+    ["encoder", config.encoder],
+    ["diffusion model", config.diffusion],
+    ["images", config.images],
+    ["methods", config.methods.map(methodLabel).join(", ")],
+    ["device", [device.kind, device.adapter, device.reason].filter(Boolean).join(": ")],
+    ["seeds", seeds.join(", ")],
+    ...(losses.length > 0
+      ? [["stage 1", `the projector by ${[...new Set(losses)].join(", ")}: ${stage(config.align)}`] as [string, string]]
+      : []),
+    ["stage 2", `${config.endToEnd ? "projector and encoder" : "the encoder"}, LoRA: ${stage(config.enhance)}`],
+  ];
+}
+
+function evaluationSections(results: Results, patterns: ReportSection[]): ReportSection[] {
+  const [first = {}] = Object.values(results.figures);
+  if (Object.keys(first).length === 0) return [];
+  const several = results.seeds.length > 1;
+  const html = `<p>In percent, higher is better${several ? ", mean ± standard deviation over seeds" : ""}. Below each figure its change against
+<i>original</i>${several ? " with the same seed" : ""}, <span class="same">grey</span> where ${several ? "it is not larger than its spread" : "one seed cannot tell it from chance"}.</p>
+${scoreTable(results)}`;
+  return [{ title: "Evaluation, before and after", html }, ...patterns];
+}
+
+async function patternSection({ patterns, seeds }: Results): Promise<ReportSection[]> {
+  if (patterns.length === 0) return [];
+  const rows = patterns.map(({ pattern, count, ...rest }) => ({ ...rest, pattern: `${pattern} (${count})` }));
+  const note = `<p>In brackets the number of pairs.${seeds.length > 1 ? " Means over seeds." : ""}</p>`;
+  return [{ title: "Detail pairs by pattern", html: note + (await patternChart(rows)) }];
+}
+
+async function conflictSection(results: Results, metrics: readonly MetricsRow[]): Promise<ReportSection> {
+  const lines = conflictLines(results).map((line) => `<li>${escapeHtml(line)}</li>`);
+  return { title: "Gradient conflict", html: `<ul>${lines.join("")}</ul>${await cosineCharts(metrics)}` };
+}
+
+async function lossSection(metrics: readonly MetricsRow[]): Promise<ReportSection> {
+  return {
+    title: "Losses and gradient norms",
+    html: `<p>Each seed's steps, faint, and their running mean over nine steps.</p>
+${await courses(metrics, "loss", "loss")}
+<p>The global norm of the gradient, before clipping.</p>
+${await courses(metrics, "gradNorm", "gradient norm")}`,
+  };
+}

@@ -1,0 +1,236 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { appendFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Results } from "../report/results.js";
+
+/** The built program, as a user runs it, on tiny models of the real form. */
+const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+const fixtures = fileURLToPath(new URL("../../fixtures", import.meta.url));
+const models = [
+  ...["--encoder", join(fixtures, "models/clip"), "--diffusion", join(fixtures, "models/stable-diffusion")],
+  ...["--images", join(fixtures, "pattern-images.mjs"), "--device", "wasm"],
+];
+const few = [
+  ...["--align-steps", "3", "--steps", "4", "--batch", "3", "--align-batch", "3", "--lora-rank", "2"],
+  ...["--checkpoint-steps", "2"],
+];
+
+interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the command; `act` is called now and then until it returns true. */
+function dcr(args: readonly string[], act?: (child: ChildProcess) => boolean): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (text: Buffer) => {
+      stdout += text.toString();
+    });
+    child.stderr.on("data", (text: Buffer) => {
+      stderr += text.toString();
+    });
+    const timer = setInterval(() => {
+      if (act?.(child)) clearInterval(timer);
+    }, 20);
+    child.on("close", (code, signal) => {
+      clearInterval(timer);
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+}
+
+let folder: string;
+const path = (...names: string[]) => join(folder, ...names);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dcr-enhance-"));
+  expect(await dcr(["enhance", ...models, ...few, "--out", "whole", "--tensorboard"])).toMatchObject({
+    code: 0,
+    stderr: "",
+  });
+}, 300_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+/** What a run made, without times. */
+function fingerprint(run: string) {
+  const hash = (name: string) => createHash("sha256").update(readFileSync(path(run, name))).digest("hex");
+  const { metricsSha256 } = JSON.parse(readFileSync(path(run, "results.json"), "utf8")) as Results;
+  return [
+    metricsSha256,
+    ...["encoder/model.safetensors", "adapter/adapter_model.safetensors", "projector.safetensors"].map(hash),
+  ];
+}
+
+/** Rows of a job's metrics so far. */
+function steps(run: string, job: string): number {
+  const file = path(run, "jobs", job, "metrics.jsonl");
+  return existsSync(file) ? readFileSync(file, "utf8").split("\n").length - 1 : 0;
+}
+
+describe("dcr enhance", () => {
+  it("writes encoder, adapter, projector, configuration, metrics and report, and nothing half-done", () => {
+    expect(readdirSync(path("whole")).sort()).toEqual([
+      "adapter",
+      "config.yaml",
+      "encoder",
+      "jobs",
+      "metrics.jsonl",
+      "projector.safetensors",
+      "report.html",
+      "results.json",
+    ]);
+    expect(readdirSync(path("whole/jobs/dcr-seed0")).sort()).toEqual([
+      "events.out.tfevents.0.dcr",
+      "metrics.jsonl",
+      "result.json",
+    ]);
+    expect(readFileSync(path("whole/metrics.jsonl"), "utf8").trim().split("\n")).toHaveLength(7);
+    const html = readFileSync(path("whole/report.html"), "utf8");
+    for (const text of ["gradient norm", "cosine of the two gradients", "lora_only", "align-rec, stage 1"]) {
+      expect(html).toContain(text);
+    }
+    // What a page loads: nothing.
+    expect(html).not.toMatch(/<(script|link|iframe|object|use|img)\b|@import|url\(|(src|href)="/);
+  });
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("saves the step just done on %s, and goes on to the identical result", async (signal) => {
+    const run = `stopped-${signal}`;
+    const args = ["enhance", ...models, ...few, "--out", run, "--tensorboard"];
+    const stopped = await dcr(args, (child) => steps(run, "dcr-seed0") > 0 && child.kill(signal));
+    expect(stopped.stderr).toBe(`stopped; go on with: dcr enhance --resume ${run}\n`);
+    expect(stopped.code).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal]);
+    expect(existsSync(path(run, "encoder"))).toBe(false);
+    expect(existsSync(path(run, "jobs/dcr-seed0/checkpoint.safetensors"))).toBe(true);
+    expect(await dcr(["enhance", "--resume", run])).toMatchObject({ code: 0, stderr: "" });
+    expect(fingerprint(run)).toEqual(fingerprint("whole"));
+  }, 300_000);
+
+  it("stops when nobody reads its output any more", async () => {
+    const run = "closed-pipe";
+    // Without a terminal progress is written every 15 s; the pipe's end shows at the next write.
+    const stopped = await dcr(["enhance", ...models, ...few, "--steps", "100000", "--out", run], (child) => {
+      if (steps(run, "dcr-seed0") === 0) return false;
+      child.stdout!.destroy();
+      return true;
+    });
+    expect(stopped.code).toBe(141);
+    expect(existsSync(path(run, "jobs/dcr-seed0/checkpoint.safetensors"))).toBe(true);
+  }, 300_000);
+
+  it("ends at once on a second Ctrl-C", async () => {
+    const run = "twice";
+    let first = 0;
+    const args = ["enhance", ...models, ...few, "--steps", "100000", "--batch", "16", "--out", run];
+    const ended = await dcr(args, (child) => {
+      if (first === 0 && existsSync(path(run, "jobs/align-rec-seed0/metrics.jsonl"))) {
+        first = Date.now();
+        child.kill("SIGINT");
+      }
+      return first > 0 && Date.now() - first > 400 && child.kill("SIGINT");
+    });
+    expect(ended.code).toBe(130);
+    expect(readdirSync(path(run)).filter((name) => name.startsWith("lock."))).toEqual([]);
+  }, 300_000);
+
+  it("lets one process write to a run, and leaves no worker behind when the starter is killed", async () => {
+    const run = "killed";
+    let second: Promise<Ended> | undefined;
+    let worker = 0;
+    const args = ["enhance", ...models, ...few, "--out", run, "--steps", "100000"];
+    const killed = await dcr(args, (child) => {
+      const file = path(run, "jobs/dcr-seed0/worker.json");
+      if (steps(run, "dcr-seed0") === 0) return false;
+      worker = JSON.parse(readFileSync(file, "utf8")).pid;
+      second ??= dcr(["enhance", "--resume", run]).then((answer) => {
+        child.kill("SIGKILL");
+        return answer;
+      });
+      return true;
+    });
+    expect(killed.signal).toBe("SIGKILL");
+    const answer = await second!;
+    expect(answer.stderr).toMatch(/^error: .*killed: process \d+ is writing to this run; wait for it, or stop it\n$/);
+    expect(answer.code).toBe(1);
+    const alive = () => {
+      try {
+        process.kill(worker, 0);
+        return !readFileSync(`/proc/${worker}/stat`, "utf8").includes(") Z ");
+      } catch {
+        return false;
+      }
+    };
+    await expect.poll(alive, { timeout: 30_000 }).toBe(false);
+  }, 300_000);
+
+  it("refuses other options with --resume and names the difference", async () => {
+    const refused = await dcr(["enhance", "--resume", "whole", "--steps", "5", "--batch", "3"]);
+    expect(refused.stderr).toBe(
+      "error: --resume: --steps is 5, and the run in whole has 4; leave it away, or start another run\n",
+    );
+    expect(refused.code).toBe(1);
+    expect(await dcr(["enhance", "--resume", "whole", "--steps", "4"])).toMatchObject({ code: 0, stderr: "" });
+  }, 60_000);
+
+  it("names a checkpoint that was damaged, and rows that are gone", async () => {
+    const run = "damaged";
+    const args = ["enhance", ...models, ...few, "--out", run];
+    await dcr(args, (child) => steps(run, "dcr-seed0") > 1 && child.kill("SIGINT"));
+    await cp(path(run), path("rowless"), { recursive: true });
+    const checkpoint = "jobs/dcr-seed0/checkpoint.safetensors";
+    await appendFile(path(run, checkpoint), "x");
+    const damaged = await dcr(["enhance", "--resume", run]);
+    expect(damaged.stderr).toMatch(/checkpoint\.safetensors: the checkpoint is damaged; delete this file/);
+    expect(damaged.code).toBe(1);
+    await rm(path(run, checkpoint));
+    expect(await dcr(["enhance", "--resume", run])).toMatchObject({ code: 0 });
+    await writeFile(path("rowless", "jobs/dcr-seed0/metrics.jsonl"), "");
+    const rowless = await dcr(["enhance", "--resume", "rowless"]);
+    expect(rowless.stderr).toMatch(/metrics\.jsonl: the row of step 0 is missing/);
+  }, 300_000);
+});
+
+describe("bad input", () => {
+  /** One line on standard error, exit code 1, and no folder. */
+  async function expectRefusal(args: string[], message: RegExp): Promise<void> {
+    const { code, stderr } = await dcr(["enhance", "--out", "refused", ...args]);
+    expect(stderr).toMatch(message);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(code).toBe(1);
+    expect(existsSync(path("refused"))).toBe(false);
+  }
+
+  it.each<[string[], RegExp]>([
+    [[], /^error: options: encoder: missing; diffusion: missing; images: missing$/m],
+    [["--out", ""], /option '--out <folder>' argument '' is invalid\. Expected a value, got an empty string; is a variable unset\?/],
+    [["--seeds", "1,,2"], /Expected values between the commas, got "1,,2"/],
+    [[...models, "--methods", "dcr,magic"], /^error: --method: .*magic: no such file, and no method of that name$/m],
+    [[...models, "--learning-rate", "-1"], /^error: options: enhance\.learningRate: .*, got -1$/m],
+    [[...models, "--stpes", "1"], /^error: unknown option '--stpes' \(Did you mean --steps\?\)$/m],
+    [[...models, "--preset", "openai"], /Expected one of openai-l14-224, /],
+    [[...models, "--config", "none.yaml"], /^error: none\.yaml: no such file$/m],
+    [[...models, "--encoder", "./none"], /none/],
+    [[...models, "--diffusion", "./none"], /none/],
+    [[...models, "--images", "./none"], /none does not exist/],
+    [[...models, "--evaluate", "mmvp:none"], /^error: --evaluate mmvp:.*none: no such folder$/m],
+    [[...models, "--batch", "41"], /batch/],
+    [[...models, "--methods", "original"], /original trains nothing, and without --evaluate nothing is measured/],
+  ])("refuses %j", expectRefusal, 60_000);
+
+  it("refuses a folder that holds something else, or a run", async () => {
+    await mkdir(path("full"));
+    await writeFile(path("full", "thesis.tex"), "");
+    const full = await dcr(["enhance", ...models, "--out", "full"]);
+    expect(full.stderr).toMatch(/--out: .*full is not empty, it holds thesis\.tex/);
+    expect(readdirSync(path("full"))).toEqual(["thesis.tex"]);
+    const again = await dcr(["enhance", ...models, "--out", "whole"]);
+    expect(again.stderr).toMatch(/--out: .*whole holds a run already; go on with it by --resume/);
+  }, 60_000);
+});

@@ -1,0 +1,127 @@
+import { existsSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { relative, resolve } from "node:path";
+import { type DeviceInfo, initialize, writeFileAtomically } from "@dcr-js/tensor";
+import { at, type GivenSettings, settingAt } from "../command-line/settings-options.js";
+import {
+  checkConfig,
+  configPath,
+  configToYaml,
+  mergeSettings,
+  type PartialConfig,
+  readRunConfig,
+} from "../config/read-config.js";
+import { resolvePaths } from "../config/resolve-paths.js";
+import type { RunConfig } from "../config/run-config.js";
+import { checkRun } from "../plan/check-run.js";
+import { writeReport } from "../report/report.js";
+import { gatherMetrics, writeResults } from "../report/results.js";
+import { resultsText } from "../report/score-table.js";
+import { jobFiles, listJobs, outputFolder } from "./jobs.js";
+import { publishOutputs, removeLeftovers } from "./publish.js";
+import { runJobs } from "./run-jobs.js";
+import { lockRun } from "./run-lock.js";
+import { RunStopped } from "./stop-signals.js";
+import { endOrphan } from "./workers.js";
+
+/** Starts a run. @param settings as the user gave them */
+export async function enhance(settings: PartialConfig, { out }: { out?: string }): Promise<void> {
+  const base = process.cwd();
+  const config = resolvePaths(checkConfig("options", settings), base);
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
+  const folder = resolve(base, out ?? `runs/${stamp}`);
+  refuseUsedFolder(folder);
+  const isNew = !existsSync(folder);
+  const lock = await lockRun(folder);
+  try {
+    // Another run may have been made there while this one waited for the lock.
+    refuseUsedFolder(folder);
+    await removeLeftovers(folder);
+    const device = await startDevice(config);
+    try {
+      await checkRun(folder, config, device);
+      await writeFileAtomically(configPath(folder), configToYaml(config));
+    } catch (error) {
+      // A run that cannot start leaves nothing.
+      await lock.release();
+      if (isNew) await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+    await work(folder, config, device);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Goes on with a stopped run. @param given options, which must not differ from the run's */
+export async function resume(stopped: string, given: GivenSettings): Promise<void> {
+  const folder = resolve(stopped);
+  const config = await readRunConfig(folder);
+  refuseOtherSettings(stopped, config, given);
+  const lock = await lockRun(folder);
+  try {
+    const device = await startDevice(config);
+    for (const job of listJobs(config)) await endOrphan(jobFiles(folder, job).worker);
+    await removeLeftovers(folder);
+    await checkRun(folder, config, device);
+    await work(folder, config, device);
+  } finally {
+    await lock.release();
+  }
+}
+
+function refuseUsedFolder(folder: string): void {
+  if (!existsSync(folder)) return;
+  if (existsSync(configPath(folder))) {
+    throw new Error(
+      `--out: ${folder} holds a run already; go on with it by --resume, or name another folder`,
+    );
+  }
+  // A run that was killed before it began leaves its lock, and files that it had not named yet.
+  const found = readdirSync(folder).find((name) => !/^lock\.\d+|^config\.yaml\..*\.tmp$/.test(name));
+  if (found !== undefined) throw new Error(`--out: ${folder} is not empty, it holds ${found}; name another folder`);
+}
+
+function refuseOtherSettings(run: string, config: RunConfig, { byOption }: GivenSettings): void {
+  if (byOption.length === 0) return;
+  const asked = byOption.reduce(
+    (all: PartialConfig, { path, value }) => mergeSettings(all, settingAt(path, value)),
+    config as PartialConfig,
+  );
+  const resolved = resolvePaths(checkConfig("options", asked), process.cwd()) as PartialConfig;
+  for (const { option, path } of byOption) {
+    const [own, other] = [at(config as PartialConfig, path), at(resolved, path)].map((value) => JSON.stringify(value));
+    if (own !== other) {
+      throw new Error(`--resume: ${option} is ${other}, and the run in ${run} has ${own}; leave it away, or start another run`);
+    }
+  }
+}
+
+async function startDevice(config: RunConfig): Promise<DeviceInfo> {
+  return initialize({ device: config.device as "auto" });
+}
+
+/** Everything from a run's configuration to its report. */
+async function work(folder: string, config: RunConfig, device: DeviceInfo): Promise<void> {
+  const name = relative(process.cwd(), folder) || ".";
+  console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
+  console.log(`run:    ${name}`);
+  try {
+    await runJobs(folder, config);
+  } catch (error) {
+    await gatherMetrics(folder, config).catch(() => {});
+    throw error instanceof RunStopped
+      ? new RunStopped(error.signal, `stopped; go on with: dcr enhance --resume ${name}`)
+      : new Error(`${(error as Error).message}; when that is mended, go on with: dcr enhance --resume ${name}`, {
+          cause: error,
+        });
+  }
+  const found = await writeResults(folder, config, device);
+  for (const job of listJobs(config)) {
+    await publishOutputs(jobFiles(folder, job).output, outputFolder(folder, job, config));
+  }
+  const report = await writeReport(folder, config, found);
+  const text = resultsText(found.results);
+  if (text) console.log(`\n${text}\n`);
+  console.log(`report: ${relative(process.cwd(), report)}`);
+}

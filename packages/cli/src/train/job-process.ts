@@ -1,0 +1,64 @@
+import { mkdir, rm } from "node:fs/promises";
+import { inspect } from "node:util";
+import { initialize, writeFileAtomically } from "@dcr-js/tensor";
+import { readRunConfig } from "../config/read-config.js";
+import { evaluateJob } from "../evaluate/evaluate-job.js";
+import { type Job, jobFiles, jobName, listJobs } from "../run/jobs.js";
+import type { JobMessage } from "../run/run-jobs.js";
+import { registerWorker } from "../run/workers.js";
+import { type JobContext, trainEncoder, trainProjector } from "./train-job.js";
+
+/** A job's process. Its starter tells it to stop, and it tells its starter how far it is. */
+
+let stopping = false;
+process.on("message", (message) => {
+  if (message === "stop") stopping = true;
+});
+// Ctrl-C reaches the whole process group, and a system that shuts down tells everyone: the step just done is saved.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    stopping = true;
+  });
+}
+// Without a starter nobody would collect the result.
+process.on("disconnect", () => process.exit(1));
+
+const tell = (message: JobMessage) =>
+  new Promise<void>((resolve) => {
+    if (process.connected) process.send!(message, () => resolve());
+    else resolve();
+  });
+
+async function work(job: Job, context: JobContext): Promise<JobMessage> {
+  const files = jobFiles(context.run, job);
+  const trained =
+    job.kind === "align"
+      ? await trainProjector(job, context)
+      : job.method === "original" || (await trainEncoder(job, context));
+  if (!trained) return { type: "stopped" };
+  const result = job.kind === "align" ? {} : await evaluateJob(job, context);
+  context.beforeWrite();
+  await writeFileAtomically(files.result, `${JSON.stringify(result, null, 2)}\n`);
+  await rm(files.checkpoint, { force: true });
+  return { type: "done" };
+}
+
+const [run, name] = process.argv.slice(2) as [string, string];
+try {
+  const config = await readRunConfig(run);
+  const job = listJobs(config).find((candidate) => jobName(candidate) === name)!;
+  const files = jobFiles(run, job);
+  await mkdir(files.folder, { recursive: true });
+  const beforeWrite = await registerWorker(files.worker);
+  beforeWrite();
+  await initialize({ device: config.device as "auto" });
+  const context: JobContext = { run, config, tell, stopAsked: () => stopping, beforeWrite };
+  const last = await work(job, context);
+  await rm(files.worker, { force: true });
+  await tell(last);
+} catch (error) {
+  const { message } = error as Error;
+  await tell({ type: "failed", message: message.split("\n")[0]!, stack: inspect(error) });
+  process.exitCode = 1;
+}
+process.disconnect?.();

@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { conObjective, dcrObjective, jointObjective, type Objective, recObjective } from "@dcr-js/dcr";
+import type { AlignmentLoss, RunConfig } from "../config/run-config.js";
+import { isOwnMethod } from "../run/jobs.js";
+import { describe } from "../shared/check-options.js";
+
+type ObjectiveSettings = Pick<RunConfig, "temperature" | "positives" | "gradient" | "naive">;
+
+/** The objective of a method that trains: one of ours by name, or the default export of a module. */
+export async function loadObjective(method: string, settings: ObjectiveSettings): Promise<Objective> {
+  if (!isOwnMethod(method)) return importObjective(method);
+  const { temperature, positives, gradient, naive } = settings;
+  switch (method) {
+    case "rec":
+      return recObjective();
+    case "con":
+      return conObjective({ temperature });
+    case "naive":
+      return jointObjective({ ...naive, temperature });
+    case "dcr":
+      return dcrObjective({ temperature, positives, gradient });
+    case "original":
+      throw new Error("original trains nothing and has no objective");
+  }
+}
+
+/** The objective that aligns a projector. */
+export const alignmentObjective = (loss: AlignmentLoss, settings: ObjectiveSettings): Promise<Objective> =>
+  loadObjective(loss, settings);
+
+/** @throws naming the module where its default export is not an `Objective` */
+async function importObjective(path: string): Promise<Objective> {
+  const refuse = (why: string, cause?: unknown) => new Error(`--method: ${path}: ${why}`, { cause });
+  if (!existsSync(path)) throw refuse("no such file, and no method of that name");
+  let module: { default?: unknown };
+  try {
+    module = await import(pathToFileURL(path).href);
+  } catch (error) {
+    throw refuse(`could not be imported (${(error as Error).message})`, error);
+  }
+  const objective = module.default as Partial<Objective> | undefined;
+  const expected = "the default export must be an Objective of @dcr-js/dcr";
+  if (typeof objective !== "object" || objective === null) throw refuse(`${expected}, got ${describe(objective)}`);
+  const fields = { name: "string", usesAugmented: "boolean", usesPredictions: "boolean", terms: "function" } as const;
+  for (const [field, type] of Object.entries(fields)) {
+    const value = objective[field as keyof Objective];
+    // biome-ignore lint/suspicious/useValidTypeof: the type is one of the four above
+    if (typeof value !== type) throw refuse(`${expected}; its ${field} must be a ${type}, got ${describe(value)}`);
+  }
+  return objective as Objective;
+}

@@ -1,0 +1,177 @@
+import { existsSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  createAlignmentStage,
+  createEndToEndStage,
+  createEnhancementStage,
+  type Stage,
+  type StageOptions,
+} from "@dcr-js/dcr";
+import { addLoRA, type LoRA, saveAdapter } from "@dcr-js/encoders";
+import { Random, readSafetensors, writeSafetensors } from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import { type RunConfig, settingsHash } from "../config/run-config.js";
+import { alignmentJob, type Job, jobFiles, jobLabel, jobName } from "../run/jobs.js";
+import type { JobMessage } from "../run/run-jobs.js";
+import { runStage } from "../run/run-stage.js";
+import { createAggregator } from "./aggregators.js";
+import { openTrainingImages } from "./images.js";
+import { loadObjective } from "./load-objective.js";
+import { loadTrainingModels, type TrainingModels } from "./load-models.js";
+import { writeEnhancedEncoder } from "./write-outputs.js";
+
+/** What a job needs of the process that runs it. */
+export interface JobContext {
+  run: string;
+  config: RunConfig;
+  tell(message: JobMessage): void;
+  stopAsked(): boolean;
+  /** Throws where this process may not write any more. */
+  beforeWrite(): void;
+}
+
+/** Stage 1: trains the projector of a seed. @returns whether it is done; false where it was stopped */
+export async function trainProjector(job: Extract<Job, { kind: "align" }>, context: JobContext): Promise<boolean> {
+  const { run, config } = context;
+  const files = jobFiles(run, job);
+  const models = await loadTrainingModels(config);
+  models.projector.initialize(new Random(job.seed).fork("projector"));
+  const images = await openImages(context, config.align, models, job.seed);
+  const stage = createAlignmentStage({
+    ...stageOptions(config, config.align, { models, source: images, seed: job.seed }),
+    objective: await loadObjective(job.loss, config),
+  });
+  try {
+    const done = await runJobStage(job, context, { stage, steps: config.align.steps, number: 1 });
+    if (!done) return false;
+    context.beforeWrite();
+    const weights = models.projector.stateDict();
+    await writeSafetensors(files.projector, weights);
+    tf.dispose(weights as tf.NamedTensorMap);
+    return true;
+  } finally {
+    stage.dispose();
+    await images.close();
+    models.dispose();
+  }
+}
+
+/** Stage 2: trains the encoder's adapters, and writes what the user gets. @returns whether it is done */
+export async function trainEncoder(job: Extract<Job, { kind: "method" }>, context: JobContext): Promise<boolean> {
+  const { run, config } = context;
+  const { seed } = job;
+  const files = jobFiles(run, job);
+  if (existsSync(files.output)) return true;
+  const models = await loadTrainingModels(config);
+  const first = alignmentJob(job, config);
+  if (first) await loadProjector(models, jobFiles(run, first).projector);
+  else models.projector.initialize(new Random(seed).fork("projector"));
+  const lora = addAdapters(models, config, seed);
+  const images = await openImages(context, config.enhance, models, seed);
+  const create = config.endToEnd ? createEndToEndStage : createEnhancementStage;
+  const aggregator = createAggregator(config.aggregator, seed);
+  const stage = create({
+    ...stageOptions(config, config.enhance, { models, source: images, seed }),
+    conflict: config.conflict,
+    ...(aggregator && { aggregator }),
+    objective: await loadObjective(job.method, config),
+    adapters: lora,
+  });
+  try {
+    if (!(await runJobStage(job, context, { stage, steps: config.enhance.steps, number: 2 }))) return false;
+    context.beforeWrite();
+    context.tell({ type: "progress", phase: "writing", done: 0, total: 1 });
+    await rm(files.unfinishedOutput, { recursive: true, force: true });
+    await saveAdapter(lora, join(files.unfinishedOutput, "adapter"), { baseModel: config.encoder });
+    const weights = models.projector.stateDict();
+    await writeSafetensors(join(files.unfinishedOutput, "projector.safetensors"), weights);
+    tf.dispose(weights as tf.NamedTensorMap);
+  } finally {
+    stage.dispose();
+    await images.close();
+    models.dispose();
+  }
+  await writeEnhancedEncoder(config.encoder, files.unfinishedOutput);
+  context.beforeWrite();
+  await rename(files.unfinishedOutput, files.output);
+  return true;
+}
+
+function stageOptions(
+  config: RunConfig,
+  settings: RunConfig["enhance"],
+  { models, source, seed }: { models: TrainingModels; source: StageOptions["source"]; seed: number },
+): StageOptions {
+  const { encoder, processor, projector, denoiser, scheduler, latents } = models;
+  const { accumulation, learningRate, warmupSteps, weightDecay, maxGradNorm } = settings;
+  return {
+    source,
+    processor,
+    encoder,
+    projector,
+    denoiser,
+    scheduler,
+    latents,
+    seed,
+    accumulation,
+    learningRate,
+    warmupSteps,
+    weightDecay,
+    maxGradNorm,
+    target: config.target,
+    localTokens: config.localTokens,
+    ...(config.memory.chunk !== null && { chunk: config.memory.chunk }),
+    ...(config.memory.microBatch !== null && { encoderMicroBatch: config.memory.microBatch }),
+  };
+}
+
+function openImages(
+  { config, tell }: JobContext,
+  settings: RunConfig["enhance"],
+  { encoder }: TrainingModels,
+  seed: number,
+) {
+  const { images, augment, strict } = config;
+  const log = (text: string) => tell({ type: "log", text });
+  const options = { size: encoder.imageSize, batchSize: settings.batch, seed, augment, strict, log };
+  return openTrainingImages(images, options);
+}
+
+function addAdapters({ encoder }: TrainingModels, { lora }: RunConfig, seed: number): LoRA {
+  const { rank, alpha, dropout, bias, targetModules } = lora;
+  return addLoRA(encoder, {
+    rank,
+    alpha,
+    dropout,
+    bias,
+    ...(targetModules && { targetModules }),
+    random: new Random(seed).fork("lora"),
+  });
+}
+
+async function loadProjector({ projector }: TrainingModels, path: string): Promise<void> {
+  const weights = await readSafetensors(path);
+  projector.loadStateDict(weights);
+  tf.dispose(weights as tf.NamedTensorMap);
+}
+
+function runJobStage(
+  job: Job,
+  { run, config, tell, stopAsked, beforeWrite }: JobContext,
+  { stage, steps, number }: { stage: Stage; steps: number; number: 1 | 2 },
+): Promise<boolean> {
+  return runStage({
+    stage,
+    steps,
+    owner: { job: jobName(job), settings: settingsHash(config) },
+    files: jobFiles(run, job),
+    row: { method: jobLabel(job), stage: number, seed: job.seed },
+    checkpoint: config.checkpoint,
+    tensorboard: config.tensorboard,
+    beforeWrite,
+    onStep: (done, loss) =>
+      tell({ type: "progress", phase: "training", done, total: steps, ...(loss !== undefined && { loss }) }),
+    stopAsked,
+  });
+}

@@ -41,21 +41,29 @@ function start(...args) {
   child.stderr.on("data", (text) => {
     stderr += text;
   });
-  const ended = new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stderr })));
+  const ended = new Promise((resolve) =>
+    child.on("close", (code, signal) => resolve({ code, signal, stderr })),
+  );
   return { child, ended };
 }
 
 /** Whether a second writer is refused; undefined where the first one ended meanwhile. */
 async function secondWriterRefused(run, first) {
-  if (!existsSync(join(run, "config.yaml")) || !readdirSync(run).some((name) => /^lock\.\d+$/.test(name))) return undefined;
-  const { status, stderr } = spawnSync(process.execPath, [main, "enhance", "--resume", run], { encoding: "utf8" });
+  if (!existsSync(join(run, "config.yaml")) || !readdirSync(run).some((name) => /^lock\.\d+$/.test(name)))
+    return undefined;
+  const { status, stderr } = spawnSync(process.execPath, [main, "enhance", "--resume", run], {
+    encoding: "utf8",
+  });
   if (first.exitCode !== null || first.signalCode !== null) return undefined;
   return status === 1 && /is writing to this run/.test(stderr);
 }
 
 /** What a run made, without times. */
 function fingerprint(run) {
-  const hash = (path) => createHash("sha256").update(readFileSync(join(run, path))).digest("hex");
+  const hash = (path) =>
+    createHash("sha256")
+      .update(readFileSync(join(run, path)))
+      .digest("hex");
   const { metricsSha256 } = JSON.parse(readFileSync(join(run, "results.json"), "utf8"));
   const files = ["encoder/model.safetensors", "adapter/adapter_model.safetensors", "projector.safetensors"];
   return JSON.stringify([metricsSha256, ...files.map(hash)]);
@@ -112,11 +120,14 @@ try {
     if (same) identical++;
     else console.log(`run ${i} differs after ${kills} kills: ${last.code} ${last.stderr} ${leftovers(run)}`);
     if (same) rmSync(run, { recursive: true });
-    if ((i + 1) % 10 === 0) console.log(`${identical} of ${i + 1} identical; second writer refused ${refused} of ${asked} times`);
+    if ((i + 1) % 10 === 0)
+      console.log(`${identical} of ${i + 1} identical; second writer refused ${refused} of ${asked} times`);
   }
 } finally {
   if (identical === count) rmSync(folder, { recursive: true });
   else console.log(`kept: ${folder}`);
 }
-console.log(`resume identical in ${identical} of ${count}; a second writer was refused in ${refused} of ${asked}`);
+console.log(
+  `resume identical in ${identical} of ${count}; a second writer was refused in ${refused} of ${asked}`,
+);
 process.exitCode = identical === count && refused === asked && asked > 0 ? 0 : 1;

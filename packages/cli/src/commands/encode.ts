@@ -4,8 +4,8 @@ import { openImages } from "@dcr-js/data";
 import { initialize, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Command } from "commander";
-import { text } from "../command-line/parse-option.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
+import { text } from "../command-line/parse-option.js";
 import { resolveModelName } from "../config/resolve-paths.js";
 import { encodeDataset } from "../evaluate/encode-dataset.js";
 import { loadWholeEncoder } from "../evaluate/loaded-encoder.js";
@@ -25,7 +25,10 @@ export function addEncodeCommand(program: Command): void {
     .requiredOption("--encoder <folder|id>", "CLIP or SigLIP: a Hugging Face folder or hub id", text)
     .requiredOption("--images <where>", "a folder, tar shards, or a .csv or .jsonl file", text)
     .requiredOption("--out <file>", "the safetensors file", text)
-    .addHelpText("after", "\nExample:\n  dcr encode --encoder runs/photos/encoder --images photos --out features.safetensors");
+    .addHelpText(
+      "after",
+      "\nExample:\n  dcr encode --encoder runs/photos/encoder --images photos --out features.safetensors",
+    );
   addDeviceOption(command).action(async (options: Options) => {
     const out = resolve(options.out);
     if (!existsSync(dirname(out))) throw new Error(`--out: ${dirname(out)}: no such folder`);

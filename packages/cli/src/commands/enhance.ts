@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
 import { text } from "../command-line/parse-option.js";
+import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
 import { enhance, resume } from "../run/enhance.js";
 
 const examples = `
@@ -23,7 +23,8 @@ export function addEnhanceCommand(program: Command): void {
     const given = await givenSettings(command);
     if (stopped === undefined) await enhance(given.settings, { out });
     else {
-      if (out !== undefined) throw new Error("--out: a resumed run goes on in its own folder; leave --out away");
+      if (out !== undefined)
+        throw new Error("--out: a resumed run goes on in its own folder; leave --out away");
       await resume(stopped, given);
     }
   });

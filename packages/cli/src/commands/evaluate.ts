@@ -17,12 +17,21 @@ interface Options extends DeviceOption {
 export function addEvaluateCommand(program: Command): void {
   const command = program
     .command("evaluate")
-    .description("Measures an encoder: detail pairs of MMVP-VLM, classes of a folder, or a module of your own.")
+    .description(
+      "Measures an encoder: detail pairs of MMVP-VLM, classes of a folder, or a module of your own.",
+    )
     .requiredOption("--encoder <folder|id>", "CLIP or SigLIP: a Hugging Face folder or hub id", text)
-    .requiredOption("--on <what>", "comma-separated: mmvp:<folder>, folder:<folder>, the path of a module", listOf(text))
+    .requiredOption(
+      "--on <what>",
+      "comma-separated: mmvp:<folder>, folder:<folder>, the path of a module",
+      listOf(text),
+    )
     .option("--seed <n>", "of what is random, such as the centres of k-means", integer, 0)
     .option("--out <file>", "write the figures as JSON too", text)
-    .addHelpText("after", "\nExample:\n  dcr evaluate --encoder runs/photos/encoder --on mmvp:MMVP_VLM,folder:birds");
+    .addHelpText(
+      "after",
+      "\nExample:\n  dcr evaluate --encoder runs/photos/encoder --on mmvp:MMVP_VLM,folder:birds",
+    );
   addDeviceOption(command).action(async (options: Options) => {
     const base = process.cwd();
     const what = options.on.map((one) => resolveEvaluation(one, base));
@@ -35,7 +44,8 @@ export function addEvaluateCommand(program: Command): void {
         const shown = Object.entries(figures).map(([name, value]) => `${name} ${(100 * value).toFixed(1)}`);
         console.log(`${group}: ${shown.join(", ")}`);
       }
-      if (options.out) await writeFileAtomically(resolve(options.out), `${JSON.stringify(evaluation, null, 2)}\n`);
+      if (options.out)
+        await writeFileAtomically(resolve(options.out), `${JSON.stringify(evaluation, null, 2)}\n`);
     } finally {
       loaded.dispose();
     }

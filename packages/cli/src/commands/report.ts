@@ -13,14 +13,17 @@ import { lockRun } from "../run/run-lock.js";
 export function addReportCommand(program: Command): void {
   program
     .command("report")
-    .description("Writes a finished run's metrics.jsonl, results.json and report.html anew, and prints its table.")
+    .description(
+      "Writes a finished run's metrics.jsonl, results.json and report.html anew, and prints its table.",
+    )
     .argument("<run>", "the run's folder", text)
     .addHelpText("after", "\nExample:\n  dcr report runs/photos")
     .action(async (run: string) => {
       const folder = resolve(run);
       const config = await readRunConfig(folder);
       const missing = listJobs(config).find((job) => !existsSync(jobFiles(folder, job).result));
-      if (missing) throw new Error(`${run}: ${jobName(missing)} is not done; go on with: dcr enhance --resume ${run}`);
+      if (missing)
+        throw new Error(`${run}: ${jobName(missing)} is not done; go on with: dcr enhance --resume ${run}`);
       const lock = await lockRun(folder);
       try {
         const before = JSON.parse(await readFile(join(folder, "results.json"), "utf8")) as Results;

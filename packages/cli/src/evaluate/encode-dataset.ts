@@ -26,7 +26,11 @@ export async function encodeDataset(
   const labels: (string | undefined)[] = [];
   const parts: tf.Tensor2D[] = [];
   try {
-    for await (const batch of readImages(dataset, { resize, crop, resample }, { strict: true, batchSize: 16 })) {
+    for await (const batch of readImages(
+      dataset,
+      { resize, crop, resample },
+      { strict: true, batchSize: 16 },
+    )) {
       if (batch.width !== size || batch.height !== size) {
         throw new Error(
           `preprocessor_config.json gives images of ${batch.width} x ${batch.height}, and the encoder takes ${size} x ${size}`,

@@ -35,7 +35,8 @@ export async function evaluateEncoder(what: readonly string[], input: Evaluation
 export async function checkEvaluations(what: readonly string[]): Promise<void> {
   for (const one of what) {
     const { kind, path } = parseEvaluation(one);
-    if (!existsSync(path)) throw new Error(`--evaluate ${one}: no such ${kind === "module" ? "file" : "folder"}`);
+    if (!existsSync(path))
+      throw new Error(`--evaluate ${one}: no such ${kind === "module" ? "file" : "folder"}`);
     if (kind === "module") await importEvaluation(path);
     else if (kind === "mmvp") await readQuestions(path);
     else await openClassFolder(path);

@@ -17,7 +17,10 @@ export async function evaluateJob(
   const folder = job.method === "original" ? config.encoder : join(output, "encoder");
   const loaded = await loadWholeEncoder(folder);
   const first = alignmentJob({ ...job, method: "rec" }, config);
-  const projector = job.method === "original" ? first && jobFiles(run, first).projector : join(output, "projector.safetensors");
+  const projector =
+    job.method === "original"
+      ? first && jobFiles(run, first).projector
+      : join(output, "projector.safetensors");
   try {
     return await evaluateEncoder(config.evaluate, {
       ...loaded,

@@ -1,4 +1,9 @@
-import { CLIPImageProcessor, CLIPTokenizer, type ImageEncoder, type ImageTextEncoder } from "@dcr-js/encoders";
+import {
+  CLIPImageProcessor,
+  CLIPTokenizer,
+  type ImageEncoder,
+  type ImageTextEncoder,
+} from "@dcr-js/encoders";
 import type * as tf from "@tensorflow/tfjs-core";
 import { readEncoderForm } from "../models/encoder-forms.js";
 

@@ -28,7 +28,12 @@ export async function evaluateMMVP(folder: string, loaded: LoadedEncoder): Promi
     const rows = questions.flatMap((_, i) => (i % 2 === which ? [i] : []));
     return tf.tidy(() => tf.gather(features, tf.tensor1d(rows, "int32")));
   };
-  const parts = [half(imageFeatures, 0), half(imageFeatures, 1), half(textFeatures, 0), half(textFeatures, 1)] as const;
+  const parts = [
+    half(imageFeatures, 0),
+    half(imageFeatures, 1),
+    half(textFeatures, 0),
+    half(textFeatures, 1),
+  ] as const;
   const patterns = questions.flatMap(({ pattern }, i) => (i % 2 === 0 ? [pattern] : []));
   try {
     const scores = await textImagePairs(...parts, patterns);
@@ -59,7 +64,12 @@ export async function readQuestions(folder: string): Promise<Question[]> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new Error(`mmvp: ${path}: ${error.code === "ENOENT" ? "no such file" : error.message}`);
   });
-  const [, ...rows] = parse(text, { bom: true, skip_empty_lines: true, trim: true, relax_column_count: true }) as string[][];
+  const [, ...rows] = parse(text, {
+    bom: true,
+    skip_empty_lines: true,
+    trim: true,
+    relax_column_count: true,
+  }) as string[][];
   const questions = rows.map(([id, pattern, statement], i): Question => {
     if (!/^\d+$/.test(id ?? "") || !pattern || !statement) {
       throw new Error(`mmvp: ${path}: row ${i + 2} must have a number, a pattern and a statement`);

@@ -3,8 +3,8 @@ import { dirname } from "node:path";
 import type { DeviceInfo } from "@dcr-js/tensor";
 import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
-import { isOwnMethod, methodLabel } from "../run/jobs.js";
 import { readModelShapes } from "../models/model-shapes.js";
+import { isOwnMethod, methodLabel } from "../run/jobs.js";
 import { openTrainingImages } from "../train/images.js";
 import { loadObjective } from "../train/load-objective.js";
 import { formatBytes } from "./format-bytes.js";
@@ -35,7 +35,14 @@ async function checkImages(config: RunConfig, size: number): Promise<void> {
   if (!config.endToEnd) stages.unshift(["--align-batch", config.align]);
   for (const [option, { batch }] of stages) {
     const log = (line: string) => console.error(line);
-    const source = await openTrainingImages(images, { size, batchSize: batch, seed: seeds[0], augment, strict, log });
+    const source = await openTrainingImages(images, {
+      size,
+      batchSize: batch,
+      seed: seeds[0],
+      augment,
+      strict,
+      log,
+    });
     const { length } = source;
     await source.close();
     if (length !== undefined && length < batch) {
@@ -51,5 +58,7 @@ function checkDisk(folder: string, needed: number): void {
   const { bavail, bsize } = statfsSync(there);
   const left = bavail * bsize;
   if (left >= needed) return;
-  throw new Error(`--out: ${folder}: the disk has ${formatBytes(left)} left, the run needs ${formatBytes(needed)}`);
+  throw new Error(
+    `--out: ${folder}: the disk has ${formatBytes(left)} left, the run needs ${formatBytes(needed)}`,
+  );
 }

@@ -71,9 +71,17 @@ function factsOf(config: RunConfig, results: Results): [string, string][] {
     ["device", [device.kind, device.adapter, device.reason].filter(Boolean).join(": ")],
     ["seeds", seeds.join(", ")],
     ...(losses.length > 0
-      ? [["stage 1", `the projector by ${[...new Set(losses)].join(", ")}: ${stage(config.align)}`] as [string, string]]
+      ? [
+          ["stage 1", `the projector by ${[...new Set(losses)].join(", ")}: ${stage(config.align)}`] as [
+            string,
+            string,
+          ],
+        ]
       : []),
-    ["stage 2", `${config.endToEnd ? "projector and encoder" : "the encoder"}, LoRA: ${stage(config.enhance)}`],
+    [
+      "stage 2",
+      `${config.endToEnd ? "projector and encoder" : "the encoder"}, LoRA: ${stage(config.enhance)}`,
+    ],
   ];
 }
 

@@ -30,7 +30,10 @@ interface Ended {
 /** Runs the command; `act` is called now and then until it returns true. */
 function dcr(args: readonly string[], act?: (child: ChildProcess) => boolean): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text: Buffer) => {
       stdout += text.toString();
@@ -61,7 +64,10 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** What a run made, without times. */
 function fingerprint(run: string) {
-  const hash = (name: string) => createHash("sha256").update(readFileSync(path(run, name))).digest("hex");
+  const hash = (name: string) =>
+    createHash("sha256")
+      .update(readFileSync(path(run, name)))
+      .digest("hex");
   const { metricsSha256 } = JSON.parse(readFileSync(path(run, "results.json"), "utf8")) as Results;
   return [
     metricsSha256,
@@ -101,17 +107,21 @@ describe("dcr enhance", () => {
     expect(html).not.toMatch(/<(script|link|iframe|object|use|img)\b|@import|url\(|(src|href)="/);
   });
 
-  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("saves the step just done on %s, and goes on to the identical result", async (signal) => {
-    const run = `stopped-${signal}`;
-    const args = ["enhance", ...models, ...few, "--out", run, "--tensorboard"];
-    const stopped = await dcr(args, (child) => steps(run, "dcr-seed0") > 0 && child.kill(signal));
-    expect(stopped.stderr).toBe(`stopped; go on with: dcr enhance --resume ${run}\n`);
-    expect(stopped.code).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal]);
-    expect(existsSync(path(run, "encoder"))).toBe(false);
-    expect(existsSync(path(run, "jobs/dcr-seed0/checkpoint.safetensors"))).toBe(true);
-    expect(await dcr(["enhance", "--resume", run])).toMatchObject({ code: 0, stderr: "" });
-    expect(fingerprint(run)).toEqual(fingerprint("whole"));
-  }, 300_000);
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "saves the step just done on %s, and goes on to the identical result",
+    async (signal) => {
+      const run = `stopped-${signal}`;
+      const args = ["enhance", ...models, ...few, "--out", run, "--tensorboard"];
+      const stopped = await dcr(args, (child) => steps(run, "dcr-seed0") > 0 && child.kill(signal));
+      expect(stopped.stderr).toBe(`stopped; go on with: dcr enhance --resume ${run}\n`);
+      expect(stopped.code).toBe({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal]);
+      expect(existsSync(path(run, "encoder"))).toBe(false);
+      expect(existsSync(path(run, "jobs/dcr-seed0/checkpoint.safetensors"))).toBe(true);
+      expect(await dcr(["enhance", "--resume", run])).toMatchObject({ code: 0, stderr: "" });
+      expect(fingerprint(run)).toEqual(fingerprint("whole"));
+    },
+    300_000,
+  );
 
   it("stops when nobody reads its output any more", async () => {
     const run = "closed-pipe";
@@ -157,7 +167,9 @@ describe("dcr enhance", () => {
     });
     expect(killed.signal).toBe("SIGKILL");
     const answer = await second!;
-    expect(answer.stderr).toMatch(/^error: .*killed: process \d+ is writing to this run; wait for it, or stop it\n$/);
+    expect(answer.stderr).toMatch(
+      /^error: .*killed: process \d+ is writing to this run; wait for it, or stop it\n$/,
+    );
     expect(answer.code).toBe(1);
     const alive = () => {
       try {
@@ -176,7 +188,10 @@ describe("dcr enhance", () => {
       "error: --resume: --steps is 5, and the run in whole has 4; leave it away, or start another run\n",
     );
     expect(refused.code).toBe(1);
-    expect(await dcr(["enhance", "--resume", "whole", "--steps", "4"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await dcr(["enhance", "--resume", "whole", "--steps", "4"])).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
   }, 60_000);
 
   it("names a checkpoint that was damaged, and rows that are gone", async () => {
@@ -209,9 +224,15 @@ describe("bad input", () => {
 
   it.each<[string[], RegExp]>([
     [[], /^error: options: encoder: missing; diffusion: missing; images: missing$/m],
-    [["--out", ""], /option '--out <folder>' argument '' is invalid\. Expected a value, got an empty string; is a variable unset\?/],
+    [
+      ["--out", ""],
+      /option '--out <folder>' argument '' is invalid\. Expected a value, got an empty string; is a variable unset\?/,
+    ],
     [["--seeds", "1,,2"], /Expected values between the commas, got "1,,2"/],
-    [[...models, "--methods", "dcr,magic"], /^error: --method: .*magic: no such file, and no method of that name$/m],
+    [
+      [...models, "--methods", "dcr,magic"],
+      /^error: --method: .*magic: no such file, and no method of that name$/m,
+    ],
     [[...models, "--learning-rate", "-1"], /^error: options: enhance\.learningRate: .*, got -1$/m],
     [[...models, "--stpes", "1"], /^error: unknown option '--stpes' \(Did you mean --steps\?\)$/m],
     [[...models, "--preset", "openai"], /Expected one of openai-l14-224, /],
@@ -221,7 +242,10 @@ describe("bad input", () => {
     [[...models, "--images", "./none"], /none does not exist/],
     [[...models, "--evaluate", "mmvp:none"], /^error: --evaluate mmvp:.*none: no such folder$/m],
     [[...models, "--batch", "41"], /batch/],
-    [[...models, "--methods", "original"], /original trains nothing, and without --evaluate nothing is measured/],
+    [
+      [...models, "--methods", "original"],
+      /original trains nothing, and without --evaluate nothing is measured/,
+    ],
   ])("refuses %j", expectRefusal, 60_000);
 
   it("refuses a folder that holds something else, or a run", async () => {

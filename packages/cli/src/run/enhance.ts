@@ -79,7 +79,8 @@ function refuseUsedFolder(folder: string): void {
   }
   // A run that was killed before it began leaves its lock, and files that it had not named yet.
   const found = readdirSync(folder).find((name) => !/^lock\.\d+|^config\.yaml\..*\.tmp$/.test(name));
-  if (found !== undefined) throw new Error(`--out: ${folder} is not empty, it holds ${found}; name another folder`);
+  if (found !== undefined)
+    throw new Error(`--out: ${folder} is not empty, it holds ${found}; name another folder`);
 }
 
 function refuseOtherSettings(run: string, config: RunConfig, { byOption }: GivenSettings): void {
@@ -90,9 +91,13 @@ function refuseOtherSettings(run: string, config: RunConfig, { byOption }: Given
   );
   const resolved = resolvePaths(checkConfig("options", asked), process.cwd()) as PartialConfig;
   for (const { option, path } of byOption) {
-    const [own, other] = [at(config as PartialConfig, path), at(resolved, path)].map((value) => JSON.stringify(value));
+    const [own, other] = [at(config as PartialConfig, path), at(resolved, path)].map((value) =>
+      JSON.stringify(value),
+    );
     if (own !== other) {
-      throw new Error(`--resume: ${option} is ${other}, and the run in ${run} has ${own}; leave it away, or start another run`);
+      throw new Error(
+        `--resume: ${option} is ${other}, and the run in ${run} has ${own}; leave it away, or start another run`,
+      );
     }
   }
 }
@@ -112,9 +117,12 @@ async function work(folder: string, config: RunConfig, device: DeviceInfo): Prom
     await gatherMetrics(folder, config).catch(() => {});
     throw error instanceof RunStopped
       ? new RunStopped(error.signal, `stopped; go on with: dcr enhance --resume ${name}`)
-      : new Error(`${(error as Error).message}; when that is mended, go on with: dcr enhance --resume ${name}`, {
-          cause: error,
-        });
+      : new Error(
+          `${(error as Error).message}; when that is mended, go on with: dcr enhance --resume ${name}`,
+          {
+            cause: error,
+          },
+        );
   }
   const found = await writeResults(folder, config, device);
   for (const job of listJobs(config)) {

@@ -49,6 +49,6 @@ export function watchStopSignals(handlers: {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", onOutputError);
   return () => {
     for (const signal of signals) process.off(signal, onSignal);
-    for (const stream of [process.stdout, process.stderr]) stream.off("error", onOutputError);
+    // The listeners on the output stay: what is printed later, to a reader that has gone, must not end the process.
   };
 }

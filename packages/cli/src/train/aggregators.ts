@@ -1,4 +1,13 @@
-import { type Aggregator, cagrad, gradVac, imtlG, mgda, nashMTL, pcgrad, upgrad } from "@dcr-js/gradient-conflict";
+import {
+  type Aggregator,
+  cagrad,
+  gradVac,
+  imtlG,
+  mgda,
+  nashMTL,
+  pcgrad,
+  upgrad,
+} from "@dcr-js/gradient-conflict";
 import type { RunConfig } from "../config/run-config.js";
 
 /** The aggregator of a name; undefined for the plain sum, which needs no gradients apart. */

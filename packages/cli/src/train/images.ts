@@ -57,7 +57,9 @@ async function importSource(path: string, options: TrainingImagesOptions): Promi
     throw refuse(`could not be imported (${(error as Error).message})`, error);
   }
   if (typeof module.default !== "function") {
-    throw refuse(`the default export must be a function that makes an ImageSource, got ${describe(module.default)}`);
+    throw refuse(
+      `the default export must be a function that makes an ImageSource, got ${describe(module.default)}`,
+    );
   }
   const source: ImageSource = await module.default(options);
   for (const method of ["position", "restore", "close"] as const) {

@@ -41,12 +41,18 @@ async function importObjective(path: string): Promise<Objective> {
   }
   const objective = module.default as Partial<Objective> | undefined;
   const expected = "the default export must be an Objective of @dcr-js/dcr";
-  if (typeof objective !== "object" || objective === null) throw refuse(`${expected}, got ${describe(objective)}`);
-  const fields = { name: "string", usesAugmented: "boolean", usesPredictions: "boolean", terms: "function" } as const;
+  if (typeof objective !== "object" || objective === null)
+    throw refuse(`${expected}, got ${describe(objective)}`);
+  const fields = {
+    name: "string",
+    usesAugmented: "boolean",
+    usesPredictions: "boolean",
+    terms: "function",
+  } as const;
   for (const [field, type] of Object.entries(fields)) {
     const value = objective[field as keyof Objective];
-    // biome-ignore lint/suspicious/useValidTypeof: the type is one of the four above
-    if (typeof value !== type) throw refuse(`${expected}; its ${field} must be a ${type}, got ${describe(value)}`);
+    if (typeof value !== type)
+      throw refuse(`${expected}; its ${field} must be a ${type}, got ${describe(value)}`);
   }
   return objective as Objective;
 }

@@ -17,8 +17,8 @@ import type { JobMessage } from "../run/run-jobs.js";
 import { runStage } from "../run/run-stage.js";
 import { createAggregator } from "./aggregators.js";
 import { openTrainingImages } from "./images.js";
-import { loadObjective } from "./load-objective.js";
 import { loadTrainingModels, type TrainingModels } from "./load-models.js";
+import { loadObjective } from "./load-objective.js";
 import { writeEnhancedEncoder } from "./write-outputs.js";
 
 /** What a job needs of the process that runs it. */
@@ -32,7 +32,10 @@ export interface JobContext {
 }
 
 /** Stage 1: trains the projector of a seed. @returns whether it is done; false where it was stopped */
-export async function trainProjector(job: Extract<Job, { kind: "align" }>, context: JobContext): Promise<boolean> {
+export async function trainProjector(
+  job: Extract<Job, { kind: "align" }>,
+  context: JobContext,
+): Promise<boolean> {
   const { run, config } = context;
   const files = jobFiles(run, job);
   const models = await loadTrainingModels(config);
@@ -58,7 +61,10 @@ export async function trainProjector(job: Extract<Job, { kind: "align" }>, conte
 }
 
 /** Stage 2: trains the encoder's adapters, and writes what the user gets. @returns whether it is done */
-export async function trainEncoder(job: Extract<Job, { kind: "method" }>, context: JobContext): Promise<boolean> {
+export async function trainEncoder(
+  job: Extract<Job, { kind: "method" }>,
+  context: JobContext,
+): Promise<boolean> {
   const { run, config } = context;
   const { seed } = job;
   const files = jobFiles(run, job);

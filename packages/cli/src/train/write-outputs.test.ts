@@ -33,7 +33,9 @@ it("writes an encoder with the features that transformers and peft give (tools/r
     }
     // The text tower is the original's.
     const [before, after] = await Promise.all(
-      [join(fixtures, "models/clip"), join(output, "encoder")].map((path) => readSafetensors(`${path}/model.safetensors`)),
+      [join(fixtures, "models/clip"), join(output, "encoder")].map((path) =>
+        readSafetensors(`${path}/model.safetensors`),
+      ),
     );
     const name = "text_model.encoder.layers.0.mlp.fc1.weight";
     expect(after![name]!.dataSync()).toEqual(before![name]!.dataSync());

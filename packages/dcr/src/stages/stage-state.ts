@@ -92,8 +92,9 @@ export async function checkState(
         `restore: "${name}" has shape [${given.shape}], expected [${shape}]; is the stage set up as before?`,
       );
     }
-    if (given.dtype !== "float32") {
-      throw new Error(`restore: "${name}" must be float32, got ${given.dtype}`);
+    const dtype = name === "step" ? "int32" : "float32";
+    if (given.dtype !== dtype) {
+      throw new Error(`restore: "${name}" must be ${dtype}, got ${given.dtype}`);
     }
   }
   const extra = Object.keys(tensors).find((name) => !shapes.has(name));

@@ -40,7 +40,6 @@ export {
   type RandomCropRange,
   type RandomResizedCropOptions,
   type Range,
-  randomCropBox,
   randomResizedCrop,
 } from "./transforms/random-resized-crop.js";
 export { type Resample, resamples } from "./transforms/resample.js";

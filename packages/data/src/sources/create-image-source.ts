@@ -85,7 +85,9 @@ export async function createImageSource(
   const reading = checkReadingOptions(caller, given);
   await checkEnoughImages(dataset, batchSize, order);
   const { decode } = reading;
-  const settings = { batchSize, ...order, ...views, decode };
+  // The buffer shuffles streamed images alone.
+  const buffer = dataset.access === "stream" ? order.shuffleBuffer : undefined;
+  const settings = { batchSize, ...order, shuffleBuffer: buffer, ...views, decode };
   return new DatasetImageSource({
     dataset,
     batchSize,

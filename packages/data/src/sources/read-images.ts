@@ -68,6 +68,12 @@ async function* batches(
   const expected = dataset.access === "random" ? dataset.length : undefined;
   const counts = new BrokenImages("readImages", broken, expected);
   const pool = startWorkerPool("readImages", { kind: "evaluation", transform, decode }, workers);
+  // While nobody asks for a batch, the process may end.
+  const handOut = async function* (rows: Row[]): AsyncGenerator<EvalBatch> {
+    pool.unref();
+    yield pack(rows);
+    pool.ref();
+  };
   pool.ref();
   try {
     const results = mapAhead(allEntries(dataset), prefetch * batchSize, async (entry) => {
@@ -87,13 +93,13 @@ async function* batches(
       checkSameSize(first, row);
       rows.push(row);
       if (rows.length === batchSize) {
-        yield pack(rows);
+        yield* handOut(rows);
         rows = [];
       }
     }
     if (counts.read === 0) throw new Error(`readImages: ${dataset.description} holds no images`);
     counts.endEpoch();
-    if (rows.length > 0) yield pack(rows);
+    if (rows.length > 0) yield* handOut(rows);
   } finally {
     await pool.close();
   }

@@ -65,6 +65,16 @@ describe("webDataset", () => {
     );
   });
 
+  it("names images by the shards' folders where these differ", async () => {
+    const folders = await Promise.all(
+      ["train", "val"].map((name) => writeTestShards(join(root, name), { count: 2, shards: 1 })),
+    );
+    const dataset = await webDataset(folders.flat());
+    const [first] = await all(dataset.open(0));
+    const [second] = await all(dataset.open(1));
+    expect([first!.name, second!.name]).toEqual(["train/00000.tar/00", "val/00000.tar/00"]);
+  });
+
   it("tells shards apart by name and size, wherever they lie", async () => {
     const both = await webDataset(files);
     const again = await webDataset(join(root, "0*.tar"));

@@ -12,7 +12,8 @@ export interface WebDatasetOptions {
 
 /**
  * The images of WebDataset shards, tar or tar.gz. Shards are read from front to back, so that data larger than memory is read in
- * bounded memory. An image's name is the shard's file name and the sample's key, such as `00000.tar/000000012`.
+ * bounded memory. An image's name is the shard's path below the folder that holds all shards, and the sample's key, such as
+ * `00000.tar/000000012`.
  *
  * @param patterns paths, with braces (`{00000..00331}.tar`) and globs (`*.tar`), or a list of them
  * @throws if a file is missing, a pattern matches nothing, or a shard is cut short
@@ -38,15 +39,15 @@ export async function webDataset(
   const twice = files.find((file, i) => files.indexOf(file) !== i);
   if (twice !== undefined) throw new Error(`webDataset: ${twice} is named twice`);
   const { stat } = nodeModule("node:fs/promises");
-  const { basename } = nodeModule("node:path");
+  const names = namesBelow(files);
   const shards: string[] = [];
-  for (const file of files) {
+  for (const [i, file] of files.entries()) {
     const { size } = await stat(file);
     // Tars are made of blocks of 512 bytes, so this shows many a cut before anything runs.
     if (size === 0 || (/\.tar$/i.test(file) && size % 512 !== 0)) {
       throw new Error(`webDataset: ${file}: the archive is cut short (it has ${size} bytes)`);
     }
-    shards.push(`${basename(file)} ${size}`);
+    shards.push(`${names[i]} ${size}`);
   }
   const told = new Set<number>();
   return {
@@ -58,10 +59,20 @@ export async function webDataset(
     open(shard) {
       const file = files[shard]!;
       const tell = told.has(shard) ? () => {} : log;
-      return tarSamples(file, basename(file), (message) => {
+      return tarSamples(file, names[shard]!, (message) => {
         told.add(shard);
         tell(message);
       });
     },
   };
+}
+
+/** The files' paths below the deepest folder that holds all of them, with "/". */
+function namesBelow(files: string[]): string[] {
+  const { resolve, sep } = nodeModule("node:path");
+  const paths = files.map((file) => resolve(file).split(sep));
+  const shortest = Math.min(...paths.map((path) => path.length)) - 1;
+  let shared = 0;
+  while (shared < shortest && paths.every((path) => path[shared] === paths[0]![shared])) shared++;
+  return paths.map((path) => path.slice(shared).join("/"));
 }

@@ -1,5 +1,5 @@
 import { checkNumber } from "../shared/check-options.js";
-import { emptyLike, type PixelData, type RGBImage } from "./image.js";
+import { checkForm, emptyLike, type PixelData, type RGBImage } from "./image.js";
 
 /** A rectangle of whole pixels. */
 export interface CropBox {
@@ -15,6 +15,7 @@ export interface CropBox {
  * @throws if the rectangle is empty or leaves the image
  */
 export function crop<D extends PixelData>(image: RGBImage<D>, box: CropBox): RGBImage<D> {
+  checkForm("crop: image", image);
   const { left, top, width, height } = box;
   const whole = [left, top, width, height].every(Number.isSafeInteger);
   const inside = left >= 0 && top >= 0 && left + width <= image.width && top + height <= image.height;
@@ -41,6 +42,7 @@ export function centerCrop<D extends PixelData>(
   image: RGBImage<D>,
   size: { width: number; height: number },
 ): RGBImage<D> {
+  checkForm("centerCrop: image", image);
   const width = checkNumber("centerCrop: width", size.width, { min: 1, integer: true });
   const height = checkNumber("centerCrop: height", size.height, { min: 1, integer: true });
   const columns = centered(image.width, width);
@@ -68,7 +70,7 @@ function centered(length: number, wanted: number): { from: number; length: numbe
 
 /** Mirrors an image left to right. */
 export function horizontalFlip<D extends PixelData>(image: RGBImage<D>): RGBImage<D> {
-  const { width, height } = image;
+  const { width, height } = checkForm("horizontalFlip: image", image);
   const data = emptyLike(image.data, image.data.length);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -82,7 +84,7 @@ export function horizontalFlip<D extends PixelData>(image: RGBImage<D>): RGBImag
 
 /** Mirrors an image top to bottom. */
 export function verticalFlip<D extends PixelData>(image: RGBImage<D>): RGBImage<D> {
-  const { width, height } = image;
+  const { width, height } = checkForm("verticalFlip: image", image);
   const data = emptyLike(image.data, image.data.length);
   const row = width * 3;
   for (let y = 0; y < height; y++) {

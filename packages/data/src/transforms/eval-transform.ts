@@ -1,6 +1,6 @@
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { centerCrop, shortestEdgeSize } from "./crop.js";
-import type { RGBImage } from "./image.js";
+import { checkForm, type RGBImage } from "./image.js";
 import { type Resample, resamples } from "./resample.js";
 import { checkRGB, normalize, type RGB, rescale } from "./rescale.js";
 import { resize } from "./resize.js";
@@ -69,6 +69,7 @@ function checkSize(name: string, size: unknown): void {
  * const pixels = applyEvalTransform(image, { resize: { shortestEdge: 224 }, crop: { width: 224, height: 224 } });
  */
 export function applyEvalTransform(image: RGBImage, transform: EvalTransform): RGBImage<Float32Array> {
+  checkForm("applyEvalTransform: image", image);
   const checked = checkEvalTransform("applyEvalTransform", transform);
   let result = image;
   if (checked.resize) {

@@ -19,6 +19,25 @@ export interface RGBImage<D extends PixelData = PixelData> {
  * @returns the image
  */
 export function checkImage(name: string, image: unknown): RGBImage {
+  const checked = checkForm(name, image);
+  if (checked.data instanceof Float32Array) {
+    const wrong = checked.data.findIndex((value) => !(value >= 0 && value <= 1));
+    if (wrong >= 0) {
+      throw new RangeError(
+        `${name} must have float32 pixels in [0, 1], got ${checked.data[wrong]} at ${wrong}`,
+      );
+    }
+  }
+  return checked;
+}
+
+/**
+ * Checks an image's type and shape, and not its values.
+ *
+ * @param name how the error names it
+ * @returns the image
+ */
+export function checkForm<D extends PixelData = PixelData>(name: string, image: unknown): RGBImage<D> {
   const { data, width, height } = (image ?? {}) as Partial<RGBImage>;
   if (!(data instanceof Uint8Array || data instanceof Float32Array)) {
     const came = describe(data === undefined ? image : data);
@@ -29,13 +48,14 @@ export function checkImage(name: string, image: unknown): RGBImage {
       `${name} must have data of height * width * 3 numbers, got height ${describe(height)}, width ${describe(width)} and ${data.length} numbers`,
     );
   }
-  if (data instanceof Float32Array) {
-    const wrong = data.findIndex((value) => !(value >= 0 && value <= 1));
-    if (wrong >= 0) {
-      throw new RangeError(`${name} must have float32 pixels in [0, 1], got ${data[wrong]} at ${wrong}`);
-    }
-  }
-  return { data, width, height };
+  return { data: data as D, width, height };
+}
+
+/** Checks an image's type and shape, and that its pixels are float32. */
+export function checkFloat(name: string, image: unknown): RGBImage<Float32Array> {
+  const checked = checkForm(name, image);
+  if (checked.data instanceof Float32Array) return checked as RGBImage<Float32Array>;
+  throw new TypeError(`${name} must have float32 pixels, got a Uint8Array; rescale makes them`);
 }
 
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;

@@ -1,7 +1,7 @@
 import { integer, type Uniform, uniform } from "../random/draws.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { type CropBox, crop } from "./crop.js";
-import type { PixelData, RGBImage } from "./image.js";
+import { checkForm, type PixelData, type RGBImage } from "./image.js";
 import type { Resample } from "./resample.js";
 import { resize } from "./resize.js";
 
@@ -62,6 +62,7 @@ export function randomResizedCrop<D extends PixelData>(
   draws: Uniform,
 ): RGBImage<D> {
   const known = { size: true, resample: true, scale: true, ratio: true } as const;
+  checkForm("randomResizedCrop: image", image);
   const { size, resample, ...range } = checkOptions("randomResizedCrop", options, known);
   checkNumber("randomResizedCrop: size", size, { min: 1, integer: true });
   const box = randomCropBox(image, checkCropRange("randomResizedCrop", range), draws);

@@ -1,5 +1,5 @@
 import { checkNumber, describe } from "../shared/check-options.js";
-import type { RGBImage } from "./image.js";
+import { checkFloat, checkForm, type RGBImage } from "./image.js";
 
 /**
  * Multiplies pixels by a factor: transformers' `rescale`, and torchvision's `ToTensor` for uint8 and 1/255.
@@ -9,8 +9,9 @@ import type { RGBImage } from "./image.js";
  */
 export function rescale(
   image: RGBImage,
-  factor = image.data instanceof Uint8Array ? 1 / 255 : 1,
+  factor = image?.data instanceof Uint8Array ? 1 / 255 : 1,
 ): RGBImage<Float32Array> {
+  checkForm("rescale: image", image);
   checkNumber("rescale: factor", factor, { above: 0 });
   const data = new Float32Array(image.data);
   for (let i = 0; i < data.length; i++) data[i]! *= factor;
@@ -30,6 +31,7 @@ export function normalize(
   image: RGBImage<Float32Array>,
   { mean, std }: { mean: RGB; std: RGB },
 ): RGBImage<Float32Array> {
+  checkFloat("normalize: image", image);
   checkRGB("normalize: mean", mean, {});
   checkRGB("normalize: std", std, { above: 0 });
   const data = image.data.map((value, i) => (value - mean[i % 3]!) / std[i % 3]!);

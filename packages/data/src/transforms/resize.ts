@@ -1,5 +1,5 @@
 import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
-import { emptyLike, type PixelData, type RGBImage } from "./image.js";
+import { checkForm, emptyLike, type PixelData, type RGBImage } from "./image.js";
 import { filterKernels, type Resample, resamples } from "./resample.js";
 
 /** A part of an image, in pixels: `[left, upper, right, lower]`, fractions allowed, as Pillow's `box`. */
@@ -28,6 +28,7 @@ export interface ResizeOptions {
  * const small = resize(photo, { width: 224, height: 224, resample: "bicubic" });
  */
 export function resize<D extends PixelData>(image: RGBImage<D>, options: ResizeOptions): RGBImage<D> {
+  checkForm("resize: image", image);
   const known = { width: true, height: true, resample: true, box: true } as const;
   const given = checkOptions("resize", options, known);
   const width = checkNumber("resize: width", given.width, { min: 1, integer: true });

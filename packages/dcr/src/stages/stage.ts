@@ -74,6 +74,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
   // A step that is not taken does not move the position that a later process goes on from.
   let position: SourcePosition = source.position();
   let busy: string | undefined;
+  let disposed = false;
 
   const step = async (): Promise<StepRecord> => {
     const done = optimizer.stepCount;
@@ -134,6 +135,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
   };
 
   const alone = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    if (disposed) throw new Error(`${name}: the stage is disposed`);
     if (busy) throw new Error(`${name}: the stage is busy with ${busy}; await that first`);
     busy = name;
     try {
@@ -161,7 +163,8 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         position = checked.position;
       }),
     dispose: () => {
-      busy = "nothing: it is disposed";
+      if (disposed) return;
+      disposed = true;
       optimizer.dispose();
       parts.dispose();
       // A source that cannot stop early is its owner's to close.

@@ -313,7 +313,6 @@ describe("what a stage is given", () => {
   const batchOf = (change: object) =>
     ({
       ...testSource(),
-      // biome-ignore lint/correctness/useYield: a source may be anybody's code
       async *[Symbol.asyncIterator]() {
         for (;;) yield { ...testBatch([0, 1, 2]), ...change } as ImageBatch;
       },

@@ -20,20 +20,35 @@ export interface ModelClass<M extends Module = Module> {
 }
 
 /**
+ * Makes the model of a folder that diffusers wrote, without weights: `config.json` alone is read.
+ *
+ * @throws if the file is missing, names another class, or a key of the configuration is not supported
+ */
+export async function createDiffusersModel<M extends Module>(
+  folder: string,
+  { name, create }: ModelClass<M>,
+  { caller, acceptKeys }: { caller: string; acceptKeys?: readonly string[] },
+): Promise<M> {
+  const file = `${folder}/config.json`;
+  const config = await readModelJson(folder, "config.json", caller);
+  checkClass(caller, file, config["_class_name"], [name]);
+  return create(config, { file, acceptKeys });
+}
+
+/**
  * Reads a model that diffusers wrote: `config.json` and `diffusion_pytorch_model.safetensors`, whole or in shards.
  *
  * @throws if a file or a weight is missing, the folder holds another class, or a key of the configuration is not supported
  */
 export async function loadDiffusersModel<M extends Module>(
   folder: string,
-  { name, create, rename = (weight) => weight }: ModelClass<M>,
+  form: ModelClass<M>,
   options: PretrainedOptions,
 ): Promise<M> {
-  const what = `${name}.fromPretrained`;
-  const { acceptKeys, ...how } = checkPretrainedOptions(what, options);
-  const config = await readModelJson(folder, "config.json", what);
-  checkClass(what, `${folder}/config.json`, config["_class_name"], [name]);
-  const model = create(config, { file: `${folder}/config.json`, acceptKeys });
+  const caller = `${form.name}.fromPretrained`;
+  const { acceptKeys, ...how } = checkPretrainedOptions(caller, options);
+  const { rename = (weight) => weight } = form;
+  const model = await createDiffusersModel(folder, form, { caller, acceptKeys });
   return loadWeights(model, folder, {
     ...how,
     baseName: "diffusion_pytorch_model",

@@ -139,9 +139,17 @@ describe("loadStableDiffusion", () => {
     await writeFile(scheduler, '{"a_key_of_tomorrow": 1}');
     await expect(load()).rejects.toThrow(`${scheduler}: a_key_of_tomorrow`);
     await load({ acceptKeys: ["a_key_of_tomorrow"] });
+    // Settings are checked before any weights are read.
+    const unet = join(folder, "unet", "config.json");
+    const settings = await readFile(unet, "utf8");
+    await writeFile(unet, '{"layers_per_block": 100000000}');
+    await rename(join(folder, "text_encoder"), join(folder, "aside"));
+    await expect(load({ components: ["textEncoder", "unet"] })).rejects.toThrow(`${unet}: layers_per_block`);
+    await rename(join(folder, "aside"), join(folder, "text_encoder"));
+    await writeFile(unet, settings);
     await writeFile(join(folder, "vae", "config.json"), '{"_class_name": "VQModel"}');
     await expect(load({ components: ["vae"] })).rejects.toThrow(
-      /AutoencoderKL\.fromPretrained: .*config\.json must have _class_name "AutoencoderKL", got "VQModel"/,
+      /AutoencoderKL\.fromConfig: .*config\.json must have _class_name "AutoencoderKL", got "VQModel"/,
     );
   });
 });

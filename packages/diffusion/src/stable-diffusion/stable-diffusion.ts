@@ -34,6 +34,8 @@ interface Component {
   entry: string;
   classes: readonly string[];
   load: (folder: string, options: PretrainedOptions) => Promise<unknown>;
+  /** Checks the part's settings without its weights. */
+  check?: (folder: string, options: Pick<PretrainedOptions, "acceptKeys">) => Promise<unknown>;
 }
 
 const tokenizer = (folder: string, { acceptKeys }: PretrainedOptions) =>
@@ -55,8 +57,18 @@ const parts: Record<keyof StableDiffusionXL, Component> = {
     classes: ["CLIPTextModelWithProjection"],
     load: CLIPTextModelWithProjection.fromPretrained,
   },
-  vae: { entry: "vae", classes: ["AutoencoderKL"], load: AutoencoderKL.fromPretrained },
-  unet: { entry: "unet", classes: ["UNet2DConditionModel"], load: UNet2DConditionModel.fromPretrained },
+  vae: {
+    entry: "vae",
+    classes: ["AutoencoderKL"],
+    load: AutoencoderKL.fromPretrained,
+    check: AutoencoderKL.fromConfig,
+  },
+  unet: {
+    entry: "unet",
+    classes: ["UNet2DConditionModel"],
+    load: UNet2DConditionModel.fromPretrained,
+    check: UNet2DConditionModel.fromConfig,
+  },
 };
 const names = Object.keys(parts) as (keyof StableDiffusionXL)[];
 const ofXL: readonly string[] = ["tokenizer2", "textEncoder2"];
@@ -104,6 +116,10 @@ export async function loadStableDiffusion<Name extends keyof StableDiffusionXL =
         `${caller}: ${folder}/model_index.json: ${entry} must be a ${classes.join(" or ")}, got ${JSON.stringify(written)}`,
       );
     }
+  }
+  // Before gigabytes of other parts are read.
+  for (const name of wanted) {
+    await parts[name].check?.(`${folder}/${parts[name].entry}`, { acceptKeys: how.acceptKeys });
   }
   const loaded: Partial<Record<keyof StableDiffusionXL, unknown>> = {};
   try {

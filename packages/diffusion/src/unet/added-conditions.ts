@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkOptions } from "../shared/check-options.js";
 import { type TimestepEmbedding, timestepEmbedding } from "./time-embedding.js";
 import type { UNet2DConditionConfig } from "./unet-config.js";
 
@@ -30,7 +31,10 @@ export function embedAddedConditions(
       `UNet2DConditionModel: addedConditions { textEmbeds, timeIds } are missing; addition_embed_type is "${config.addition_embed_type}"`,
     );
   }
-  const { textEmbeds, timeIds } = conditions;
+  const { textEmbeds, timeIds } = checkOptions("UNet2DConditionModel: addedConditions", conditions, {
+    textEmbeds: true,
+    timeIds: true,
+  });
   const dim = config.addition_time_embed_dim!;
   const inputDim = config.projection_class_embeddings_input_dim!;
   for (const [name, { rank, shape }] of Object.entries({ textEmbeds, timeIds })) {

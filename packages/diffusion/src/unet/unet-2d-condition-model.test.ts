@@ -134,8 +134,66 @@ describe("UNet2DConditionModel's errors", () => {
       model.forward(sample as tf.Tensor4D, timesteps as tf.Tensor1D, {
         encoderHiddenStates: states as tf.Tensor3D,
       }),
-    ).toThrow(/\[1 or 1, tokens, 12\], got \[1,5,7\]/);
+    ).toThrow(/\[1 or 1, tokens, 12\] of float32, got \[1,5,7\]/);
     tf.dispose([sample, timesteps, states]);
     model.dispose();
+  });
+
+  it("name each input that does not fit", async () => {
+    const model = await UNet2DConditionModel.fromPretrained(fixture("unet-sd1"));
+    await expectNoLeaks(() =>
+      tf.tidy(() => {
+        const [sample, timesteps] = [tf.zeros([2, 4, 4, 4]) as tf.Tensor4D, tf.tensor1d([1, 2], "int32")];
+        const encoderHiddenStates = tf.zeros([2, 3, 12]) as tf.Tensor3D;
+        const prefix = model.prefix(sample, timesteps);
+        const of = (shape: number[], dtype: "int32" | "float32" = "float32") =>
+          tf.zeros(shape, dtype) as never;
+        for (const [run, message] of [
+          [() => model.prefix(of([2, 4, 4, 3]), timesteps), /sample must be .*got \[2,4,4,3\]/],
+          [() => model.prefix(of([0, 4, 4, 4]), of([0])), /sample must be .*got \[0,4,4,4\]/],
+          [() => model.prefix(of([2, 4, 4, 4], "int32"), timesteps), /sample must be .*of int32/],
+          [() => model.prefix(sample, of([1])), /timesteps must be \[2\], .*got \[1\]/],
+          [() => model.prefix(sample, timesteps, { labels: 1 } as never), /unknown option "labels"/],
+          [() => model.suffix(prefix, {} as never), /encoderHiddenStates must be .*got \[undefined\]/],
+          [() => model.suffix(prefix, { encoderHiddenStates: of([2, 0, 12]) }), /got \[2,0,12\]/],
+          [() => model.suffix(prefix, { encoderHiddenStates: of([3, 3, 12]) }), /\[2 or 1, .*got \[3,3,12\]/],
+          [() => model.suffix(prefix, { encoderHiddenStates: of([2, 3, 12], "int32") }), /of int32/],
+          [
+            () => model.suffix(prefix, { encoderHiddenStates, additive: of([1, 12]) }),
+            /additive must be \[2, 12\]/,
+          ],
+          [() => model.suffix(prefix, { encoderHiddenStates, mask: 1 } as never), /unknown option "mask"/],
+          [() => gatherPrefix(prefix, of([2])), /rows must be \[pairs\] of int32, got \[2\] of float32/],
+        ] as const) {
+          expect(run).toThrow(message);
+        }
+      }),
+    );
+    model.dispose();
+  });
+
+  it("name the class of a folder that is another's, and unknown options", async () => {
+    for (const method of ["fromPretrained", "fromConfig"] as const) {
+      await expect(UNet2DConditionModel[method](fixture("vae"))).rejects.toThrow(
+        /must have _class_name "UNet2DConditionModel", got "AutoencoderKL"/,
+      );
+      await expect(
+        UNet2DConditionModel[method](fixture("unet-sd1"), { precision: 16 } as never),
+      ).rejects.toThrow(`UNet2DConditionModel.${method}: unknown option "precision"`);
+    }
+  });
+});
+
+describe("UNet2DConditionModel.fromConfig", () => {
+  it("has the shapes of the model, and no weights", async () => {
+    await expectNoLeaks(async () => {
+      const model = await UNet2DConditionModel.fromConfig(fixture("unet-sd1"));
+      const loaded = await UNet2DConditionModel.fromPretrained(fixture("unet-sd1"));
+      const shapes = (one: UNet2DConditionModel) =>
+        Array.from(one.namedParameters(), ([name, { shape }]) => [name, shape]);
+      expect(shapes(model)).toEqual(shapes(loaded));
+      expect(model.parameters().some(({ isMaterialized }) => isMaterialized)).toBe(false);
+      loaded.dispose();
+    });
   });
 });

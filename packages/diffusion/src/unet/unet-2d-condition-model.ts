@@ -7,7 +7,12 @@ import {
   type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { loadDiffusersModel, type ModelClass, saveDiffusersModel } from "../model-folder.js";
+import {
+  createDiffusersModel,
+  loadDiffusersModel,
+  type ModelClass,
+  saveDiffusersModel,
+} from "../model-folder.js";
 import type { ResnetOptions } from "../resnet.js";
 import { checkOptions } from "../shared/check-options.js";
 import { activate } from "./activation.js";
@@ -49,6 +54,9 @@ export interface UNetInputs {
 
 /** Picks rows of a prefix, with repeats: one row for each (image, condition) pair. The caller disposes the result. */
 export function gatherPrefix(prefix: UNetPrefix, rows: tf.Tensor1D): UNetPrefix {
+  if (rows.rank !== 1 || rows.dtype !== "int32") {
+    throw new Error(`gatherPrefix: rows must be [pairs] of int32, got [${rows.shape}] of ${rows.dtype}`);
+  }
   const pick = <T extends tf.Tensor>(x: T) => tf.gather(x, rows) as T;
   return tf.tidy(() => ({
     time: pick(prefix.time),
@@ -151,6 +159,22 @@ export class UNet2DConditionModel extends Module {
   }
 
   /**
+   * The model of a diffusers folder's `unet` without its weights, which says how large it is. `config.json` alone is read.
+   *
+   * @param options `acceptKeys`: unknown keys of the configuration that may be ignored, by name
+   */
+  static async fromConfig(
+    folder: string,
+    options: Pick<PretrainedOptions, "acceptKeys"> = {},
+  ): Promise<UNet2DConditionModel> {
+    const caller = "UNet2DConditionModel.fromConfig";
+    return createDiffusersModel(folder, form, {
+      caller,
+      ...checkOptions(caller, options, { acceptKeys: true }),
+    });
+  }
+
+  /**
    * Reads `config.json` and `diffusion_pytorch_model.safetensors` of a diffusers folder's `unet`.
    *
    * @param options `storage`: `"float16"` for frozen weights in half the memory; `variant`: `"fp16"` for files of that variant; `acceptKeys`: unknown keys of the configuration
@@ -223,15 +247,25 @@ export class UNet2DConditionModel extends Module {
     const width = this.config.cross_attention_dim;
     if (
       states?.rank !== 3 ||
+      states.size === 0 ||
       states.shape[2] !== width ||
-      (states.shape[0] !== batch && states.shape[0] !== 1)
+      (states.shape[0] !== batch && states.shape[0] !== 1) ||
+      states.dtype !== "float32"
     ) {
       throw new Error(
-        `UNet2DConditionModel: encoderHiddenStates must be [${batch} or 1, tokens, ${width}], got [${states?.shape}]`,
+        `UNet2DConditionModel: encoderHiddenStates must be [${batch} or 1, tokens, ${width}] of float32, got [${states?.shape}] of ${states?.dtype}`,
       );
     }
-    if (additive && (additive.rank !== 2 || additive.shape[0] !== batch || additive.shape[1] !== width)) {
-      throw new Error(`UNet2DConditionModel: additive must be [${batch}, ${width}], got [${additive.shape}]`);
+    if (
+      additive &&
+      (additive.rank !== 2 ||
+        additive.shape[0] !== batch ||
+        additive.shape[1] !== width ||
+        additive.dtype !== "float32")
+    ) {
+      throw new Error(
+        `UNet2DConditionModel: additive must be [${batch}, ${width}] of float32, got [${additive.shape}] of ${additive.dtype}`,
+      );
     }
     return tf.tidy(() => {
       const { time, tokens, residual } = prefix;

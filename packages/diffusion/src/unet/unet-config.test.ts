@@ -79,6 +79,10 @@ describe("parseUNetConfig", () => {
   it.each([
     [{ layers_per_block: 1e8 }, /layers_per_block: .*at most 1024.*got 100000000/],
     [{ transformer_layers_per_block: 1e8 }, /transformer_layers_per_block: .*got 100000000/],
+    [
+      { layers_per_block: 1024, transformer_layers_per_block: 1024 },
+      /must make at most 8192 transformer layers, got 8392704/,
+    ],
     [{ block_out_channels: Array(1e5).fill(32) }, /block_out_channels: .*at most 16/],
     [{ block_out_channels: [32, 64, 64, 2 ** 40] }, /block_out_channels\.3: .*at most 131072/],
     [{ conv_in_kernel: 1e6 + 1 }, /conv_in_kernel: .*at most 31/],

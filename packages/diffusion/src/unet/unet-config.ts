@@ -140,6 +140,9 @@ export function unetLevels(config: UNet2DConditionConfig): UNetLevel[] {
   }));
 }
 
+/** The largest published model has some 70. */
+const MOST_TRANSFORMER_LAYERS = 8192;
+
 /** Rules between keys that a configuration breaks. */
 function contradictions(config: UNet2DConditionConfig): string[] {
   const count = config.block_out_channels.length;
@@ -161,6 +164,15 @@ function contradictions(config: UNet2DConditionConfig): string[] {
 
   if (!config.down_block_types.includes("CrossAttnDownBlock2D")) {
     problems.push("down_block_types must have a CrossAttnDownBlock2D");
+  }
+  const transformerLayers = unetLevels(config).reduce(
+    (sum, { layers, transformerLayers }) => sum + (2 * layers + 1) * transformerLayers,
+    0,
+  );
+  if (transformerLayers > MOST_TRANSFORMER_LAYERS) {
+    problems.push(
+      `layers_per_block and transformer_layers_per_block must make at most ${MOST_TRANSFORMER_LAYERS} transformer layers, got ${transformerLayers}`,
+    );
   }
   const { norm_num_groups: groups, freq_shift: shift } = config;
   for (const [level, { channels, heads }] of unetLevels(config).entries()) {

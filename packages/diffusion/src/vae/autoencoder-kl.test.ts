@@ -58,7 +58,14 @@ describe("AutoencoderKL", () => {
       const mean = tf.fill([1, 1, 1, 2], 3) as tf.Tensor4D;
       const logvar = tf.fill([1, 1, 1, 2], Math.log(4)) as tf.Tensor4D;
       const noise = tf.tensor4d([1, -1], [1, 1, 1, 2]);
-      expectClose(sampleLatents({ mean, logvar }, noise), [5, 1], { relative: 1e-6 });
+      expectClose(sampleLatents({ mean, logvar }, noise), tf.tensor4d([5, 1], [1, 1, 1, 2]), {
+        relative: 1e-6,
+      });
+      const one = tf.ones([1, 1, 1, 1]) as tf.Tensor4D;
+      expect(() => sampleLatents({ mean, logvar }, one)).toThrow(
+        /got \[1,1,1,2\], \[1,1,1,2\] and \[1,1,1,1\]/,
+      );
+      expect(() => sampleLatents({ mean, logvar: one }, noise)).toThrow(/must have one shape/);
     });
   });
 

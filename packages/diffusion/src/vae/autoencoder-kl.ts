@@ -9,7 +9,12 @@ import {
   scaledDotProductAttention,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { loadDiffusersModel, type ModelClass, saveDiffusersModel } from "../model-folder.js";
+import {
+  createDiffusersModel,
+  loadDiffusersModel,
+  type ModelClass,
+  saveDiffusersModel,
+} from "../model-folder.js";
 import { Downsample2D, ResnetBlock2D, Upsample2D } from "../resnet.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type AutoencoderKLConfig, type AutoencoderKLConfigInput, parseVaeConfig } from "./vae-config.js";
@@ -22,8 +27,19 @@ export interface LatentDistribution {
   logvar: tf.Tensor4D;
 }
 
-/** A sample of the posterior, `mean + exp(logvar / 2) * noise`; not yet times `scaling_factor`. */
+/**
+ * A sample of the posterior, `mean + exp(logvar / 2) * noise`; not yet times `scaling_factor`.
+ *
+ * @param noise shaped as the mean. @returns the same shape; the caller disposes it.
+ * @throws where the shapes differ
+ */
 export function sampleLatents({ mean, logvar }: LatentDistribution, noise: tf.Tensor4D): tf.Tensor4D {
+  for (const { shape } of [logvar, noise]) {
+    if (tf.util.arraysEqual(mean.shape, shape)) continue;
+    throw new Error(
+      `sampleLatents: mean, logvar and noise must have one shape, got [${mean.shape}], [${logvar.shape}] and [${noise.shape}]`,
+    );
+  }
   return tf.tidy(() => tf.add(mean, tf.mul(tf.exp(tf.mul(logvar, 0.5)), noise)));
 }
 
@@ -186,6 +202,22 @@ export class AutoencoderKL extends Module {
     this.decoder = new Decoder(this.config);
     if (use_quant_conv) this.quant_conv = new Conv2d(2 * channels, 2 * channels, 1);
     if (use_post_quant_conv) this.post_quant_conv = new Conv2d(channels, channels, 1);
+  }
+
+  /**
+   * The model of a diffusers folder's `vae` without its weights, which says how large it is. `config.json` alone is read.
+   *
+   * @param options `acceptKeys`: unknown keys of the configuration that may be ignored, by name
+   */
+  static async fromConfig(
+    folder: string,
+    options: Pick<PretrainedOptions, "acceptKeys"> = {},
+  ): Promise<AutoencoderKL> {
+    const caller = "AutoencoderKL.fromConfig";
+    return createDiffusersModel(folder, form, {
+      caller,
+      ...checkOptions(caller, options, { acceptKeys: true }),
+    });
   }
 
   /**

@@ -1,7 +1,7 @@
 import { initialize, type StateDict } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { giveWeights, readGolden, readSettings } from "../settings-fixture.test.helper.js";
 import { AutoencoderKL } from "./autoencoder-kl.js";
 
@@ -64,6 +64,24 @@ describe.each(Object.entries(settings))("AutoencoderKL with %s", (name, { config
     const latents = 7 * 16 * 16 * 2 * 4;
     // Besides one slice's intermediates: the batch itself, and moments, mean and log-variance of the other rows.
     expect(eight - one).toBeLessThan(pixels + 8 * latents);
+  });
+
+  it("takes as many images at once as have 512 x 512 pixels together, at least one", () => {
+    const rows: number[] = [];
+    const counting = new AutoencoderKL(config);
+    vi.spyOn(counting.encoder, "forward").mockImplementation((x) => {
+      rows.push(x.shape[0]);
+      return tf.zeros([x.shape[0], 2, 2, 4]);
+    });
+    Object.assign(counting, { quant_conv: undefined });
+    const counts = (shape: [number, number, number, number]) => {
+      rows.length = 0;
+      tf.tidy(() => counting.encode(tf.zeros(shape)));
+      return [...rows];
+    };
+    expect(counts([9, 256, 256, 3])).toEqual([4, 4, 1]);
+    expect(counts([2, 1024, 512, 3])).toEqual([1, 1]);
+    expect(counts([3, 32, 32, 3])).toEqual([3]);
   });
 
   it("refuses a slice that is no positive integer, and unknown options", () => {

@@ -1,0 +1,46 @@
+import "@tensorflow/tfjs-backend-cpu";
+import { expectClose, normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { expect, it } from "vitest";
+import "./shared/register-gradients.js";
+import { lossAcrossRanks, type Ranks } from "./across-ranks.js";
+import { clipLoss } from "./losses/clip.js";
+
+/** Two ranks in one process, whose gathers wait for one another. */
+function twoRanks(): Ranks[] {
+  const calls: { tensor: tf.Tensor; resolve: (all: tf.Tensor) => void }[][] = [[], []];
+  return [0, 1].map((rank) => ({
+    rank,
+    size: 2,
+    allReduce: () => Promise.reject(new Error("not used")),
+    allGather: (tensor) =>
+      new Promise((resolve) => {
+        calls[rank].push({ tensor, resolve });
+        const at = calls[rank].length - 1;
+        const [a, b] = [calls[0][at], calls[1][at]];
+        if (a && b) for (const call of [a, b]) call.resolve(tf.concat([a.tensor, b.tensor]));
+      }),
+  }));
+}
+
+it("equals one process with the whole batch, in value and gradient", async () => {
+  const [images, texts] = [1, 2].map((seed) => tf.tensor2d(normalArray(seed, 24), [6, 4]));
+  const loss = (x: tf.Tensor2D, y: tf.Tensor2D) => clipLoss(x, y, 10);
+  const whole = tf.valueAndGrads((x, y) => loss(x as tf.Tensor2D, y as tf.Tensor2D))([images, texts]);
+  const before = tf.memory().numTensors;
+  const results = await Promise.all(
+    twoRanks().map((ranks) => {
+      const own = [images, texts].map((x) => tf.slice(x, ranks.rank * 3, 3));
+      return lossAcrossRanks(own, loss, ranks).finally(() => tf.dispose(own));
+    }),
+  );
+  for (const [rank, { value, gradients }] of results.entries()) {
+    expectClose(value, whole.value, { relative: 1e-6 });
+    for (const [i, gradient] of gradients.entries()) {
+      expectClose(gradient, tf.slice(whole.grads[i], rank * 3, 3), { relative: 1e-5, absolute: 1e-7 });
+    }
+    tf.dispose([value, gradients]);
+  }
+  expect(tf.memory().numTensors - before).toBe(4);
+  tf.disposeVariables();
+});

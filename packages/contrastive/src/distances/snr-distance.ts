@@ -1,0 +1,21 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber } from "../shared/check-options.js";
+import { checkWidths } from "./distance.js";
+
+/**
+ * Signal-to-noise distance `var(a_i - b_j) / var(a_i)` (Yuan et al. 2019, eq. 4): the variance is over the dimensions. It is not
+ * symmetric: the rows of `a` are the signals. As in the paper, embeddings are not normalised.
+ *
+ * @param a `[n, dim]`, dim at least 2. @param b `[m, dim]`.
+ * @returns `[n, m]`; Infinity or NaN for a constant row of `a`, which has no variance. The caller disposes it.
+ * @throws when the tensors are no matrices of one width
+ */
+export function snrDistance(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
+  return tf.tidy(() => {
+    const [x, y] = checkWidths("snrDistance", a, b);
+    checkNumber("snrDistance: dim", x.shape[1], { min: 2 });
+    const variance = (z: tf.Tensor) => tf.mean(tf.square(tf.sub(z, tf.mean(z, -1, true))), -1);
+    const noise = variance(tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0)));
+    return tf.div(noise, tf.expandDims(variance(x), 1)) as tf.Tensor2D;
+  });
+}

@@ -1,0 +1,36 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber, checkOptions } from "./shared/check-options.js";
+
+/** A trained scale of similarities. */
+export interface LearnedTemperature {
+  /** The logarithm of the scale, as CLIP stores it; give it to the optimizer. */
+  readonly logScale: tf.Variable<tf.Rank.R0>;
+  /** The scale 1 / temperature, at most `1 / min`; differentiable. The caller disposes it. */
+  scale(): tf.Scalar;
+  /** Frees the variable. */
+  dispose(): void;
+}
+
+/**
+ * Makes a temperature that is trained with the model (Radford et al. 2021, section 2.5). Where the clamp is active, the gradient is 0.
+ *
+ * @param options `initial`, default 0.07, and `min`, default 0.01, both greater than 0
+ *
+ * @example
+ * const temperature = learnedTemperature();
+ * const loss = clipLoss(images, texts, temperature.scale());
+ */
+export function learnedTemperature(options: { initial?: number; min?: number } = {}): LearnedTemperature {
+  const { initial = 0.07, min = 0.01 } = checkOptions("learnedTemperature", options, {
+    initial: true,
+    min: true,
+  });
+  checkNumber("learnedTemperature: min", min, { above: 0 });
+  checkNumber("learnedTemperature: initial", initial, { min });
+  const logScale = tf.tidy(() => tf.variable(tf.scalar(-Math.log(initial))));
+  return {
+    logScale,
+    scale: () => tf.tidy(() => tf.exp(tf.minimum(logScale, -Math.log(min))) as tf.Scalar),
+    dispose: () => logScale.dispose(),
+  };
+}

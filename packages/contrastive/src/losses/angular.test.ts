@@ -1,0 +1,27 @@
+import { normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { describe, expect, it } from "vitest";
+import { expectGolden, golden } from "../../test/golden.js";
+import { checkLossProperties } from "../testing/check-loss-properties.js";
+import { angular } from "./angular.js";
+
+describe("angular equals its peer", () => {
+  it("angular", () => expectGolden("angular", (x) => angular(x, golden.labels)));
+});
+
+it("has the properties of a loss", async () => {
+  const inputs = [tf.tensor2d(normalArray(1, 28), [7, 4])];
+  await checkLossProperties(([x], labels) => angular(x, labels), {
+    inputs,
+    labels: [0, 1, 0, 1, 0, 1, 1],
+  });
+  tf.dispose(inputs);
+});
+
+it("refuses unknown options", () => {
+  tf.tidy(() => {
+    expect(() => angular(tf.ones([4, 3]), [0, 0, 1, 1], { temperatures: 1 } as never)).toThrow(
+      'angular: unknown option "temperatures"',
+    );
+  });
+});

@@ -1,0 +1,69 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Labels } from "../check-embeddings.js";
+import { cosineSimilarity } from "../distances/cosine-similarity.js";
+import { compare, type Similarity } from "../distances/distance.js";
+import { maskedLogSumExp } from "../math/masked-log-sum-exp.js";
+import { stopGradient } from "../math/stop-gradient.js";
+import { maskOf, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
+import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+
+export interface CircleOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
+  /** The relaxation of the decision boundary, in (0, 1). Default 0.4. */
+  m?: number;
+  /** The scale of similarities, greater than 0. Default 80. */
+  gamma?: number;
+  /** Default {@link cosineSimilarity}. */
+  similarity?: Similarity;
+}
+
+/**
+ * Circle loss (Sun et al. 2020, eq. 6), for each anchor with a positive and a negative
+ *
+ *     softplus( log sum_p exp(-gamma [1 + m - s_p]+ (s_p - 1 + m)) + log sum_n exp(gamma [s_n + m]+ (s_n - m)) ),
+ *
+ * where the factors in brackets are constants of the gradient. Anchors without a positive or without a negative cost 0.
+ * pytorch-metric-learning's default reduction is {@link averageNonZero}.
+ *
+ * @param embeddings `[n, dim]`. @param labels `n`.
+ * @returns `[n]`, or its reduction; the caller disposes it
+ */
+export function circle<R extends Reduction = "mean">(
+  embeddings: tf.Tensor,
+  labels: Labels,
+  options: CircleOptions<R> = {},
+): Reduced<R> {
+  const caller = "circle";
+  const {
+    m = 0.4,
+    gamma = 80,
+    similarity = cosineSimilarity,
+    reduction = "mean" as R,
+    ...tuples
+  } = checkOptions<CircleOptions<R>>(caller, options, {
+    ...tupleOptionNames,
+    m: true,
+    gamma: true,
+    similarity: true,
+  });
+  checkNumber(`${caller}: m`, m, { above: 0, below: 1 });
+  checkNumber(`${caller}: gamma`, gamma, { above: 0 });
+  return tf.tidy(() => {
+    const inputs = readTuples(caller, embeddings, { labels, ...tuples });
+    const s = compare(`${caller}: similarity`, similarity, inputs.anchors, inputs.others);
+    const pairs = inputs.pairs();
+    const [positive, negative] = [maskOf(pairs.positive, s.shape), maskOf(pairs.negative, s.shape)];
+    const fixed = stopGradient(s);
+    const together = tf.mul(tf.mul(tf.relu(tf.sub(1 + m, fixed)), tf.sub(s, 1 - m)), -gamma);
+    const apart = tf.mul(tf.mul(tf.relu(tf.add(fixed, m)), tf.sub(s, m)), gamma);
+    const sum = tf.add(maskedLogSumExp(together, positive), maskedLogSumExp(apart, negative));
+    const both = tf.cast(tf.logicalAnd(tf.any(positive, 1), tf.any(negative, 1)), "float32");
+    const losses = tf.mul(tf.softplus(sum), both) as tf.Tensor1D;
+    const n = inputs.anchors.shape[0];
+    return reduce(losses, reduction, {
+      anchor: Int32Array.from({ length: n }, (_, i) => i),
+      count: n,
+      labels,
+    });
+  }) as Reduced<R>;
+}

@@ -1,0 +1,63 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { checkBatch, checkSameShape } from "../check-embeddings.js";
+import { normalizeRows } from "../distances/normalize-rows.js";
+import { absent } from "../math/masked-log-sum-exp.js";
+import { stopGradient } from "../math/stop-gradient.js";
+import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+
+export interface DecoupledOptions<R extends Reduction = Reduction> {
+  /** Greater than 0. Default 0.1. */
+  temperature?: number;
+  /**
+   * Weights positives by `2 - n softmax(s_i / sigma)` over the batch, which makes hard positives count more (DCLW, eq. 7), with this
+   * sigma, greater than 0. Default: no weights (DCL).
+   */
+  sigma?: number;
+  /** Over the pairs. Default `"mean"`. */
+  reduction?: R;
+}
+
+/**
+ * Decoupled contrastive loss (Yeh et al. 2022, eq. 6 and 7): NT-Xent without the positive in the denominator, for each pair the mean of
+ * both views' `-w s_i / t + log sum_{negatives} exp(s / t)`.
+ *
+ * @param viewA `[n, dim]`, n >= 2. @param viewB `[n, dim]`; row i is of the same image.
+ * @returns `[n]`, or its reduction; the caller disposes it
+ */
+export function decoupled<R extends Reduction = "mean">(
+  viewA: tf.Tensor,
+  viewB: tf.Tensor,
+  options: DecoupledOptions<R> = {},
+): Reduced<R> {
+  const {
+    temperature = 0.1,
+    sigma,
+    reduction = "mean" as R,
+  } = checkOptions<DecoupledOptions<R>>("decoupled", options, {
+    temperature: true,
+    sigma: true,
+    reduction: true,
+  });
+  checkNumber("decoupled: temperature", temperature, { above: 0 });
+  if (sigma !== undefined) checkNumber("decoupled: sigma", sigma, { above: 0 });
+  return tf.tidy(() => {
+    const rows = checkSameShape("decoupled", { viewA, viewB });
+    const n = rows.viewA.shape[0];
+    checkBatch("decoupled", n);
+    const [a, b] = [normalizeRows(rows.viewA), normalizeRows(rows.viewB)];
+    const own = tf.sum(tf.mul(a, b), 1);
+    const weights =
+      sigma === undefined
+        ? tf.onesLike(own)
+        : stopGradient(tf.sub(2, tf.mul(tf.softmax(tf.div(own, sigma)), n)));
+    const positives = tf.div(tf.mul(weights, own), temperature);
+    const mask = tf.concat([tf.eye(n), tf.eye(n)], 1);
+    const towards = (x: tf.Tensor2D, y: tf.Tensor2D) => {
+      const all = tf.div(tf.matMul(x, tf.concat([x, y]), false, true), temperature);
+      const negatives = tf.logSumExp(tf.where(tf.cast(mask, "bool"), tf.fill(all.shape, absent), all), 1);
+      return tf.sub(negatives, positives);
+    };
+    return reduce(tf.mul(tf.add(towards(a, b), towards(b, a)), 0.5) as tf.Tensor1D, reduction);
+  }) as Reduced<R>;
+}

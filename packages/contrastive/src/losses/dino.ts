@@ -1,0 +1,86 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { checkEmbeddings } from "../check-embeddings.js";
+import { stopGradient } from "../math/stop-gradient.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+
+export interface DINOOptions {
+  /** Subtracted from the teacher's outputs, `[dim]`; see {@link updateCenter}. Default zeros. */
+  center?: tf.Tensor;
+  /** Greater than 0. Default 0.04. */
+  teacherTemperature?: number;
+  /** Greater than 0. Default 0.1. */
+  studentTemperature?: number;
+}
+
+/**
+ * DINO (Caron et al. 2021, eq. 3): cross entropy of the teacher's centred and sharpened distribution and the student's, over all pairs
+ * of different views. View i of the teacher is view i of the student. No gradient flows to the teacher.
+ *
+ * @param views `student` and `teacher`: for each view a tensor `[n, dim]`; the teacher has the global views, the student these first and
+ *   then its local ones
+ * @returns a scalar, the mean over pairs of views and rows; the caller disposes it
+ */
+export function dino(
+  views: { student: tf.Tensor[]; teacher: tf.Tensor[] },
+  options: DINOOptions = {},
+): tf.Scalar {
+  const { student, teacher } = checkOptions("dino", views, { student: true, teacher: true });
+  const {
+    center,
+    teacherTemperature = 0.04,
+    studentTemperature = 0.1,
+  } = checkOptions<DINOOptions>("dino", options, {
+    center: true,
+    teacherTemperature: true,
+    studentTemperature: true,
+  });
+  checkNumber("dino: teacherTemperature", teacherTemperature, { above: 0 });
+  checkNumber("dino: studentTemperature", studentTemperature, { above: 0 });
+  checkNumber("dino: teacher views", teacher.length, { min: 1, max: student.length, integer: true });
+  checkNumber("dino: student views", student.length, { min: 2, integer: true });
+  return tf.tidy(() => {
+    const students = student.map((x, i) => checkEmbeddings(`dino: student[${i}]`, x));
+    const teachers = teacher.map((x, i) => checkEmbeddings(`dino: teacher[${i}]`, x));
+    const [n, dim] = students[0].shape;
+    for (const x of [...students, ...teachers]) {
+      if (x.shape[0] !== n || x.shape[1] !== dim) {
+        throw new Error(`dino: expected views of one shape, got [${n},${dim}] and [${x.shape}]`);
+      }
+    }
+    if (center && (center.size !== dim || center.rank !== 1)) {
+      throw new Error(`dino: center must be [${dim}], got [${center.shape}]`);
+    }
+    const targets = teachers.map((x) => {
+      const centered = center ? tf.sub(x, center) : x;
+      return stopGradient(tf.softmax(tf.div(centered, teacherTemperature)));
+    });
+    const predictions = students.map((x) => tf.logSoftmax(tf.div(x, studentTemperature)));
+    const terms = targets.flatMap((target, t) =>
+      predictions.filter((_, s) => s !== t).map((prediction) => tf.neg(tf.sum(tf.mul(target, prediction)))),
+    );
+    return tf.div(tf.addN(terms), terms.length * n) as tf.Scalar;
+  });
+}
+
+/**
+ * The center for the next step, `momentum center + (1 - momentum) mean of the teacher's outputs` (Caron et al. 2021, eq. 4).
+ *
+ * @param center `[dim]`. @param teacher for each view `[n, dim]`.
+ * @param options `momentum` in [0, 1], default 0.9
+ * @returns `[dim]`, a new tensor; the caller disposes it and the old one
+ */
+export function updateCenter(
+  center: tf.Tensor,
+  teacher: tf.Tensor[],
+  options: { momentum?: number } = {},
+): tf.Tensor1D {
+  const { momentum = 0.9 } = checkOptions("updateCenter", options, { momentum: true });
+  checkNumber("updateCenter: momentum", momentum, { min: 0, max: 1 });
+  return tf.tidy(() => {
+    const rows = tf.concat(teacher.map((x, i) => checkEmbeddings(`updateCenter: teacher[${i}]`, x)));
+    if (center.rank !== 1 || center.shape[0] !== rows.shape[1]) {
+      throw new Error(`updateCenter: center must be [${rows.shape[1]}], got [${center.shape}]`);
+    }
+    return tf.add(tf.mul(center, momentum), tf.mul(tf.mean(rows, 0), 1 - momentum)) as tf.Tensor1D;
+  });
+}

@@ -1,0 +1,30 @@
+import { normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { describe, expect, it } from "vitest";
+import { expectGolden, golden } from "../../test/golden.js";
+import { checkLossProperties } from "../testing/check-loss-properties.js";
+import { generalizedLiftedStructure, liftedStructure } from "./lifted-structure.js";
+
+describe("liftedStructure equals its peer", () => {
+  it("liftedStructure", () => expectGolden("liftedStructure", (x) => liftedStructure(x, golden.labels)));
+  it("generalizedLiftedStructure", () =>
+    expectGolden("generalizedLiftedStructure", (x) => generalizedLiftedStructure(x, golden.labels)));
+});
+
+it("has the properties of a loss", async () => {
+  const inputs = [tf.tensor2d(normalArray(1, 28), [7, 4])];
+  await checkLossProperties(([x], labels) => liftedStructure(x, labels), {
+    inputs,
+    labels: [0, 1, 0, 1, 0, 1, 1],
+    scaleInvariant: true,
+  });
+  tf.dispose(inputs);
+});
+
+it("refuses unknown options", () => {
+  tf.tidy(() => {
+    expect(() => liftedStructure(tf.ones([4, 3]), [0, 0, 1, 1], { temperatures: 1 } as never)).toThrow(
+      'liftedStructure: unknown option "temperatures"',
+    );
+  });
+});

@@ -1,0 +1,29 @@
+import { normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { describe, expect, it } from "vitest";
+import { expectGolden, golden } from "../../test/golden.js";
+import { checkLossProperties } from "../testing/check-loss-properties.js";
+import { nca } from "./nca.js";
+
+describe("nca equals its peer", () => {
+  it("nca", () => expectGolden("nca", (x) => nca(x, golden.labels)));
+  it("nca scale", () => expectGolden("nca scale", (x) => nca(x, golden.labels, { softmaxScale: 3 })));
+});
+
+it("has the properties of a loss", async () => {
+  const inputs = [tf.tensor2d(normalArray(1, 28), [7, 4])];
+  await checkLossProperties(([x], labels) => nca(x, labels), {
+    inputs,
+    labels: [0, 1, 0, 1, 0, 1, 1],
+    scaleInvariant: true,
+  });
+  tf.dispose(inputs);
+});
+
+it("refuses unknown options", () => {
+  tf.tidy(() => {
+    expect(() => nca(tf.ones([4, 3]), [0, 0, 1, 1], { temperatures: 1 } as never)).toThrow(
+      'nca: unknown option "temperatures"',
+    );
+  });
+});

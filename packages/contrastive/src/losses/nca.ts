@@ -1,0 +1,60 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Labels } from "../check-embeddings.js";
+import { compare, type Distance } from "../distances/distance.js";
+import { lpDistance } from "../distances/lp-distance.js";
+import { type Reference, readTuples } from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { contrastScores } from "./multi-positive.js";
+
+export interface NCAOptions<R extends Reduction = Reduction> {
+  /** Factor of the distances, greater than 0. Default 1. */
+  softmaxScale?: number;
+  /** Default `lpDistance({ power: 2 })`: squared Euclidean, of normalised rows. */
+  distance?: Distance;
+  /** Other rows to compare with. Default: the batch itself. */
+  reference?: Reference;
+  /** Over the anchors. Default `"mean"`. */
+  reduction?: R;
+}
+
+/**
+ * Neighbourhood components analysis (Goldberger et al. 2004, in the form `-log p_i`): minus the logarithm of the share of rows of the
+ * anchor's label in the softmax of the negative distances.
+ *
+ * @param embeddings `[n, dim]`. @param labels `n`.
+ * @returns `[n]`, or its reduction; the caller disposes it
+ * @throws when an anchor has no other row of its label
+ */
+export function nca<R extends Reduction = "mean">(
+  embeddings: tf.Tensor,
+  labels: Labels,
+  options: NCAOptions<R> = {},
+): Reduced<R> {
+  const {
+    softmaxScale = 1,
+    distance = lpDistance({ power: 2 }),
+    reference,
+    reduction = "mean" as R,
+  } = checkOptions<NCAOptions<R>>("nca", options, {
+    softmaxScale: true,
+    distance: true,
+    reference: true,
+    reduction: true,
+  });
+  checkNumber("nca: softmaxScale", softmaxScale, { above: 0 });
+  return tf.tidy(() => {
+    const { anchors, others, otherLabels, sameRows } = readTuples("nca", embeddings, { labels, reference });
+    const matrix = compare("nca: distance", distance, anchors, others);
+    const [n, m] = matrix.shape;
+    const entries = (value: (i: number, j: number) => boolean) =>
+      Uint8Array.from({ length: n * m }, (_, at) => Number(value(Math.floor(at / m), at % m)));
+    return contrastScores("nca", tf.mul(matrix, -softmaxScale) as tf.Tensor2D, {
+      positive: entries((i, j) => labels[i] === otherLabels[j]),
+      excluded: sameRows ? entries((i, j) => i === j) : undefined,
+      formulation: "mil-nce",
+      reduction,
+      labels,
+    });
+  }) as Reduced<R>;
+}

@@ -1,0 +1,61 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Labels } from "../check-embeddings.js";
+import { cosineSimilarity } from "../distances/cosine-similarity.js";
+import { compare, type Similarity } from "../distances/distance.js";
+import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
+import {
+  entriesAt,
+  maskOf,
+  readTuples,
+  type TupleLossOptions,
+  tupleOptionNames,
+} from "../pairs/tuple-inputs.js";
+import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+
+export interface NTXentFromLabelsOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
+  /** Greater than 0. Default 0.1. */
+  temperature?: number;
+  /** Default {@link cosineSimilarity}. */
+  similarity?: Similarity;
+}
+
+/**
+ * NT-Xent with labels (pytorch-metric-learning's `NTXentLoss`): for each positive pair (a, p)
+ * `-log( exp(s_ap/t) / (exp(s_ap/t) + sum_n exp(s_an/t)) )`, over the negatives of the anchor alone. {@link supCon} has the other
+ * positives in the denominator too.
+ *
+ * @param embeddings `[n, dim]`. @param labels `n`.
+ * @returns `[positive pairs]`, or its reduction; the caller disposes it
+ */
+export function ntXentFromLabels<R extends Reduction = "mean">(
+  embeddings: tf.Tensor,
+  labels: Labels,
+  options: NTXentFromLabelsOptions<R> = {},
+): Reduced<R> {
+  const caller = "ntXentFromLabels";
+  const {
+    temperature = 0.1,
+    similarity = cosineSimilarity,
+    reduction = "mean" as R,
+    ...tuples
+  } = checkOptions<NTXentFromLabelsOptions<R>>(caller, options, {
+    ...tupleOptionNames,
+    temperature: true,
+    similarity: true,
+  });
+  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  return tf.tidy(() => {
+    const inputs = readTuples(caller, embeddings, { labels, ...tuples });
+    const scores = tf.div(
+      compare(`${caller}: similarity`, similarity, inputs.anchors, inputs.others),
+      temperature,
+    ) as tf.Tensor2D;
+    const { positive, negative } = inputs.pairs();
+    const rows = tf.tensor1d(positive.anchor, "int32");
+    const candidates = tf.gather(keepWhere(maskOf(negative, scores.shape), scores), rows);
+    const own = tf.expandDims(entriesAt(scores, positive.anchor, positive.other), 1);
+    const losses = logOnePlusSumExp(tf.sub(candidates, own)) as tf.Tensor1D;
+    return reduce(losses, reduction, { anchor: positive.anchor, count: inputs.anchors.shape[0], labels });
+  }) as Reduced<R>;
+}

@@ -1,0 +1,87 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { checkEmbeddings, checkLabels, type Labels } from "../check-embeddings.js";
+import { compare, type Distance } from "../distances/distance.js";
+import { lpDistance } from "../distances/lp-distance.js";
+import { stopGradient } from "../math/stop-gradient.js";
+import { pairsFromLabels } from "../pairs/pairs.js";
+import { maskOf } from "../pairs/tuple-inputs.js";
+import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+
+export interface RankedListOptions<R extends Reduction = Reduction> {
+  /** Distance between the positives' boundary and the negatives', at least 0. Default 0.4. */
+  margin?: number;
+  /** The negatives' boundary. Default `1 + margin / 2`. */
+  alpha?: number;
+  /** Weight of the negatives in [0, 1]; positives have the rest. Default 0.5. */
+  imbalance?: number;
+  /** Temperature of the weights of positives, at least 0. Default 0. */
+  positiveTemperature?: number;
+  /** Temperature of the weights of negatives, at least 0. Default 10. */
+  negativeTemperature?: number;
+  /** Default `lpDistance()`: Euclidean, of normalised rows. */
+  distance?: Distance;
+  /** Over the anchors. Default `"mean"`. */
+  reduction?: R;
+}
+
+/**
+ * Ranked list loss (Wang et al. 2019, eq. 8; pytorch-metric-learning's `RankedListLoss`): for each anchor the weighted mean of
+ * `d - (alpha - margin)` over positives beyond their boundary, and of `alpha - d` over negatives within theirs, with weights
+ * `exp(T (violation))`.
+ *
+ * @param embeddings `[n, dim]`. @param labels `n`.
+ * @returns `[n]`, or its reduction; the caller disposes it
+ */
+export function rankedList<R extends Reduction = "mean">(
+  embeddings: tf.Tensor,
+  labels: Labels,
+  options: RankedListOptions<R> = {},
+): Reduced<R> {
+  const caller = "rankedList";
+  const given = checkOptions<RankedListOptions<R>>(caller, options, {
+    margin: true,
+    alpha: true,
+    imbalance: true,
+    positiveTemperature: true,
+    negativeTemperature: true,
+    distance: true,
+    reduction: true,
+  });
+  const { margin = 0.4, imbalance = 0.5, positiveTemperature = 0, negativeTemperature = 10 } = given;
+  const { alpha = 1 + margin / 2, distance = lpDistance(), reduction = "mean" as R } = given;
+  checkNumber(`${caller}: margin`, margin, { min: 0 });
+  checkNumber(`${caller}: alpha`, alpha);
+  checkNumber(`${caller}: imbalance`, imbalance, { min: 0, max: 1 });
+  checkNumber(`${caller}: positiveTemperature`, positiveTemperature, { min: 0 });
+  checkNumber(`${caller}: negativeTemperature`, negativeTemperature, { min: 0 });
+  return tf.tidy(() => {
+    const x = checkEmbeddings(`${caller}: embeddings`, embeddings);
+    const n = x.shape[0];
+    checkLabels(`${caller}: labels`, labels, n);
+    const matrix = compare(`${caller}: distance`, distance, x, x);
+    const pairs = pairsFromLabels(labels);
+    const part = (violation: tf.Tensor, mask: tf.Tensor2D, temperature: number) => {
+      const counted = stopGradient(violation, (y) => tf.logicalAnd(mask, tf.greater(y, 0)));
+      const kept = tf.where(counted, violation, tf.zerosLike(violation));
+      const weights = tf.mul(
+        tf.exp(tf.mul(kept, temperature)),
+        stopGradient(violation, (y) => tf.cast(tf.logicalAnd(mask, tf.greater(y, 0)), "float32")),
+      );
+      // The small addend, one for each entry of the row, is the reference implementation's.
+      return tf.div(tf.sum(tf.mul(weights, kept), 1), tf.sum(tf.add(weights, 1e-5), 1));
+    };
+    const together = part(
+      tf.sub(matrix, alpha - margin),
+      maskOf(pairs.positive, [n, n]),
+      positiveTemperature,
+    );
+    const apart = part(tf.sub(alpha, matrix), maskOf(pairs.negative, [n, n]), negativeTemperature);
+    const losses = tf.add(tf.mul(together, 1 - imbalance), tf.mul(apart, imbalance)) as tf.Tensor1D;
+    return reduce(losses, reduction, {
+      anchor: Int32Array.from({ length: n }, (_, i) => i),
+      count: n,
+      labels,
+    });
+  }) as Reduced<R>;
+}

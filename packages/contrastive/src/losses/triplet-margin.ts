@@ -1,0 +1,76 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { checkSameShape } from "../check-embeddings.js";
+import { normalizeRows } from "../distances/normalize-rows.js";
+import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+
+/** How far apart two rows are: Euclidean distance, its square, or one minus the cosine of their angle. */
+export type RowDistance = "euclidean" | "squaredEuclidean" | "cosine";
+
+export interface TripletMarginOptions<R extends Reduction = Reduction> {
+  /** How much further the negative must be, greater than 0. Default 1 (for `"cosine"`, whose range is [0, 2], take less). */
+  margin?: number;
+  /** Default `"euclidean"`. */
+  distance?: RowDistance;
+  /** Take the harder negative of `d(anchor, negative)` and `d(positive, negative)` (Balntas et al. 2016). Default false. */
+  swap?: boolean;
+  /** Over the triplets. Default `"mean"`. */
+  reduction?: R;
+}
+
+/** The rows of a triplet loss, each `[n, dim]`, n >= 1: a triplet brings its own negative. */
+export interface TripletRows {
+  anchor: tf.Tensor;
+  positive: tf.Tensor;
+  negative: tf.Tensor;
+}
+
+/**
+ * Triplet margin loss of given rows (Schroff et al. 2015, section 3.1; Balntas et al. 2016; PyTorch's `triplet_margin_loss`):
+ * `max(0, d(a, p) - d(a, n) + margin)`. The Euclidean distance is PyTorch's, `||x - y + 1e-6||`, whose gradient exists for
+ * equal embeddings too. For rows with labels see {@link tripletLoss}.
+ *
+ * @param rows anchor, positive and negative, each `[n, dim]`
+ * @returns `[n]`, or its reduction; the caller disposes it
+ * @throws on shapes that do not agree, on a margin that is not positive and on unknown options
+ *
+ * @example
+ * const loss = tripletMargin({ anchor, positive, negative }, { margin: 0.2, distance: "cosine" });
+ */
+export function tripletMargin<R extends Reduction = "mean">(
+  rows: TripletRows,
+  options: TripletMarginOptions<R> = {},
+): Reduced<R> {
+  const {
+    margin = 1,
+    distance = "euclidean",
+    swap = false,
+    reduction = "mean" as R,
+  } = checkOptions<TripletMarginOptions<R>>("tripletMargin", options, {
+    margin: true,
+    distance: true,
+    swap: true,
+    reduction: true,
+  });
+  checkNumber("tripletMargin: margin", margin, { above: 0 });
+  const between =
+    distances[checkChoice("tripletMargin: distance", distance, Object.keys(distances) as RowDistance[])];
+  const given = checkOptions("tripletMargin", rows, { anchor: true, positive: true, negative: true });
+  return tf.tidy(() => {
+    const { anchor, positive, negative } = checkSameShape("tripletMargin", {
+      anchor: given.anchor,
+      positive: given.positive,
+      negative: given.negative,
+    });
+    const fromAnchor = between(anchor, negative);
+    const toNegative = swap ? tf.minimum(fromAnchor, between(positive, negative)) : fromAnchor;
+    const losses = tf.relu(tf.add(tf.sub(between(anchor, positive), toNegative), margin));
+    return reduce(losses as tf.Tensor1D, reduction);
+  }) as Reduced<R>;
+}
+
+const distances: Record<RowDistance, (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor> = {
+  euclidean: (x, y) => tf.sqrt(tf.sum(tf.square(tf.add(tf.sub(x, y), 1e-6)), 1)),
+  squaredEuclidean: (x, y) => tf.sum(tf.square(tf.sub(x, y)), 1),
+  cosine: (x, y) => tf.sub(1, tf.sum(tf.mul(normalizeRows(x), normalizeRows(y)), 1)),
+};

@@ -1,0 +1,28 @@
+import { normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { describe, expect, it } from "vitest";
+import { expectGolden, golden } from "../../test/golden.js";
+import { checkLossProperties } from "../testing/check-loss-properties.js";
+import { tupletMargin } from "./tuplet-margin.js";
+
+describe("tupletMargin equals its peer", () => {
+  it("tupletMargin", () => expectGolden("tupletMargin", (x) => tupletMargin(x, golden.labels)));
+});
+
+it("has the properties of a loss", async () => {
+  const inputs = [tf.tensor2d(normalArray(1, 28), [7, 4])];
+  await checkLossProperties(([x], labels) => tupletMargin(x, labels), {
+    inputs,
+    labels: [0, 1, 0, 1, 0, 1, 1],
+    scaleInvariant: true,
+  });
+  tf.dispose(inputs);
+});
+
+it("refuses unknown options", () => {
+  tf.tidy(() => {
+    expect(() => tupletMargin(tf.ones([4, 3]), [0, 0, 1, 1], { temperatures: 1 } as never)).toThrow(
+      'tupletMargin: unknown option "temperatures"',
+    );
+  });
+});

@@ -1,0 +1,50 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Labels } from "../check-embeddings.js";
+import { normalizeRows } from "../distances/normalize-rows.js";
+import type { Triplets } from "../pairs/pairs.js";
+import { type Reference, readTuples } from "../pairs/tuple-inputs.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+
+export interface AngularMinerOptions {
+  /** In degrees, in (0, 90). Default 20. */
+  angle?: number;
+  /** Other rows to take positives and negatives from. Default: the batch itself. */
+  reference?: Reference;
+}
+
+/**
+ * The triplets whose angle at the negative exceeds a bound (Wang et al. 2017, figure 2): `atan(|a - p| / (2 |n - (a + p) / 2|))` of
+ * normalised rows.
+ *
+ * @param embeddings `[n, dim]`. @param labels `n`.
+ */
+export async function angularMiner(
+  embeddings: tf.Tensor,
+  labels: Labels,
+  options: AngularMinerOptions = {},
+): Promise<Triplets> {
+  const { angle = 20, reference } = checkOptions<AngularMinerOptions>("angularMiner", options, {
+    angle: true,
+    reference: true,
+  });
+  checkNumber("angularMiner: angle", angle, { above: 0, below: 90 });
+  let triplets: Triplets | undefined;
+  const angles = tf.tidy(() => {
+    const inputs = readTuples("angularMiner", embeddings, { labels, reference });
+    triplets = inputs.triplets();
+    const rows = (x: tf.Tensor2D, indices: Int32Array) =>
+      tf.gather(normalizeRows(x), tf.tensor1d(indices, "int32"));
+    const a = rows(inputs.anchors, triplets.anchor);
+    const p = rows(inputs.others, triplets.positive);
+    const n = rows(inputs.others, triplets.negative);
+    const between = tf.norm(tf.sub(a, p), 2, 1);
+    const toNegative = tf.norm(tf.sub(n, tf.mul(tf.add(a, p), 0.5)), 2, 1);
+    return tf.atan(tf.div(between, tf.mul(toNegative, 2)));
+  });
+  const values = await angles.data();
+  angles.dispose();
+  const limit = (angle * Math.PI) / 180;
+  const keeps = (_: number, i: number) => values[i] > limit;
+  const { anchor, positive, negative } = triplets!;
+  return { anchor: anchor.filter(keeps), positive: positive.filter(keeps), negative: negative.filter(keeps) };
+}

@@ -1,0 +1,100 @@
+import { normalArray } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, describe, expect, it } from "vitest";
+import { golden, goldenInput } from "../../test/golden.js";
+import type { Pairs, Triplets } from "../pairs/pairs.js";
+import { angularMiner } from "./angular-miner.js";
+import { batchEasyHard, batchHard } from "./batch-easy-hard.js";
+import { distanceWeightedMiner } from "./distance-weighted-miner.js";
+import { multiSimilarityMiner } from "./multi-similarity-miner.js";
+import { pairMarginMiner } from "./pair-margin-miner.js";
+import { tripletMarginMiner } from "./triplet-margin-miner.js";
+
+const x = goldenInput("x");
+afterAll(() => x.dispose());
+
+const listTriplets = ({ anchor, positive, negative }: Triplets) =>
+  Array.from(anchor, (a, i) => `${a} ${positive[i]} ${negative[i]}`).sort();
+const listPairs = ({ positive, negative }: Pairs) =>
+  [
+    ...Array.from(positive.anchor, (a, i) => `${a}+${positive.other[i]}`),
+    ...Array.from(negative.anchor, (a, i) => `${a}-${negative.other[i]}`),
+  ].sort();
+const theirs = (name: string) => {
+  const lists = golden.mined[name];
+  if (lists.length === 3) return lists[0].map((a, i) => `${a} ${lists[1][i]} ${lists[2][i]}`).sort();
+  const [a1, p, a2, n] = lists;
+  return [...a1.map((a, i) => `${a}+${p[i]}`), ...a2.map((a, i) => `${a}-${n[i]}`)].sort();
+};
+
+describe("pytorch-metric-learning's choice", () => {
+  it("batchHard", async () =>
+    expect(listTriplets(await batchHard(x, golden.labels))).toEqual(theirs("batchHard")));
+
+  it.each([
+    ["easy", "semihard"],
+    ["semihard", "hard"],
+  ] as const)("batchEasyHard %s %s", async (positive, negative) => {
+    const [a1, p, , n] = golden.mined[`batchEasyHard ${positive} ${negative}`];
+    const expected = a1.map((a, i) => `${a} ${p[i]} ${n[i]}`).sort();
+    expect(listTriplets(await batchEasyHard(x, golden.labels, { positive, negative }))).toEqual(expected);
+  });
+
+  it.each(["all", "hard", "semihard", "easy"] as const)("tripletMarginMiner %s", async (type) => {
+    expect(listTriplets(await tripletMarginMiner(x, golden.labels, { type }))).toEqual(
+      theirs(`tripletMarginMiner ${type}`),
+    );
+  });
+
+  it("pairMarginMiner", async () => {
+    const mined = await pairMarginMiner(x, golden.labels, { posMargin: 0.9, negMargin: 1.2 });
+    expect(listPairs(mined)).toEqual(theirs("pairMarginMiner"));
+  });
+
+  it("multiSimilarityMiner", async () => {
+    expect(listPairs(await multiSimilarityMiner(x, golden.labels))).toEqual(theirs("multiSimilarityMiner"));
+  });
+
+  it("angularMiner", async () => {
+    expect(listTriplets(await angularMiner(x, golden.labels, { angle: 35 }))).toEqual(theirs("angularMiner"));
+  });
+});
+
+describe("distanceWeightedMiner", () => {
+  it("draws each negative as often as the inverse of its density says", async () => {
+    // One anchor pair and two negatives at distances 0.6 and 1.2, in three dimensions: the weight is d^(2 - 3).
+    const at = (d: number) => [1 - (d * d) / 2, Math.sqrt(1 - (1 - (d * d) / 2) ** 2), 0];
+    const rows = tf.tensor2d([[1, 0, 0], [1, 0, 0], at(0.6), at(1.2)]);
+    let state = 1;
+    const random = () => {
+      state = (state * 48271) % 2147483647;
+      return state / 2147483647;
+    };
+    let near = 0;
+    const draws = 2000;
+    for (let i = 0; i < draws; i++) {
+      const { anchor, negative } = await distanceWeightedMiner(rows, [0, 0, 1, 2], { random });
+      near += Number(negative[anchor.indexOf(0)] === 2);
+    }
+    // 1/0.6 against 1/1.2: two of three draws; three standard deviations are 0.032.
+    expect(Math.abs(near / draws - 2 / 3)).toBeLessThan(0.032);
+    rows.dispose();
+  });
+});
+
+it("free their tensors, and refuse NaN and unknown options", async () => {
+  const before = tf.memory().numTensors;
+  await batchHard(x, golden.labels);
+  await angularMiner(x, golden.labels);
+  await distanceWeightedMiner(x, golden.labels);
+  expect(tf.memory().numTensors).toBe(before);
+  const broken = tf.tensor2d([...normalArray(1, 7), Number.NaN], [4, 2]);
+  await expect(batchHard(broken, [0, 0, 1, 1])).rejects.toThrow(
+    "batchHard: the distance of row 0 to row 3 is NaN",
+  );
+  broken.dispose();
+  await expect(tripletMarginMiner(x, golden.labels, { kind: "hard" } as never)).rejects.toThrow(
+    'unknown option "kind"',
+  );
+  await expect(batchEasyHard(x, golden.labels, { positive: "semihard" })).rejects.toThrow("cannot both be");
+});

@@ -1,0 +1,5 @@
+export {
+  checkLossProperties,
+  type LossPropertyOptions,
+  type LossUnderTest,
+} from "./check-loss-properties.js";

@@ -1,6 +1,6 @@
 import "@tensorflow/tfjs-backend-cpu";
 import { readFileSync } from "node:fs";
-import { expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import { expectCloseNorm, expectNoLeaks, recordParity, relativeError } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import "../src/shared/register-gradients.js";
 
@@ -17,6 +17,28 @@ interface Golden {
 export const golden = JSON.parse(
   readFileSync(new URL("../fixtures/libraries.json", import.meta.url), "utf8"),
 ) as Golden;
+
+const lightly = [
+  "decoupled",
+  "vicReg",
+  "barlowTwins",
+  "negativeCosine",
+  "koLeo",
+  "mmcr",
+  "tiCo",
+  "swav",
+  "dino",
+  "sigReg",
+  "leJEPA",
+];
+/** The peers of the cases that are not pytorch-metric-learning's. */
+const peers: Record<string, string> = {
+  ...Object.fromEntries(lightly.map((name) => [name, "lightly"])),
+  debiased: "the authors' code",
+  hardNegative: "the authors' code",
+  alignment: "the authors' code",
+  uniformity: "the authors' code",
+};
 
 /** An input of the golden cases; the caller disposes it. */
 export function goldenInput(name: string): tf.Tensor {
@@ -48,6 +70,13 @@ export async function expectGolden(
     for (const [i, gradient] of result.grads.entries()) {
       expectCloseNorm(gradient.dataSync(), gradients[i], { relative, absolute: 1e-6 });
     }
+    const [own, ...rest] = [result.value, ...result.grads].map((x) => x.dataSync());
+    recordParity({
+      name: name.split(" ")[0],
+      peer: peers[name.split(" ")[0]] ?? "pytorch-metric-learning",
+      value: relativeError(own, [value]),
+      gradient: Math.max(...rest.map((x, i) => relativeError(x, gradients[i]))),
+    });
     tf.dispose([result.value, result.grads]);
   });
   tf.dispose(inputs);

@@ -3,4 +3,5 @@ export { expectClose, expectCloseNorm, type Numbers, type Tolerance } from "./ex
 export { expectNoLeaks } from "./expect-no-leaks.js";
 export { normalArray, uniformArray } from "./inputs.js";
 export { numericalGradient } from "./numerical-gradient.js";
+export { type ParityEntry, recordParity, relativeError } from "./record-parity.js";
 export { syntheticPixels } from "./synthetic-pixels.js";

@@ -73,7 +73,7 @@ export async function pretrainClip(
           ]) as tf.Tensor4D,
         );
         const ids = tokenizer.encode(batch.map((i) => sampleCaption(set.items[i], own)));
-        return clipLoss(model.encodeImage(images), model.encodeText(ids), model.logit_scale.value);
+        return clipLoss(model.encodeImage(images), model.encodeText(ids), tf.exp(model.logit_scale.value));
       }),
   });
   return { model, curve, figures: await evaluateClip(model, tokenizer, set) };

@@ -6,6 +6,8 @@ import {
   expectNoLeaks,
   normalArray,
   numericalGradient,
+  recordParity,
+  relativeError,
 } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
@@ -64,6 +66,12 @@ describe("multiPositive", () => {
         const differences = [numericalGradient((x) => sum(x, c), a), numericalGradient((y) => sum(a, y), c)];
         expectCloseNorm(grads[0].dataSync(), differences[0], { relative: 1e-5 });
         expectCloseNorm(grads[1].dataSync(), differences[1], { relative: 1e-5 });
+        recordParity({
+          name: "multiPositive",
+          peer: "float64 loop of the papers' equations",
+          value: relativeError(value.dataSync(), [sum(a, c)]),
+          gradient: Math.max(...grads.map((x, i) => relativeError(x.dataSync(), differences[i]))),
+        });
         tf.dispose([losses, value, ...grads]);
       });
       tf.dispose([anchors, candidates]);

@@ -1,6 +1,6 @@
 import "@tensorflow/tfjs-backend-cpu";
 import { readFileSync } from "node:fs";
-import { expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import { expectCloseNorm, expectNoLeaks, recordParity, relativeError } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
 import {
@@ -80,6 +80,12 @@ describe("PyTorch's values and gradients", () => {
       for (const [i, gradient] of gradients.entries()) {
         expectCloseNorm(gradient.dataSync(), expected.gradients[i], { relative, absolute: 1e-6 });
       }
+      recordParity({
+        name: name.split(" ")[0],
+        peer: "PyTorch",
+        value: relativeError(losses.dataSync(), expected.losses),
+        gradient: Math.max(...gradients.map((x, i) => relativeError(x.dataSync(), expected.gradients[i]))),
+      });
       tf.dispose([losses, gradients]);
     });
     tf.dispose(inputs);

@@ -64,7 +64,8 @@ function inWorkers(caller: string, recipe: Recipe, count: number): WorkerPool {
     }
   };
   const start = (): Thread => {
-    const worker = new Worker(url, { workerData: recipe });
+    // A worker takes over this process's flags, and some, such as --input-type, are not for files.
+    const worker = new Worker(url, { workerData: recipe, execArgv: [] });
     const pending: Thread["pending"] = new Map();
     worker.unref();
     worker.on("message", ({ id, result }: { id: number; result: ImageResult }) => {
@@ -102,8 +103,9 @@ function inWorkers(caller: string, recipe: Recipe, count: number): WorkerPool {
   };
 }
 
-/** Half of the processor's threads, at most 8: the step needs the others. */
+/** Half of the processor's threads, at most 8: the step needs the others. None outside Node. */
 export function defaultWorkers(): number {
+  if (!globalThis.process?.getBuiltinModule) return 0;
   const { availableParallelism } = nodeModule("node:os");
   return Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2)));
 }

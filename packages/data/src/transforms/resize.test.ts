@@ -60,6 +60,7 @@ describe("resize", () => {
   it("refuses sizes, filters, boxes and options that make no sense", () => {
     const refused: [object, RegExp][] = [
       [{ width: 0 }, /^resize: width must be an integer, at least 1, got 0$/],
+      [{ width: 2 ** 27, height: 3 }, /width \* height must be at most 268435456, got 134217728 \* 3/],
       [{ height: 1.5 }, /height must be an integer, at least 1, got 1.5/],
       [
         { resample: "cubic" },

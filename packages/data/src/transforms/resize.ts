@@ -5,6 +5,9 @@ import { filterKernels, type Resample, resamples } from "./resample.js";
 /** A part of an image, in pixels: `[left, upper, right, lower]`, fractions allowed, as Pillow's `box`. */
 export type Box = readonly [left: number, upper: number, right: number, lower: number];
 
+/** Long and narrow images grow out of any memory where their shortest edge is resized. */
+const maxPixels = 2 ** 28;
+
 export interface ResizeOptions {
   /** Of the result, in pixels. */
   width: number;
@@ -22,7 +25,7 @@ export interface ResizeOptions {
  *
  * @param image `[height, width, 3]`
  * @returns a new image with the same kind of pixels; float32 pixels may leave [0, 1] where a filter overshoots
- * @throws on a size that is no positive integer, an unknown resample, and a box that is empty or leaves the image
+ * @throws on a size that is no positive integer or above 2^28 pixels, an unknown resample, and a box that is empty or leaves the image
  *
  * @example
  * const small = resize(photo, { width: 224, height: 224, resample: "bicubic" });
@@ -33,6 +36,9 @@ export function resize<D extends PixelData>(image: RGBImage<D>, options: ResizeO
   const given = checkOptions("resize", options, known);
   const width = checkNumber("resize: width", given.width, { min: 1, integer: true });
   const height = checkNumber("resize: height", given.height, { min: 1, integer: true });
+  if (width * height > maxPixels) {
+    throw new RangeError(`resize: width * height must be at most ${maxPixels}, got ${width} * ${height}`);
+  }
   const resample = checkChoice("resize: resample", given.resample ?? "bicubic", resamples);
   const box = given.box ?? [0, 0, image.width, image.height];
   const [left, upper, right, lower] = box;

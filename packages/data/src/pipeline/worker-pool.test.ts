@@ -1,0 +1,61 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { syntheticPixels } from "@dcr-js/testing";
+import { describe, expect, it } from "vitest";
+import { checkDecodeOptions } from "../decode/decode-image.js";
+import type { ImageTask, Recipe } from "./image-task.js";
+import { startWorkerPool } from "./worker-pool.js";
+
+const recipe: Recipe = { kind: "evaluation", transform: {}, decode: checkDecodeOptions("test") };
+const task = (i: number): ImageTask => ({
+  name: `${i}`,
+  content: { image: { data: syntheticPixels(i, 4, 3), width: 4, height: 3 } },
+  epoch: 0,
+});
+
+describe("startWorkerPool", () => {
+  it.each([0, 1, 3])("gives the same results with %i workers", async (workers) => {
+    const pool = startWorkerPool("test", recipe, workers);
+    pool.ref();
+    const results = await Promise.all([0, 1, 2, 3, 4].map((i) => pool.run(task(i))));
+    await pool.close();
+    for (const [i, result] of results.entries()) {
+      const expected = Float32Array.from(syntheticPixels(i, 4, 3), (value) => value * (1 / 255));
+      expect(result).toEqual({ views: [expected], width: 4, height: 3 });
+    }
+  });
+
+  it.each([0, 2])(
+    "gives up what still runs when it is closed, and takes no more: %i workers",
+    async (workers) => {
+      const pool = startWorkerPool("test", recipe, workers);
+      pool.ref();
+      const running = [0, 1, 2].map((i) => pool.run(task(i)).catch((error: Error) => error.message));
+      await pool.close();
+      expect((await Promise.all(running)).at(-1)).toBe("test: closed");
+      await expect(pool.run(task(3))).rejects.toThrow("test: closed");
+    },
+  );
+
+  it("tells of a broken image as a result", async () => {
+    const pool = startWorkerPool("test", recipe, 1);
+    pool.ref();
+    const result = await pool.run({ name: "x", content: { path: "src" }, epoch: 0 });
+    await pool.close();
+    expect(result).toEqual({ broken: "is no file" });
+  });
+
+  it("lets the process end although nobody closed it", async () => {
+    const code = `
+      import { createImageSource, imageArray, readImages } from "@dcr-js/data";
+      const image = { data: new Uint8Array(12), width: 2, height: 2 };
+      const images = imageArray(Array.from({ length: 9 }, () => ({ image })));
+      const source = await createImageSource(images, { batchSize: 2, size: 2, workers: 2 });
+      for await (const batch of source) { console.log(batch.names.length); break; }
+      const { value } = await readImages(images, {}, { batchSize: 4, workers: 2 }).next();
+      console.log(value.names.length);
+    `;
+    const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", code]);
+    expect((await run).stdout).toBe("2\n4\n");
+  });
+});

@@ -17,7 +17,7 @@ export interface DecodeOptions {
 /** Options after `checkDecodeOptions`. */
 export type CheckedDecode = DecodeOptions & { maxPixels: number };
 
-/** Checks decoding's options and fills in what is left out. */
+/** Checks decoding's options and fills in the defaults. */
 export function checkDecodeOptions(caller: string, options?: DecodeOptions): CheckedDecode {
   const { background, maxPixels = 178_956_970 } = checkOptions(caller, options, {
     background: true,
@@ -52,7 +52,7 @@ export async function decodeImage(bytes: Uint8Array, options?: DecodeOptions): P
   }
 }
 
-/** Decodes as `decodeImage` does. Its errors say what is wrong with the image, and leave the name to the caller. */
+/** Decodes as `decodeImage` does. Its errors name the fault, and the caller adds the image's name. */
 export async function decodeBytes(
   bytes: Uint8Array,
   { background, maxPixels }: CheckedDecode,

@@ -5,7 +5,7 @@ import { applyEvalTransform, type EvalTransform } from "../transforms/eval-trans
 import type { RGBImage } from "../transforms/image.js";
 import { type CheckedViews, trainingViews } from "../transforms/training-views.js";
 
-/** What is made of every image, the same for a whole run. */
+/** The views that are made of every image; the same for a whole run. */
 export type Recipe =
   | { kind: "training"; views: CheckedViews; seed: number; decode: CheckedDecode }
   | { kind: "evaluation"; transform: EvalTransform; decode: CheckedDecode };
@@ -25,7 +25,7 @@ export type ImageResult =
 /** A file above this is no image that anybody trains on. */
 const maxFileBytes = 2 ** 29;
 
-/** Reads, decodes and transforms an image; a function of its arguments and the file alone. */
+/** Reads, decodes and transforms an image; a function of its arguments and the file only. */
 export async function runImageTask(recipe: Recipe, task: ImageTask): Promise<ImageResult> {
   try {
     const image = await load(task.content, recipe.decode);

@@ -2,7 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { type ImageTask, type Recipe, runImageTask } from "./image-task.js";
 
 const port = parentPort;
-if (!port) throw new Error("image-worker runs in a worker thread alone");
+if (!port) throw new Error("image-worker runs only in a worker thread");
 
 // One image after the other: a worker holds one decoded image, however many tasks wait.
 let last: Promise<void> = Promise.resolve();

@@ -14,7 +14,8 @@ export async function* mapAhead<A, B>(
     const result = iterator
       .next()
       .then(async ({ done, value }) => (done ? undefined : { value: await map(value) }));
-    // Whoever takes it from the queue sees the error. Nobody does after an earlier one.
+    // The loop below sees the error when it takes this result. After an earlier error it takes no more, and Node must not
+    // report this one as unhandled.
     result.catch(() => {});
     return result;
   };

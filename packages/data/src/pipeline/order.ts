@@ -33,11 +33,11 @@ export interface OrderOptions {
 const maxWindowBytes = 2 ** 28;
 
 /**
- * The images of all epochs, in an order that is a function of the data and the options alone.
+ * The images of all epochs, in an order that is a function of the data and the options only.
  *
  * Images with an index are permuted, and ranks take every `world`-th. Of streamed data the order of the shards is permuted, ranks
  * take every `world`-th shard (every `world`-th image where there are fewer shards than ranks), and images are shuffled in
- * windows: a window can be read again from where it begins, so that a place in it needs no memory of what came before.
+ * windows. A window can be read again from its beginning, so a place in it is a few numbers and holds no images.
  */
 export async function* inOrder(
   dataset: ImageDataset,
@@ -122,7 +122,7 @@ async function* streamedEpoch(
       taken = 0;
     }
   } finally {
-    // Closes the shard that is open. It waits for the window that is being filled, which nobody else needs to.
+    // Closes the shard that is open. The return waits until the present window is filled; the reader does not wait for it.
     samples.return(undefined).catch(() => {});
   }
 }

@@ -32,7 +32,7 @@ export interface CheckedReading extends Required<BrokenOptions> {
   decode: CheckedDecode;
 }
 
-/** Checks how images are read and fills in what is left out. */
+/** Checks how images are read and fills in the defaults. */
 export function checkReadingOptions(caller: string, options: ReadingOptions): CheckedReading {
   const { strict = false, maxBroken = 0.1, prefetch = 2, workers = defaultWorkers() } = options;
   const { onBroken = ({ name, reason }) => console.warn(`${caller}: skipped: ${name} ${reason}`) } = options;

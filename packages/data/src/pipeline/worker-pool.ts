@@ -6,11 +6,11 @@ import { type ImageResult, type ImageTask, type Recipe, runImageTask } from "./i
 export interface WorkerPool {
   /** Rejects where a worker has ended, and after `close`. */
   run(task: ImageTask): Promise<ImageResult>;
-  /** Keeps the process alive while somebody waits for a result. */
+  /** Keeps the process alive while a reader waits for a result. */
   ref(): void;
   /** Lets the process end although workers are there. */
   unref(): void;
-  /** Ends the workers; what still runs is given up. */
+  /** Ends the workers and rejects the tasks that have not finished. */
   close(): Promise<void>;
 }
 

@@ -1,16 +1,16 @@
 import { philox } from "../shared/philox.js";
 
-/** What a draw is for. Each has numbers of its own, so that one more draw in one changes nothing in another. */
+/** The purpose of a draw. Each purpose has numbers of its own, so that a new draw for one changes nothing for the others. */
 export type Stream = "crop" | "augment" | "order" | "window";
 const streams: readonly Stream[] = ["crop", "augment", "order", "window"];
 
-/** Numbers in [0, 1): what the random transforms draw from. */
+/** A source of numbers in [0, 1). The random transforms draw from it. */
 export interface Uniform {
   /** The next number in [0, 1). */
   next(): number;
 }
 
-/** What the numbers are a function of. */
+/** The numbers are a function of these four. */
 export interface DrawsOptions {
   /** An integer in [0, 2^53). */
   seed: number;
@@ -22,7 +22,7 @@ export interface DrawsOptions {
 }
 
 /**
- * Seeded, counter-based random numbers (Philox 4x32-10): a function of seed, epoch, name and stream alone. They are the same
+ * Seeded, counter-based random numbers (Philox 4x32-10): a function of seed, epoch, name and stream only. They are the same
  * in every worker, in any order of the images, and after a resume.
  */
 export class Draws implements Uniform {

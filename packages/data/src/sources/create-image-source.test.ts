@@ -202,7 +202,7 @@ describe("createImageSource", () => {
     }
     const source = await createImageSource(imageStream(once(), { name: "camera" }), options);
     await expect(take(source, 2)).rejects.toThrow(
-      "imageStream: camera can be read once alone; pass a function that returns a new iterable",
+      "imageStream: camera can be read only once; pass a function that returns a new iterable",
     );
   });
 

@@ -31,7 +31,7 @@ const caller = "createImageSource";
  * Batches of training images without end, epoch after epoch: the training crop and the augmented view of each image.
  *
  * Worker threads decode and transform ahead of the reader, by `prefetch` batches and no more. The batches are a function of the
- * data, the options and the seed; `workers` and `prefetch` change nothing. What does not fill a batch at an epoch's end is left
+ * data, the options and the seed; `workers` and `prefetch` change nothing. Images that do not fill a batch at an epoch's end are left
  * out, so that no batch holds an image twice.
  *
  * Broken images are skipped and reported, and the next image takes their place; see `strict`, `maxBroken` and `onBroken`.
@@ -85,7 +85,7 @@ export async function createImageSource(
   const reading = checkReadingOptions(caller, given);
   await checkEnoughImages(dataset, batchSize, order);
   const { decode } = reading;
-  // The buffer shuffles streamed images alone.
+  // Only streamed images depend on the buffer.
   const buffer = dataset.access === "stream" ? order.shuffleBuffer : undefined;
   const settings = { batchSize, ...order, shuffleBuffer: buffer, ...views, decode };
   return new DatasetImageSource({
@@ -111,7 +111,7 @@ async function checkEnoughImages(
     if (shareOf(dataset.length, order) >= batchSize) return;
     found = dataset.length;
   } else {
-    // What can be read once is judged at the end of its epoch.
+    // Reading ahead would use up a stream that can be read only once. The end of its epoch shows whether it was enough.
     if (!dataset.restartable) return;
     for (let shard = 0; shard < dataset.shards && found < needed; shard++) {
       for await (const _ of dataset.open(shard)) if (++found >= needed) break;
@@ -155,7 +155,7 @@ class DatasetImageSource implements ImageSource {
     this.length = dataset.access === "random" ? shareOf(dataset.length, order) : undefined;
     this.batchSize = batchSize;
     this.size = recipe.views.size;
-    // As JSON, which is what a saved position is compared with.
+    // Saved positions are JSON, so they are compared with JSON.
     this.owner = { data: dataset.fingerprint, settings: JSON.parse(JSON.stringify(settings)) };
     this.counts = new BrokenImages(caller, parts.reading, this.length);
   }
@@ -209,7 +209,7 @@ class DatasetImageSource implements ImageSource {
         this.readBatch().then(resolve, reject);
       });
     } catch (error) {
-      // A source that failed stays failed: what was read ahead is lost, and a gap must not pass unseen.
+      // A source that failed stays failed: images that were read ahead are lost, and a reader must not miss the gap.
       const first = this.ended ?? (error as Error);
       this.ended = first;
       await this.close();

@@ -70,7 +70,7 @@ export function imageStream(
     async *open() {
       if (opened && !restartable) {
         throw new Error(
-          `imageStream: ${name} can be read once alone; pass a function that returns a new iterable`,
+          `imageStream: ${name} can be read only once; pass a function that returns a new iterable`,
         );
       }
       opened = true;

@@ -26,7 +26,7 @@ export interface ImageEntry {
 interface DatasetFacts {
   /** For errors and logs: the kind and where it came from. */
   description: string;
-  /** Tells this data from other data; a position is restored on the same data alone. */
+  /** Tells this data from other data; a position is restored only on the same data. */
   fingerprint: string;
 }
 
@@ -52,7 +52,7 @@ export interface StreamedDataset extends DatasetFacts {
   restartable: boolean;
 }
 
-/** A description of images: what there is, before anything is decoded. */
+/** A list or a stream of images that are not decoded yet. */
 export type ImageDataset = IndexedDataset | StreamedDataset;
 
 /** An image that a program brings itself. */

@@ -36,7 +36,7 @@ export async function expandPattern(pattern: string): Promise<string[]> {
 async function matches(glob: string): Promise<string[]> {
   const { glob: find } = await import("tinyglobby");
   const { dirname, resolve } = nodeModule("node:path");
-  // tinyglobby takes "/" alone, and searches below one folder.
+  // tinyglobby takes only "/", and searches below one folder.
   const pattern = glob.replaceAll("\\", "/");
   const fixed = pattern.slice(0, pattern.search(/[*?[]/));
   const below = fixed.slice(0, fixed.lastIndexOf("/") + 1);

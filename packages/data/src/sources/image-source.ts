@@ -17,7 +17,7 @@ export type SourcePosition = { [key: string]: unknown };
  * A stream of batches without end, epoch after epoch. It may be larger than memory: decoding runs ahead of the reader by a
  * bounded number of batches.
  *
- * The batches are a function of the data, the settings and the seed alone, so that every method sees the same images.
+ * The batches are a function of the data, the settings and the seed only, so that every method sees the same images.
  */
 export interface ImageSource extends AsyncIterable<ImageBatch> {
   /** Images in an epoch, where they are known. */

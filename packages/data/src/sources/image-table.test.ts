@@ -63,7 +63,7 @@ describe("imageTable", () => {
     [
       "url.tsv",
       "path\nhttps://example.org/a.jpg\n",
-      /url\.tsv, line 2: "https:.*" is a URL; images are read from files/,
+      /url\.tsv, line 2: "https:.*" is a URL; images are read only from files/,
     ],
     ["bad.jsonl", '{"path": "a.jpg"}\n{oops\n', /bad\.jsonl, line 2: not valid JSON: "\{oops"/],
     ["list.jsonl", "[1]\n", /list\.jsonl, line 1: expected an object, got an array of 1/],

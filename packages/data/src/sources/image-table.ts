@@ -42,7 +42,7 @@ export async function imageTable(file: string, options?: ImageTableOptions): Pro
     const name = textOf(where, row, roles.image!);
     if (!name) throw new Error(`${where}: "${roles.image}" is empty`);
     if (/^[a-z][a-z0-9+.-]+:\/\//i.test(name)) {
-      throw new Error(`${where}: ${describe(name)} is a URL; images are read from files alone`);
+      throw new Error(`${where}: ${describe(name)} is a URL; images are read only from files`);
     }
     entries.push({
       name,

@@ -42,7 +42,7 @@ describe("openImages", () => {
     );
     await expect(openImages(Promise.resolve("photos") as never)).rejects.toThrow(/got a Promise/);
     await expect(openImages([])).rejects.toThrow(/must be a list of at least one image/);
-    await expect(openImages(root, { columns: {} })).rejects.toThrow(/the option columns is for CSV/);
+    await expect(openImages(root, { columns: {} })).rejects.toThrow(/the option columns is only for CSV/);
     await expect(openImages(root, { shuffle: 1 } as never)).rejects.toThrow(/unknown option "shuffle"/);
   });
 

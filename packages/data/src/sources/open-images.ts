@@ -8,11 +8,11 @@ import type { Log } from "./skipped-files.js";
 import { webDataset } from "./webdataset.js";
 
 export interface OpenImagesOptions extends ImageTableOptions {
-  /** Is told, on one line, what is not read. Default `console.warn`. */
+  /** Is told, on one line, which files are not read. Default `console.warn`. */
   log?: Log;
 }
 
-/** What `openImages` takes. */
+/** Every input that `openImages` takes. */
 export type ImagesInput =
   | string
   | readonly string[]
@@ -21,7 +21,7 @@ export type ImagesInput =
   | (() => AsyncIterable<CustomImage> | Iterable<CustomImage>);
 
 /**
- * Opens images of any kind, which is read from what it is given:
+ * Opens images of any kind. The input shows the kind:
  *
  * - a folder of images, as `imageFolder`; a folder of tar files and no images, as `webDataset`
  * - a tar, a pattern such as `{00000..00331}.tar` or `*.tar`, or a list of these, as `webDataset`
@@ -31,7 +31,7 @@ export type ImagesInput =
  *
  * Nothing is decoded yet.
  *
- * @throws with a line that names what is missing, empty, or of no known kind
+ * @throws with one line that names the input, if it is missing, empty or of no known kind
  *
  * @example
  * const dataset = await openImages("photos");
@@ -41,7 +41,7 @@ export async function openImages(input: ImagesInput, options?: OpenImagesOptions
   const { log, ...table } = checked;
   if (typeof input === "string" && /\.(csv|tsv|jsonl|ndjson)$/i.test(input)) return imageTable(input, table);
   const extra = Object.keys(table)[0];
-  if (extra) throw new TypeError(`openImages: the option ${extra} is for CSV, TSV and JSONL files alone`);
+  if (extra) throw new TypeError(`openImages: the option ${extra} is only for CSV, TSV and JSONL files`);
   if (typeof input === "function") return imageStream(input);
   if (typeof input === "string") return openPath(input, log);
   if (Array.isArray(input)) {

@@ -68,7 +68,7 @@ async function* batches(
   const expected = dataset.access === "random" ? dataset.length : undefined;
   const counts = new BrokenImages("readImages", broken, expected);
   const pool = startWorkerPool("readImages", { kind: "evaluation", transform, decode }, workers);
-  // While nobody asks for a batch, the process may end.
+  // The process may end while the reader holds a batch and asks for no other.
   const handOut = async function* (rows: Row[]): AsyncGenerator<EvalBatch> {
     pool.unref();
     yield pack(rows);

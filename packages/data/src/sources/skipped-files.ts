@@ -1,7 +1,7 @@
 /** Where a message for a person goes. */
 export type Log = (message: string) => void;
 
-/** Collects what a source leaves out, to tell of it once. */
+/** Collects the files that a source does not read, for one message about all of them. */
 export class SkippedFiles {
   private readonly byReason = new Map<string, { count: number; names: string[] }>();
 
@@ -22,7 +22,7 @@ export class SkippedFiles {
       .join(", ");
   }
 
-  /** Tells of what was left out, if anything was. */
+  /** Logs the files that were left out, if there are any. */
   report(where: string, log: Log): void {
     if (this.byReason.size > 0) log(`${where}: not read: ${this}`);
   }

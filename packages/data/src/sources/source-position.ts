@@ -2,7 +2,7 @@ import type { Place } from "../pipeline/order.js";
 import { describe } from "../shared/check-options.js";
 import type { SourcePosition } from "./image-source.js";
 
-/** What a position is good for: it names the data and every setting that the images depend on. */
+/** The data and every setting that the images depend on. A position is valid only for these. */
 export interface PositionOwner {
   data: string;
   settings: Record<string, unknown>;

@@ -7,7 +7,7 @@ import { type Log, SkippedFiles } from "./skipped-files.js";
 /** A file of an archive. */
 interface Member {
   name: string;
-  /** Left out where there are more than `maxMemberBytes`, so that nobody holds them. */
+  /** Left out where there are more than `maxMemberBytes`, so that they are not held in memory. */
   data?: Uint8Array;
 }
 

@@ -113,7 +113,7 @@ export function colorJitter(image: FloatImage, options: ColorJitterOptions, draw
   return result === image ? { ...image, data: image.data.slice() } : result;
 }
 
-/** Checks a jitter's options and fills in what is left out. */
+/** Checks a jitter's options and fills in the defaults. */
 export function checkColorJitter(caller: string, options: ColorJitterOptions): Required<ColorJitterOptions> {
   const known = { brightness: true, contrast: true, saturation: true, hue: true } as const;
   const { brightness = 0, contrast = 0, saturation = 0, hue = 0 } = checkOptions(caller, options, known);

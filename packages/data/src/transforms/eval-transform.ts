@@ -21,7 +21,7 @@ export interface EvalTransform {
 
 const names = { resize: true, crop: true, resample: true, rescaleFactor: true, normalize: true } as const;
 
-/** Checks a transform and drops what is undefined. */
+/** Checks a transform and drops undefined settings. */
 export function checkEvalTransform(caller: string, transform: EvalTransform): EvalTransform {
   const checked = checkOptions(`${caller}: transform`, transform, names);
   const { resize, crop, resample, rescaleFactor } = checked;

@@ -69,7 +69,7 @@ export function randomResizedCrop<D extends PixelData>(
   return resize(crop(image, box), { width: size, height: size, resample });
 }
 
-/** Checks a crop's range and fills in what is left out. */
+/** Checks a crop's range and fills in the defaults. */
 export function checkCropRange(
   caller: string,
   given: Partial<RandomCropRange>,

@@ -42,7 +42,7 @@ export interface CheckedViews {
   resample: Resample;
 }
 
-/** Checks the options of the two views and fills in what is left out. */
+/** Checks the options of the two views and fills in the defaults. */
 export function checkViewOptions(caller: string, options: ViewOptions): CheckedViews {
   const { size, crop = {}, augment = {}, resample = "bicubic" } = options;
   checkNumber(`${caller}: size`, size, { min: 1, max: 2 ** 14, integer: true });
@@ -86,7 +86,7 @@ function checkAugment(name: string, options: AugmentOptions): Required<AugmentOp
  * Makes the training crop and the augmented view of an image. Both are taken from the image itself, at its full size. The
  * augmented view is cut and resized first, then its colours move, in [0, 1], and then it is flipped.
  *
- * @returns `[size, size, 3]` each, float32 in [0, 1]; a function of the image, the views, seed, epoch and name alone
+ * @returns `[size, size, 3]` each, float32 in [0, 1]; a function of the image, the views, seed, epoch and name only
  */
 export function trainingViews(
   image: RGBImage,

@@ -26,9 +26,10 @@ export { backendName as webgpuBackendName } from "./backend/webgpu/backend-name.
 export type { KernelTime } from "./backend/webgpu/dispatch-timer.js";
 export { profile } from "./backend/webgpu/profile.js";
 export { registerWebGPUBackend } from "./backend/webgpu/register-backend.js";
-export { type WebGPUStatistics, webgpuStatistics } from "./backend/webgpu/statistics.js";
+export type { WebGPUStatistics } from "./backend/webgpu/statistics.js";
 export type { FloatStorage } from "./backend/webgpu/store.js";
 export { warm } from "./backend/webgpu/warm.js";
+export { webgpuStatistics } from "./backend/webgpu/webgpu-statistics.js";
 export {
   type DeviceChoice,
   type DeviceInfo,

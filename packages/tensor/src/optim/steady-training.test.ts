@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
 import { testBackends } from "../../test/test-backends.js";
 import { backendName } from "../backend/webgpu/backend-name.js";
-import { webgpuStatistics } from "../backend/webgpu/statistics.js";
+import { webgpuStatistics } from "../backend/webgpu/webgpu-statistics.js";
 import { LayerNorm, Linear } from "../nn/layers.js";
 import { gelu } from "../ops/activation.js";
 import { Random } from "../random.js";

@@ -1,5 +1,5 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import { accessHalves, halfType } from "./half-access.js";
+import { type DeclaredBinding, declareBinding } from "./binding-accessors.js";
 
 /** A field of a kernel's uniform struct. */
 export interface Uniform {
@@ -18,13 +18,13 @@ export const u32List = (prefix: string, values: readonly number[]) =>
 export const i32List = (prefix: string, values: readonly number[]) =>
   values.map((value, i) => i32(prefix + i, value));
 
-/** A tensor as a kernel sees it: a variable `name` of type `array<type>`. */
+/** A tensor as a kernel sees it: elements of `type` that `load_<name>(index)` reads and, of an output, `store_<name>(index, value)` writes. */
 export interface Binding {
   name: string;
   info: TensorInfo;
   /** Element type; by default f32 for float32, i32 for int32 and bool. */
   type?: string;
-  /** Whether the elements lie in memory as float16, of which the kernel's WGSL knows nothing. The backend says so. */
+  /** Whether the elements lie in memory as float16, which the accessors hide from the kernel. The backend says so. */
   half?: boolean;
 }
 
@@ -75,23 +75,24 @@ export const bindingType = (binding: Binding) => binding.type ?? defaultType(bin
 /** The whole WGSL module of a launch. */
 export function wgslOf(launch: GridLaunch): string {
   const fields = launch.uniforms?.length ? launch.uniforms : [u32("unused", 0)];
-  const bindings = [
-    ...launch.inputs.map((binding) => ({ binding, mode: "read" })),
-    ...launch.outputs.map((binding) => ({ binding, mode: "read_write" })),
-  ];
-  const halves = new Map(
-    bindings.flatMap(({ binding }) => (binding.half ? [[binding.name, bindingType(binding)]] : [])),
+  const { inputs, outputs } = launch;
+  const bindings = [...inputs, ...outputs].map(
+    (binding, i): DeclaredBinding => ({
+      name: binding.name,
+      type: bindingType(binding),
+      isHalf: binding.half === true,
+      binding: i,
+      access: i < inputs.length ? "read" : "read_write",
+    }),
   );
-  const access = (text: string) => (halves.size ? accessHalves(text, halves) : text);
-  return `${launch.subgroups ? "enable subgroups;\n" : ""}${halves.size ? "enable f16;\n" : ""}struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
+  const features = [
+    ...(launch.subgroups ? ["subgroups"] : []),
+    ...(bindings.some((b) => b.isHalf) ? ["f16"] : []),
+  ];
+  return `${features.map((feature) => `enable ${feature};\n`).join("")}struct Uniforms { ${fields.map(({ name, type }) => `${name}: ${type}`).join(", ")} }
 @group(0) @binding(0) var<uniform> u: Uniforms;
-${bindings
-  .map(({ binding, mode }, i) => {
-    const type = bindingType(binding);
-    return `@group(1) @binding(${i}) var<storage, ${mode}> ${binding.name}: array<${binding.half ? halfType(type) : type}>;`;
-  })
-  .join("\n")}
-${access(launch.declarations?.() ?? "")}
+${bindings.map(declareBinding).join("\n")}
+${launch.declarations?.() ?? ""}
 @compute @workgroup_size(${launch.workgroupSize.join(", ")})
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -100,7 +101,7 @@ fn main(
   @builtin(local_invocation_index) localIndex: u32,
   ${launch.subgroups ? "@builtin(subgroup_invocation_id) lane: u32," : ""}
 ) {
-  ${access(launch.body())}
+  ${launch.body()}
 }
 `;
 }

@@ -6,8 +6,8 @@ import { adamWStep } from "../../ops/adamw-step.js";
 import { backendName } from "./backend-name.js";
 import { piecesOf } from "./pieces.js";
 import { registerWebGPUBackend } from "./register-backend.js";
-import { webgpuStatistics } from "./statistics.js";
 import type { WebGPUBackend } from "./webgpu-backend.js";
+import { webgpuStatistics } from "./webgpu-statistics.js";
 
 const { device } = await webgpuDevice();
 

@@ -1,7 +1,3 @@
-import * as tf from "@tensorflow/tfjs-core";
-import { backendName } from "./backend-name.js";
-import type { WebGPUBackend } from "./webgpu-backend.js";
-
 /** What backend "dcr-webgpu" has asked of its device since it started; take the difference of two for the cost of what lies between. */
 export interface WebGPUStatistics {
   dispatches: number;
@@ -32,14 +28,3 @@ export const noStatistics = (): WebGPUStatistics => ({
   pipelinesCreated: 0,
   dispatchesByKernel: {},
 });
-
-/**
- * A copy of the counts so far.
- *
- * @throws when backend "dcr-webgpu" was not started.
- */
-export function webgpuStatistics(): WebGPUStatistics {
-  const backend = tf.findBackend(backendName) as WebGPUBackend | null;
-  if (!backend) throw new Error(`webgpuStatistics: backend "${backendName}" was not started`);
-  return structuredClone(backend.statistics);
-}

@@ -5,9 +5,9 @@ import { webgpuDevice } from "../../../test/test-backends.js";
 import "../../shared/register-gradients.js";
 import { backendName } from "./backend-name.js";
 import { registerWebGPUBackend } from "./register-backend.js";
-import { webgpuStatistics } from "./statistics.js";
 import { warm } from "./warm.js";
 import type { WebGPUBackend } from "./webgpu-backend.js";
+import { webgpuStatistics } from "./webgpu-statistics.js";
 
 const { device } = await webgpuDevice();
 

@@ -136,8 +136,8 @@ const geglu: Kernel = ({ inputs: { x }, backend }) => {
     shape,
     { source: x },
     backend.activation(shape, [x]),
-    (each) => `let gate = source[gated];
-  result[index] = source[hidden] * ${each("gelu(gate@)")};`,
+    (each) => `let gate = load_source(gated);
+  store_result(index, load_source(hidden) * ${each("gelu(gate@)")});`,
   );
 };
 
@@ -148,11 +148,11 @@ const gegluGrad: Kernel = ({ inputs: { x, dy }, backend }) =>
     dy.shape,
     { source: x, dy },
     backend.output(x.shape, "float32"),
-    (each) => `let gate = source[gated];
-  let gradient = dy[index];
-  let before = source[hidden];
-  result[hidden] = gradient * ${each("gelu(gate@)")};
-  result[gated] = gradient * before * ${each("geluSlope(gate@)")};`,
+    (each) => `let gate = load_source(gated);
+  let gradient = load_dy(index);
+  let before = load_source(hidden);
+  store_result(hidden, gradient * ${each("gelu(gate@)")});
+  store_result(gated, gradient * before * ${each("geluSlope(gate@)")});`,
   );
 
 export const activationKernels: KernelTable = {

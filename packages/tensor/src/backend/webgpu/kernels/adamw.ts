@@ -34,12 +34,12 @@ const adamWStep: Kernel = ({ inputs, attrs, backend }) => {
       f32("correction", attrs.correction),
       f32("kept", attrs.kept),
     ],
-    body: () => `let g = gradient[index];
-  let m = first[index] * u.beta1 + g * u.newShare1;
-  let v = second[index] * u.beta2 + g * g * u.newShare2;
-  newFirst[index] = m;
-  newSecond[index] = v;
-  newParameter[index] = parameter[index] * u.kept - u.stepSize * (m / (sqrt(v) / u.correction + u.epsilon));`,
+    body: () => `let g = load_gradient(index);
+  let m = load_first(index) * u.beta1 + g * u.newShare1;
+  let v = load_second(index) * u.beta2 + g * g * u.newShare2;
+  store_newFirst(index, m);
+  store_newSecond(index, v);
+  store_newParameter(index, load_parameter(index) * u.kept - u.stepSize * (m / (sqrt(v) / u.correction + u.epsilon)));`,
   });
   return outputs.map(({ info }) => info);
 };

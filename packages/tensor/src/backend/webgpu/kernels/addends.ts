@@ -21,6 +21,6 @@ export function addendsEnding(addends: (TensorInfo | undefined)[], rows: number,
     key: places.join(),
     inputs: present.map((info, i) => ({ name: `addend${i}`, info })),
     uniforms: repeats.map((repeat, i) => u32(`repeat${i}`, repeat)),
-    value: ["value", ...places.map((place, i) => `addend${i}[${place}]`)].join(" + "),
+    value: ["value", ...places.map((place, i) => `load_addend${i}(${place})`)].join(" + "),
   };
 }

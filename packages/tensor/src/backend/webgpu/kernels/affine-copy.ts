@@ -68,7 +68,9 @@ export function affineCopy(
         dims
           .map((_, axis) => `i32(${axis === inner ? "column" : `at${axis}`}) * u.${field}${axis}`)
           .join(" + ");
-      lines.push(`destination[u.writeOffset + ${sum("write")}] = source[u.readOffset + ${sum("read")}];`);
+      lines.push(
+        `store_destination(u32(u.writeOffset + ${sum("write")}), load_source(u32(u.readOffset + ${sum("read")})));`,
+      );
       return lines.join("\n  ");
     },
   });
@@ -116,10 +118,10 @@ function copyBlocks(
       lines.push(
         `let from0 = u.readOffset + ${sum("read")};`,
         `let to0 = u.writeOffset + ${sum("write")};`,
-        ...[0, 1, 2, 3].map((i) => `let row${i} = source[from0 + ${i} * u.readRow];`),
+        ...[0, 1, 2, 3].map((i) => `let row${i} = load_source(u32(from0 + ${i} * u.readRow));`),
         ...["x", "y", "z", "w"].map(
           (c, j) =>
-            `destination[to0 + ${j} * u.writeRow] = vec4<u32>(row0.${c}, row1.${c}, row2.${c}, row3.${c});`,
+            `store_destination(u32(to0 + ${j} * u.writeRow), vec4<u32>(row0.${c}, row1.${c}, row2.${c}, row3.${c}));`,
         ),
       );
       return lines.join("\n  ");

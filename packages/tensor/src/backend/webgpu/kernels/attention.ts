@@ -179,7 +179,7 @@ function fillLogSumExp(
 fn add(a: f32, b: f32) -> f32 { return a + b; }
 fn exps(x: ${type}) -> ${type} { return ${width === 4 ? "vec4<f32>(fastExp(x.x), fastExp(x.y), fastExp(x.z), fastExp(x.w))" : "fastExp(x)"}; }
 fn scoresAt(row: u32, j: u32, last: u32) -> ${type} {
-  let scores = s[row * u.steps + j] * u.scale;
+  let scores = load_s(row * u.steps + j) * u.scale;
   return ${g.causal ? `select(${type}(${lowestFloat}), scores, ${sees})` : "scores"};
 }`,
     body: `let last = row % u.queries + u.firstQuery;
@@ -190,7 +190,7 @@ fn scoresAt(row: u32, j: u32, last: u32) -> ${type} {
   var share = ${type}();
   for (var j = lane; j < seen; j += lanes) { share += exps(scoresAt(row, j, last) - top); }
   let total = sumLanes(${combine("add", "share")});
-  if (lane == 0u) { logSumExp[rowAt(row / u.queries, row % u.queries)] = top + logOf(total); }`,
+  if (lane == 0u) { store_logSumExp(rowAt(row / u.queries, row % u.queries), top + logOf(total)); }`,
   });
 }
 
@@ -220,7 +220,7 @@ const attention: Kernel = ({ inputs, attrs, backend }) => {
       mapA: true,
       inputs: [{ name: "logSumExp", info: logSumExp }],
       declarations: `${rowAt}${floatFunctions("fastExp")}
-fn ofRow(z: u32, row: u32) -> f32 { return logSumExp[rowAt(z, row)]; }
+fn ofRow(z: u32, row: u32) -> f32 { return load_logSumExp(rowAt(z, row)); }
 fn mapA(value: f32, level: f32, row: u32, k: u32) -> f32 {
   ${g.causal ? "if (k > row + u.firstQuery) { return 0.0; }" : ""}
   return fastExp(value * u.scale - level);
@@ -245,7 +245,7 @@ function fillMatrices(
 ): void {
   const name = "ScaledDotProductAttentionGrad";
   const uniforms = rowUniforms(g, part);
-  const probability = "fastExp(value * u.scale - logSumExp[rowAt(z, row)])";
+  const probability = "fastExp(value * u.scale - load_logSumExp(rowAt(z, row)))";
   towardsMatrices(backend, g, part, [inputs.query, inputs.key, probabilities], {
     name: `${name}: probabilities`,
     key: g.causal ? "causal" : "",
@@ -263,7 +263,7 @@ function fillMatrices(
     ],
     uniforms,
     declarations: rowAt,
-    value: "p[placeOf(z, row, column)] * (value - innerProducts[rowAt(z, row)]) * u.scale",
+    value: "load_p(placeOf(z, row, column)) * (value - load_innerProducts(rowAt(z, row))) * u.scale",
   });
 }
 
@@ -285,9 +285,9 @@ function innerProducts(backend: WebGPUBackend, g: Geometry, { output, dy }: Reco
     uniforms: [u32("steps", steps), u32("heads", g.heads), u32("queries", g.queries)],
     body: () => `let token = index / u.heads;
   var sum = ${type}();
-  for (var j = index * u.steps; j < (index + 1u) * u.steps; j++) { sum += y[j] * dy[j]; }
+  for (var j = index * u.steps; j < (index + 1u) * u.steps; j++) { sum += load_y(j) * load_dy(j); }
   let at = (token / u.queries * u.heads + index % u.heads) * u.queries + token % u.queries;
-  inner[at] = ${vectors ? "sum.x + sum.y + sum.z + sum.w" : "sum"};`,
+  store_inner(at, ${vectors ? "sum.x + sum.y + sum.z + sum.w" : "sum"});`,
   });
   return result;
 }

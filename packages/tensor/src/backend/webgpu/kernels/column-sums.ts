@@ -38,7 +38,7 @@ export function columnSums(backend: WebGPUBackend, op: ColumnSums): TensorInfo {
     body: () => `let column = index % u.columns;
   let share = index / u.columns;
   ${compensatedSum({ first: "share", step: "u.shares", end: "u.rows", index: "row", sums: { sum: { term: "term(row, column)" } } })}
-  result[index] = sum;`,
+  store_result(index, sum);`,
   });
   if (shares === 1) return { ...partial, shape: [columns] };
   const whole = reduce(backend, "Sum", partial, [0]);

@@ -106,9 +106,9 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
   ${split(axes, "out", "row")}
   ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`).join("\n  ")}
   if (!(${inside("")})) { return 0.0; }
-  return x[${join(axes, "in")} * u.channels + k % u.channels];
+  return load_x(${join(axes, "in")} * u.channels + k % u.channels);
 }
-fn readB(z: u32, k: u32, column: u32) -> f32 { return filterValues[k * u.outChannels + column]; }`,
+fn readB(z: u32, k: u32, column: u32) -> f32 { return load_filterValues(k * u.outChannels + column); }`,
     place: "row * u.outChannels + column",
     aRunsAlongK: true,
     bRunsAlongK: false,
@@ -187,10 +187,10 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
   ${split(axes, "in", "row")}
   ${source("")}
   if (!inside) { return 0.0; }
-  return dy[${join(axes, "out")} * u.outChannels + k % u.outChannels];
+  return load_dy(${join(axes, "out")} * u.outChannels + k % u.outChannels);
 }
 fn readB(z: u32, k: u32, column: u32) -> f32 {
-  return filterValues[(k / u.outChannels * u.channels + column) * u.outChannels + k % u.outChannels];
+  return load_filterValues((k / u.outChannels * u.channels + column) * u.outChannels + k % u.outChannels);
 }`,
     place: "row * u.channels + column",
     aRunsAlongK: true,
@@ -303,12 +303,12 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
   ${split(axes, "size", "place")}
   ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`).join("\n  ")}
   if (${axes.map(({ name: a }) => `at${a} >= u.in${a}`).join(" || ")}) { return 0.0; }
-  return x[${join(axes, "in")} * u.channels + row % u.channels];
+  return load_x(${join(axes, "in")} * u.channels + row % u.channels);
 }
 fn readB(z: u32, k: u32, column: u32) -> f32 {
   let line = z * u.share + k / u.outX;
   if (line >= u.lines) { return 0.0; }
-  return dy[(line * u.outX + k % u.outX) * u.outChannels + column];
+  return load_dy((line * u.outX + k % u.outX) * u.outChannels + column);
 }`,
     place: "(z * u.m + row) * u.n + column",
     aRunsAlongK: false,

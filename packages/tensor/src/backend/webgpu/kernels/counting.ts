@@ -33,9 +33,9 @@ const bincount =
   let bin = i32(index % u.size);
   var sum = ${type}(0);
   for (var j = row; j < row + u.n; j++) {
-    if (i32(x[j]) == bin) { sum ${binaryOutput ? `= ${type}(1)` : `+= ${weighted ? "weights[j]" : `${type}(1)`}`}; }
+    if (i32(load_x(j)) == bin) { sum ${binaryOutput ? `= ${type}(1)` : `+= ${weighted ? "load_weights(j)" : `${type}(1)`}`}; }
   }
-  result[index] = sum;`,
+  store_result(index, sum);`,
     });
     return output;
   };
@@ -55,14 +55,14 @@ const searchSorted: Kernel = ({ inputs: { sortedSequence, values }, attrs, backe
     count: tf.util.sizeFromShape(values.shape),
     uniforms: [u32("length", sortedSequence.shape.at(-1)!), u32("row", values.shape.at(-1)!)],
     body: () => `let base = index / u.row * u.length;
-  let value = ${type}(values[index]);
+  let value = ${type}(load_values(index));
   var low = 0u;
   var high = u.length;
   while (low < high) {
     let middle = (low + high) / 2u;
-    if (${type}(sequence[base + middle]) ${attrs.side === "left" ? "<" : "<="} value) { low = middle + 1u; } else { high = middle; }
+    if (${type}(load_sequence(base + middle)) ${attrs.side === "left" ? "<" : "<="} value) { low = middle + 1u; } else { high = middle; }
   }
-  result[index] = i32(low);`,
+  store_result(index, i32(low));`,
   });
   return output;
 };
@@ -89,14 +89,14 @@ const multinomial: Kernel = ({ inputs: { logits }, attrs, backend }) => {
     count: rows * numSamples,
     uniforms: [u32("samples", numSamples), u32("events", events)],
     body: () => `let base = index / u.samples * u.events;
-  var left = random[index];
+  var left = load_random(index);
   var event = 0u;
   // The last event takes what rounding leaves.
   for (; event < u.events - 1u; event++) {
-    left -= probabilities[base + event];
+    left -= load_probabilities(base + event);
     if (left < 0.0) { break; }
   }
-  result[index] = i32(event);`,
+  store_result(index, i32(event));`,
   });
   backend.disposeAll(float, probabilities, random);
   return output;

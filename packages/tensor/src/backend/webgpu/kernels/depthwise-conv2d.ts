@@ -60,10 +60,10 @@ function depthwise(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, at
   var sum = 0.0;
   ${overInputs(
     window,
-    `sum = fma(x[${join(axes, "in")} * u.channels + channel],
-    filterValues[${join(axes, "size")} * u.outChannels + outChannel], sum);`,
+    `sum = fma(load_x(${join(axes, "in")} * u.channels + channel),
+    load_filterValues(${join(axes, "size")} * u.outChannels + outChannel), sum);`,
   )}
-  result[index] = sum;`,
+  store_result(index, sum);`,
   });
   return output;
 }
@@ -95,9 +95,9 @@ const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) => {
     window,
     `let dyAt = ${join(axes, "out")} * u.outChannels + channel * u.multiplier;
   let filterAt = ${join(axes, "size")} * u.outChannels + channel * u.multiplier;
-  for (var j = 0u; j < u.multiplier; j++) { sum = fma(dy[dyAt + j], filterValues[filterAt + j], sum); }`,
+  for (var j = 0u; j < u.multiplier; j++) { sum = fma(load_dy(dyAt + j), load_filterValues(filterAt + j), sum); }`,
   )}
-  result[index] = sum;`,
+  store_result(index, sum);`,
   });
   return dx;
 };
@@ -130,11 +130,13 @@ const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) => {
     ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`).join("\n    ")}
     if (${axes.map(({ name: a }) => `at${a} >= u.in${a}`).join(" || ")}) { continue; }`,
     sums: {
-      sum: { term: `x[${join(axes, "in")} * u.channels + channel] * dy[place * u.outChannels + outChannel]` },
+      sum: {
+        term: `load_x(${join(axes, "in")} * u.channels + channel) * load_dy(place * u.outChannels + outChannel)`,
+      },
     },
   })}
   let total = sumLanes(sum);
-  if (lane == 0u) { result[row] = total; }`,
+  if (lane == 0u) { store_result(row, total); }`,
   });
   return gradient;
 };

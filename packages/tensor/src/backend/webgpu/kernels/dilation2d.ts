@@ -57,11 +57,11 @@ const backpropFilter: Kernel = ({ inputs: { x, filter, dy }, attrs, backend }) =
     end: "u.places",
     index: "place",
     before: `let dyAt = place * u.channels + row % u.channels;
-    if (taps[dyAt] != tap) { continue; }`,
-    sums: { sum: { term: "f32(dy[dyAt])" } },
+    if (load_taps(dyAt) != tap) { continue; }`,
+    sums: { sum: { term: "f32(load_dy(dyAt))" } },
   })}
   let total = sumLanes(sum);
-  if (lane == 0u) { result[row] = ${elementType(filter.dtype)}(total); }`,
+  if (lane == 0u) { store_result(row, ${elementType(filter.dtype)}(total)); }`,
   });
   backend.disposeAll(taps);
   return gradient;

@@ -82,9 +82,9 @@ fn apply(${parameters}) -> ${outType} { return ${op.expression}; }`;
       bound.forEach((name, i) => {
         const outer = dims.slice(0, -1).map((_, axis) => `at${axis} * u.${name}_stride${axis}`);
         const base = flat || outer.length === 0 ? "0u" : outer.join(" + ");
-        if (innerStrides[i] === 0) lines.push(`let ${name} = ${name}_values[${base}];`);
-        else if (vectors) lines.push(`let ${name} = ${name}_values[(${base}) / 4u + column];`);
-        else lines.push(`let ${name} = ${name}_values[${base} + column];`);
+        if (innerStrides[i] === 0) lines.push(`let ${name} = load_${name}_values(${base});`);
+        else if (vectors) lines.push(`let ${name} = load_${name}_values((${base}) / 4u + column);`);
+        else lines.push(`let ${name} = load_${name}_values(${base} + column);`);
       });
       const argument = (name: string, lane: string) => {
         if (constants.includes(name)) return `u.${name}`;
@@ -93,8 +93,8 @@ fn apply(${parameters}) -> ${outType} { return ${op.expression}; }`;
       const call = (lane: string) => `apply(${names.map((name) => argument(name, lane)).join(", ")})`;
       lines.push(
         vectors
-          ? `result[index] = vec4<${outType}>(${["x", "y", "z", "w"].map(call).join(", ")});`
-          : `result[index] = ${call("x")};`,
+          ? `store_result(index, vec4<${outType}>(${["x", "y", "z", "w"].map(call).join(", ")}));`
+          : `store_result(index, ${call("x")});`,
       );
       return lines.join("\n  ");
     },

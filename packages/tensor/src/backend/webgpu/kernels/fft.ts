@@ -73,14 +73,14 @@ export function fft(backend: WebGPUBackend, input: TensorInfo, inverse: boolean)
   var turn = 0u;
   var sum = vec2<f32>(0.0, 0.0);
   for (var s = 0u; s < u.radix; s++) {
-    let w = table[turn];
-    sum += vec2<f32>(re[source] * w.x - im[source] * w.y, re[source] * w.y + im[source] * w.x);
+    let w = load_table(turn);
+    sum += vec2<f32>(load_re(source) * w.x - load_im(source) * w.y, load_re(source) * w.y + load_im(source) * w.x);
     source += u.q;
     turn += step;
     if (turn >= u.n) { turn -= u.n; }
   }
-  outRe[index] = sum.x * u.scale;
-  outIm[index] = sum.y * u.scale;`,
+  store_outRe(index, sum.x * u.scale);
+  store_outIm(index, sum.y * u.scale);`,
     });
     backend.disposeAll(...parts);
     parts = next;

@@ -20,7 +20,7 @@ export function fill(backend: WebGPUBackend, shape: number[], dtype: DataType, v
     count: Math.ceil(size / 4),
     split: true,
     uniforms: [dtype === "float32" ? f32("value", value) : i32("value", value)],
-    body: () => `result[index] = vec4<${type}>(u.value);`,
+    body: () => `store_result(index, vec4<${type}>(u.value));`,
   });
   return output;
 }

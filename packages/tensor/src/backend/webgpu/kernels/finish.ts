@@ -60,7 +60,7 @@ export function finishEnding(finish: Finish, columns: number): Ending | undefine
     inputs,
     uniforms: uniforms(finish),
     declarations: floatFunctions(...(activations[activation].functions ?? [])) + declarations(finish),
-    value: `activate(value${bias ? " + bias[column]" : ""}, ${slope ? "slope[column]" : "0.0"})`,
+    value: `activate(value${bias ? " + load_bias(column)" : ""}, ${slope ? "load_slope(column)" : "0.0"})`,
   };
 }
 

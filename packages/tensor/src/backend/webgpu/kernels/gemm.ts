@@ -55,14 +55,14 @@ function storeDeclaration(op: Gemm): string {
   const { output, outputVectors } = op;
   const { name } = output;
   const finished = range(columnWidth).map(
-    (j) => `finish(z, row, column + ${j}u, values[${j}], ${name}[at][${j}])`,
+    (j) => `finish(z, row, column + ${j}u, values[${j}], load_${name}(at)[${j}])`,
   );
   return outputVectors
     ? `${finishDeclaration(op)}
 fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
   if (row < u.m && column < u.n) {
     let at = placeOf(z, row, column) / 4u;
-    ${name}[at] = ${op.value ? `vec4<f32>(${finished.join(", ")})` : "values"};
+    store_${name}(at, ${op.value ? `vec4<f32>(${finished.join(", ")})` : "values"});
   }
 }`
     : `${storeOneDeclaration(op)}
@@ -81,7 +81,7 @@ fn finish(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { retur
 const storeOneDeclaration = (op: Gemm) => `${finishDeclaration(op)}
 fn storeOne(z: u32, row: u32, column: u32, value: f32) {
   let at = placeOf(z, row, column);
-  ${op.output.name}[at] = ${op.value ? `finish(z, row, column, value, ${op.output.name}[at])` : "value"};
+  store_${op.output.name}(at, ${op.value ? `finish(z, row, column, value, load_${op.output.name}(at))` : "value"});
 }`;
 
 /** What a launch depends on in a schedule that keeps its tile in registers. */

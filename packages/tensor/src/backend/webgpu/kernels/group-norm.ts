@@ -77,18 +77,18 @@ const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     rowLength,
     uniforms: [...compensationUniforms, ...uniforms, f32("epsilon", epsilon)],
     body: `${place}
-  ${sumsOverGroup(["sum"], "sumOfPixel += x[at];")}
+  ${sumsOverGroup(["sum"], "sumOfPixel += load_x(at);")}
   let mean = sumLanes(sum) / count;
-  ${sumsOverGroup(["squares", "rest"], "let d = x[at] - mean; squaresOfPixel += d * d; restOfPixel += d;")}
+  ${sumsOverGroup(["squares", "rest"], "let d = load_x(at) - mean; squaresOfPixel += d * d; restOfPixel += d;")}
   let meanRest = sumLanes(rest) / count;
   let rstd = 1.0 / sqrt(max(sumLanes(squares) / count - meanRest * meanRest, 0.0) + u.epsilon);
   ${overGroup(
-    `let a = ((x[at] - mean) - meanRest) * rstd * weight[channel] + bias[channel];
-      y[at] = ${silu ? "a / (1.0 + exp(-a))" : "a"};`,
+    `let a = ((load_x(at) - mean) - meanRest) * rstd * load_weight(channel) + load_bias(channel);
+      store_y(at, ${silu ? "a / (1.0 + exp(-a))" : "a"});`,
   )}
   if (lane == 0u) {
-    means[row] = mean;
-    rstds[row] = rstd;
+    store_means(row, mean);
+    store_rstds(row, rstd);
   }`,
   });
   return outputs;
@@ -108,15 +108,15 @@ const bindings = (
 
 /** WGSL of the gradient at the affine map's output. */
 const dAffine = (silu: boolean) =>
-  silu ? "dy[at] * siluSlope(normalised * weight[channel] + bias[channel])" : "dy[at]";
+  silu ? "load_dy(at) * siluSlope(normalised * load_weight(channel) + load_bias(channel))" : "load_dy(at)";
 
 /** With g = dAffine * weight and n the normalised input: rstd * (g - mean(g) - n * mean(g * n)). */
 const gradInput: Kernel = ({ inputs, attrs, backend }) => {
   const { groups, silu } = attrs;
   const { batch, uniforms, rowLength } = geometry(inputs.x.shape, groups);
   const dx = backend.output(inputs.x.shape, "float32");
-  const g = `let normalised = (x[at] - mean) * rstd;
-      let g = ${dAffine(silu)} * weight[channel];`;
+  const g = `let normalised = (load_x(at) - mean) * rstd;
+      let g = ${dAffine(silu)} * load_weight(channel);`;
   launchRows(backend, {
     name: "GroupNormGradInput",
     key: silu ? "silu" : "",
@@ -127,12 +127,12 @@ const gradInput: Kernel = ({ inputs, attrs, backend }) => {
     uniforms: [...compensationUniforms, ...uniforms],
     declarations: siluSlope,
     body: `${place}
-  let mean = means[row];
-  let rstd = rstds[row];
+  let mean = load_means(row);
+  let rstd = load_rstds(row);
   ${sumsOverGroup(["sum", "product"], `${g} sumOfPixel += g; productOfPixel += g * normalised;`)}
   let meanOfG = sumLanes(sum) / count;
   let meanOfProduct = sumLanes(product) / count;
-  ${overGroup(`${g} dx[at] = rstd * (g - meanOfG - normalised * meanOfProduct);`)}`,
+  ${overGroup(`${g} store_dx(at, rstd * (g - meanOfG - normalised * meanOfProduct));`)}`,
   });
   return dx;
 };
@@ -153,7 +153,7 @@ const gradOfAffine =
 fn term(row: u32, channel: u32) -> f32 {
   let at = row * u.channels + channel;
   let group = row / u.pixels * u.groups + channel / u.groupChannels;
-  let normalised = (x[at] - means[group]) * rstds[group];
+  let normalised = (load_x(at) - load_means(group)) * load_rstds(group);
   return ${dAffine(silu)}${which === "Weight" ? " * normalised" : ""};
 }`,
     });

@@ -50,10 +50,10 @@ const gatherV2: Kernel = ({ inputs: { x, indices }, attrs, backend }) => {
     body: () => `let within = index % u.slice;
   let pick = (index / u.slice) % u.picks;
   let lead = index / u.slice / u.picks;
-  let at = indices[(lead / u.outer) * u.picks + pick];
-  result[index] = 0u;
+  let at = load_indices((lead / u.outer) * u.picks + pick);
+  store_result(index, 0u);
   if (at >= 0 && u32(at) < u.axisSize) {
-    result[index] = x[(lead * u.axisSize + u32(at)) * u.slice + within];
+    store_result(index, load_x((lead * u.axisSize + u32(at)) * u.slice + within));
   }`,
   });
   backend.disposeAll(whole);
@@ -86,12 +86,12 @@ const gatherNd: Kernel = ({ inputs: { params, indices }, backend }) => {
   var inside = true;
   ${Array.from(
     { length: depth },
-    (_, d) => `let at${d} = indices[row * ${depth}u + ${d}u];
+    (_, d) => `let at${d} = load_indices(row * ${depth}u + ${d}u);
   inside = inside && at${d} >= 0 && u32(at${d}) < u.limit${d};
   source += u32(max(at${d}, 0)) * u.stride${d} * u.slice;`,
   ).join("\n  ")}
-  result[index] = 0u;
-  if (inside) { result[index] = params[source]; }`,
+  store_result(index, 0u);
+  if (inside) { store_result(index, load_params(source)); }`,
   });
   return output;
 };
@@ -109,7 +109,7 @@ const oneHot: Kernel = ({ inputs: { indices }, attrs, backend }) => {
     count: size(output.shape),
     uniforms: [u32("depth", depth), uniform("onValue", onValue), uniform("offValue", offValue)],
     body: () =>
-      "result[index] = select(u.offValue, u.onValue, indices[index / u.depth] == i32(index % u.depth));",
+      "store_result(index, select(u.offValue, u.onValue, load_indices(index / u.depth) == i32(index % u.depth)));",
   });
   return output;
 };
@@ -145,18 +145,18 @@ export function segmentSum(
     body: () => {
       const start = byRow
         ? `let first = index / u.inner;
-  let segment = ids[first];
+  let segment = load_ids(first);
   if (segment < 0 || u32(segment) >= u.segments) { return; }
   // The first row of a segment sums for all of them.
-  for (var j = 0u; j < first; j++) { if (ids[j] == segment) { return; } }`
+  for (var j = 0u; j < first; j++) { if (load_ids(j) == segment) { return; } }`
         : "let first = 0u;\n  let segment = i32(index / u.inner);";
       return `${start}
   let column = index % u.inner;
   var sum = ${type}(0);
   for (var j = first; j < u.rows; j++) {
-    if (ids[j] == segment) { sum += x[j * u.inner + column]; }
+    if (load_ids(j) == segment) { sum += load_x(j * u.inner + column); }
   }
-  result[u32(segment) * u.inner + column] = sum;`;
+  store_result(u32(segment) * u.inner + column, sum);`;
     },
   });
   return output;
@@ -187,9 +187,9 @@ const scan =
   var total = ${type}(${name === "Cumsum" ? 0 : 1});
   for (var j = 0u; j < u.length; j++) {
     let at = base + ${reverse ? "(u.length - 1u - j)" : "j"} * u.inner;
-    let value = x[at];
-    ${exclusive ? "result[at] = total;" : ""}
-    ${exclusive ? `total = total ${operator} value;` : `total = select(total ${operator} value, value, j == 0u); result[at] = total;`}
+    let value = load_x(at);
+    ${exclusive ? "store_result(at, total);" : ""}
+    ${exclusive ? `total = total ${operator} value;` : `total = select(total ${operator} value, value, j == 0u); store_result(at, total);`}
   }`,
     });
     return output;
@@ -225,15 +225,15 @@ fn isGreater(a: ${type}, b: ${type}) -> bool { return ${isGreater}; }
 fn isEqual(a: ${type}, b: ${type}) -> bool { return ${isEqual}; }`,
       body: () => `let row = index / u.n;
   let own = index % u.n;
-  let value = x[index];
+  let value = load_x(index);
   var place = 0u;
   for (var j = 0u; j < u.n; j++) {
-    let other = x[row * u.n + j];
+    let other = load_x(row * u.n + j);
     if (isGreater(other, value) || (j < own && isEqual(other, value))) { place++; }
   }
   if (place < u.k) {
-    values[row * u.k + place] = value;
-    indices[row * u.k + place] = i32(own);
+    store_values(row * u.k + place, value);
+    store_indices(row * u.k + place, i32(own));
   }`,
     });
   }

@@ -39,21 +39,21 @@ const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     rowLength: n,
     uniforms: [...compensationUniforms, u32("n", n), f32("epsilon", attrs.epsilon)],
     body: `let base = row * u.n;
-  ${compensatedSum({ ...overRow, sums: { sum: { term: "x[base + j]" } } })}
+  ${compensatedSum({ ...overRow, sums: { sum: { term: "load_x(base + j)" } } })}
   let mean = sumLanes(sum) / f32(u.n);
   ${compensatedSum({
     ...overRow,
-    before: "let d = x[base + j] - mean;",
+    before: "let d = load_x(base + j) - mean;",
     sums: { squares: { term: "d * d" }, rest: { term: "d" } },
   })}
   let meanRest = sumLanes(rest) / f32(u.n);
   let rstd = 1.0 / sqrt(max(sumLanes(squares) / f32(u.n) - meanRest * meanRest, 0.0) + u.epsilon);
   for (var j = lane; j < u.n; j += lanes) {
-    y[base + j] = ((x[base + j] - mean) - meanRest) * rstd * weight[j] + bias[j];
+    store_y(base + j, ((load_x(base + j) - mean) - meanRest) * rstd * load_weight(j) + load_bias(j));
   }
   if (lane == 0u) {
-    means[row] = mean;
-    rstds[row] = rstd;
+    store_means(row, mean);
+    store_rstds(row, rstd);
   }`,
   });
   return outputs;
@@ -77,18 +77,18 @@ const gradInput: Kernel = ({ inputs: { x, weight, mean, rstd, dy }, backend }) =
     rowLength: n,
     uniforms: [...compensationUniforms, u32("n", n)],
     body: `let base = row * u.n;
-  let mean = means[row];
-  let rstd = rstds[row];
+  let mean = load_means(row);
+  let rstd = load_rstds(row);
   ${compensatedSum({
     ...overRow,
-    before: "let g = dy[base + j] * weight[j];",
-    sums: { sum: { term: "g" }, product: { term: "g * (x[base + j] - mean) * rstd" } },
+    before: "let g = load_dy(base + j) * load_weight(j);",
+    sums: { sum: { term: "g" }, product: { term: "g * (load_x(base + j) - mean) * rstd" } },
   })}
   let meanOfG = sumLanes(sum) / f32(u.n);
   let meanOfProduct = sumLanes(product) / f32(u.n);
   for (var j = lane; j < u.n; j += lanes) {
-    let normalised = (x[base + j] - mean) * rstd;
-    dx[base + j] = rstd * (dy[base + j] * weight[j] - meanOfG - normalised * meanOfProduct);
+    let normalised = (load_x(base + j) - mean) * rstd;
+    store_dx(base + j, rstd * (load_dy(base + j) * load_weight(j) - meanOfG - normalised * meanOfProduct));
   }`,
   });
   return dx;
@@ -108,7 +108,7 @@ const gradWeight: Kernel = ({ inputs: { x, mean, rstd, dy }, backend }) => {
     columns: n,
     term: `fn term(row: u32, column: u32) -> f32 {
   let at = row * u.columns + column;
-  return dy[at] * (x[at] - means[row]) * rstds[row];
+  return load_dy(at) * (load_x(at) - load_means(row)) * load_rstds(row);
 }`,
   });
 };

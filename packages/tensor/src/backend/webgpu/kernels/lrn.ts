@@ -40,9 +40,9 @@ function normalize(
     uniforms: uniformsOf(x, attrs),
     declarations: () => floatFunctions("powOf"),
     body: () => `var squares = 0.0;
-  ${nearby("squares = fma(x[base + j], x[base + j], squares);")}
+  ${nearby("squares = fma(load_x(base + j), load_x(base + j), squares);")}
   let norm = u.bias + u.alpha * squares;
-  result[index] = ${result === "norm" ? "norm" : "x[index] * powOf(norm, -u.beta)"};`,
+  store_result(index, ${result === "norm" ? "norm" : "load_x(index) * powOf(norm, -u.beta)"});`,
   });
   return output;
 }
@@ -66,8 +66,8 @@ const lrnGradient: Kernel = ({ inputs: { x, y, dy }, attrs, backend }) => {
     uniforms: uniformsOf(x, attrs),
     declarations: () => floatFunctions("powOf"),
     body: () => `var sum = 0.0;
-  ${nearby("sum += dy[base + j] * y[base + j] / norm[base + j];")}
-  result[index] = dy[index] * powOf(norm[index], -u.beta) - 2.0 * u.alpha * u.beta * x[index] * sum;`,
+  ${nearby("sum += load_dy(base + j) * load_y(base + j) / load_norm(base + j);")}
+  store_result(index, load_dy(index) * powOf(load_norm(index), -u.beta) - 2.0 * u.alpha * u.beta * load_x(index) * sum);`,
   });
   backend.disposeAll(norm);
   return dx;

@@ -118,11 +118,11 @@ export function stridedProduct(backend: WebGPUBackend, op: StridedProduct): void
     read: `
 fn at(z: u32, outer: u32, inner: u32) -> u32 { return (z / u.inner) * outer + (z % u.inner) * inner; }
 fn readA(z: u32, row: u32, k: u32) -> f32 {
-  let element = a[u.aOffset + at(z, u.aOuter, u.aInner) + row * u.aRow + k * u.aColumn];
+  let element = load_a(u.aOffset + at(z, u.aOuter, u.aInner) + row * u.aRow + k * u.aColumn);
   return ${mapA ? "mapA(element, ofRow(z, row), row, k)" : "element"};
 }
 fn readB(z: u32, k: u32, column: u32) -> f32 {
-  return b[u.bOffset + at(z, u.bOuter, u.bInner) + k * u.bRow + column * u.bColumn];
+  return load_b(u.bOffset + at(z, u.bOuter, u.bInner) + k * u.bRow + column * u.bColumn);
 }`,
     place:
       "u.cOffset + (z / u.inner) * u.cOuter + (z % u.inner) * u.cInner + row * u.cRow + column * u.cColumn",
@@ -276,7 +276,7 @@ function longProduct(backend: WebGPUBackend, op: StridedProduct): void {
     inputs: [...(op.inputs ?? []), { name: "rest", info: rest! }],
     declarations: `${op.declarations ?? ""}
 fn written(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { return ${op.value ?? "value"}; }`,
-    value: "written(z, row, column, value + rest[placeOf(z, row, column)], before)",
+    value: "written(z, row, column, value + load_rest(placeOf(z, row, column)), before)",
   });
   backend.disposeAll(rest!);
 }

@@ -122,11 +122,11 @@ function copyTogether(
     body: () => {
       const branches = parts.map((_, i) => {
         const before = i === 0 ? "0u" : `u.end${i - 1}`;
-        return `if (column < u.end${i}) { moved = part${i}[row * (u.end${i} - ${before}) + column - ${before}]; }`;
+        return `if (column < u.end${i}) { moved = load_part${i}(row * (u.end${i} - ${before}) + column - ${before}); }`;
       });
       return `var moved = ${type}();
   ${branches.join("\n  else ")}
-  destination[u.offset + row * u.along + column] = moved;`;
+  store_destination(u.offset + row * u.along + column, moved);`;
     },
   });
 }

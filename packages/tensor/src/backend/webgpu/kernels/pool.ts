@@ -67,7 +67,7 @@ function reduceWindow(
       ? backend.activation(window.outShape, [x])
       : backend.output(window.outShape, dtype(x));
   const type = elementType(x.dtype);
-  const raised = filter ? ` + ${type}(filterValues[${join(axes, "size")} * u.channels + channel])` : "";
+  const raised = filter ? ` + ${type}(load_filterValues(${join(axes, "size")} * u.channels + channel))` : "";
   backend.launch({
     name,
     key: `${axes.length}/${step}/${raised}`,
@@ -80,8 +80,8 @@ function reduceWindow(
   let outPlace = index / u.channels;
   ${split(axes, "out", "outPlace")}
   ${start}
-  ${overInputs(window, `let value = x[${join(axes, "in")} * u.channels + channel]${raised};\n  ${step}`)}
-  result[index] = ${result};`,
+  ${overInputs(window, `let value = load_x(${join(axes, "in")} * u.channels + channel)${raised};\n  ${step}`)}
+  store_result(index, ${result});`,
   });
   return output;
 }
@@ -116,7 +116,7 @@ export function windowGradient(
 ): TensorInfo {
   const { axes } = window;
   const dx = backend.output(window.inShape, "float32");
-  const wins = taps ? `if (taps[dyAt] == i32(${join(axes, "size")})) ` : "";
+  const wins = taps ? `if (load_taps(dyAt) == i32(${join(axes, "size")})) ` : "";
   backend.launch({
     name,
     key: `${axes.length}/${wins}`,
@@ -128,8 +128,8 @@ export function windowGradient(
   let inPlace = index / u.channels;
   ${split(axes, "in", "inPlace")}
   var sum = 0.0;
-  ${overOutputs(window, `let dyAt = ${join(axes, "out")} * u.channels + channel;\n  ${wins}{ sum += f32(dy[dyAt]); }`)}
-  result[index] = sum * u.scale;`,
+  ${overOutputs(window, `let dyAt = ${join(axes, "out")} * u.channels + channel;\n  ${wins}{ sum += f32(load_dy(dyAt)); }`)}
+  store_result(index, sum * u.scale);`,
   });
   return dx;
 }

@@ -106,7 +106,7 @@ function loads(
   const side = sideOf(operand, tile);
   const ks = ["k", hasEdge ? "next" : "(k + 1u)"].slice(0, tile.steps);
   return vectors.flatMap((s) => {
-    const read = (id: string, k: string, count: number) => `${binding.name}[(${at(id, k)}) / ${count}u]`;
+    const read = (id: string, k: string, count: number) => `load_${binding.name}((${at(id, k)}) / ${count}u)`;
     const ids = range(width).map((j) => `${s}_${side === "neighbours" ? 0 : j}`);
     const shared = {
       neighbours: () => ks.map((k, i) => `let ${name}Read${s}_${i} = ${read(ids[0], k, width)};`),
@@ -117,7 +117,7 @@ function loads(
       const element = {
         neighbours: `${name}Read${s}_${i}[${j}]`,
         steps: `${name}Read${ids[j]}[${i}]`,
-        none: `${binding.name}[${at(ids[j], ks[i])}]`,
+        none: `load_${binding.name}(${at(ids[j], ks[i])})`,
       }[side ?? "none"];
       const mapped = map(element, ids[j], ks[i]);
       return hasEdge && i === 1 ? `select(0.0, ${mapped}, both)` : mapped;

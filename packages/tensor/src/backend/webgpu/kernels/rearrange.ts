@@ -98,7 +98,7 @@ const mirrorPad: Kernel = ({ inputs: { x }, attrs, backend }) => {
   }`,
     )
     .join("\n  ")}
-  result[index] = x[source];`,
+  store_result(index, load_x(source));`,
   });
   return output;
 };

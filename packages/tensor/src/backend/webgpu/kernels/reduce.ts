@@ -157,8 +157,8 @@ fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
       }
       const [step, value] =
         width === 4
-          ? ["combineVectors(sum, x[at])", "combine(combine(sum.x, sum.y), combine(sum.z, sum.w))"]
-          : ["combine(sum, x[at])", "sum"];
+          ? ["combineVectors(sum, load_x(at))", "combine(combine(sum.x, sum.y), combine(sum.z, sum.w))"]
+          : ["combine(sum, load_x(at))", "sum"];
       const before = at.join("\n");
       const plain = (sum: string) => `${sum} = ${read}(${neutral[type]});
   for (var j = chunk; j < u.length; j += u.chunks) {
@@ -171,7 +171,7 @@ fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
           compensatedSum({
             ...range,
             before,
-            sums: { sum: { type: width === 4 ? "vec4<f32>" : "f32", term: "x[at]" } },
+            sums: { sum: { type: width === 4 ? "vec4<f32>" : "f32", term: "load_x(at)" } },
           }),
           // Where terms are not finite, the plain sum is what IEEE 754 says.
           `var whole = ${value};`,
@@ -180,7 +180,7 @@ fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
       } else {
         lines.push(plain("var sum"), `let whole = ${value};`);
       }
-      lines.push(`result[index] = whole${chunks === 1 && scale !== 1 ? " * u.scale" : ""};`);
+      lines.push(`store_result(index, whole${chunks === 1 && scale !== 1 ? " * u.scale" : ""});`);
       return lines.join("\n  ");
     },
   });
@@ -232,13 +232,13 @@ fn isBetter(a: ${type}, b: ${type}) -> bool {
   return a ${name === "ArgMax" ? ">" : "<"} b${type === "f32" ? " && !isNan(a) && !isNan(b)" : ""};
 }`,
       body: () => `let base = (index / u.inner) * u.length * u.inner + index % u.inner;
-  var best = x[base];
+  var best = load_x(base);
   var bestAt = 0u;
   for (var j = 1u; j < u.length; j++) {
-    let value = x[base + j * u.inner];
+    let value = load_x(base + j * u.inner);
     if (isBetter(value, best)) { best = value; bestAt = j; }
   }
-  result[index] = i32(bestAt);`,
+  store_result(index, i32(bestAt));`,
     });
     return result;
   };

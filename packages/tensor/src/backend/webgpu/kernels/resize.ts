@@ -86,7 +86,7 @@ const resize =
       uniforms: uniformsOf(images.shape, shape, attrs),
       declarations: () => `${sampling(name, attrs)}
 fn pixel(image: u32, y: u32, column: u32, channel: u32) -> ${elementType(output.dtype)} {
-  return ${elementType(output.dtype)}(x[((image * u.height + y) * u.width + column) * u.channels + channel]);
+  return ${elementType(output.dtype)}(load_x(((image * u.height + y) * u.width + column) * u.channels + channel));
 }`,
       body: () => `let channel = index % u.channels;
   let toX = index / u.channels % u.newWidth;
@@ -98,8 +98,8 @@ fn pixel(image: u32, y: u32, column: u32, channel: u32) -> ${elementType(output.
     bilinear
       ? `let above = mix(pixel(image, y.low, c.low, channel), pixel(image, y.low, c.high, channel), c.share);
   let below = mix(pixel(image, y.high, c.low, channel), pixel(image, y.high, c.high, channel), c.share);
-  result[index] = mix(above, below, y.share);`
-      : "result[index] = pixel(image, y.low, c.low, channel);"
+  store_result(index, mix(above, below, y.share));`
+      : "store_result(index, pixel(image, y.low, c.low, channel));"
   }`,
     });
     return output;
@@ -146,10 +146,10 @@ fn end(at: u32, step: f32, count: u32) -> u32 {
     for (var toX = firstX; toX < endX; toX++) {
       let share = weightY * weight(toX, atX, u.stepX, u.width);
       if (share == 0.0) { continue; }
-      sum += share * dy[((image * u.newHeight + toY) * u.newWidth + toX) * u.channels + channel];
+      sum += share * load_dy(((image * u.newHeight + toY) * u.newWidth + toX) * u.channels + channel);
     }
   }
-  result[index] = sum;`,
+  store_result(index, sum);`,
     });
     return dx;
   };

@@ -38,12 +38,12 @@ function flatIndices(
   var inside = true;
   ${limits
     .map(
-      (_, d) => `let at${d} = indices[index * ${sliceRank}u + ${d}u];
+      (_, d) => `let at${d} = load_indices(index * ${sliceRank}u + ${d}u);
   inside = inside && at${d} >= 0 && u32(at${d}) < u.limit${d};
   flat = flat * i32(u.limit${d}) + at${d};`,
     )
     .join("\n  ")}
-  result[index] = select(-1, flat, inside);`,
+  store_result(index, select(-1, flat, inside));`,
   });
   return result;
 }
@@ -90,7 +90,7 @@ function replaceSlices(
     inputs: [{ name: "ids", info: ids }],
     outputs: [{ name: "winners", info: winners, type: "atomic<i32>" }],
     count: numUpdates,
-    body: () => "if (ids[index] >= 0) { atomicMax(&winners[ids[index]], i32(index) + 1); }",
+    body: () => "let id = load_ids(index); if (id >= 0) { atomicMax(&winners[id], i32(index) + 1); }",
   });
   backend.launch({
     name,
@@ -107,11 +107,11 @@ function replaceSlices(
       u32("baseStep", base.shape.length === 0 ? 0 : 1),
       u32("updateStep", updates.shape.length === 0 ? 0 : 1),
     ],
-    body: () => `let winner = winners[index / u.slice];
+    body: () => `let winner = load_winners(index / u.slice);
   if (winner == 0) {
-    result[index] = base[index * u.baseStep];
+    store_result(index, load_base(index * u.baseStep));
   } else {
-    result[index] = updates[(u32(winner - 1) * u.slice + index % u.slice) * u.updateStep];
+    store_result(index, load_updates((u32(winner - 1) * u.slice + index % u.slice) * u.updateStep));
   }`,
   });
   backend.disposeAll(ids, winners);

@@ -30,14 +30,14 @@ const softmax =
       declarations: floatFunctions("fastExp", "logOf"),
       body: `let base = row * u.n;
   var largest = ${lowestFloat};
-  for (var j = lane; j < u.n; j += lanes) { largest = max(largest, x[base + j]); }
+  for (var j = lane; j < u.n; j += lanes) { largest = max(largest, load_x(base + j)); }
   let top = maxLanes(largest);
-  ${compensatedSum({ first: "lane", step: "lanes", end: "u.n", sums: { share: { term: "fastExp(x[base + j] - top)" } } })}
+  ${compensatedSum({ first: "lane", step: "lanes", end: "u.n", sums: { share: { term: "fastExp(load_x(base + j) - top)" } } })}
   let total = sumLanes(share);
   ${
     name === "Softmax"
-      ? "for (var j = lane; j < u.n; j += lanes) { result[base + j] = fastExp(x[base + j] - top) / total; }"
-      : "for (var j = lane; j < u.n; j += lanes) { result[base + j] = x[base + j] - top - logOf(total); }"
+      ? "for (var j = lane; j < u.n; j += lanes) { store_result(base + j, fastExp(load_x(base + j) - top) / total); }"
+      : "for (var j = lane; j < u.n; j += lanes) { store_result(base + j, load_x(base + j) - top - logOf(total)); }"
   }`,
     });
     return output;

@@ -16,7 +16,7 @@ const storeAs: Kernel = ({ inputs: { x }, attrs: { storage }, backend }) => {
     outputs: [{ name: "y", info: y, type: "vec4<f32>" }],
     count: Math.ceil(size / 4),
     split: true,
-    body: () => "y[index] = x[index];",
+    body: () => "store_y(index, load_x(index));",
   });
   return y;
 };

@@ -25,7 +25,7 @@ const sampling = (interpolation: Interpolation) => `
 fn pixel(image: u32, y: f32, x: f32, channel: u32) -> f32 {
   // False for NaN too.
   if (!(y >= 0.0 && y < f32(u.height) && x >= 0.0 && x < f32(u.width))) { return fillOf(channel); }
-  return f32(images[((image * u.height + u32(y)) * u.width + u32(x)) * u.channels + channel]);
+  return f32(load_images(((image * u.height + u32(y)) * u.width + u32(x)) * u.channels + channel));
 }
 fn sample(image: u32, y: f32, x: f32, channel: u32) -> f32 {
   ${
@@ -69,15 +69,15 @@ fn along(start: f32, end: f32, at: u32, count: u32, size: u32) -> f32 {
   return place * f32(size - 1u);
 }`,
     body: () => `${coordinates}
-  let owner = owners[item];
-  if (owner < 0 || u32(owner) >= u.batch) { result[index] = 0.0; return; }
-  let y = along(boxes[item * 4u], boxes[item * 4u + 2u], toY, u.newHeight, u.height);
-  let x = along(boxes[item * 4u + 1u], boxes[item * 4u + 3u], toX, u.newWidth, u.width);
+  let owner = load_owners(item);
+  if (owner < 0 || u32(owner) >= u.batch) { store_result(index, 0.0); return; }
+  let y = along(load_boxes(item * 4u), load_boxes(item * 4u + 2u), toY, u.newHeight, u.height);
+  let x = along(load_boxes(item * 4u + 1u), load_boxes(item * 4u + 3u), toX, u.newWidth, u.width);
   if (y < 0.0 || y > f32(u.height - 1u) || x < 0.0 || x > f32(u.width - 1u)) {
-    result[index] = u.extrapolation;
+    store_result(index, u.extrapolation);
     return;
   }
-  result[index] = sample(u32(owner), y, x, channel);`,
+  store_result(index, sample(u32(owner), y, x, channel));`,
   });
   return output;
 };
@@ -142,11 +142,11 @@ fn inside(at: f32, size: u32) -> f32 {
     body: () => `${coordinates}
   let map = item * u.mapStep;
   let place = vec3<f32>(f32(toX), f32(toY), 1.0);
-  let depth = dot(place, vec3<f32>(maps[map + 6u], maps[map + 7u], 1.0));
-  if (depth == 0.0) { result[index] = ${elementType(image.dtype)}(fillOf(channel)); return; }
-  let x = dot(place, vec3<f32>(maps[map], maps[map + 1u], maps[map + 2u])) / depth;
-  let y = dot(place, vec3<f32>(maps[map + 3u], maps[map + 4u], maps[map + 5u])) / depth;
-  result[index] = ${elementType(image.dtype)}(sample(item, inside(y, u.height), inside(x, u.width), channel));`,
+  let depth = dot(place, vec3<f32>(load_maps(map + 6u), load_maps(map + 7u), 1.0));
+  if (depth == 0.0) { store_result(index, ${elementType(image.dtype)}(fillOf(channel))); return; }
+  let x = dot(place, vec3<f32>(load_maps(map), load_maps(map + 1u), load_maps(map + 2u))) / depth;
+  let y = dot(place, vec3<f32>(load_maps(map + 3u), load_maps(map + 4u), load_maps(map + 5u))) / depth;
+  store_result(index, ${elementType(image.dtype)}(sample(item, inside(y, u.height), inside(x, u.width), channel)));`,
   });
   return output;
 }

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { webgpuDevice } from "../../../test/test-backends.js";
 import { backendName } from "./backend-name.js";
 import { registerWebGPUBackend } from "./register-backend.js";
-import { webgpuStatistics } from "./statistics.js";
+import { webgpuStatistics } from "./webgpu-statistics.js";
 
 const { device } = await webgpuDevice();
 

@@ -100,7 +100,7 @@ if (!device) {
           inputs: [{ name: "x", info: x }],
           outputs: [],
           count: 1,
-          body: () => "x[index] = nothing;",
+          body: () => "store_x(index, nothing);",
         }),
       );
       await expect(x.data()).rejects.toThrow(/the shader of Broken of x \[8,1024\] failed: .*nothing/s);

@@ -94,6 +94,14 @@ export class BufferPool {
     this.doomed = [];
   }
 
+  /** How much memory is in use, for messages. */
+  inWords(): string {
+    return (
+      `tensors take ${this.usedBytes} bytes, ${this.freeBytes} are free for reuse, ` +
+      `and a buffer holds at most ${this.device.limits.maxBufferSize}`
+    );
+  }
+
   /** Destroys every free buffer. */
   clear(): void {
     for (const list of this.free.values()) this.doomed.push(...list);

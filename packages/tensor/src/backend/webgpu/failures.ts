@@ -1,3 +1,6 @@
+/** A driver's own words, marked as such. */
+const driverSays = (message: string) => `the driver says "${message.trim()}"`;
+
 /** A tensor whose values went with the device they lay on. */
 export class LostTensor extends Error {}
 
@@ -11,21 +14,30 @@ export class Failures {
   private readonly pending = new Set<Promise<void>>();
 
   constructor(device: GPUDevice) {
-    device.lost.then(({ reason, message }) => this.fail(`the device was lost (${reason}): ${message}`));
+    device.lost.then(({ reason, message }) =>
+      this.fail(`the device was lost (${reason})${message ? `: ${driverSays(message)}` : ""}`),
+    );
   }
 
   fail(what: string): void {
     this.first ??= what;
   }
 
-  /** Waits for a report without blocking; `what` says what fails where it is an error. */
-  watch(report: Promise<GPUError | null>, what: string): void {
+  /**
+   * Waits for a report without blocking; `what` says what fails where it is an error. Where it is that memory ran out, `memory` says
+   * how much was in use.
+   */
+  watch(report: Promise<GPUError | null>, what: string, memory: string): void {
     const pending = report
       // A lost device reports nothing but its loss.
       .catch(() => null)
       .then((error) => {
         this.pending.delete(pending);
-        if (error) this.fail(`${what} failed: ${error.message}`);
+        if (!error) return;
+        const isOutOfMemory = error instanceof GPUOutOfMemoryError;
+        this.fail(
+          `${what} failed: ${isOutOfMemory ? `the device is out of memory; ${memory}` : driverSays(error.message)}`,
+        );
       });
     this.pending.add(pending);
   }

@@ -26,7 +26,12 @@ export interface Binding {
   type?: string;
   /** Whether the elements lie in memory as float16, which the accessors hide from the kernel. The backend says so. */
   half?: boolean;
+  /** The elements that the kernel sees, where it does not see the whole tensor; the first is a multiple of `partAlignment`. */
+  part?: { first: number; count: number };
 }
+
+/** Offsets of bindings must be multiples of 256 bytes on every device: of that many elements, float16 ones included. */
+export const partAlignment = 128;
 
 interface LaunchBase {
   /** The kernel, as it appears in errors. */

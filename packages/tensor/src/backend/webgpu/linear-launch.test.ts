@@ -35,7 +35,7 @@ describe.runIf(device).each(dealings)("a linear launch dealt by %o", (dealing) =
         outputs: [{ name: "result", info: backend.fromHost(new Int32Array(count), [count], "int32") }],
         count,
         rowLength,
-        body: () => `result[index] += i32(${place}) + 1;`,
+        body: () => `store_result(index, load_result(index) + i32(${place}) + 1);`,
       },
       dealing,
     );

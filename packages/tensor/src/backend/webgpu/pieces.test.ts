@@ -3,6 +3,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { webgpuDevice } from "../../../test/test-backends.js";
 import { adamWStep } from "../../ops/adamw-step.js";
+import { storeAs } from "../../ops/store-as.js";
+import "../../shared/register-gradients.js";
 import { backendName } from "./backend-name.js";
 import { piecesOf } from "./pieces.js";
 import { registerWebGPUBackend } from "./register-backend.js";
@@ -43,6 +45,52 @@ if (device)
       await tf.setBackend(backendName);
     });
     afterAll(() => tf.removeBackend(backendName));
+
+    describe("gathers rows of a table", () => {
+      // 13 tokens of 100 numbers, 5,200 bytes: in parts that end inside rows.
+      const table = Float32Array.from(normalArray(3, 1300), (x) => Math.round(x * 64) / 64);
+      const weights = () => tf.tensor2d(table, [13, 100]);
+      const row = (id: number) => table.subarray(id * 100, id * 100 + 100);
+      const gathered = async (x: tf.Tensor, ids: number[], axis = 0) => {
+        const y = tf.gather(x, tf.tensor1d(ids, "int32"), axis);
+        const values = await y.data();
+        tf.dispose([x, y]);
+        return values;
+      };
+
+      it.each([
+        [0, 12],
+        [2, 3],
+        [5, 5],
+      ])("%s and %s", async (...ids) => {
+        expect(await gathered(weights(), ids)).toEqual(Float32Array.of(...row(ids[0]), ...row(ids[1])));
+      });
+
+      it("along another axis", async () => {
+        const expected = Float32Array.from({ length: 26 }, (_, i) => row(Math.floor(i / 2))[i % 2 ? 99 : 3]);
+        expect(await gathered(weights(), [3, 99], 1)).toEqual(expected);
+      });
+
+      it("zeros where an index on the device is out of range", async () => {
+        const ids = tf.add(tf.tensor1d([4, 1], "int32"), tf.tensor1d([9, 2], "int32"));
+        const x = weights();
+        const y = tf.gather(x, ids);
+        expect(await y.data()).toEqual(Float32Array.of(...new Float32Array(100), ...row(3)));
+        tf.dispose([x, y, ids]);
+      });
+
+      it.runIf(device.features.has("shader-f16"))("of float16", async () => {
+        const x = storeAs(weights(), "float16");
+        expect(await gathered(x, [1, 11])).toEqual(Float32Array.of(...row(1), ...row(11)));
+      });
+
+      it("and says that their gradient does not fit", () => {
+        const ids = tf.tensor1d([1, 2], "int32");
+        expect(() => tf.grad((x) => tf.gather(x, ids))(weights())).toThrow(
+          /UnsortedSegmentSum of .* needs a tensor \[13,100\] of 5200 bytes; a kernel that is not elementwise reaches at most 1024/,
+        );
+      });
+    });
 
     const computations: Record<string, [dispatches: number, () => tf.Tensor, (i: number) => number]> = {
       fill: [4, () => tf.fill([size], 2.5), () => 2.5],

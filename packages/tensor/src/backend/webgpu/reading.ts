@@ -1,4 +1,5 @@
 import type { DataType } from "@tensorflow/tfjs-core";
+import type { BufferPool } from "./buffer-pool.js";
 import type { CommandRecorder } from "./command-recorder.js";
 import type { Failures } from "./failures.js";
 import { valuesOfWords } from "./host-values.js";
@@ -12,8 +13,7 @@ export class Reading {
   constructor(
     private readonly device: GPUDevice,
     private readonly recorder: CommandRecorder,
-    private readonly failures: Failures,
-    private readonly statistics: WebGPUStatistics,
+    private readonly owner: { failures: Failures; statistics: WebGPUStatistics; pool: BufferPool },
   ) {}
 
   /** Submits what was recorded, and gives what a store's buffer then holds, in an array of the caller's own. */
@@ -24,22 +24,23 @@ export class Reading {
   ): Promise<Float32Array | Int32Array | Uint8Array> {
     // Buffers are padded, and copied by words.
     const bytes = Math.ceil(bytesOf(store) / 4) * 4;
+    const { failures, statistics } = this.owner;
     const subject = () => `reading a ${dtype} tensor [${store.shape}] of ${bytes} bytes`;
-    this.failures.throwAt(subject);
-    this.statistics.readbacks++;
+    failures.throwAt(subject);
+    statistics.readbacks++;
     const staging = this.acquire(bytes);
     this.recorder.copy(buffer, staging, bytes);
     this.recorder.flush();
     try {
       await staging.mapAsync(GPUMapMode.READ, 0, bytes);
     } catch (cause) {
-      await this.failures.settle();
-      this.failures.throwAt(subject);
+      await failures.settle();
+      failures.throwAt(subject);
       throw new Error(`dcr-webgpu: ${subject()} failed`, { cause });
     }
-    await this.failures.settle();
-    this.failures.throwAt(subject);
-    const copy = staging.getMappedRange(0, bytes).slice(0);
+    await failures.settle();
+    failures.throwAt(subject);
+    const copy = copyOf(staging.getMappedRange(0, bytes), subject);
     staging.unmap();
     this.release(staging);
     const values = valuesOfWords(copy, dtype, store.half ? store.size : null);
@@ -57,9 +58,10 @@ export class Reading {
       size,
       usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
     });
-    this.statistics.buffersCreated++;
-    this.statistics.bytesAllocated += size;
-    this.failures.watch(this.device.popErrorScope(), `allocating ${size} bytes for reading`);
+    const { failures, statistics, pool } = this.owner;
+    statistics.buffersCreated++;
+    statistics.bytesAllocated += size;
+    failures.watch(this.device.popErrorScope(), `allocating ${size} bytes for reading`, pool.inWords());
     return buffer;
   }
 
@@ -71,5 +73,13 @@ export class Reading {
   dispose(): void {
     for (const buffer of this.free) buffer.destroy();
     this.free = [];
+  }
+}
+
+function copyOf(bytes: ArrayBuffer, subject: () => string): ArrayBuffer {
+  try {
+    return bytes.slice(0);
+  } catch (cause) {
+    throw new Error(`dcr-webgpu: ${subject()} failed: the host has no room for them`, { cause });
   }
 }

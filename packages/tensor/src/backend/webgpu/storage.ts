@@ -35,7 +35,8 @@ export abstract class TensorStorage extends tf.KernelBackend {
   protected readonly failures: Failures;
   protected readonly data: tf.DataStorage<Data>;
   protected readonly pool: BufferPool;
-  protected readonly maxBindingBytes: number;
+  /** Bytes of one tensor that a kernel reaches at a time. */
+  readonly maxBindingBytes: number;
   private readonly exactHalves: boolean;
   /** Whether there ever was a float16 tensor; launches look for them from then on. */
   protected knowsHalves = false;
@@ -63,7 +64,8 @@ export abstract class TensorStorage extends tf.KernelBackend {
     this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) => {
       this.statistics.buffersCreated++;
       this.statistics.bytesAllocated += bytes;
-      this.failures.watch(error, `allocating ${bytes} bytes for ${subjectOf(this.running)}`);
+      const subject = `allocating ${bytes} bytes for ${subjectOf(this.running, "a tensor")}`;
+      this.failures.watch(error, subject, this.pool.inWords());
     });
     this.exactHalves = options.exactHalves ?? false;
   }
@@ -160,6 +162,11 @@ export abstract class TensorStorage extends tf.KernelBackend {
     this.data.set(dataId, { dtype, refCount: 1, store });
     this.running?.made.push(dataId);
     return { dataId, shape: [...store.shape], dtype };
+  }
+
+  /** Bytes of an element on the device. */
+  elementBytes(dataId: DataId): 2 | 4 {
+    return this.data.get(dataId).store.half ? 2 : 4;
   }
 
   storageOf(dataId: DataId): FloatStorage {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { webgpuDevice } from "../../../test/test-backends.js";
 import { requestWebGPUDevice, type WebGPUDevice } from "../../device/request-device.js";
 import { backendName } from "./backend-name.js";
@@ -128,12 +128,30 @@ whenAdapter("WebGPUBackend", () => {
         outputs: [{ name: "y", info: backend.output([3], "float32") }],
         count: 3,
         uniforms: [u32("n", 3)],
-        body: () => "y[index] = nothing;",
+        body: () => "store_y(index, nothing);",
       }),
     );
     await expect(x.data()).rejects.toThrow(/the shader of Broken of x \[3\] failed: .*nothing/s);
     expect(() => tf.neg(x)).toThrow(/the shader of Broken/);
     x.dispose();
+  });
+
+  it("names the op, the bytes wanted and those in use where memory runs out", async () => {
+    tf.removeBackend(backendName);
+    backend = await start(device!);
+    const held = tf.neg(tf.ones([64]));
+    const failure = vi
+      .spyOn(device!.device, "popErrorScope")
+      .mockResolvedValueOnce(
+        new GPUOutOfMemoryError("vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY"),
+      );
+    const x = tf.neg(held);
+    failure.mockRestore();
+    await expect(x.data()).rejects.toThrow(
+      /allocating 256 bytes for Neg of x \[64\] failed: the device is out of memory; tensors take 768 bytes, 0 are free for reuse, and a buffer holds at most \d+;/,
+    );
+    await expect(held.data()).rejects.not.toThrow(/vkAllocate/);
+    tf.dispose([held, x]);
   });
 
   it("finds two shaders under one key, where keys are checked", async () => {
@@ -147,7 +165,7 @@ whenAdapter("WebGPUBackend", () => {
         inputs: [],
         outputs: [{ name: "y", info }],
         count: 4,
-        body: () => `y[index] = ${value}.0;`,
+        body: () => `store_y(index, ${value}.0);`,
       });
     launch(1);
     expect(() => launch(2)).toThrow('two different shaders under the key "Constant|');

@@ -65,7 +65,11 @@ export class WebGPUBackend extends TensorStorage {
     this.maxDispatches = options.maxDispatches ?? 64;
     this.recorder = new CommandRecorder(device, this.maxDispatches, (error) => {
       this.statistics.submits++;
-      this.failures.watch(error, `a batch of commands that ends with ${subjectOf(this.launched)}`);
+      this.failures.watch(
+        error,
+        `a batch of commands that ends with ${subjectOf(this.launched)}`,
+        this.pool.inWords(),
+      );
       this.pool.destroyEvicted();
     });
     this.pipelines = new PipelineCache(
@@ -74,13 +78,17 @@ export class WebGPUBackend extends TensorStorage {
       options.checkKeys ?? false,
       (error) => {
         this.statistics.pipelinesCreated++;
-        this.failures.watch(error, `the shader of ${this.subject()}`);
+        this.failures.watch(error, `the shader of ${this.subject()}`, this.pool.inWords());
       },
     );
     this.bindGroups = new BindGroupCache(device, () => {
       this.statistics.bindGroupsCreated++;
     });
-    this.reading = new Reading(device, this.recorder, this.failures, this.statistics);
+    this.reading = new Reading(device, this.recorder, {
+      failures: this.failures,
+      statistics: this.statistics,
+      pool: this.pool,
+    });
   }
 
   // ---- reading
@@ -149,12 +157,21 @@ export class WebGPUBackend extends TensorStorage {
       return;
     }
     const split = "count" in launch && launch.split === true;
-    const buffers = [...launch.inputs, ...launch.outputs].map(({ info }) => this.buffer(info.dataId, split));
+    const bindings = [...launch.inputs, ...launch.outputs];
+    const buffers = bindings.map(({ info, part }) => this.buffer(info.dataId, split || part !== undefined));
     for (const { info } of launch.outputs) this.data.get(info.dataId).store.host = null;
     if (split && buffers.some((buffer) => buffer.size > this.maxBindingBytes)) {
       for (const piece of piecesOf(launch, this.maxBindingBytes)) {
         this.dispatch(this.grid(piece.launch), buffers, piece.ranges);
       }
+    } else if (bindings.some(({ part }) => part)) {
+      const ranges = bindings.map(({ info, part }) => {
+        const bytes = this.elementBytes(info.dataId);
+        return part
+          ? { offset: part.first * bytes, size: Math.ceil((part.count * bytes) / 4) * 4 }
+          : { offset: 0 };
+      });
+      this.dispatch(grid, buffers, ranges);
     } else {
       this.dispatch(grid, buffers);
     }

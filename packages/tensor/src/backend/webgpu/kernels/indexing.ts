@@ -1,6 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-import { f32, i32, u32, u32List } from "../launch.js";
+import { f32, i32, partAlignment, u32, u32List } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { fill } from "./fill.js";
 import { floatFunctions } from "./float-functions.js";
@@ -10,9 +10,21 @@ import { cast } from "./shape.js";
 
 const size = (shape: readonly number[]) => tf.util.sizeFromShape(shape as number[]);
 
+/** The elements of a tensor, in parts that a kernel reaches. */
+function partsOf(backend: WebGPUBackend, x: TensorInfo): { first: number; count: number }[] {
+  const elements = size(x.shape);
+  const reach = backend.maxBindingBytes / backend.elementBytes(x.dataId);
+  if (elements <= reach) return [{ first: 0, count: elements }];
+  const step = Math.floor(reach / partAlignment) * partAlignment;
+  return Array.from({ length: Math.ceil(elements / step) }, (_, i) => ({
+    first: i * step,
+    count: Math.min(step, elements - i * step),
+  }));
+}
+
 /**
  * Slices of `x` along an axis by index. An index out of range throws where the indices still lie on the host; on the device
- * it gives zeros, since a shader cannot throw.
+ * it gives zeros, since a shader cannot throw. A table that is larger than a binding is gone through in parts.
  */
 const gatherV2: Kernel = ({ inputs: { x, indices }, attrs, backend }) => {
   const [axis] = tf.util.parseAxisParam(attrs.axis, x.shape);
@@ -32,30 +44,34 @@ const gatherV2: Kernel = ({ inputs: { x, indices }, attrs, backend }) => {
   const output = backend.outputLike([x], info.outputShape);
   const picks = size(indices.shape) / info.batchSize;
   const whole = cast(backend, indices, "int32");
-  backend.launch({
-    name: "GatherV2",
-    key: "",
-    inputs: [
-      { name: "x", info: x, type: "u32" },
-      { name: "indices", info: whole },
-    ],
-    outputs: [{ name: "result", info: output, type: "u32" }],
-    count: size(output.shape),
-    uniforms: [
-      u32("slice", info.sliceSize),
-      u32("outer", info.outerSize),
-      u32("axisSize", info.dimSize),
-      u32("picks", picks),
-    ],
-    body: () => `let within = index % u.slice;
+  for (const part of partsOf(backend, x)) {
+    backend.launch({
+      name: "GatherV2",
+      key: "",
+      inputs: [
+        { name: "x", info: x, type: "u32", part: part.count < size(x.shape) ? part : undefined },
+        { name: "indices", info: whole },
+      ],
+      outputs: [{ name: "result", info: output, type: "u32" }],
+      count: size(output.shape),
+      uniforms: [
+        u32("slice", info.sliceSize),
+        u32("outer", info.outerSize),
+        u32("axisSize", info.dimSize),
+        u32("picks", picks),
+        u32("first", part.first),
+        u32("end", part.first + part.count),
+      ],
+      body: () => `let within = index % u.slice;
   let pick = (index / u.slice) % u.picks;
   let lead = index / u.slice / u.picks;
   let at = load_indices((lead / u.outer) * u.picks + pick);
-  store_result(index, 0u);
-  if (at >= 0 && u32(at) < u.axisSize) {
-    store_result(index, load_x((lead * u.axisSize + u32(at)) * u.slice + within));
-  }`,
-  });
+  let source = (lead * u.axisSize + u32(at)) * u.slice + within;
+  let exists = at >= 0 && u32(at) < u.axisSize;
+  if (exists && source >= u.first && source < u.end) { store_result(index, load_x(source - u.first)); }
+  else if (!exists && u.first == 0u) { store_result(index, 0u); }`,
+    });
+  }
   backend.disposeAll(whole);
   return output;
 };

@@ -35,9 +35,9 @@ async function outputsOn(backend: string, run: Computation) {
 const negativeZeros = (values: ArrayLike<unknown>, of = values): number[] =>
   Array.from(values).flatMap((value, i) => (of[i] === 0 && Object.is(value, -0) ? [i] : []));
 
-/** Ways that a kernel can be laid out; lanes needs a CPU adapter's subgroups and is registers again where it has none. */
+/** Ways that a kernel can be laid out; subgroups needs a CPU adapter that has them and is registers again where it has none. */
 const allSchedules = [
-  { schedule: "lanes", isSoftware: true, subgroups: true },
+  { schedule: "subgroups", isSoftware: true, subgroups: true },
   { schedule: "registers", isSoftware: true, subgroups: false },
   { schedule: "workgroups", isSoftware: false, subgroups: false },
 ];

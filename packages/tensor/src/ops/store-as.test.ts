@@ -180,7 +180,7 @@ const computations: Record<string, (a: tf.Tensor, b: tf.Tensor, images: tf.Tenso
 
 if (hasHalves)
   describe.each([
-    { schedule: "lanes", isSoftware: true, subgroups: true },
+    { schedule: "subgroups", isSoftware: true, subgroups: true },
     { schedule: "registers", isSoftware: true, subgroups: false },
     { schedule: "workgroups", isSoftware: false, subgroups: false },
   ])("on tensors stored as float16 ($schedule schedule)", ({ isSoftware, subgroups }) => {

@@ -9,7 +9,7 @@ const granularity = 16;
 export class BufferPool {
   /** In the order of their making. */
   private readonly free = new Map<number, GPUBuffer[]>();
-  private readonly places = new WeakMap<GPUBuffer, number>();
+  private readonly creationOrder = new WeakMap<GPUBuffer, number>();
   private made = 0;
   /** Buffers over the bound; commands not yet submitted may still name them. */
   private doomed: GPUBuffer[] = [];
@@ -49,7 +49,7 @@ export class BufferPool {
       size,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
-    this.places.set(buffer, this.made++);
+    this.creationOrder.set(buffer, this.made++);
     this.created(this.device.popErrorScope(), size);
     return buffer;
   }
@@ -58,17 +58,17 @@ export class BufferPool {
     this.usedBytes -= buffer.size;
     this.freeBytes += buffer.size;
     const list = this.free.get(buffer.size);
-    if (list) list.splice(this.placeIn(list, buffer), 0, buffer);
+    if (list) list.splice(this.indexIn(list, buffer), 0, buffer);
     else this.free.set(buffer.size, [buffer]);
     while (this.freeBytes > this.maxFreeBytes) this.evict();
   }
 
-  private placeIn(list: readonly GPUBuffer[], buffer: GPUBuffer): number {
-    const own = this.places.get(buffer)!;
+  private indexIn(list: readonly GPUBuffer[], buffer: GPUBuffer): number {
+    const own = this.creationOrder.get(buffer)!;
     let [low, high] = [0, list.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.places.get(list[middle])! < own) low = middle + 1;
+      if (this.creationOrder.get(list[middle])! < own) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -52,7 +52,7 @@ interface LaunchBase {
 /** `body` is run for each `index: u32` in `[0, count)`, and sees the uniforms as `u.name`. */
 export interface LinearLaunch extends LaunchBase {
   count: number;
-  /** Where indices are places in rows of this length, `body` sees `row` and `column` too, and need not divide. */
+  /** Where indices run over rows of this length, `body` sees `row` and `column` too, and need not divide. */
   rowLength?: number;
   /**
    * Whether each binding of `vec4`s is touched at `index` alone, and other bindings are small: tensors larger than a binding
@@ -66,7 +66,7 @@ export interface LinearLaunch extends LaunchBase {
 export interface GridLaunch extends LaunchBase {
   workgroups: readonly [number, number, number];
   workgroupSize: readonly [number, number, number];
-  /** Whether the WGSL uses subgroup operations; it then sees `lane`, the place in the subgroup. */
+  /** Whether the WGSL uses subgroup operations; it then sees `subgroupInvocation`, its number in the subgroup. */
   subgroups?: boolean;
   body: () => string;
 }
@@ -104,7 +104,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_id) local: vec3<u32>,
   @builtin(local_invocation_index) localIndex: u32,
-  ${launch.subgroups ? "@builtin(subgroup_invocation_id) lane: u32," : ""}
+  ${launch.subgroups ? "@builtin(subgroup_invocation_id) subgroupInvocation: u32," : ""}
 ) {
   ${launch.body()}
 }

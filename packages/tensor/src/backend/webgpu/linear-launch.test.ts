@@ -9,14 +9,14 @@ import type { WebGPUBackend } from "./webgpu-backend.js";
 const { device } = await webgpuDevice();
 
 /** Few workgroups along an axis, so that both axes are needed. */
-const dealings = [
-  { vector: 4, mostWorkgroups: 8 },
-  { vector: 8, mostWorkgroups: 8 },
-  { vector: 0, mostWorkgroups: 8 },
-  { vector: 0, mostWorkgroups: 65535 },
+const traits = [
+  { vectorSize: 4, maxWorkgroups: 8 },
+  { vectorSize: 8, maxWorkgroups: 8 },
+  { vectorSize: 0, maxWorkgroups: 8 },
+  { vectorSize: 0, maxWorkgroups: 65535 },
 ];
 
-describe.runIf(device).each(dealings)("a linear launch dealt by %o", (dealing) => {
+describe.runIf(device).each(traits)("a linear launch distributed by %o", (trait) => {
   let backend: WebGPUBackend;
   beforeAll(async () => {
     registerWebGPUBackend(device!, { checkKeys: true });
@@ -37,7 +37,7 @@ describe.runIf(device).each(dealings)("a linear launch dealt by %o", (dealing) =
         rowLength,
         body: () => `store_result(index, load_result(index) + i32(${place}) + 1);`,
       },
-      dealing,
+      trait,
     );
     backend.launch(grid);
     const { dataId } = grid.outputs[0].info;
@@ -65,6 +65,6 @@ describe.runIf(device).each(dealings)("a linear launch dealt by %o", (dealing) =
 
   it("needs no workgroup for nothing", () => {
     const nothing = { name: "Nothing", key: "", inputs: [], outputs: [], count: 0, body: () => "" };
-    expect(gridLaunchOf(nothing, dealing).workgroups).toContain(0);
+    expect(gridLaunchOf(nothing, trait).workgroups).toContain(0);
   });
 });

@@ -1,15 +1,15 @@
 import { type GridLaunch, type LinearLaunch, u32 } from "./launch.js";
 
-/** What of an adapter decides how indices are dealt to its invocations. */
-export interface Dealing {
+/** What of an adapter decides how a launch's indices are distributed over its invocations. */
+export interface AdapterTraits {
   /** Invocations that a CPU adapter runs as one vector; 0 for a GPU. */
-  vector: number;
+  vectorSize: number;
   /** Workgroups along an axis, at most. */
-  mostWorkgroups: number;
+  maxWorkgroups: number;
 }
 
-/** How one adapter deals out a launch's indices; `main` calls `element` for each. */
-interface Deal {
+/** How a launch's indices are distributed over invocations; `main` calls `element` for each. */
+interface WorkDistribution {
   /** What `main` depends on besides the adapter. */
   key: string;
   workgroups: GridLaunch["workgroups"];
@@ -18,52 +18,55 @@ interface Deal {
 }
 
 /** A linear launch as a grid of workgroups. */
-export function gridLaunchOf(launch: LinearLaunch, dealing: Dealing): GridLaunch {
+export function gridLaunchOf(launch: LinearLaunch, traits: AdapterTraits): GridLaunch {
   const { name, count, rowLength, inputs, outputs, body } = launch;
-  const deal = count === 0 ? nothing : (dealing.vector ? dealToVectors : dealToThreads)(launch, dealing);
+  const distribution =
+    count === 0
+      ? nothing
+      : (traits.vectorSize ? distributeOverVectors : distributeOverInvocations)(launch, traits);
   const parameters = rowLength ? "index: u32, row: u32, column: u32" : "index: u32";
   const own = rowLength ? [u32("rows", count / rowLength), u32("rowLength", rowLength)] : [];
   return {
     name,
-    key: `${launch.key}/${deal.key}`,
+    key: `${launch.key}/${distribution.key}`,
     inputs,
     outputs,
-    workgroups: deal.workgroups,
-    workgroupSize: deal.workgroupSize,
+    workgroups: distribution.workgroups,
+    workgroupSize: distribution.workgroupSize,
     uniforms: [u32("count", count), ...own, ...(launch.uniforms ?? [])],
     declarations: () => `${launch.declarations?.() ?? ""}
 fn element(${parameters}) {
   ${body()}
 }`,
-    body: () => deal.main,
+    body: () => distribution.main,
   };
 }
 
-const nothing: Deal = { key: "", workgroups: [0, 0, 0], workgroupSize: [1, 1, 1], main: "" };
+const nothing: WorkDistribution = { key: "", workgroups: [0, 0, 0], workgroupSize: [1, 1, 1], main: "" };
 
-/** Of an index alone, its place in rows that are given. */
+/** A call of `element` from an index alone, which is divided where there are rows. */
 const divided = (rowLength?: number) =>
   rowLength ? "element(index, index / u.rowLength, index % u.rowLength);" : "element(index);";
 
 /** Workgroups that keep a CPU's threads evenly busy, however many they are. */
-const mostVectors = 64;
+const maxVectorWorkgroups = 64;
 
 /** Steps of a vector that are worth a workgroup where each only computes or moves its own elements. */
 const lightSteps = 64;
 
 /** Workgroups for that many steps of a vector. */
 const workgroupsFor = (steps: number, { split, rowLength }: LinearLaunch) =>
-  Math.min(Math.ceil(steps / (split || rowLength ? lightSteps : 1)), mostVectors);
+  Math.min(Math.ceil(steps / (split || rowLength ? lightSteps : 1)), maxVectorWorkgroups);
 
 /**
  * For CPU adapters, where starting an invocation costs more than adding four numbers: a workgroup is one vector of
  * invocations, which go through a run of indices side by side.
  */
-function dealToVectors(launch: LinearLaunch, { vector }: Dealing): Deal {
+function distributeOverVectors(launch: LinearLaunch, { vectorSize }: AdapterTraits): WorkDistribution {
   const { count, rowLength } = launch;
-  const workgroupSize = [vector, 1, 1] as const;
-  const stepsOf = (indices: number) => Math.ceil(indices / vector);
-  if (rowLength && rowLength >= vector) {
+  const workgroupSize = [vectorSize, 1, 1] as const;
+  const stepsOf = (indices: number) => Math.ceil(indices / vectorSize);
+  if (rowLength && rowLength >= vectorSize) {
     const [rows, stepsAlong] = [count / rowLength, stepsOf(rowLength)];
     const workgroups = workgroupsFor(rows * stepsAlong, launch);
     const down = Math.min(rows, workgroups);
@@ -73,11 +76,11 @@ function dealToVectors(launch: LinearLaunch, { vector }: Dealing): Deal {
       workgroups: [across, down, 1],
       workgroupSize,
       main: `let rowShare = (u.rows + groups.y - 1u) / groups.y;
-  let share = (u.rowLength + groups.x * ${vector}u - 1u) / (groups.x * ${vector}u) * ${vector}u;
+  let share = (u.rowLength + groups.x * ${vectorSize}u - 1u) / (groups.x * ${vectorSize}u) * ${vectorSize}u;
   let rowEnd = min((group.y + 1u) * rowShare, u.rows);
   let end = min((group.x + 1u) * share, u.rowLength);
   for (var row = group.y * rowShare; row < rowEnd; row++) {
-    for (var column = group.x * share + localIndex; column < end; column += ${vector}u) {
+    for (var column = group.x * share + localIndex; column < end; column += ${vectorSize}u) {
       element(row * u.rowLength + column, row, column);
     }
   }`,
@@ -87,9 +90,9 @@ function dealToVectors(launch: LinearLaunch, { vector }: Dealing): Deal {
     key: rowLength ? "divided" : "",
     workgroups: [workgroupsFor(stepsOf(count), launch), 1, 1],
     workgroupSize,
-    main: `let share = (u.count + groups.x * ${vector}u - 1u) / (groups.x * ${vector}u) * ${vector}u;
+    main: `let share = (u.count + groups.x * ${vectorSize}u - 1u) / (groups.x * ${vectorSize}u) * ${vectorSize}u;
   let end = min((group.x + 1u) * share, u.count);
-  for (var index = group.x * share + localIndex; index < end; index += ${vector}u) { ${divided(rowLength)} }`,
+  for (var index = group.x * share + localIndex; index < end; index += ${vectorSize}u) { ${divided(rowLength)} }`,
   };
 }
 
@@ -97,14 +100,17 @@ function dealToVectors(launch: LinearLaunch, { vector }: Dealing): Deal {
 const threadsFor = (count: number) => (count >= 16384 ? 256 : 64);
 
 /** For GPUs: an invocation for each index. */
-function dealToThreads({ count, rowLength }: LinearLaunch, { mostWorkgroups }: Dealing): Deal {
-  // Along rows that fill some lanes, no invocation has to divide to find its place.
+function distributeOverInvocations(
+  { count, rowLength }: LinearLaunch,
+  { maxWorkgroups }: AdapterTraits,
+): WorkDistribution {
+  // Along rows of eight or more, no invocation has to divide to find its row.
   if (rowLength && rowLength >= 8) {
     const threads = 256;
     const across = Math.min(threads, 2 ** Math.floor(Math.log2(rowLength)));
     const down = threads / across;
     const workgroups = [Math.ceil(rowLength / across), Math.ceil(count / rowLength / down), 1] as const;
-    if (workgroups.every((along) => along <= mostWorkgroups)) {
+    if (workgroups.every((along) => along <= maxWorkgroups)) {
       return {
         key: `rows${across}`,
         workgroups,
@@ -117,7 +123,7 @@ function dealToThreads({ count, rowLength }: LinearLaunch, { mostWorkgroups }: D
   }
   const threads = threadsFor(count);
   const groups = Math.ceil(count / threads);
-  const down = Math.ceil(groups / mostWorkgroups);
+  const down = Math.ceil(groups / maxWorkgroups);
   return {
     key: `${threads}${rowLength ? "divided" : ""}`,
     workgroups: [Math.ceil(groups / down), down, 1],

@@ -5,7 +5,7 @@ import { BufferPool } from "./buffer-pool.js";
 import type { CommandRecorder } from "./command-recorder.js";
 import { Failures } from "./failures.js";
 import { everySecond, type HostValues, hostValues, wholeWords, wordsOfValues } from "./host-values.js";
-import { type Running, subjectOf } from "./running.js";
+import { type KernelContext, subjectOf } from "./kernel-context.js";
 import { noStatistics } from "./statistics.js";
 import { bytesOf, type FloatStorage, keptElements, madeInWarm, newStore, type Store } from "./store.js";
 
@@ -47,7 +47,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
   /** Not null while `warm` runs: nothing will be written to what is made then. */
   protected abstract readonly warming: object | null;
   /** The kernel that runs. */
-  protected abstract readonly running: Running | null;
+  protected abstract readonly context: KernelContext | null;
 
   constructor(
     readonly device: GPUDevice,
@@ -64,7 +64,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
     this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) => {
       this.statistics.buffersCreated++;
       this.statistics.bytesAllocated += bytes;
-      const subject = `allocating ${bytes} bytes for ${subjectOf(this.running, "a tensor")}`;
+      const subject = `allocating ${bytes} bytes for ${subjectOf(this.context, "a tensor")}`;
       this.failures.watch(error, subject, this.pool.inWords());
     });
     this.exactHalves = options.exactHalves ?? false;
@@ -124,7 +124,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
   /** A new tensor whose values a kernel will write. */
   output(shape: number[], dtype: DataType, storage: FloatStorage = "float32"): TensorInfo {
     const store = newStore(shape, storage === "float16");
-    store.hollow = this.warming !== null;
+    store.unmaterialized = this.warming !== null;
     return this.made(store, dtype);
   }
 
@@ -160,7 +160,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
     if (store.half) this.requireHalves();
     this.knowsHalves ||= store.half;
     this.data.set(dataId, { dtype, refCount: 1, store });
-    this.running?.made.push(dataId);
+    this.context?.made.push(dataId);
     return { dataId, shape: [...store.shape], dtype };
   }
 
@@ -197,7 +197,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
   /** A new tensor of values that lie on the host. */
   fromHost(values: BackendValues, shape: number[], dtype: DataType): TensorInfo {
     const dataId = this.write(values, shape, dtype);
-    this.running?.made.push(dataId);
+    this.context?.made.push(dataId);
     return { dataId, shape, dtype };
   }
 
@@ -216,7 +216,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
     store.users++;
     const shared = {};
     this.data.set(shared, { dtype, refCount: 1, store });
-    this.running?.made.push(shared);
+    this.context?.made.push(shared);
     return { dataId: shared, shape, dtype };
   }
 
@@ -253,13 +253,13 @@ export abstract class TensorStorage extends tf.KernelBackend {
     if (bytes > most) {
       const who = split ? "this device's buffers hold" : "a kernel that is not elementwise reaches";
       throw new Error(
-        `dcr-webgpu: ${subjectOf(this.running)} needs a tensor [${store.shape}] of ${bytes} bytes; ${who} at most ${most}`,
+        `dcr-webgpu: ${subjectOf(this.context)} needs a tensor [${store.shape}] of ${bytes} bytes; ${who} at most ${most}`,
       );
     }
     if (store.buffer) return store.buffer;
-    if (store.hollow) {
+    if (store.unmaterialized) {
       throw new Error(
-        `dcr-webgpu: ${subjectOf(this.running)} needs a tensor [${store.shape}] that ${madeInWarm}`,
+        `dcr-webgpu: ${subjectOf(this.context)} needs a tensor [${store.shape}] that ${madeInWarm}`,
       );
     }
     const { host, bits } = store;

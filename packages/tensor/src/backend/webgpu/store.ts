@@ -8,7 +8,7 @@ export type FloatStorage = "float32" | "float16";
 /** Host copies of at most this many elements are kept, so that scalars and indices can be read at once. */
 export const keptElements = 4096;
 
-/** Of a hollow store. */
+/** Says of an unmaterialized store what it is. */
 export const madeInWarm = "holds nothing: it was made inside warm()";
 
 /** Where values lie. */
@@ -27,7 +27,7 @@ export interface Store {
   /** How many data have it. */
   users: number;
   /** Whether it was made while `warm` ran, so that nothing ever wrote it. */
-  hollow?: boolean;
+  unmaterialized?: boolean;
 }
 
 export const newStore = (shape: readonly number[], half = false): Store => ({

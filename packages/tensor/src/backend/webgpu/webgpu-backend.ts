@@ -5,15 +5,15 @@ import { CommandRecorder } from "./command-recorder.js";
 import { DispatchTimer, type KernelTime } from "./dispatch-timer.js";
 import { LostTensor } from "./failures.js";
 import { emptyValues } from "./host-values.js";
-import { lanesOf } from "./lanes.js";
+import { type KernelContext, subjectOf } from "./kernel-context.js";
 import type { Binding, GridLaunch, Launch } from "./launch.js";
-import { type Dealing, gridLaunchOf } from "./linear-launch.js";
+import { type AdapterTraits, gridLaunchOf } from "./linear-launch.js";
 import { piecesOf, type Range } from "./pieces.js";
 import { PipelineCache } from "./pipeline-cache.js";
 import { Reading } from "./reading.js";
-import { type Running, subjectOf } from "./running.js";
 import { type StorageOptions, TensorStorage } from "./storage.js";
 import { knownValues, madeInWarm } from "./store.js";
+import { subgroupSizeOf } from "./subgroup-size.js";
 
 export interface WebGPUBackendOptions extends StorageOptions {
   /** Whether kernels for CPU adapters may use subgroups where the device has them. Default true. */
@@ -38,36 +38,36 @@ export interface WebGPUBackendOptions extends StorageOptions {
  */
 export class WebGPUBackend extends TensorStorage {
   readonly isSoftware: boolean;
-  /** Lanes of a subgroup on a CPU adapter, where all its subgroups have 4 or 8; else 0. */
-  readonly lanes: 0 | 4 | 8;
+  /** The subgroup size of a CPU adapter where all its subgroups have 4 or 8 invocations; else 0. */
+  readonly subgroupSize: 0 | 4 | 8;
   protected readonly recorder: CommandRecorder;
   private readonly pipelines: PipelineCache;
   private readonly bindGroups: BindGroupCache;
   private readonly reading: Reading;
-  private readonly dealing: Dealing;
+  private readonly traits: AdapterTraits;
   private readonly maxDispatches: number;
   /** What kernels launch while `warm` runs; it is not dispatched. */
   protected warming: GridLaunch[] | null = null;
   private disposed = false;
   /** The kernel that runs, for messages. */
-  protected running: Running | null = null;
+  protected context: KernelContext | null = null;
   /** The kernel that launched last, for messages on what was submitted. */
-  private launched: Running | null = null;
+  private lastContext: KernelContext | null = null;
 
   constructor(device: GPUDevice, options: WebGPUBackendOptions = {}) {
     super(device, options);
     this.isSoftware = options.isSoftware ?? false;
-    this.lanes = this.isSoftware && (options.subgroups ?? true) ? lanesOf(device) : 0;
-    this.dealing = {
-      vector: this.isSoftware ? lanesOf(device) || 8 : 0,
-      mostWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
+    this.subgroupSize = this.isSoftware && (options.subgroups ?? true) ? subgroupSizeOf(device) : 0;
+    this.traits = {
+      vectorSize: this.isSoftware ? subgroupSizeOf(device) || 8 : 0,
+      maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
     };
     this.maxDispatches = options.maxDispatches ?? 64;
     this.recorder = new CommandRecorder(device, this.maxDispatches, (error) => {
       this.statistics.submits++;
       this.failures.watch(
         error,
-        `a batch of commands that ends with ${subjectOf(this.launched)}`,
+        `a batch of commands that ends with ${subjectOf(this.lastContext)}`,
         this.pool.inWords(),
       );
       this.pool.destroyEvicted();
@@ -117,7 +117,7 @@ export class WebGPUBackend extends TensorStorage {
     const { buffer, size } = store;
     const known = knownValues(store);
     if (known) return known;
-    if (store.hollow) throw new Error(`dcr-webgpu: a tensor [${store.shape}] ${madeInWarm}`);
+    if (store.unmaterialized) throw new Error(`dcr-webgpu: a tensor [${store.shape}] ${madeInWarm}`);
     if (parts) {
       const [real, imag] = await Promise.all([this.read(parts.real), this.read(parts.imag)]);
       return tf.backend_util.mergeRealAndImagArrays(real as Float32Array, imag as Float32Array);
@@ -130,19 +130,19 @@ export class WebGPUBackend extends TensorStorage {
 
   /** Runs `kernel` with its name and inputs known to error messages. */
   within<T>(kernelName: string, inputs: Record<string, TensorInfo | undefined>, kernel: () => T): T {
-    const before = this.running;
-    const running: Running = { kernelName, inputs, made: [] };
-    this.running = running;
+    const before = this.context;
+    const context: KernelContext = { kernelName, inputs, made: [] };
+    this.context = context;
     try {
       return kernel();
     } catch (error) {
-      for (const dataId of running.made) this.disposeData(dataId, true);
+      for (const dataId of context.made) this.disposeData(dataId, true);
       if (!(error instanceof LostTensor)) throw error;
       throw new Error(error.message.replace("dcr-webgpu:", `dcr-webgpu: ${this.subject()}:`), {
         cause: error,
       });
     } finally {
-      this.running = before;
+      this.context = before;
     }
   }
 
@@ -191,9 +191,9 @@ export class WebGPUBackend extends TensorStorage {
     const group = ranges
       ? this.bindGroups.create(groupLayout, buffers, ranges)
       : this.bindGroups.get(groupLayout, launch.inputs.length, buffers);
-    const kernel = this.running?.kernelName ?? launch.name;
+    const kernel = this.context?.kernelName ?? launch.name;
     this.recorder.dispatch(kernel, pipeline, group, buffers, launch.uniforms ?? [], launch.workgroups);
-    this.launched = this.running;
+    this.lastContext = this.context;
     this.statistics.dispatches++;
     this.statistics.dispatchesByKernel[kernel] = (this.statistics.dispatchesByKernel[kernel] ?? 0) + 1;
   }
@@ -205,11 +205,11 @@ export class WebGPUBackend extends TensorStorage {
 
   /** The launch as workgroups, of which the device has room for those along each axis. */
   private grid(launch: Launch): GridLaunch {
-    if ("count" in launch) return gridLaunchOf(launch, this.dealing);
-    const { mostWorkgroups } = this.dealing;
-    if (launch.workgroups.some((count) => count > mostWorkgroups)) {
+    if ("count" in launch) return gridLaunchOf(launch, this.traits);
+    const { maxWorkgroups } = this.traits;
+    if (launch.workgroups.some((count) => count > maxWorkgroups)) {
       throw new Error(
-        `dcr-webgpu: ${this.subject(launch.name)} needs [${launch.workgroups}] workgroups; at most ${mostWorkgroups} fit along an axis`,
+        `dcr-webgpu: ${this.subject(launch.name)} needs [${launch.workgroups}] workgroups; at most ${maxWorkgroups} fit along an axis`,
       );
     }
     return launch;
@@ -218,7 +218,7 @@ export class WebGPUBackend extends TensorStorage {
   // ---- errors
 
   private subject(name?: string): string {
-    return subjectOf(this.running, name);
+    return subjectOf(this.context, name);
   }
 
   /** Submits what was recorded and waits for the device's reports on it: what stops this backend, or null while it works. */

@@ -92,7 +92,7 @@ const gradient =
 const siluOf = (): [string, Curve] => ["", silu];
 const geluOf = ({ variant }: Attributes): [string, Curve] => [variant, gelus[variant]];
 
-/** `body` for each place of `[rows, width]`, with the places `hidden` and `gated` of the halves of `[rows, 2 * width]`. */
+/** Runs `body` for each element of `[rows, width]`; it sees the offsets `hidden` and `gated` in the two halves of `[rows, 2 * width]`. */
 function halves(
   backend: WebGPUBackend,
   name: string,

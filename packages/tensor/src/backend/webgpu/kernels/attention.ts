@@ -131,10 +131,10 @@ function towardsMatrices(
   g: Geometry,
   part: Part,
   [x, keys, target]: [TensorInfo, TensorInfo, TensorInfo],
-  finish: Partial<StridedProduct> = {},
+  epilogue: Partial<StridedProduct> = {},
 ): void {
   product(backend, part, {
-    ...finish,
+    ...epilogue,
     a: queriesOf(x, g, part),
     b: transposed(keysOf(keys, g, part, g.shared)),
     c: matricesOf(target, g, part),
@@ -185,12 +185,12 @@ fn scoresAt(row: u32, j: u32, last: u32) -> ${type} {
     body: `let last = row % u.queries + u.firstQuery;
   let seen = ${g.causal ? `last / ${width}u + 1u` : "u.steps"};
   var largest = ${type}(${lowestFloat});
-  for (var j = lane; j < seen; j += lanes) { largest = max(largest, scoresAt(row, j, last)); }
-  let top = maxLanes(${combine("max", "largest")});
+  for (var j = invocation; j < seen; j += invocations) { largest = max(largest, scoresAt(row, j, last)); }
+  let top = workgroupMax(${combine("max", "largest")});
   var share = ${type}();
-  for (var j = lane; j < seen; j += lanes) { share += exps(scoresAt(row, j, last) - top); }
-  let total = sumLanes(${combine("add", "share")});
-  if (lane == 0u) { store_logSumExp(rowAt(row / u.queries, row % u.queries), top + logOf(total)); }`,
+  for (var j = invocation; j < seen; j += invocations) { share += exps(scoresAt(row, j, last) - top); }
+  let total = workgroupSum(${combine("add", "share")});
+  if (invocation == 0u) { store_logSumExp(rowAt(row / u.queries, row % u.queries), top + logOf(total)); }`,
   });
 }
 
@@ -263,7 +263,7 @@ function fillMatrices(
     ],
     uniforms,
     declarations: rowAt,
-    value: "load_p(placeOf(z, row, column)) * (value - load_innerProducts(rowAt(z, row))) * u.scale",
+    value: "load_p(offsetOf(z, row, column)) * (value - load_innerProducts(rowAt(z, row))) * u.scale",
   });
 }
 

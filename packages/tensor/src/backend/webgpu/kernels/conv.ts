@@ -2,7 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
-import type { Ending } from "./addends.js";
+import type { Epilogue } from "./epilogue.js";
 import { gemm } from "./gemm.js";
 import { batchMatMul } from "./matmul.js";
 import type { ProductLoop } from "./product-loop.js";
@@ -17,7 +17,7 @@ const asMatrix = (info: TensorInfo, columns: number): TensorInfo => ({
   shape: [columns === 0 ? 0 : tf.util.sizeFromShape(info.shape) / columns, columns],
 });
 
-/** Whether each output place is a linear map of the input at its place. */
+/** Whether each output position is a linear map of the input at its position. */
 const isPointwise = ({ axes, inShape, outShape }: Window): boolean =>
   axes.every(
     ({ size, stride, before }, i) =>
@@ -25,8 +25,8 @@ const isPointwise = ({ axes, inShape, outShape }: Window): boolean =>
   );
 
 /**
- * Forward: rows are output places, columns output channels, k runs over the window and the input channels.
- * In registers, the window is the outer loop: a row's place in the input is found once for all channels.
+ * Forward: rows are output positions, columns output channels, k runs over the window and the input channels.
+ * In registers, the window is the outer loop: a row's position in the input is found once for all channels.
  */
 export function conv(
   backend: WebGPUBackend,
@@ -34,12 +34,12 @@ export function conv(
   x: TensorInfo,
   filter: TensorInfo,
   window: Window,
-  ending: Ending = {},
+  epilogue: Epilogue = {},
 ): TensorInfo {
   const { axes, channels, outChannels } = window;
   if (isPointwise(window)) {
     const matrices = [asMatrix(x, channels), asMatrix(filter, outChannels)];
-    const product = batchMatMul(backend, matrices[0], matrices[1], false, false, ending);
+    const product = batchMatMul(backend, matrices[0], matrices[1], false, false, epilogue);
     return { ...product, shape: window.outShape };
   }
   const output = backend.activation(window.outShape);
@@ -51,7 +51,7 @@ export function conv(
   const inside = (s: string) => axes.map(({ name: a }) => `at${a}${s} < u.in${a}`).join(" && ");
   const registers: ProductLoop = {
     key: "",
-    inputs: ending.inputs,
+    inputs: epilogue.inputs,
     a: {
       binding: inputs[0],
       sideBySide: channels % 2 === 0 ? "steps" : null,
@@ -88,17 +88,17 @@ export function conv(
   };
   gemm(backend, {
     name,
-    key: `${axes.length}${ending.key ?? ""}`,
+    key: `${axes.length}${epilogue.key ?? ""}`,
     m: placeCount(window),
     n: outChannels,
     k: tapCount(window) * channels,
     batch: 1,
-    inputs: [...inputs, ...(ending.inputs ?? [])],
+    inputs: [...inputs, ...(epilogue.inputs ?? [])],
     output: { name: "result", info: output },
     outputVectors: vectors,
-    uniforms: [...windowUniforms(window), ...(ending.uniforms ?? [])],
-    declarations: ending.declarations,
-    value: ending.value,
+    uniforms: [...windowUniforms(window), ...(epilogue.uniforms ?? [])],
+    declarations: epilogue.declarations,
+    value: epilogue.value,
     read: `
 fn readA(z: u32, row: u32, k: u32) -> f32 {
   let tap = k / u.channels;
@@ -109,7 +109,7 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
   return load_x(${join(axes, "in")} * u.channels + k % u.channels);
 }
 fn readB(z: u32, k: u32, column: u32) -> f32 { return load_filterValues(k * u.outChannels + column); }`,
-    place: "row * u.outChannels + column",
+    offset: "row * u.outChannels + column",
     aRunsAlongK: true,
     bRunsAlongK: false,
     registers,
@@ -118,8 +118,8 @@ fn readB(z: u32, k: u32, column: u32) -> f32 { return load_filterValues(k * u.ou
 }
 
 /**
- * Gradient of the input: rows are input places, columns input channels, k runs over the window and the output channels.
- * An input place gets from an output place wherever the window's step divides by the stride.
+ * Gradient of the input: rows are input positions, columns input channels, k runs over the window and the output channels.
+ * An input position gets from an output position wherever the window's step divides by the stride.
  */
 export function convInputGradient(
   backend: WebGPUBackend,
@@ -192,7 +192,7 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
 fn readB(z: u32, k: u32, column: u32) -> f32 {
   return load_filterValues((k / u.outChannels * u.channels + column) * u.outChannels + k % u.outChannels);
 }`,
-    place: "row * u.channels + column",
+    offset: "row * u.channels + column",
     aRunsAlongK: true,
     bRunsAlongK: true,
     registers,
@@ -200,12 +200,12 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
   return dx;
 }
 
-/** Output places that a share of the filter's gradient sums over, and the bytes of all shares' results, where the former asks for more. */
+/** Output positions that a share of the filter's gradient sums over, and the bytes of all shares' results, where the former asks for more. */
 const longestShare = 4096;
 const shareBytes = 64 * 2 ** 20;
 
 /**
- * Gradient of the filter: rows are the window's taps and input channels, columns output channels, k runs over output places.
+ * Gradient of the filter: rows are the window's taps and input channels, columns output channels, k runs over output positions.
  * That sum is long and the result small, so shares of the images' lines go to separate products, summed after.
  */
 export function convFilterGradient(
@@ -262,8 +262,8 @@ export function convFilterGradient(
     isEven: width % 2 === 0,
     around: ({ rows }, loop) => `${rows
       .map(
-        (id) => `let place${id} = row${id} / u.channels; let channel${id} = row${id} % u.channels;
-  ${split(axes, "size", `place${id}`, id)}
+        (id) => `let position${id} = row${id} / u.channels; let channel${id} = row${id} % u.channels;
+  ${split(axes, "size", `position${id}`, id)}
   ${axes.map(({ name: a }) => `let down${a}${id} = tap${a}${id} * u.dilation${a} - u.before${a};`).join(" ")}`,
       )
       .join("\n  ")}
@@ -299,8 +299,8 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
   if (line >= u.lines) { return 0.0; }
   let toX = k % u.outX;
   ${split(outer, "out", "line")}
-  let place = row / u.channels;
-  ${split(axes, "size", "place")}
+  let position = row / u.channels;
+  ${split(axes, "size", "position")}
   ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`).join("\n  ")}
   if (${axes.map(({ name: a }) => `at${a} >= u.in${a}`).join(" || ")}) { return 0.0; }
   return load_x(${join(axes, "in")} * u.channels + row % u.channels);
@@ -310,7 +310,7 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
   if (line >= u.lines) { return 0.0; }
   return load_dy((line * u.outX + k % u.outX) * u.outChannels + column);
 }`,
-    place: "(z * u.m + row) * u.n + column",
+    offset: "(z * u.m + row) * u.n + column",
     aRunsAlongK: false,
     bRunsAlongK: false,
     registers,

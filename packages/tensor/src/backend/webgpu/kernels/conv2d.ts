@@ -1,9 +1,8 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "../webgpu-backend.js";
-import { addendsEnding } from "./addends.js";
 import { conv, convFilterGradient, convInputGradient } from "./conv.js";
-import { finishEnding, finishOf, finishProduct } from "./finish.js";
+import { activationEpilogue, applyFusedActivation, fusedActivationOf, sumEpilogue } from "./epilogue.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { slice, transpose } from "./moves.js";
 import { placeCount, type Window, windowOf } from "./window.js";
@@ -53,8 +52,8 @@ const forward = (backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, attr
 
 const conv2dAndSum: Kernel = ({ inputs: { x, filter, bias, residual }, attrs, backend }) => {
   const window = geometry(x.shape, filter.shape, attrs);
-  const ending = addendsEnding([bias, residual], placeCount(window), window.outChannels);
-  return conv(backend, "Conv2D", x, filter, window, ending);
+  const epilogue = sumEpilogue([bias, residual], placeCount(window), window.outChannels);
+  return conv(backend, "Conv2D", x, filter, window, epilogue);
 };
 
 const conv2dKernel: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
@@ -62,11 +61,11 @@ const conv2dKernel: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
 
 const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter } = inputs;
-  const finish = finishOf(inputs, attrs);
+  const fused = fusedActivationOf(inputs, attrs);
   if (!isChannelsFirst(attrs)) {
     const window = geometry(x.shape, filter.shape, attrs);
-    const ending = finishEnding(finish, window.outChannels);
-    if (ending) return conv(backend, "Conv2D", x, filter, window, ending);
+    const epilogue = activationEpilogue(fused, window.outChannels);
+    if (epilogue) return conv(backend, "Conv2D", x, filter, window, epilogue);
   }
   const product = channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
   // A vector belongs to the channels, wherever their axis is.
@@ -74,8 +73,8 @@ const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
     info && isChannelsFirst(attrs) && info.shape.length === 1
       ? { ...info, shape: [info.shape[0], 1, 1] }
       : info;
-  const { bias, slope } = finish;
-  return finishProduct(backend, product, { ...finish, bias: along(bias), slope: along(slope) });
+  const { bias, slope } = fused;
+  return applyFusedActivation(backend, product, { ...fused, bias: along(bias), slope: along(slope) });
 };
 
 const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) =>

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
-import { finishOf, finishProduct } from "./finish.js";
+import { applyFusedActivation, fusedActivationOf } from "./epilogue.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
 import {
@@ -55,8 +55,8 @@ function depthwise(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, at
     uniforms: uniforms(window),
     body: () => `let outChannel = index % u.outChannels;
   let channel = outChannel / u.multiplier;
-  let place = index / u.outChannels;
-  ${split(axes, "out", "place")}
+  let position = index / u.outChannels;
+  ${split(axes, "out", "position")}
   var sum = 0.0;
   ${overInputs(
     window,
@@ -71,7 +71,11 @@ function depthwise(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, at
 const forward: Kernel = ({ inputs: { x, filter }, attrs, backend }) => depthwise(backend, x, filter, attrs);
 
 const fused: Kernel = ({ inputs, attrs, backend }) =>
-  finishProduct(backend, depthwise(backend, inputs.x, inputs.filter, attrs), finishOf(inputs, attrs));
+  applyFusedActivation(
+    backend,
+    depthwise(backend, inputs.x, inputs.filter, attrs),
+    fusedActivationOf(inputs, attrs),
+  );
 
 const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) => {
   const window = geometry(attrs.inputShape, filter.shape, attrs);
@@ -88,8 +92,8 @@ const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) => {
     count: tf.util.sizeFromShape(window.inShape),
     uniforms: uniforms(window),
     body: () => `let channel = index % u.channels;
-  let place = index / u.channels;
-  ${split(axes, "in", "place")}
+  let position = index / u.channels;
+  ${split(axes, "in", "position")}
   var sum = 0.0;
   ${overOutputs(
     window,
@@ -102,7 +106,7 @@ const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) => {
   return dx;
 };
 
-/** One row for each element of the filter, which goes through all output places. */
+/** One row for each element of the filter, which goes through all output positions. */
 const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) => {
   const window = geometry(x.shape, attrs.filterShape, attrs);
   const { axes } = window;
@@ -116,27 +120,27 @@ const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) => {
     outputs: [{ name: "result", info: gradient }],
     rows: tapCount(window) * window.outChannels,
     rowLength: placeCount(window),
-    uniforms: [...compensationUniforms, ...uniforms(window), u32("places", placeCount(window))],
+    uniforms: [...compensationUniforms, ...uniforms(window), u32("positions", placeCount(window))],
     body: `let outChannel = row % u.outChannels;
   let channel = outChannel / u.multiplier;
   let tap = row / u.outChannels;
   ${split(axes, "size", "tap")}
   ${compensatedSum({
-    first: "lane",
-    step: "lanes",
-    end: "u.places",
-    index: "place",
-    before: `${split(axes, "out", "place")}
+    first: "invocation",
+    step: "invocations",
+    end: "u.positions",
+    index: "position",
+    before: `${split(axes, "out", "position")}
     ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`).join("\n    ")}
     if (${axes.map(({ name: a }) => `at${a} >= u.in${a}`).join(" || ")}) { continue; }`,
     sums: {
       sum: {
-        term: `load_x(${join(axes, "in")} * u.channels + channel) * load_dy(place * u.outChannels + outChannel)`,
+        term: `load_x(${join(axes, "in")} * u.channels + channel) * load_dy(position * u.outChannels + outChannel)`,
       },
     },
   })}
-  let total = sumLanes(sum);
-  if (lane == 0u) { store_result(row, total); }`,
+  let total = workgroupSum(sum);
+  if (invocation == 0u) { store_result(row, total); }`,
   });
   return gradient;
 };

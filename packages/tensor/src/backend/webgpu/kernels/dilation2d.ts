@@ -49,19 +49,23 @@ const backpropFilter: Kernel = ({ inputs: { x, filter, dy }, attrs, backend }) =
     outputs: [{ name: "result", info: gradient }],
     rows: tapCount(window) * window.channels,
     rowLength: placeCount(window),
-    uniforms: [...compensationUniforms, u32("channels", window.channels), u32("places", placeCount(window))],
+    uniforms: [
+      ...compensationUniforms,
+      u32("channels", window.channels),
+      u32("positions", placeCount(window)),
+    ],
     body: `let tap = i32(row / u.channels);
   ${compensatedSum({
-    first: "lane",
-    step: "lanes",
-    end: "u.places",
-    index: "place",
-    before: `let dyAt = place * u.channels + row % u.channels;
+    first: "invocation",
+    step: "invocations",
+    end: "u.positions",
+    index: "position",
+    before: `let dyAt = position * u.channels + row % u.channels;
     if (load_taps(dyAt) != tap) { continue; }`,
     sums: { sum: { term: "f32(load_dy(dyAt))" } },
   })}
-  let total = sumLanes(sum);
-  if (lane == 0u) { store_result(row, ${elementType(filter.dtype)}(total)); }`,
+  let total = workgroupSum(sum);
+  if (invocation == 0u) { store_result(row, ${elementType(filter.dtype)}(total)); }`,
   });
   backend.disposeAll(taps);
   return gradient;

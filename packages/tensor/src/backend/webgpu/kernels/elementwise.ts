@@ -25,7 +25,7 @@ export interface Elementwise {
 }
 
 /**
- * Any function of elements at the same place, with broadcasting: axes along which every operand steps alike are merged, so
+ * Any function of elements at the same coordinates, with broadcasting: axes along which every operand steps alike are merged, so
  * that equal shapes become one long row. Four elements an invocation where rows allow it. An operand of one element that
  * lies on the host goes in as a uniform and needs no upload.
  */
@@ -86,11 +86,12 @@ fn apply(${parameters}) -> ${outType} { return ${op.expression}; }`;
         else if (vectors) lines.push(`let ${name} = load_${name}_values((${base}) / 4u + column);`);
         else lines.push(`let ${name} = load_${name}_values(${base} + column);`);
       });
-      const argument = (name: string, lane: string) => {
+      const argument = (name: string, component: string) => {
         if (constants.includes(name)) return `u.${name}`;
-        return vectors && innerStrides[bound.indexOf(name)] === 1 ? `${name}.${lane}` : name;
+        return vectors && innerStrides[bound.indexOf(name)] === 1 ? `${name}.${component}` : name;
       };
-      const call = (lane: string) => `apply(${names.map((name) => argument(name, lane)).join(", ")})`;
+      const call = (component: string) =>
+        `apply(${names.map((name) => argument(name, component)).join(", ")})`;
       lines.push(
         vectors
           ? `store_result(index, vec4<${outType}>(${["x", "y", "z", "w"].map(call).join(", ")}));`

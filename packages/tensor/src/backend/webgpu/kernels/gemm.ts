@@ -31,9 +31,9 @@ export interface Gemm {
   uniforms: readonly Uniform[];
   /** For workgroup tiles: WGSL of `readA(z, row, k) -> f32` and `readB(z, k, column) -> f32`, with coordinates in range. */
   read: string;
-  /** WGSL expression of the element of the output where C's `row` and `column` of product `z` lie. */
-  place: string;
-  /** WGSL expression of what is written there, from `value`, what lies there (`before`), `z`, `row` and `column`. Default `value`. */
+  /** WGSL expression of the offset in the output of the element in `row` and `column` of product `z`. */
+  offset: string;
+  /** The epilogue: WGSL expression of what is written, from `value`, what is there (`before`), `z`, `row` and `column`. Default `value`. */
   value?: string;
   /** WGSL at module scope, for the expressions here. */
   declarations?: string;
@@ -46,7 +46,7 @@ export interface Gemm {
 export function gemm(backend: WebGPUBackend, op: Gemm): void {
   if (op.m === 0 || op.n === 0 || op.batch === 0) return;
   if (!backend.isSoftware) workgroupTiles(backend, op);
-  else if (backend.lanes) laneTiles(backend, op, backend.lanes);
+  else if (backend.subgroupSize) subgroupTiles(backend, op, backend.subgroupSize);
   else registerTiles(backend, op);
 }
 
@@ -54,15 +54,15 @@ export function gemm(backend: WebGPUBackend, op: Gemm): void {
 function storeDeclaration(op: Gemm): string {
   const { output, outputVectors } = op;
   const { name } = output;
-  const finished = range(columnWidth).map(
-    (j) => `finish(z, row, column + ${j}u, values[${j}], load_${name}(at)[${j}])`,
+  const written = range(columnWidth).map(
+    (j) => `epilogue(z, row, column + ${j}u, values[${j}], load_${name}(at)[${j}])`,
   );
   return outputVectors
-    ? `${finishDeclaration(op)}
+    ? `${epilogueDeclaration(op)}
 fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
   if (row < u.m && column < u.n) {
-    let at = placeOf(z, row, column) / 4u;
-    store_${name}(at, ${op.value ? `vec4<f32>(${finished.join(", ")})` : "values"});
+    let at = offsetOf(z, row, column) / 4u;
+    store_${name}(at, ${op.value ? `vec4<f32>(${written.join(", ")})` : "values"});
   }
 }`
     : `${storeOneDeclaration(op)}
@@ -74,14 +74,14 @@ fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
 }`;
 }
 
-const finishDeclaration = ({ declarations = "", place, value = "value" }: Gemm) => `${declarations}
-fn placeOf(z: u32, row: u32, column: u32) -> u32 { return ${place}; }
-fn finish(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { return ${value}; }`;
+const epilogueDeclaration = ({ declarations = "", offset, value = "value" }: Gemm) => `${declarations}
+fn offsetOf(z: u32, row: u32, column: u32) -> u32 { return ${offset}; }
+fn epilogue(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { return ${value}; }`;
 
-const storeOneDeclaration = (op: Gemm) => `${finishDeclaration(op)}
+const storeOneDeclaration = (op: Gemm) => `${epilogueDeclaration(op)}
 fn storeOne(z: u32, row: u32, column: u32, value: f32) {
-  let at = placeOf(z, row, column);
-  store_${op.output.name}(at, ${op.value ? `finish(z, row, column, value, load_${op.output.name}(at))` : "value"});
+  let at = offsetOf(z, row, column);
+  store_${op.output.name}(at, ${op.value ? `epilogue(z, row, column, value, load_${op.output.name}(at))` : "value"});
 }`;
 
 /** What a launch depends on in a schedule that keeps its tile in registers. */
@@ -93,28 +93,29 @@ const registerLaunch = (op: Gemm, tile: Tile) => ({
 });
 
 /**
- * For CPU adapters with subgroups, whose lanes are those of a vector register: a workgroup is one subgroup and holds a tile of
- * up to 4 rows and 4 or 8 columns for each of its lanes. A lane reads A for its own rows only, and lanes pass those values around,
- * so that a step of k costs few loads: they are bounds-checked lane by lane, at seven to twelve instructions for an element.
+ * For CPU adapters with subgroups, whose invocations are the lanes of a vector register: a workgroup is one subgroup and computes up to
+ * 4 rows and 4 or 8 columns of C for each of its invocations. An invocation reads A for its own rows only and the subgroup passes
+ * those values around, so that a step of k costs few loads. Loads are expensive here: each lane is bounds-checked by itself, which
+ * takes seven to twelve instructions for an element.
  *
- * llvmpipe keeps what a loop changes under a mask of its lanes, in memory where there are more sums than registers: each is loaded,
- * blended and stored each time round, which is why two steps of k are taken at once. Four, or 64 rows, were slower. The sums are an
- * array for the sake of the loop that stores them; stores written out one by one take longer to compile than all the rest.
+ * llvmpipe runs a loop under a mask of its lanes and, where there are more sums than registers, keeps the sums in memory: every
+ * iteration loads, blends and stores each of them. Two steps of k an iteration halve that cost; four, or 64 rows, were slower. The
+ * sums are an array because a loop then stores them: written out one by one, the stores take longer to compile than all the rest.
  */
-function laneTiles(backend: WebGPUBackend, op: Gemm, lanes: number): void {
+function subgroupTiles(backend: WebGPUBackend, op: Gemm, subgroupSize: number): void {
   const { m, n, k, batch } = op;
-  const rowWidth = m <= 2 * lanes ? 2 : 4;
-  const columns = range(n <= columnWidth * lanes ? 1 : 2).map(String);
+  const rowWidth = m <= 2 * subgroupSize ? 2 : 4;
+  const columns = range(n <= columnWidth * subgroupSize ? 1 : 2).map(String);
   const tile: Tile = { rows: ["0"], rowWidth, columns, steps: 2 };
-  const height = rowWidth * lanes;
-  const width = columnWidth * lanes * columns.length;
+  const height = rowWidth * subgroupSize;
+  const width = columnWidth * subgroupSize * columns.length;
   const steps = range(tile.steps);
   const sum = (row: number, column: number) => `sums[${row * columns.length + column}]`;
   const step = range(height)
     .map((row) => {
-      const [lane, j] = [Math.floor(row / rowWidth), row % rowWidth];
+      const [owner, j] = [Math.floor(row / rowWidth), row % rowWidth];
       const shared = steps.map(
-        (i) => `let row${row}_at${i} = vec4<f32>(subgroupShuffle(a0_${i}[${j}], ${lane}u));`,
+        (i) => `let row${row}_at${i} = vec4<f32>(subgroupShuffle(a0_${i}[${j}], ${owner}u));`,
       );
       const products = columns.map((s, column) => {
         const total = sum(row, column);
@@ -129,12 +130,12 @@ function laneTiles(backend: WebGPUBackend, op: Gemm, lanes: number): void {
     // Were the height a literal, adapters would unroll the loop that stores.
     uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", height), ...op.uniforms],
     workgroups: [Math.ceil(n / width), Math.ceil(m / height), batch],
-    workgroupSize: [lanes, 1, 1],
+    workgroupSize: [subgroupSize, 1, 1],
     declarations: () => storeDeclaration(op),
     body: () => `let z = group.z;
   let firstRow = group.y * ${height}u;
-  let row0 = firstRow + ${rowWidth}u * lane;
-  ${columns.map((s, i) => `let column${s} = group.x * ${width}u + ${i * columnWidth * lanes}u + ${columnWidth}u * lane;`).join(" ")}
+  let row0 = firstRow + ${rowWidth}u * subgroupInvocation;
+  ${columns.map((s, i) => `let column${s} = group.x * ${width}u + ${i * columnWidth * subgroupSize}u + ${columnWidth}u * subgroupInvocation;`).join(" ")}
   var sums: array<vec4<f32>, ${height * columns.length}>;
   ${loopText(op.registers, tile, step)}
   for (var i = 0u; i < min(u.height, u.m - firstRow); i++) {

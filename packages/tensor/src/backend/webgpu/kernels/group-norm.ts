@@ -18,8 +18,10 @@ function geometry(shape: readonly number[], groups: number) {
   return { batch, pixels, channels, uniforms, rowLength: pixels };
 }
 
-/** WGSL over the elements of a group (row = image * groups + group): pixels by lane, channels within; sees `at` and `channel`. */
-const overGroup = (statement: string) => `for (var pixel = lane; pixel < u.pixels; pixel += lanes) {
+/** WGSL over the elements of a group (row = image * groups + group): pixels by invocation, channels within; sees `at` and `channel`. */
+const overGroup = (
+  statement: string,
+) => `for (var pixel = invocation; pixel < u.pixels; pixel += invocations) {
     for (var channel = first; channel < first + u.groupChannels; channel++) {
       let at = (image * u.pixels + pixel) * u.channels + channel;
       ${statement}
@@ -29,8 +31,8 @@ const overGroup = (statement: string) => `for (var pixel = lane; pixel < u.pixel
 /** WGSL of sums over the elements of a group, from statements that add to `<name>OfPixel`: plain in a pixel, compensated over pixels. */
 const sumsOverGroup = (names: readonly string[], statement: string) =>
   compensatedSum({
-    first: "lane",
-    step: "lanes",
+    first: "invocation",
+    step: "invocations",
     end: "u.pixels",
     index: "pixel",
     before: `${names.map((name) => `var ${name}OfPixel = 0.0;`).join(" ")}
@@ -41,7 +43,7 @@ const sumsOverGroup = (names: readonly string[], statement: string) =>
     sums: Object.fromEntries(names.map((name) => [name, { term: `${name}OfPixel` }])),
   });
 
-const place = `let image = row / u.groups;
+const coordinates = `let image = row / u.groups;
   let first = (row % u.groups) * u.groupChannels;
   let count = f32(u.pixels * u.groupChannels);`;
 
@@ -76,17 +78,17 @@ const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     rows: batch * groups,
     rowLength,
     uniforms: [...compensationUniforms, ...uniforms, f32("epsilon", epsilon)],
-    body: `${place}
+    body: `${coordinates}
   ${sumsOverGroup(["sum"], "sumOfPixel += load_x(at);")}
-  let mean = sumLanes(sum) / count;
+  let mean = workgroupSum(sum) / count;
   ${sumsOverGroup(["squares", "rest"], "let d = load_x(at) - mean; squaresOfPixel += d * d; restOfPixel += d;")}
-  let meanRest = sumLanes(rest) / count;
-  let rstd = 1.0 / sqrt(max(sumLanes(squares) / count - meanRest * meanRest, 0.0) + u.epsilon);
+  let meanRest = workgroupSum(rest) / count;
+  let rstd = 1.0 / sqrt(max(workgroupSum(squares) / count - meanRest * meanRest, 0.0) + u.epsilon);
   ${overGroup(
     `let a = ((load_x(at) - mean) - meanRest) * rstd * load_weight(channel) + load_bias(channel);
       store_y(at, ${silu ? "a / (1.0 + exp(-a))" : "a"});`,
   )}
-  if (lane == 0u) {
+  if (invocation == 0u) {
     store_means(row, mean);
     store_rstds(row, rstd);
   }`,
@@ -126,12 +128,12 @@ const gradInput: Kernel = ({ inputs, attrs, backend }) => {
     rowLength,
     uniforms: [...compensationUniforms, ...uniforms],
     declarations: siluSlope,
-    body: `${place}
+    body: `${coordinates}
   let mean = load_means(row);
   let rstd = load_rstds(row);
   ${sumsOverGroup(["sum", "product"], `${g} sumOfPixel += g; productOfPixel += g * normalised;`)}
-  let meanOfG = sumLanes(sum) / count;
-  let meanOfProduct = sumLanes(product) / count;
+  let meanOfG = workgroupSum(sum) / count;
+  let meanOfProduct = workgroupSum(product) / count;
   ${overGroup(`${g} store_dx(at, rstd * (g - meanOfG - normalised * meanOfProduct));`)}`,
   });
   return dx;

@@ -212,7 +212,7 @@ const scan =
   };
 
 /**
- * The k largest of each row in order, equal ones by index; NaN counts as the largest, as in PyTorch. Each element counts those that go before it, which is its place:
+ * The k largest of each row in order, equal ones by index; NaN counts as the largest, as in PyTorch. Each element counts those that go before it, which is its rank:
  * quadratic in the row, but without a step that waits for another.
  */
 const topK: Kernel = ({ inputs: { x }, attrs, backend }) => {
@@ -242,14 +242,14 @@ fn isEqual(a: ${type}, b: ${type}) -> bool { return ${isEqual}; }`,
       body: () => `let row = index / u.n;
   let own = index % u.n;
   let value = load_x(index);
-  var place = 0u;
+  var rank = 0u;
   for (var j = 0u; j < u.n; j++) {
     let other = load_x(row * u.n + j);
-    if (isGreater(other, value) || (j < own && isEqual(other, value))) { place++; }
+    if (isGreater(other, value) || (j < own && isEqual(other, value))) { rank++; }
   }
-  if (place < u.k) {
-    store_values(row * u.k + place, value);
-    store_indices(row * u.k + place, i32(own));
+  if (rank < u.k) {
+    store_values(row * u.k + rank, value);
+    store_indices(row * u.k + rank, i32(own));
   }`,
     });
   }

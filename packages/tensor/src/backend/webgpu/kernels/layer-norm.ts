@@ -10,7 +10,7 @@ const rowsOf = (shape: readonly number[]) => {
   return { n, rows: n === 0 ? 0 : tf.util.sizeFromShape(shape as number[]) / n };
 };
 
-const overRow = { first: "lane", step: "lanes", end: "u.n" };
+const overRow = { first: "invocation", step: "invocations", end: "u.n" };
 
 /**
  * y, and for the gradients each row's mean and 1 / sqrt(var + epsilon). The variance is summed about the mean, and with it what the
@@ -40,18 +40,18 @@ const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     uniforms: [...compensationUniforms, u32("n", n), f32("epsilon", attrs.epsilon)],
     body: `let base = row * u.n;
   ${compensatedSum({ ...overRow, sums: { sum: { term: "load_x(base + j)" } } })}
-  let mean = sumLanes(sum) / f32(u.n);
+  let mean = workgroupSum(sum) / f32(u.n);
   ${compensatedSum({
     ...overRow,
     before: "let d = load_x(base + j) - mean;",
     sums: { squares: { term: "d * d" }, rest: { term: "d" } },
   })}
-  let meanRest = sumLanes(rest) / f32(u.n);
-  let rstd = 1.0 / sqrt(max(sumLanes(squares) / f32(u.n) - meanRest * meanRest, 0.0) + u.epsilon);
-  for (var j = lane; j < u.n; j += lanes) {
+  let meanRest = workgroupSum(rest) / f32(u.n);
+  let rstd = 1.0 / sqrt(max(workgroupSum(squares) / f32(u.n) - meanRest * meanRest, 0.0) + u.epsilon);
+  for (var j = invocation; j < u.n; j += invocations) {
     store_y(base + j, ((load_x(base + j) - mean) - meanRest) * rstd * load_weight(j) + load_bias(j));
   }
-  if (lane == 0u) {
+  if (invocation == 0u) {
     store_means(row, mean);
     store_rstds(row, rstd);
   }`,
@@ -84,9 +84,9 @@ const gradInput: Kernel = ({ inputs: { x, weight, mean, rstd, dy }, backend }) =
     before: "let g = load_dy(base + j) * load_weight(j);",
     sums: { sum: { term: "g" }, product: { term: "g * (load_x(base + j) - mean) * rstd" } },
   })}
-  let meanOfG = sumLanes(sum) / f32(u.n);
-  let meanOfProduct = sumLanes(product) / f32(u.n);
-  for (var j = lane; j < u.n; j += lanes) {
+  let meanOfG = workgroupSum(sum) / f32(u.n);
+  let meanOfProduct = workgroupSum(product) / f32(u.n);
+  for (var j = invocation; j < u.n; j += invocations) {
     let normalised = (load_x(base + j) - mean) * rstd;
     store_dx(base + j, rstd * (load_dy(base + j) * load_weight(j) - meanOfG - normalised * meanOfProduct));
   }`,

@@ -2,9 +2,14 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Binding, type Uniform, u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
-import { addendsEnding, type Ending } from "./addends.js";
 import { elementwise } from "./elementwise.js";
-import { finishEnding, finishOf, finishProduct } from "./finish.js";
+import {
+  activationEpilogue,
+  applyFusedActivation,
+  type Epilogue,
+  fusedActivationOf,
+  sumEpilogue,
+} from "./epilogue.js";
 import { gemm } from "./gemm.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 import { broadcastTo } from "./moves.js";
@@ -124,7 +129,7 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
 fn readB(z: u32, k: u32, column: u32) -> f32 {
   return load_b(u.bOffset + at(z, u.bOuter, u.bInner) + k * u.bRow + column * u.bColumn);
 }`,
-    place:
+    offset:
       "u.cOffset + (z / u.inner) * u.cOuter + (z % u.inner) * u.cInner + row * u.cRow + column * u.cColumn",
     value: op.value,
     declarations: op.declarations,
@@ -138,7 +143,7 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
  * Product of the last two axes, of which either operand's may be transposed; batch axes broadcast. Products of int32 are
  * computed in float32: exact while sums stay below 2^24.
  *
- * @param ending of a product of two float32 matrices.
+ * @param epilogue of a product of two float32 matrices.
  */
 export function batchMatMul(
   backend: WebGPUBackend,
@@ -146,10 +151,10 @@ export function batchMatMul(
   b: TensorInfo,
   transposeA: boolean,
   transposeB: boolean,
-  ending: Ending = {},
+  epilogue: Epilogue = {},
 ): TensorInfo {
   if (a.dtype === "float32" && b.dtype === "float32")
-    return floatMatMul(backend, a, b, transposeA, transposeB, (shape) => backend.activation(shape), ending);
+    return floatMatMul(backend, a, b, transposeA, transposeB, (shape) => backend.activation(shape), epilogue);
   const floats = [cast(backend, a, "float32"), cast(backend, b, "float32")];
   const product = floatMatMul(backend, floats[0], floats[1], transposeA, transposeB, (shape) =>
     backend.output(shape, "float32"),
@@ -166,7 +171,7 @@ function floatMatMul(
   transposeA: boolean,
   transposeB: boolean,
   output: (shape: number[]) => TensorInfo,
-  ending: Ending = {},
+  epilogue: Epilogue = {},
 ): TensorInfo {
   const [aRows, aColumns] = a.shape.slice(-2);
   const [bRows, bColumns] = b.shape.slice(-2);
@@ -186,13 +191,13 @@ function floatMatMul(
   if ((batchA !== batch && batchA !== 1) || (batchB !== batch && batchB !== 1)) {
     // Broadcast along some batch axes only, which one step between batches cannot describe.
     const whole = [a, b].map((info) => broadcastTo(backend, info, [...lead, ...info.shape.slice(-2)]));
-    const product = floatMatMul(backend, whole[0], whole[1], transposeA, transposeB, output, ending);
+    const product = floatMatMul(backend, whole[0], whole[1], transposeA, transposeB, output, epilogue);
     backend.disposeAll(...whole);
     return product;
   }
   const c = output([...lead, m, n]);
   const product = {
-    ...ending,
+    ...epilogue,
     name: "BatchMatMul",
     a: {
       info: a,
@@ -276,7 +281,7 @@ function longProduct(backend: WebGPUBackend, op: StridedProduct): void {
     inputs: [...(op.inputs ?? []), { name: "rest", info: rest! }],
     declarations: `${op.declarations ?? ""}
 fn written(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { return ${op.value ?? "value"}; }`,
-    value: "written(z, row, column, value + load_rest(placeOf(z, row, column)), before)",
+    value: "written(z, row, column, value + load_rest(offsetOf(z, row, column)), before)",
   });
   backend.disposeAll(rest!);
 }
@@ -286,18 +291,18 @@ const batchMatMulKernel: Kernel = ({ inputs: { a, b }, attrs, backend }) =>
 
 const matMulAndSum: Kernel = ({ inputs: { a, b, bias, residual }, attrs, backend }) => {
   const { transposeA, transposeB } = attrs;
-  const ending = addendsEnding([bias, residual], a.shape[transposeA ? 1 : 0], b.shape[transposeB ? 0 : 1]);
-  return batchMatMul(backend, a, b, transposeA, transposeB, ending);
+  const epilogue = sumEpilogue([bias, residual], a.shape[transposeA ? 1 : 0], b.shape[transposeB ? 0 : 1]);
+  return batchMatMul(backend, a, b, transposeA, transposeB, epilogue);
 };
 
 const fusedMatMul: Kernel = ({ inputs, attrs, backend }) => {
   const { a, b } = inputs;
   const { transposeA, transposeB } = attrs;
-  const finish = finishOf(inputs, attrs);
+  const fused = fusedActivationOf(inputs, attrs);
   const isFloat = a.dtype === "float32" && b.dtype === "float32";
-  const ending = isFloat ? finishEnding(finish, b.shape.at(transposeB ? -2 : -1)!) : undefined;
-  const product = batchMatMul(backend, a, b, transposeA, transposeB, ending);
-  return ending ? product : finishProduct(backend, product, finish);
+  const epilogue = isFloat ? activationEpilogue(fused, b.shape.at(transposeB ? -2 : -1)!) : undefined;
+  const product = batchMatMul(backend, a, b, transposeA, transposeB, epilogue);
+  return epilogue ? product : applyFusedActivation(backend, product, fused);
 };
 
 export const matmulKernels: KernelTable = {

@@ -32,11 +32,11 @@ const maximum: Reduction = {
   dtype: (x) => x.dtype,
 };
 
-/** Where the maximum lies, by a WGSL expression of its place in the input or the window. */
-const placeOfMaximum = (place: string): Reduction => ({
-  start: "var best = lowest(); var place = -1;",
-  step: `if (isGreater(value, best)) { best = value; place = i32(${place}); }`,
-  result: "place",
+/** Where the maximum lies, by a WGSL expression of its position in the input or the window. */
+const positionOfMaximum = (position: string): Reduction => ({
+  start: "var best = lowest(); var position = -1;",
+  step: `if (isGreater(value, best)) { best = value; position = i32(${position}); }`,
+  result: "position",
   dtype: () => "int32",
 });
 
@@ -77,8 +77,8 @@ function reduceWindow(
     uniforms: windowUniforms(window),
     declarations: () => extremes(type),
     body: () => `let channel = index % u.channels;
-  let outPlace = index / u.channels;
-  ${split(axes, "out", "outPlace")}
+  let outPosition = index / u.channels;
+  ${split(axes, "out", "outPosition")}
   ${start}
   ${overInputs(window, `let value = load_x(${join(axes, "in")} * u.channels + channel)${raised};\n  ${step}`)}
   store_result(index, ${result});`,
@@ -101,7 +101,7 @@ export const maximumTaps = (
   window: Window,
   x: TensorInfo,
   filter?: TensorInfo,
-) => reduceWindow(backend, name, window, x, placeOfMaximum(join(window.axes, "size")), filter);
+) => reduceWindow(backend, name, window, x, positionOfMaximum(join(window.axes, "size")), filter);
 
 /**
  * The gradient of a reduction at its input: each element sums `dy` over the windows that hold it, over all of them or,
@@ -125,8 +125,8 @@ export function windowGradient(
     count: tf.util.sizeFromShape(window.inShape),
     uniforms: [...windowUniforms(window), f32("scale", scale)],
     body: () => `let channel = index % u.channels;
-  let inPlace = index / u.channels;
-  ${split(axes, "in", "inPlace")}
+  let inPosition = index / u.channels;
+  ${split(axes, "in", "inPosition")}
   var sum = 0.0;
   ${overOutputs(window, `let dyAt = ${join(axes, "out")} * u.channels + channel;\n  ${wins}{ sum += f32(load_dy(dyAt)); }`)}
   store_result(index, sum * u.scale);`,
@@ -181,10 +181,10 @@ const averageGradient =
 const withArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const window = geometry(x.shape, attrs);
   const origin = attrs.includeBatchInIndex ? "0u" : "image * u.inY * u.inX";
-  const place = placeOfMaximum(`(${join(window.axes, "in")} - ${origin}) * u.channels + channel`);
+  const position = positionOfMaximum(`(${join(window.axes, "in")} - ${origin}) * u.channels + channel`);
   return [
     windowMaximum(backend, "MaxPoolWithArgmax", window, x),
-    reduceWindow(backend, "MaxPoolWithArgmax", window, x, place),
+    reduceWindow(backend, "MaxPoolWithArgmax", window, x, position),
   ];
 };
 

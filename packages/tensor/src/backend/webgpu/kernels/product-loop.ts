@@ -12,7 +12,7 @@ export interface Operand {
    * of which the first alone is then asked for by its id, or two steps of k.
    */
   sideBySide: "neighbours" | "steps" | null;
-  /** WGSL of the place of an element in the array, counted in elements. */
+  /** WGSL of the offset of an element, counted in elements. */
   at: (id: string, k: string) => string;
   /** WGSL of the value, from the element there. Default the element. */
   map?: (element: string, id: string, k: string) => string;
@@ -31,7 +31,7 @@ export interface ProductLoop {
   isEven: boolean;
   /**
    * What is around the loop: it declares what operands are read at, for ids whose `row<id>` and `column<id>` are in range. No
-   * control flow may depend on these, since lanes exchange values.
+   * control flow may depend on these, since the invocations of a subgroup exchange values.
    */
   around: (ids: { rows: readonly string[]; columns: readonly string[] }, loop: string) => string;
 }

@@ -13,21 +13,21 @@ export interface RowLaunch {
   uniforms?: readonly Uniform[];
   declarations?: string;
   /**
-   * WGSL that sees `row` and goes through its elements with `for (var j = lane; j < n; j += lanes)`; `sumLanes(v)` and
-   * `maxLanes(v)` combine the lanes' values. What only one lane shall do, it guards by `lane == 0u`.
+   * WGSL that sees `row` and goes through its elements with `for (var j = invocation; j < n; j += invocations)`; `workgroupSum(v)` and
+   * `workgroupMax(v)` combine the invocations' values. What only one invocation shall do, it guards by `invocation == 0u`.
    */
   body: string;
 }
 
-const groupLanes = 64;
+const workgroupSize = 64;
 
 /**
- * A kernel that reduces rows: one text for a GPU, where 64 lanes of a workgroup share a row and combine through
+ * A kernel that reduces rows: one text for a GPU, where 64 invocations of a workgroup share a row and combine through
  * workgroup memory, and for CPU adapters and short rows, where one invocation owns a row and barriers would only cost.
  */
 export function launchRows(backend: WebGPUBackend, op: RowLaunch): void {
   if (op.rows === 0) return;
-  const shared = !backend.isSoftware && op.rowLength >= groupLanes;
+  const shared = !backend.isSoftware && op.rowLength >= workgroupSize;
   const base = {
     name: op.name,
     key: `${op.key ?? ""}/${shared ? "workgroup" : "invocation"}`,
@@ -40,10 +40,10 @@ export function launchRows(backend: WebGPUBackend, op: RowLaunch): void {
       count: op.rows,
       uniforms: op.uniforms,
       declarations: () => `${op.declarations ?? ""}
-const lanes = 1u;
-const lane = 0u;
-fn sumLanes(value: f32) -> f32 { return value; }
-fn maxLanes(value: f32) -> f32 { return value; }`,
+const invocations = 1u;
+const invocation = 0u;
+fn workgroupSum(value: f32) -> f32 { return value; }
+fn workgroupMax(value: f32) -> f32 { return value; }`,
       body: () => `let row = index;\n  ${op.body}`,
     });
     return;
@@ -51,13 +51,13 @@ fn maxLanes(value: f32) -> f32 { return value; }`,
   const most = 32768;
   const tree = (name: string, combined: string) => `
 fn ${name}(value: f32) -> f32 {
-  partial[lane] = value;
+  partial[invocation] = value;
   workgroupBarrier();
-  for (var half = ${groupLanes / 2}u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      let a = partial[lane];
-      let b = partial[lane + half];
-      partial[lane] = ${combined};
+  for (var half = ${workgroupSize / 2}u; half > 0u; half /= 2u) {
+    if (invocation < half) {
+      let a = partial[invocation];
+      let b = partial[invocation + half];
+      partial[invocation] = ${combined};
     }
     workgroupBarrier();
   }
@@ -68,15 +68,15 @@ fn ${name}(value: f32) -> f32 {
   backend.launch({
     ...base,
     workgroups: [Math.min(op.rows, most), Math.ceil(op.rows / most), 1],
-    workgroupSize: [groupLanes, 1, 1],
+    workgroupSize: [workgroupSize, 1, 1],
     uniforms: [u32("rows", op.rows), ...(op.uniforms ?? [])],
     declarations: () => `${op.declarations ?? ""}
-const lanes = ${groupLanes}u;
-var<private> lane: u32;
-var<workgroup> partial: array<f32, ${groupLanes}>;
-${tree("sumLanes", "a + b")}
-${tree("maxLanes", "max(a, b)")}`,
-    body: () => `lane = localIndex;
+const invocations = ${workgroupSize}u;
+var<private> invocation: u32;
+var<workgroup> partial: array<f32, ${workgroupSize}>;
+${tree("workgroupSum", "a + b")}
+${tree("workgroupMax", "max(a, b)")}`,
+    body: () => `invocation = localIndex;
   let row = group.x + group.y * groups.x;
   if (row >= u.rows) { return; }
   ${op.body}`,

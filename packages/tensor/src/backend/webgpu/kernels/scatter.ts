@@ -64,7 +64,7 @@ const scatterNd: Kernel = ({ inputs: { indices, updates }, attrs, backend }) => 
 };
 
 /**
- * `base` with slices replaced by `updates`; of several for one place the last is taken, as by a loop over them: each place
+ * `base` with slices replaced by `updates`; where several name one slice the last is taken, as by a loop over them: each slice
  * first learns the highest row that names it, then every element is written once. A scalar `base` or update stands for all.
  */
 function replaceSlices(

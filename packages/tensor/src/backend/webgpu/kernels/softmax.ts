@@ -30,14 +30,14 @@ const softmax =
       declarations: floatFunctions("fastExp", "logOf"),
       body: `let base = row * u.n;
   var largest = ${lowestFloat};
-  for (var j = lane; j < u.n; j += lanes) { largest = max(largest, load_x(base + j)); }
-  let top = maxLanes(largest);
-  ${compensatedSum({ first: "lane", step: "lanes", end: "u.n", sums: { share: { term: "fastExp(load_x(base + j) - top)" } } })}
-  let total = sumLanes(share);
+  for (var j = invocation; j < u.n; j += invocations) { largest = max(largest, load_x(base + j)); }
+  let top = workgroupMax(largest);
+  ${compensatedSum({ first: "invocation", step: "invocations", end: "u.n", sums: { share: { term: "fastExp(load_x(base + j) - top)" } } })}
+  let total = workgroupSum(share);
   ${
     name === "Softmax"
-      ? "for (var j = lane; j < u.n; j += lanes) { store_result(base + j, fastExp(load_x(base + j) - top) / total); }"
-      : "for (var j = lane; j < u.n; j += lanes) { store_result(base + j, load_x(base + j) - top - logOf(total)); }"
+      ? "for (var j = invocation; j < u.n; j += invocations) { store_result(base + j, fastExp(load_x(base + j) - top) / total); }"
+      : "for (var j = invocation; j < u.n; j += invocations) { store_result(base + j, load_x(base + j) - top - logOf(total)); }"
   }`,
     });
     return output;

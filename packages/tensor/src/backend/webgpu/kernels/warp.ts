@@ -64,9 +64,9 @@ const cropAndResize: Kernel = ({ inputs: { image, boxes, boxInd }, attrs, backen
 fn fillOf(channel: u32) -> f32 { return u.extrapolation; }
 ${sampling(method)}
 fn along(start: f32, end: f32, at: u32, count: u32, size: u32) -> f32 {
-  var place = 0.5 * (start + end);
-  if (count > 1u) { place = select(mix(start, end, f32(at) / f32(count - 1u)), end, at == count - 1u); }
-  return place * f32(size - 1u);
+  var position = 0.5 * (start + end);
+  if (count > 1u) { position = select(mix(start, end, f32(at) / f32(count - 1u)), end, at == count - 1u); }
+  return position * f32(size - 1u);
 }`,
     body: () => `${coordinates}
   let owner = load_owners(item);
@@ -106,7 +106,7 @@ const beyond: Record<string, string> = {
 interface Warp {
   name: string;
   image: TensorInfo;
-  /** [batch or 1, 8]: rows of projective maps from output to input places, whose ninth number is 1. */
+  /** [batch or 1, 8]: rows of projective maps from output to input positions, whose ninth number is 1. */
   maps: TensorInfo;
   size: [number, number];
   interpolation: Interpolation;
@@ -141,11 +141,11 @@ fn inside(at: f32, size: u32) -> f32 {
 }`,
     body: () => `${coordinates}
   let map = item * u.mapStep;
-  let place = vec3<f32>(f32(toX), f32(toY), 1.0);
-  let depth = dot(place, vec3<f32>(load_maps(map + 6u), load_maps(map + 7u), 1.0));
+  let position = vec3<f32>(f32(toX), f32(toY), 1.0);
+  let depth = dot(position, vec3<f32>(load_maps(map + 6u), load_maps(map + 7u), 1.0));
   if (depth == 0.0) { store_result(index, ${elementType(image.dtype)}(fillOf(channel))); return; }
-  let x = dot(place, vec3<f32>(load_maps(map), load_maps(map + 1u), load_maps(map + 2u))) / depth;
-  let y = dot(place, vec3<f32>(load_maps(map + 3u), load_maps(map + 4u), load_maps(map + 5u))) / depth;
+  let x = dot(position, vec3<f32>(load_maps(map), load_maps(map + 1u), load_maps(map + 2u))) / depth;
+  let y = dot(position, vec3<f32>(load_maps(map + 3u), load_maps(map + 4u), load_maps(map + 5u))) / depth;
   store_result(index, ${elementType(image.dtype)}(sample(item, inside(y, u.height), inside(x, u.width), channel)));`,
   });
   return output;

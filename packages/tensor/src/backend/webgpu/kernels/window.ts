@@ -16,7 +16,7 @@ export interface Axis {
  * A window that slides over `[batch, ...space, channels]`, in two or three dimensions. Convolutions, pooling, morphology and
  * their gradients differ in what they do there; where they do it is reckoned here.
  *
- * In WGSL an axis A has the uniforms `inA`, `outA`, `sizeA`, `strideA`, `dilationA` and `beforeA`. A place in the input is
+ * In WGSL an axis A has the uniforms `inA`, `outA`, `sizeA`, `strideA`, `dilationA` and `beforeA`. A position in the input is
  * `image` and `atA`, one in the output is `image` and `toA`, and one in the window is `tapA`; all are u32, and coordinates
  * before the first wrap to huge ones, so that one comparison bounds both sides.
  */
@@ -78,7 +78,7 @@ export const windowUniforms = ({ axes, channels, outChannels }: Window): Uniform
 /** Elements of the window for one channel. */
 export const tapCount = ({ axes }: Window): number => axes.reduce((product, { size }) => product * size, 1);
 
-/** Output places of all images. */
+/** Output positions of all images. */
 export const placeCount = ({ batch, axes }: Window): number =>
   axes.reduce((product, { output }) => product * output, batch);
 
@@ -116,7 +116,7 @@ export const overTaps = (axes: readonly Axis[], body: string): string =>
     body,
   );
 
-/** WGSL loops over the window at the output place `toA`: `body` sees `tapA` and the places `atA` inside the input. */
+/** WGSL loops over the window at the output position `toA`: `body` sees `tapA` and the positions `atA` inside the input. */
 export const overInputs = ({ axes }: Window, body: string): string =>
   axes.reduceRight(
     (inner, { name: a }) => `for (var tap${a} = 0u; tap${a} < u.size${a}; tap${a}++) {
@@ -127,7 +127,7 @@ export const overInputs = ({ axes }: Window, body: string): string =>
     body,
   );
 
-/** WGSL loops over the output places whose window holds the input place `atA`: `body` sees `toA` and `tapA`. */
+/** WGSL loops over the output positions whose window holds the input position `atA`: `body` sees `toA` and `tapA`. */
 export const overOutputs = ({ axes }: Window, body: string): string =>
   axes.reduceRight(
     (inner, { name: a }) => `for (var tap${a} = 0u; tap${a} < u.size${a}; tap${a}++) {

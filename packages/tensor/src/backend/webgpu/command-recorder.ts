@@ -3,6 +3,18 @@ import type { DispatchTimer } from "./dispatch-timer.js";
 /** Bytes that one dispatch may have of uniforms. */
 const maxUniformBytes = 512;
 
+interface Dispatch {
+  /** The kernel's name, for profiles. */
+  kernel: string;
+  pipeline: GPUComputePipeline;
+  group: GPUBindGroup;
+  /** The buffers of the group. */
+  buffers: readonly GPUBuffer[];
+  /** Written in order as 32-bit words. */
+  uniforms: readonly { type: "u32" | "i32" | "f32"; value: number }[];
+  workgroups: readonly [number, number, number];
+}
+
 /**
  * Gathers dispatches in one compute pass and submits them together.
  *
@@ -58,15 +70,7 @@ export class CommandRecorder {
     });
   }
 
-  /** Records a dispatch of `kernel`. `uniforms` are written in order as 32-bit words. */
-  dispatch(
-    kernel: string,
-    pipeline: GPUComputePipeline,
-    group: GPUBindGroup,
-    buffers: readonly GPUBuffer[],
-    uniforms: readonly { type: "u32" | "i32" | "f32"; value: number }[],
-    workgroups: readonly [number, number, number],
-  ): void {
+  dispatch({ kernel, pipeline, group, buffers, uniforms, workgroups }: Dispatch): void {
     const bytes = uniforms.length * 4;
     if (bytes > maxUniformBytes)
       throw new Error(`dcr-webgpu: ${bytes} bytes of uniforms, at most ${maxUniformBytes} fit`);

@@ -192,7 +192,8 @@ export class WebGPUBackend extends TensorStorage {
       ? this.bindGroups.create(groupLayout, buffers, ranges)
       : this.bindGroups.get(groupLayout, launch.inputs.length, buffers);
     const kernel = this.context?.kernelName ?? launch.name;
-    this.recorder.dispatch(kernel, pipeline, group, buffers, launch.uniforms ?? [], launch.workgroups);
+    const { uniforms = [], workgroups } = launch;
+    this.recorder.dispatch({ kernel, pipeline, group, buffers, uniforms, workgroups });
     this.lastContext = this.context;
     this.statistics.dispatches++;
     this.statistics.dispatchesByKernel[kernel] = (this.statistics.dispatchesByKernel[kernel] ?? 0) + 1;

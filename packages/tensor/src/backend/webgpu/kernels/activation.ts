@@ -92,15 +92,18 @@ const gradient =
 const siluOf = (): [string, Curve] => ["", silu];
 const geluOf = ({ variant }: Attributes): [string, Curve] => [variant, gelus[variant]];
 
+interface Halves {
+  name: string;
+  /** `[rows, width]`. */
+  shape: number[];
+  inputs: Record<string, TensorInfo>;
+  output: TensorInfo;
+  /** WGSL, given what applies an expression to each element of a vector. */
+  body: (each: (expression: string) => string) => string;
+}
+
 /** Runs `body` for each element of `[rows, width]`; it sees the offsets `hidden` and `gated` in the two halves of `[rows, 2 * width]`. */
-function halves(
-  backend: WebGPUBackend,
-  name: string,
-  shape: number[],
-  inputs: Record<string, TensorInfo>,
-  output: TensorInfo,
-  body: (each: (expression: string) => string) => string,
-): TensorInfo {
+function halves(backend: WebGPUBackend, { name, shape, inputs, output, body }: Halves): TensorInfo {
   const width = shape[shape.length - 1];
   const step = width % 4 === 0 ? 4 : 1;
   const type = step === 4 ? "vec4<f32>" : "f32";
@@ -130,30 +133,28 @@ fn geluSlope(x: f32) -> f32 { return ${slope}; }`,
 
 const geglu: Kernel = ({ inputs: { x }, backend }) => {
   const shape = [...x.shape.slice(0, -1), x.shape[x.shape.length - 1] / 2];
-  return halves(
-    backend,
-    "Geglu",
+  return halves(backend, {
+    name: "Geglu",
     shape,
-    { source: x },
-    backend.activation(shape, [x]),
-    (each) => `let gate = load_source(gated);
+    inputs: { source: x },
+    output: backend.activation(shape, [x]),
+    body: (each) => `let gate = load_source(gated);
   store_result(index, load_source(hidden) * ${each("gelu(gate@)")});`,
-  );
+  });
 };
 
 const gegluGrad: Kernel = ({ inputs: { x, dy }, backend }) =>
-  halves(
-    backend,
-    "GegluGrad",
-    dy.shape,
-    { source: x, dy },
-    backend.output(x.shape, "float32"),
-    (each) => `let gate = load_source(gated);
+  halves(backend, {
+    name: "GegluGrad",
+    shape: dy.shape,
+    inputs: { source: x, dy },
+    output: backend.output(x.shape, "float32"),
+    body: (each) => `let gate = load_source(gated);
   let gradient = load_dy(index);
   let before = load_source(hidden);
   store_result(hidden, gradient * ${each("gelu(gate@)")});
   store_result(gated, gradient * before * ${each("geluSlope(gate@)")});`,
-  );
+  });
 
 export const activationKernels: KernelTable = {
   Silu: forward("Silu", siluOf),

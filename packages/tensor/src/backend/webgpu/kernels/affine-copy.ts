@@ -9,36 +9,49 @@ export interface Layout {
   strides: readonly number[];
 }
 
+/** A tensor and where its elements lie. */
+interface LaidOut extends Layout {
+  info: TensorInfo;
+}
+
+export interface AffineCopy {
+  name: string;
+  /** Of the grid. */
+  shape: readonly number[];
+  from: LaidOut;
+  to: LaidOut;
+}
+
 /**
  * Copies a grid of elements between two layouts: transposition, slices, reversal, tiling, padding, concatenation and
  * broadcasting are all this. Axes that both sides step through alike are merged, and rows go by four where they can.
  */
-export function affineCopy(
-  backend: WebGPUBackend,
-  name: string,
-  shape: readonly number[],
-  [from, fromLayout]: [TensorInfo, Layout],
-  [to, toLayout]: [TensorInfo, Layout],
-): void {
+export function affineCopy(backend: WebGPUBackend, { name, shape, from, to }: AffineCopy): void {
   if (shape.includes(0)) return;
-  const merged = mergeStrides(shape, [fromLayout.strides, toLayout.strides]);
+  const merged = mergeStrides(shape, [from.strides, to.strides]);
   // A single element has no axes left.
   const dims = merged.dims.length ? merged.dims : [1];
   const [read, write] = merged.dims.length ? merged.strides : [[1], [1]];
   const inner = dims.length - 1;
-  const rows = [...read.slice(0, -1), ...write.slice(0, -1), fromLayout.offset, toLayout.offset, dims[inner]];
+  const rows = [...read.slice(0, -1), ...write.slice(0, -1), from.offset, to.offset, dims[inner]];
   const turned = read.indexOf(1);
   if (turned >= 0 && turned !== inner && write[inner] === 1) {
     const steps = [
       ...read.filter((_, axis) => axis !== turned),
       ...write.slice(0, -1),
-      fromLayout.offset,
-      toLayout.offset,
+      from.offset,
+      to.offset,
       dims[inner],
       dims[turned],
     ];
     if (steps.every((step) => step % 4 === 0)) {
-      copyBlocks(backend, name, dims, turned, [from, fromLayout.offset, read], [to, toLayout.offset, write]);
+      copyBlocks(backend, {
+        name,
+        dims,
+        turned,
+        from: { ...from, strides: read },
+        to: { ...to, strides: write },
+      });
       return;
     }
   }
@@ -51,16 +64,16 @@ export function affineCopy(
     name,
     key: `copy${dims.length}`,
     // Values are moved as bits, so one pipeline serves every dtype.
-    inputs: [{ name: "source", info: from, type }],
-    outputs: [{ name: "destination", info: to, type }],
+    inputs: [{ name: "source", info: from.info, type }],
+    outputs: [{ name: "destination", info: to.info, type }],
     count: dims.reduce((a, b) => a * b, 1) / width,
     rowLength: dims[inner] / width,
     uniforms: [
       ...u32List("dim", dims.slice(0, -1)),
       ...i32List("read", scaled(read)),
       ...i32List("write", scaled(write)),
-      i32("readOffset", fromLayout.offset / width),
-      i32("writeOffset", toLayout.offset / width),
+      i32("readOffset", from.offset / width),
+      i32("writeOffset", to.offset / width),
     ],
     body: () => {
       const lines = coordinatesOfRow(inner);
@@ -82,12 +95,15 @@ export function affineCopy(
  */
 function copyBlocks(
   backend: WebGPUBackend,
-  name: string,
-  dims: readonly number[],
-  turned: number,
-  [from, readOffset, read]: [TensorInfo, number, readonly number[]],
-  [to, writeOffset, write]: [TensorInfo, number, readonly number[]],
+  {
+    name,
+    dims,
+    turned,
+    from,
+    to,
+  }: { name: string; dims: readonly number[]; turned: number; from: LaidOut; to: LaidOut },
 ): void {
+  const [read, write] = [from.strides, to.strides];
   const inner = dims.length - 1;
   const blocks = dims.map((dim, axis) => (axis === inner || axis === turned ? dim / 4 : dim));
   // In vectors: a block further is four elements further, and along the dense axis four elements are one vector.
@@ -96,16 +112,16 @@ function copyBlocks(
   backend.launch({
     name,
     key: `blocks${dims.length},${turned}`,
-    inputs: [{ name: "source", info: from, type: "vec4<u32>" }],
-    outputs: [{ name: "destination", info: to, type: "vec4<u32>" }],
+    inputs: [{ name: "source", info: from.info, type: "vec4<u32>" }],
+    outputs: [{ name: "destination", info: to.info, type: "vec4<u32>" }],
     count: blocks.reduce((a, b) => a * b, 1),
     rowLength: blocks[inner],
     uniforms: [
       ...u32List("dim", blocks.slice(0, -1)),
       ...i32List("read", perBlock(read)),
       ...i32List("write", perBlock(write)),
-      i32("readOffset", readOffset / 4),
-      i32("writeOffset", writeOffset / 4),
+      i32("readOffset", from.offset / 4),
+      i32("writeOffset", to.offset / 4),
       i32("readRow", read[inner] / 4),
       i32("writeRow", write[turned] / 4),
     ],

@@ -57,6 +57,12 @@ interface Part {
   queries: number;
 }
 
+/** What one pass over a part works on. */
+interface Work {
+  g: Geometry;
+  part: Part;
+}
+
 /** Parts of which `count` sets of matrices fit, each part as large as may be. */
 function partsOf({ batch, heads, queries, keys }: Geometry, count = 1): Part[] {
   const fits = (bytes: number, most: number) => Math.min(most, Math.floor(matrixBytes / Math.max(bytes, 1)));
@@ -128,10 +134,8 @@ function product(backend: WebGPUBackend, { batches, heads }: Part, op: Product):
 /** `x keys^T` of a part's heads. */
 function towardsMatrices(
   backend: WebGPUBackend,
-  g: Geometry,
-  part: Part,
-  [x, keys, target]: [TensorInfo, TensorInfo, TensorInfo],
-  epilogue: Partial<StridedProduct> = {},
+  { g, part }: Work,
+  { x, keys, target, ...epilogue }: Partial<StridedProduct> & Record<"x" | "keys" | "target", TensorInfo>,
 ): void {
   product(backend, part, {
     ...epilogue,
@@ -147,10 +151,8 @@ function towardsMatrices(
 /** The log-sum-exp of each row of a part's scores, read four at a time where rows allow it. */
 function fillLogSumExp(
   backend: WebGPUBackend,
-  g: Geometry,
-  part: Part,
-  scores: TensorInfo,
-  logSumExp: TensorInfo,
+  { g, part }: Work,
+  { scores, logSumExp }: { scores: TensorInfo; logSumExp: TensorInfo },
 ): void {
   const width = g.keys % 4 === 0 ? 4 : 1;
   const [type, keys, combine] =
@@ -205,8 +207,8 @@ const attention: Kernel = ({ inputs, attrs, backend }) => {
   const output = backend.activation(inputs.query.shape);
   for (const part of partsOf(g)) {
     const scores = matrices(backend, g, part);
-    towardsMatrices(backend, g, part, [inputs.query, inputs.key, scores]);
-    fillLogSumExp(backend, g, part, scores, logSumExp);
+    towardsMatrices(backend, { g, part }, { x: inputs.query, keys: inputs.key, target: scores });
+    fillLogSumExp(backend, { g, part }, { scores, logSumExp });
     product(backend, part, {
       name: `${name}: output`,
       key: g.causal ? "causal" : "",
@@ -237,16 +239,21 @@ fn mapA(value: f32, level: f32, row: u32, k: u32) -> f32 {
  */
 function fillMatrices(
   backend: WebGPUBackend,
-  g: Geometry,
-  part: Part,
-  inputs: Record<string, TensorInfo>,
-  probabilities: TensorInfo,
-  dScores?: TensorInfo,
+  { g, part }: Work,
+  {
+    inputs,
+    probabilities,
+    dScores,
+  }: { inputs: Record<string, TensorInfo>; probabilities: TensorInfo; dScores?: TensorInfo },
 ): void {
   const name = "ScaledDotProductAttentionGrad";
   const uniforms = rowUniforms(g, part);
   const probability = "fastExp(value * u.scale - load_logSumExp(rowAt(z, row)))";
-  towardsMatrices(backend, g, part, [inputs.query, inputs.key, probabilities], {
+  const work = { g, part };
+  towardsMatrices(backend, work, {
+    x: inputs.query,
+    keys: inputs.key,
+    target: probabilities,
     name: `${name}: probabilities`,
     key: g.causal ? "causal" : "",
     inputs: [{ name: "logSumExp", info: inputs.logSumExp }],
@@ -255,7 +262,10 @@ function fillMatrices(
     value: g.causal ? `select(0.0, ${probability}, column <= row + u.firstQuery)` : probability,
   });
   if (!dScores) return;
-  towardsMatrices(backend, g, part, [inputs.dy, inputs.value, dScores], {
+  towardsMatrices(backend, work, {
+    x: inputs.dy,
+    keys: inputs.value,
+    target: dScores,
     name: `${name}: scores`,
     inputs: [
       { name: "p", info: probabilities },
@@ -295,12 +305,13 @@ function innerProducts(backend: WebGPUBackend, g: Geometry, { output, dy }: Reco
 /** The gradient of query, key or value from a part's matrices: added to what earlier queries gave. */
 function fromMatrices(
   backend: WebGPUBackend,
-  g: Geometry,
-  part: Part,
-  which: Which,
-  inputs: Record<string, TensorInfo>,
-  own: TensorInfo,
-  target: TensorInfo,
+  { g, part }: Work,
+  {
+    which,
+    inputs,
+    own,
+    target,
+  }: { which: Which; inputs: Record<string, TensorInfo>; own: TensorInfo; target: TensorInfo },
 ): void {
   if (which === "query") {
     product(backend, part, {
@@ -351,20 +362,22 @@ const gradient =
     );
     if (dScores) {
       const part = whole(g);
-      if (inner) fillMatrices(backend, g, part, { ...inputs, inner }, probabilities, dScores);
-      fromMatrices(backend, g, part, which, inputs, which === "value" ? probabilities : dScores, target);
+      if (inner) fillMatrices(backend, { g, part }, { inputs: { ...inputs, inner }, probabilities, dScores });
+      const own = which === "value" ? probabilities : dScores;
+      fromMatrices(backend, { g, part }, { which, inputs, own, target });
     } else {
       for (const part of partsOf(g, inner ? 2 : 1)) {
         const p = matrices(backend, g, part);
         const d = inner ? matrices(backend, g, part) : undefined;
-        fillMatrices(backend, g, part, inner ? { ...inputs, inner } : inputs, p, d);
-        fromMatrices(backend, g, part, which, inputs, d ?? p, target);
+        const known = inner ? { ...inputs, inner } : inputs;
+        fillMatrices(backend, { g, part }, { inputs: known, probabilities: p, dScores: d });
+        fromMatrices(backend, { g, part }, { which, inputs, own: d ?? p, target });
         backend.disposeAll(p, ...(d ? [d] : []));
       }
     }
     if (inner) backend.disposeAll(inner);
     if (which === "query" || !g.shared) return target;
-    const sum = reduce(backend, "Sum", target, [0], true);
+    const sum = reduce(backend, target, { name: "Sum", axes: [0], keepDims: true });
     backend.disposeAll(target);
     return sum;
   };

@@ -82,10 +82,8 @@ const table: Record<string, Binary> = {
 /** An elementwise function of two broadcast tensors. Mixed dtypes are computed in float32. */
 function binary(
   backend: WebGPUBackend,
-  name: string,
-  { float, int, dtype, functions, declarations }: Binary,
-  a: TensorInfo,
-  b: TensorInfo,
+  [a, b]: [TensorInfo, TensorInfo],
+  { name, float, int, dtype, functions, declarations }: Binary & { name: string },
 ): TensorInfo {
   const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
   const floats = [a, b].map((info) => info.dtype === "float32");
@@ -119,7 +117,7 @@ fn ofFloats(a: f32, b: f32) -> ${type === "float32" ? "f32" : "i32"} { return ${
 const kernel =
   (name: string, definition: Binary): Kernel =>
   ({ inputs: { a, b }, backend }) =>
-    binary(backend, name, definition, a, b);
+    binary(backend, [a, b], { name, ...definition });
 
 /** Sum of any number of tensors of one shape. */
 const addN: Kernel = ({ inputs, backend }) => {

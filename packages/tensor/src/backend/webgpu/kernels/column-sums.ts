@@ -41,7 +41,7 @@ export function columnSums(backend: WebGPUBackend, op: ColumnSums): TensorInfo {
   store_result(index, sum);`,
   });
   if (shares === 1) return { ...partial, shape: [columns] };
-  const whole = reduce(backend, "Sum", partial, [0]);
+  const whole = reduce(backend, partial, { name: "Sum", axes: [0] });
   backend.disposeAll(partial);
   return whole;
 }

@@ -83,7 +83,7 @@ function castComplex(backend: WebGPUBackend, x: TensorInfo, dtype: DataType): Te
   if (x.dtype === dtype) return backend.alias(x, x.shape);
   if (dtype === "complex64") {
     const real = x.dtype === "float32" ? backend.share(x) : cast(backend, x, "float32");
-    return backend.complex(real, fill(backend, x.shape, "float32", 0));
+    return backend.complex(real, fill(backend, x.shape, { dtype: "float32", value: 0 }));
   }
   const real = backend.part(x, "real");
   return dtype === "float32" ? backend.share(real) : cast(backend, real, dtype);
@@ -96,7 +96,10 @@ export const complexKernels = (kernels: KernelTable): KernelTable => ({
   ...Object.fromEntries(linear.map((name) => [name, onParts(kernels[name])])),
   PadV2: onParts(kernels["PadV2"], { constantValue: 0 }),
   OnesLike: ({ inputs: { x }, backend }) =>
-    backend.complex(fill(backend, x.shape, "float32", 1), fill(backend, x.shape, "float32", 0)),
+    backend.complex(
+      fill(backend, x.shape, { dtype: "float32", value: 1 }),
+      fill(backend, x.shape, { dtype: "float32", value: 0 }),
+    ),
   Multiply: multiply,
   Cast: ({ inputs: { x }, attrs, backend }) => castComplex(backend, x, attrs.dtype),
   ComplexAbs: modulus,

@@ -17,6 +17,11 @@ const asMatrix = (info: TensorInfo, columns: number): TensorInfo => ({
   shape: [columns === 0 ? 0 : tf.util.sizeFromShape(info.shape) / columns, columns],
 });
 
+interface Conv {
+  name: string;
+  window: Window;
+}
+
 /** Whether each output position is a linear map of the input at its position. */
 const isPointwise = ({ axes, inShape, outShape }: Window): boolean =>
   axes.every(
@@ -30,16 +35,18 @@ const isPointwise = ({ axes, inShape, outShape }: Window): boolean =>
  */
 export function conv(
   backend: WebGPUBackend,
-  name: string,
-  x: TensorInfo,
-  filter: TensorInfo,
-  window: Window,
-  epilogue: Epilogue = {},
+  {
+    name,
+    x,
+    filter,
+    window,
+    epilogue = {},
+  }: Conv & { x: TensorInfo; filter: TensorInfo; epilogue?: Epilogue },
 ): TensorInfo {
   const { axes, channels, outChannels } = window;
   if (isPointwise(window)) {
     const matrices = [asMatrix(x, channels), asMatrix(filter, outChannels)];
-    const product = batchMatMul(backend, matrices[0], matrices[1], false, false, epilogue);
+    const product = batchMatMul(backend, { a: matrices[0], b: matrices[1], epilogue });
     return { ...product, shape: window.outShape };
   }
   const output = backend.activation(window.outShape);
@@ -123,20 +130,12 @@ fn readB(z: u32, k: u32, column: u32) -> f32 { return load_filterValues(k * u.ou
  */
 export function convInputGradient(
   backend: WebGPUBackend,
-  name: string,
-  dy: TensorInfo,
-  filter: TensorInfo,
-  window: Window,
+  { name, dy, filter, window }: Conv & { dy: TensorInfo; filter: TensorInfo },
 ): TensorInfo {
   const { axes, channels, outChannels } = window;
   if (isPointwise(window)) {
-    const product = batchMatMul(
-      backend,
-      asMatrix(dy, outChannels),
-      asMatrix(filter, outChannels),
-      false,
-      true,
-    );
+    const [a, b] = [asMatrix(dy, outChannels), asMatrix(filter, outChannels)];
+    const product = batchMatMul(backend, { a, b, transposeB: true });
     return { ...product, shape: window.inShape };
   }
   const dx = backend.output(window.inShape, "float32");
@@ -210,10 +209,7 @@ const shareBytes = 64 * 2 ** 20;
  */
 export function convFilterGradient(
   backend: WebGPUBackend,
-  name: string,
-  x: TensorInfo,
-  dy: TensorInfo,
-  window: Window,
+  { name, x, dy, window }: Conv & { x: TensorInfo; dy: TensorInfo },
 ): TensorInfo {
   const { axes } = window;
   const outer = axes.slice(0, -1);
@@ -316,7 +312,7 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
     registers,
   });
   if (batch === 1) return { ...partial, shape: window.filterShape };
-  const whole = reduce(backend, "Sum", partial, [0]);
+  const whole = reduce(backend, partial, { name: "Sum", axes: [0] });
   backend.disposeAll(partial);
   return { ...whole, shape: window.filterShape };
 }

@@ -15,9 +15,11 @@ const isChannelsFirst = (attrs: Attributes) => attrs.dataFormat === "NCHW";
 function channelsLast(
   backend: WebGPUBackend,
   images: TensorInfo[],
-  attrs: Attributes,
-  compute: (...images: TensorInfo[]) => TensorInfo,
-  returnsImage = true,
+  {
+    attrs,
+    compute,
+    returnsImage = true,
+  }: { attrs: Attributes; compute: (...images: TensorInfo[]) => TensorInfo; returnsImage?: boolean },
 ): TensorInfo {
   if (!isChannelsFirst(attrs)) return compute(...images);
   const turned = images.map((image) => transpose(backend, image, nchwToNhwc));
@@ -48,16 +50,19 @@ const geometry = (xShape: number[], filterShape: number[], attrs: Attributes): W
   );
 
 const forward = (backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, attrs: Attributes): TensorInfo =>
-  conv(backend, "Conv2D", x, filter, geometry(x.shape, filter.shape, attrs));
+  conv(backend, { name: "Conv2D", x, filter, window: geometry(x.shape, filter.shape, attrs) });
 
 const conv2dAndSum: Kernel = ({ inputs: { x, filter, bias, residual }, attrs, backend }) => {
   const window = geometry(x.shape, filter.shape, attrs);
-  const epilogue = sumEpilogue([bias, residual], placeCount(window), window.outChannels);
-  return conv(backend, "Conv2D", x, filter, window, epilogue);
+  const epilogue = sumEpilogue([bias, residual], {
+    rows: placeCount(window),
+    columns: window.outChannels,
+  });
+  return conv(backend, { name: "Conv2D", x, filter, window, epilogue });
 };
 
 const conv2dKernel: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
-  channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
+  channelsLast(backend, [x], { attrs, compute: (image) => forward(backend, image, filter, attrs) });
 
 const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter } = inputs;
@@ -65,9 +70,12 @@ const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   if (!isChannelsFirst(attrs)) {
     const window = geometry(x.shape, filter.shape, attrs);
     const epilogue = activationEpilogue(fused, window.outChannels);
-    if (epilogue) return conv(backend, "Conv2D", x, filter, window, epilogue);
+    if (epilogue) return conv(backend, { name: "Conv2D", x, filter, window, epilogue });
   }
-  const product = channelsLast(backend, [x], attrs, (image) => forward(backend, image, filter, attrs));
+  const product = channelsLast(backend, [x], {
+    attrs,
+    compute: (image) => forward(backend, image, filter, attrs),
+  });
   // A vector belongs to the channels, wherever their axis is.
   const along = (info: TensorInfo | undefined) =>
     info && isChannelsFirst(attrs) && info.shape.length === 1
@@ -78,31 +86,32 @@ const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
 };
 
 const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) =>
-  channelsLast(backend, [dy], attrs, (gradient) => {
-    const inputShape = isChannelsFirst(attrs)
-      ? nchwToNhwc.map((axis) => attrs.inputShape[axis])
-      : attrs.inputShape;
-    const window = geometry(inputShape, filter.shape, attrs);
-    // As on tfjs's other backends, only the first corner of a larger gradient counts.
-    const corner = tf.util.arraysEqual(gradient.shape, window.outShape)
-      ? backend.alias(gradient, gradient.shape)
-      : slice(backend, gradient, [0, 0, 0, 0], window.outShape);
-    const dx = convInputGradient(backend, "Conv2DBackpropInput", corner, filter, window);
-    backend.disposeAll(corner);
-    return dx;
+  channelsLast(backend, [dy], {
+    attrs,
+    compute: (gradient) => {
+      const inputShape = isChannelsFirst(attrs)
+        ? nchwToNhwc.map((axis) => attrs.inputShape[axis])
+        : attrs.inputShape;
+      const window = geometry(inputShape, filter.shape, attrs);
+      // As on tfjs's other backends, only the first corner of a larger gradient counts.
+      const corner = tf.util.arraysEqual(gradient.shape, window.outShape)
+        ? backend.alias(gradient, gradient.shape)
+        : slice(backend, gradient, { begin: [0, 0, 0, 0], size: window.outShape });
+      const dx = convInputGradient(backend, { name: "Conv2DBackpropInput", dy: corner, filter, window });
+      backend.disposeAll(corner);
+      return dx;
+    },
   });
 
 const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) =>
-  channelsLast(
-    backend,
-    [x, dy],
+  channelsLast(backend, [x, dy], {
     attrs,
-    (image, gradient) => {
+    compute: (image, gradient) => {
       const window = geometry(image.shape, attrs.filterShape, attrs);
-      return convFilterGradient(backend, "Conv2DBackpropFilter", image, gradient, window);
+      return convFilterGradient(backend, { name: "Conv2DBackpropFilter", x: image, dy: gradient, window });
     },
-    false,
-  );
+    returnsImage: false,
+  });
 
 export const conv2dKernels: KernelTable = {
   Conv2D: conv2dKernel,

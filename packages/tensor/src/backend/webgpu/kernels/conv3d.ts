@@ -12,16 +12,16 @@ const geometry = (xShape: number[], filterShape: number[], { strides, dilations,
   );
 
 const forward: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
-  conv(backend, "Conv3D", x, filter, geometry(x.shape, filter.shape, attrs));
+  conv(backend, { name: "Conv3D", x, filter, window: geometry(x.shape, filter.shape, attrs) });
 
 const backpropInput: Kernel = ({ inputs: { dy, filter }, attrs, backend }) => {
   const window = geometry(attrs.inputShape, filter.shape, attrs);
-  return convInputGradient(backend, "Conv3DBackpropInputV2", dy, filter, window);
+  return convInputGradient(backend, { name: "Conv3DBackpropInputV2", dy, filter, window });
 };
 
 const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) => {
   const window = geometry(x.shape, attrs.filterShape, attrs);
-  return convFilterGradient(backend, "Conv3DBackpropFilterV2", x, dy, window);
+  return convFilterGradient(backend, { name: "Conv3DBackpropFilterV2", x, dy, window });
 };
 
 export const conv3dKernels: KernelTable = {

@@ -22,13 +22,13 @@ const geometry = (x: TensorInfo, filter: TensorInfo, { strides, pad, dilations }
   );
 
 const dilation: Kernel = ({ inputs: { x, filter }, attrs, backend }) =>
-  windowMaximum(backend, "Dilation2D", geometry(x, filter, attrs), x, filter);
+  windowMaximum(backend, x, { name: "Dilation2D", window: geometry(x, filter, attrs), filter });
 
 const backpropInput: Kernel = ({ inputs: { x, filter, dy }, attrs, backend }) => {
   const name = "Dilation2DBackpropInput";
   const window = geometry(x, filter, attrs);
-  const taps = maximumTaps(backend, name, window, x, filter);
-  const dx = windowGradient(backend, name, window, dy, { taps });
+  const taps = maximumTaps(backend, x, { name, window, filter });
+  const dx = windowGradient(backend, dy, { name, window, taps });
   backend.disposeAll(taps);
   return dx;
 };
@@ -37,7 +37,7 @@ const backpropInput: Kernel = ({ inputs: { x, filter, dy }, attrs, backend }) =>
 const backpropFilter: Kernel = ({ inputs: { x, filter, dy }, attrs, backend }) => {
   const name = "Dilation2DBackpropFilter";
   const window = geometry(x, filter, attrs);
-  const taps = maximumTaps(backend, name, window, x, filter);
+  const taps = maximumTaps(backend, x, { name, window, filter });
   const gradient = backend.output(filter.shape, filter.dtype);
   launchRows(backend, {
     name,

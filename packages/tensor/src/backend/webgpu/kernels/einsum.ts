@@ -33,7 +33,7 @@ const einsum: Kernel = ({ inputs, attrs, backend }) => {
     }
     if (i < steps.length - 1) {
       if (path[i] >= 0) {
-        const sum = reduce(backend, "Sum", output!, [path[i] - (allDims.length - remaining)]);
+        const sum = reduce(backend, output!, { name: "Sum", axes: [path[i] - (allDims.length - remaining)] });
         backend.disposeAll(output!);
         output = sum;
       }

@@ -14,7 +14,10 @@ export type Epilogue = Partial<Pick<Gemm, "key" | "inputs" | "uniforms" | "decla
  * Adds tensors to a product of `rows` by `columns`. A tensor with fewer rows, such as a bias with one row, repeats each of its rows for as
  * many neighbouring rows of the product.
  */
-export function sumEpilogue(addends: (TensorInfo | undefined)[], rows: number, columns: number): Epilogue {
+export function sumEpilogue(
+  addends: (TensorInfo | undefined)[],
+  { rows, columns }: { rows: number; columns: number },
+): Epilogue {
   const present = addends.filter((info) => info !== undefined);
   const repeats = present.map(({ shape }) => (rows * columns) / Math.max(1, tf.util.sizeFromShape(shape)));
   const offsets = repeats.map((repeat, i) => {

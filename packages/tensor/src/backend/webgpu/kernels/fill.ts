@@ -5,7 +5,11 @@ import type { WebGPUBackend } from "../webgpu-backend.js";
 import { elementType, type Kernel, type KernelTable } from "./kernel.js";
 
 /** One value everywhere. */
-export function fill(backend: WebGPUBackend, shape: number[], dtype: DataType, value: number): TensorInfo {
+export function fill(
+  backend: WebGPUBackend,
+  shape: number[],
+  { dtype, value }: { dtype: DataType; value: number },
+): TensorInfo {
   const size = tf.util.sizeFromShape(shape);
   // A few elements stay on the host, where kernels take a scalar as a uniform.
   if (size === 1)
@@ -32,13 +36,13 @@ const fillKernel: Kernel = ({ attrs, backend }) => {
     const values = new Array(tf.util.sizeFromShape(shape)).fill(tf.util.encodeString(value));
     return backend.fromHost(values, shape, dtype);
   }
-  return fill(backend, shape, dtype, Number(value));
+  return fill(backend, shape, { dtype, value: Number(value) });
 };
 
 const like =
   (value: number): Kernel =>
   ({ inputs: { x }, backend }) =>
-    fill(backend, x.shape, x.dtype, value);
+    fill(backend, x.shape, { dtype: x.dtype, value });
 
 const range: Kernel = ({ attrs, backend }) => {
   const { start, stop, dtype } = attrs;

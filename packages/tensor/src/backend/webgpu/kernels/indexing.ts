@@ -137,15 +137,14 @@ const oneHot: Kernel = ({ inputs: { indices }, attrs, backend }) => {
 export function segmentSum(
   backend: WebGPUBackend,
   x: TensorInfo,
-  segmentIds: TensorInfo,
-  numSegments: number,
+  { segmentIds, numSegments }: { segmentIds: TensorInfo; numSegments: number },
 ): TensorInfo {
   const rest = x.shape.slice(segmentIds.shape.length);
   const rows = size(segmentIds.shape);
   const inner = size(rest);
   const byRow = rows < numSegments;
   const output = byRow
-    ? fill(backend, [numSegments, ...rest], x.dtype, 0)
+    ? fill(backend, [numSegments, ...rest], { dtype: x.dtype, value: 0 })
     : backend.output([numSegments, ...rest], x.dtype);
   const type = elementType(x.dtype);
   backend.launch({
@@ -179,7 +178,7 @@ export function segmentSum(
 }
 
 const unsortedSegmentSum: Kernel = ({ inputs: { x, segmentIds }, attrs, backend }) =>
-  segmentSum(backend, x, segmentIds, attrs.numSegments);
+  segmentSum(backend, x, { segmentIds, numSegments: attrs.numSegments });
 
 /** Running sums or products along an axis; one invocation a line. */
 const scan =

@@ -27,8 +27,7 @@ const nearby = (body: string) => `let channel = index % u.channels;
 function normalize(
   backend: WebGPUBackend,
   x: TensorInfo,
-  attrs: Attributes,
-  result: "norm" | "y",
+  { attrs, result }: { attrs: Attributes; result: "norm" | "y" },
 ): TensorInfo {
   const output = backend.output(x.shape, "float32");
   backend.launch({
@@ -47,10 +46,10 @@ function normalize(
   return output;
 }
 
-const lrn: Kernel = ({ inputs: { x }, attrs, backend }) => normalize(backend, x, attrs, "y");
+const lrn: Kernel = ({ inputs: { x }, attrs, backend }) => normalize(backend, x, { attrs, result: "y" });
 
 const lrnGradient: Kernel = ({ inputs: { x, y, dy }, attrs, backend }) => {
-  const norm = normalize(backend, x, attrs, "norm");
+  const norm = normalize(backend, x, { attrs, result: "norm" });
   const dx = backend.output(x.shape, "float32");
   backend.launch({
     name: "LRNGrad",

@@ -139,24 +139,25 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
   });
 }
 
+export interface MatMul {
+  a: TensorInfo;
+  b: TensorInfo;
+  transposeA?: boolean;
+  transposeB?: boolean;
+  /** Of a product of two float32 matrices. */
+  epilogue?: Epilogue;
+}
+
 /**
  * Product of the last two axes, of which either operand's may be transposed; batch axes broadcast. Products of int32 are
  * computed in float32: exact while sums stay below 2^24.
- *
- * @param epilogue of a product of two float32 matrices.
  */
-export function batchMatMul(
-  backend: WebGPUBackend,
-  a: TensorInfo,
-  b: TensorInfo,
-  transposeA: boolean,
-  transposeB: boolean,
-  epilogue: Epilogue = {},
-): TensorInfo {
+export function batchMatMul(backend: WebGPUBackend, op: MatMul): TensorInfo {
+  const { a, b } = op;
   if (a.dtype === "float32" && b.dtype === "float32")
-    return floatMatMul(backend, a, b, transposeA, transposeB, (shape) => backend.activation(shape), epilogue);
+    return floatMatMul(backend, op, (shape) => backend.activation(shape));
   const floats = [cast(backend, a, "float32"), cast(backend, b, "float32")];
-  const product = floatMatMul(backend, floats[0], floats[1], transposeA, transposeB, (shape) =>
+  const product = floatMatMul(backend, { ...op, a: floats[0], b: floats[1] }, (shape) =>
     backend.output(shape, "float32"),
   );
   const result = cast(backend, product, tf.upcastType(a.dtype, b.dtype));
@@ -166,13 +167,10 @@ export function batchMatMul(
 
 function floatMatMul(
   backend: WebGPUBackend,
-  a: TensorInfo,
-  b: TensorInfo,
-  transposeA: boolean,
-  transposeB: boolean,
+  op: MatMul,
   output: (shape: number[]) => TensorInfo,
-  epilogue: Epilogue = {},
 ): TensorInfo {
+  const { a, b, transposeA = false, transposeB = false, epilogue = {} } = op;
   const [aRows, aColumns] = a.shape.slice(-2);
   const [bRows, bColumns] = b.shape.slice(-2);
   const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
@@ -191,7 +189,7 @@ function floatMatMul(
   if ((batchA !== batch && batchA !== 1) || (batchB !== batch && batchB !== 1)) {
     // Broadcast along some batch axes only, which one step between batches cannot describe.
     const whole = [a, b].map((info) => broadcastTo(backend, info, [...lead, ...info.shape.slice(-2)]));
-    const product = floatMatMul(backend, whole[0], whole[1], transposeA, transposeB, output, epilogue);
+    const product = floatMatMul(backend, { ...op, a: whole[0], b: whole[1] }, output);
     backend.disposeAll(...whole);
     return product;
   }
@@ -259,7 +257,7 @@ function longProduct(backend: WebGPUBackend, op: StridedProduct): void {
       n,
       k: partLength,
     });
-    const sum = reduce(backend, "Sum", partial, [0]);
+    const sum = reduce(backend, partial, { name: "Sum", axes: [0] });
     backend.disposeAll(partial);
     if (rest === null) {
       rest = sum;
@@ -287,12 +285,15 @@ fn written(z: u32, row: u32, column: u32, value: f32, before: f32) -> f32 { retu
 }
 
 const batchMatMulKernel: Kernel = ({ inputs: { a, b }, attrs, backend }) =>
-  batchMatMul(backend, a, b, attrs.transposeA, attrs.transposeB);
+  batchMatMul(backend, { a, b, transposeA: attrs.transposeA, transposeB: attrs.transposeB });
 
 const matMulAndSum: Kernel = ({ inputs: { a, b, bias, residual }, attrs, backend }) => {
   const { transposeA, transposeB } = attrs;
-  const epilogue = sumEpilogue([bias, residual], a.shape[transposeA ? 1 : 0], b.shape[transposeB ? 0 : 1]);
-  return batchMatMul(backend, a, b, transposeA, transposeB, epilogue);
+  const epilogue = sumEpilogue([bias, residual], {
+    rows: a.shape[transposeA ? 1 : 0],
+    columns: b.shape[transposeB ? 0 : 1],
+  });
+  return batchMatMul(backend, { a, b, transposeA, transposeB, epilogue });
 };
 
 const fusedMatMul: Kernel = ({ inputs, attrs, backend }) => {
@@ -301,7 +302,7 @@ const fusedMatMul: Kernel = ({ inputs, attrs, backend }) => {
   const fused = fusedActivationOf(inputs, attrs);
   const isFloat = a.dtype === "float32" && b.dtype === "float32";
   const epilogue = isFloat ? activationEpilogue(fused, b.shape.at(transposeB ? -2 : -1)!) : undefined;
-  const product = batchMatMul(backend, a, b, transposeA, transposeB, epilogue);
+  const product = batchMatMul(backend, { a, b, transposeA, transposeB, epilogue });
   return epilogue ? product : applyFusedActivation(backend, product, fused);
 };
 

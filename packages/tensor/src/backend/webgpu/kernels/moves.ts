@@ -17,13 +17,11 @@ const dense = (shape: readonly number[]): Layout => ({ offset: 0, strides: strid
 /** A fresh dense tensor of `shape`, read from `x` through a layout. */
 function gathered(
   backend: WebGPUBackend,
-  name: string,
   x: TensorInfo,
-  shape: number[],
-  layout: Layout,
+  { name, shape, ...layout }: Layout & { name: string; shape: number[] },
 ): TensorInfo {
   const output = backend.outputLike([x], shape);
-  affineCopy(backend, name, shape, [x, layout], [output, dense(shape)]);
+  affineCopy(backend, { name, shape, from: { info: x, ...layout }, to: { info: output, ...dense(shape) } });
   return output;
 }
 
@@ -33,29 +31,31 @@ export function transpose(backend: WebGPUBackend, x: TensorInfo, perm: readonly 
   // Moving only axes of size 1 moves nothing.
   const moving = perm.filter((axis) => x.shape[axis] !== 1);
   if (moving.every((axis, i) => i === 0 || moving[i - 1] < axis)) return backend.alias(x, shape);
-  return gathered(backend, "Transpose", x, shape, { offset: 0, strides: perm.map((axis) => strides[axis]) });
+  return gathered(backend, x, {
+    name: "Transpose",
+    shape,
+    offset: 0,
+    strides: perm.map((axis) => strides[axis]),
+  });
 }
 
 export function slice(
   backend: WebGPUBackend,
   x: TensorInfo,
-  begin: readonly number[],
-  size: readonly number[],
-  name = "Slice",
+  { begin, size, name = "Slice" }: { begin: readonly number[]; size: readonly number[]; name?: string },
 ): TensorInfo {
   // The whole tensor, in rows or all: the same values.
   if (tf.util.arraysEqual(size as number[], x.shape)) return backend.alias(x, [...size]);
   const strides = stridesOf(x.shape);
   const offset = begin.reduce((sum, start, axis) => sum + start * strides[axis], 0);
-  return gathered(backend, name, x, [...size], { offset, strides });
+  return gathered(backend, x, { name, shape: [...size], offset, strides });
 }
 
 /** Tensors one after another along `axis`. */
 export function concat(
   backend: WebGPUBackend,
   parts: TensorInfo[],
-  axis: number,
-  name = "Concat",
+  { axis, name = "Concat" }: { axis: number; name?: string },
 ): TensorInfo {
   const shapes = parts.map((part) => part.shape);
   const shape = tf.backend_util.computeOutShape(shapes, axis);
@@ -67,10 +67,15 @@ export function concat(
   let start = 0;
   for (const group of neighbours(parts)) {
     if (group.length > 1) {
-      copyTogether(backend, name, rows, group, [output, start * strides[axis], along]);
+      copyTogether(backend, group, { name, rows, output, offset: start * strides[axis], along });
     } else {
-      const layout = { offset: start * strides[axis], strides };
-      affineCopy(backend, name, group[0].shape, [group[0], dense(group[0].shape)], [output, layout]);
+      const [info] = group;
+      affineCopy(backend, {
+        name,
+        shape: info.shape,
+        from: { info, ...dense(info.shape) },
+        to: { info: output, offset: start * strides[axis], strides },
+      });
     }
     start += group.reduce((sum, part) => sum + part.shape[axis], 0);
   }
@@ -101,10 +106,14 @@ function neighbours(parts: TensorInfo[]): TensorInfo[][] {
 /** Copies dense parts of `rows` rows each into rows of `along` elements, one after another from `offset` on. */
 function copyTogether(
   backend: WebGPUBackend,
-  name: string,
-  rows: number,
   parts: TensorInfo[],
-  [output, offset, along]: [TensorInfo, number, number],
+  {
+    name,
+    rows,
+    output,
+    offset,
+    along,
+  }: { name: string; rows: number; output: TensorInfo; offset: number; along: number },
 ): void {
   const widths = parts.map(({ shape }) => sizeFromShape(shape) / rows);
   const step = [...widths, offset, along].every((n) => n % 4 === 0) ? 4 : 1;
@@ -148,7 +157,7 @@ const concatKernel: Kernel = ({ inputs, attrs, backend }) => {
       ),
       all[0].dtype,
     );
-  return concat(backend, parts, axis);
+  return concat(backend, parts, { axis });
 };
 
 const pack: Kernel = ({ inputs, attrs, backend }) => {
@@ -163,8 +172,7 @@ const pack: Kernel = ({ inputs, attrs, backend }) => {
   return concat(
     backend,
     parts.map((part) => ({ ...part, shape: wider })),
-    axis,
-    "Pack",
+    { axis, name: "Pack" },
   );
 };
 
@@ -174,7 +182,7 @@ const unpack: Kernel = ({ inputs: { value }, attrs, backend }) => {
   const shape = value.shape.filter((_, i) => i !== axis);
   return Array.from({ length: value.shape[axis] }, (_, i) => {
     const begin = value.shape.map((_n, d) => (d === axis ? i : 0));
-    return { ...slice(backend, value, begin, size, "Unpack"), shape };
+    return { ...slice(backend, value, { begin, size, name: "Unpack" }), shape };
   });
 };
 
@@ -185,20 +193,15 @@ const splitV: Kernel = ({ inputs: { x }, attrs, backend }) => {
   return sizes.map((n) => {
     const begin = x.shape.map((_, d) => (d === axis ? start : 0));
     start += n;
-    return slice(
-      backend,
-      x,
-      begin,
-      x.shape.map((all, d) => (d === axis ? n : all)),
-      "SplitV",
-    );
+    const size = x.shape.map((all, d) => (d === axis ? n : all));
+    return slice(backend, x, { begin, size, name: "SplitV" });
   });
 };
 
 const sliceKernel: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, attrs.begin, attrs.size);
   tf.slice_util.assertParamsValid(x as tf.Tensor, begin, size);
-  return slice(backend, x, begin, size);
+  return slice(backend, x, { begin, size });
 };
 
 const stridedSlice: Kernel = ({ inputs: { x }, attrs, backend }) => {
@@ -219,8 +222,9 @@ const stridedSlice: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const own = stridesOf(x.shape);
   const taken = tf.slice_util.computeOutShape(info.begin, info.end, info.strides);
   const offset = info.begin.reduce((sum, start, axis) => sum + start * own[axis], 0);
-  const layout = { offset, strides: own.map((step, axis) => step * info.strides[axis]) };
-  return { ...gathered(backend, "StridedSlice", x, taken, layout), shape: info.finalShape };
+  const steps = own.map((step, axis) => step * info.strides[axis]);
+  const slices = gathered(backend, x, { name: "StridedSlice", shape: taken, offset, strides: steps });
+  return { ...slices, shape: info.finalShape };
 };
 
 const reverse: Kernel = ({ inputs: { x }, attrs, backend }) => {
@@ -229,7 +233,7 @@ const reverse: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const own = stridesOf(x.shape);
   const offset = axes.reduce((sum, axis) => sum + (x.shape[axis] - 1) * own[axis], 0);
   const strides = own.map((step, axis) => (axes.includes(axis) ? -step : step));
-  return gathered(backend, "Reverse", x, x.shape, { offset, strides });
+  return gathered(backend, x, { name: "Reverse", shape: x.shape, offset, strides });
 };
 
 /** Every axis becomes two, of which the first, the repetitions, does not move the source. */
@@ -237,7 +241,9 @@ const tile: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const reps: number[] = attrs.reps;
   const own = stridesOf(x.shape);
   const split = x.shape.flatMap((n, axis) => [reps[axis], n]);
-  const output = gathered(backend, "Tile", x, split, {
+  const output = gathered(backend, x, {
+    name: "Tile",
+    shape: split,
     offset: 0,
     strides: own.flatMap((step) => [0, step]),
   });
@@ -247,7 +253,9 @@ const tile: Kernel = ({ inputs: { x }, attrs, backend }) => {
 export function broadcastTo(backend: WebGPUBackend, x: TensorInfo, shape: number[]): TensorInfo {
   const padded = [...new Array(shape.length - x.shape.length).fill(1), ...x.shape];
   const own = stridesOf(padded);
-  return gathered(backend, "BroadcastTo", x, shape, {
+  return gathered(backend, x, {
+    name: "BroadcastTo",
+    shape,
     offset: 0,
     strides: own.map((step, axis) => (padded[axis] === 1 ? 0 : step)),
   });
@@ -259,21 +267,25 @@ const broadcastToKernel: Kernel = ({ inputs: { x }, attrs, backend }) => broadca
 export function pad(
   backend: WebGPUBackend,
   x: TensorInfo,
-  paddings: readonly (readonly number[])[],
-  value: number,
+  { paddings, value }: { paddings: readonly (readonly number[])[]; value: number },
 ): TensorInfo {
   const shape = x.shape.map((n, axis) => n + paddings[axis][0] + paddings[axis][1]);
   if (paddings.every(([before, after]) => before === 0 && after === 0)) return backend.alias(x, shape);
-  const output = fill(backend, shape, x.dtype, value);
+  const output = fill(backend, shape, { dtype: x.dtype, value });
   if (sizeFromShape(x.shape) === 0) return output;
   const strides = stridesOf(shape);
   const offset = paddings.reduce((sum, [before], axis) => sum + before * strides[axis], 0);
-  affineCopy(backend, "PadV2", x.shape, [x, dense(x.shape)], [output, { offset, strides }]);
+  affineCopy(backend, {
+    name: "PadV2",
+    shape: x.shape,
+    from: { info: x, ...dense(x.shape) },
+    to: { info: output, offset, strides },
+  });
   return output;
 }
 
 const padV2: Kernel = ({ inputs: { x }, attrs, backend }) =>
-  pad(backend, x, attrs.paddings, attrs.constantValue);
+  pad(backend, x, { paddings: attrs.paddings, value: attrs.constantValue });
 
 const transposeKernel: Kernel = ({ inputs: { x }, attrs, backend }) => transpose(backend, x, attrs.perm);
 
@@ -283,8 +295,13 @@ const flipLeftRight: Kernel = ({ inputs: { image }, backend }) =>
 /** A tensor along the diagonal of one of twice its rank. */
 const diag: Kernel = ({ inputs: { x }, backend }) => {
   const n = sizeFromShape(x.shape);
-  const output = fill(backend, [...x.shape, ...x.shape], x.dtype, 0);
-  affineCopy(backend, "Diag", [n], [x, dense([n])], [output, { offset: 0, strides: [n + 1] }]);
+  const output = fill(backend, [...x.shape, ...x.shape], { dtype: x.dtype, value: 0 });
+  affineCopy(backend, {
+    name: "Diag",
+    shape: [n],
+    from: { info: x, ...dense([n]) },
+    to: { info: output, offset: 0, strides: [n + 1] },
+  });
   return output;
 };
 

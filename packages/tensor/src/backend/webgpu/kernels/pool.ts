@@ -52,16 +52,21 @@ const extremes = (type: string) => `${floatFunctions("isNan")}
 fn lowest() -> ${type} { return ${type === "f32" ? "-infinity()" : "-2147483648"}; }
 fn isGreater(a: ${type}, b: ${type}) -> bool { return a > b${type === "f32" ? " && !isNan(a)" : ""}; }`;
 
+interface Windowed {
+  name: string;
+  window: Window;
+  /** Added to the elements in the window. */
+  filter?: TensorInfo;
+}
+
 /** Reduces `x`, with a structuring `filter` [...window, channels] added where there is one, over windows. */
 function reduceWindow(
   backend: WebGPUBackend,
-  name: string,
-  window: Window,
   x: TensorInfo,
-  { start, step, result, dtype }: Reduction,
-  filter?: TensorInfo,
+  { name, window, filter, reduction }: Windowed & { reduction: Reduction },
 ): TensorInfo {
   const { axes, channels } = window;
+  const { start, step, result, dtype } = reduction;
   const output =
     dtype(x) === "float32"
       ? backend.activation(window.outShape, [x])
@@ -86,22 +91,12 @@ function reduceWindow(
   return output;
 }
 
-export const windowMaximum = (
-  backend: WebGPUBackend,
-  name: string,
-  window: Window,
-  x: TensorInfo,
-  filter?: TensorInfo,
-) => reduceWindow(backend, name, window, x, maximum, filter);
+export const windowMaximum = (backend: WebGPUBackend, x: TensorInfo, op: Windowed) =>
+  reduceWindow(backend, x, { ...op, reduction: maximum });
 
 /** Which tap of each window holds the maximum: int32, -1 where the window is all padding. */
-export const maximumTaps = (
-  backend: WebGPUBackend,
-  name: string,
-  window: Window,
-  x: TensorInfo,
-  filter?: TensorInfo,
-) => reduceWindow(backend, name, window, x, positionOfMaximum(join(window.axes, "size")), filter);
+export const maximumTaps = (backend: WebGPUBackend, x: TensorInfo, op: Windowed) =>
+  reduceWindow(backend, x, { ...op, reduction: positionOfMaximum(join(op.window.axes, "size")) });
 
 /**
  * The gradient of a reduction at its input: each element sums `dy` over the windows that hold it, over all of them or,
@@ -109,10 +104,8 @@ export const maximumTaps = (
  */
 export function windowGradient(
   backend: WebGPUBackend,
-  name: string,
-  window: Window,
   dy: TensorInfo,
-  { taps, scale = 1 }: { taps?: TensorInfo; scale?: number },
+  { name, window, taps, scale = 1 }: Omit<Windowed, "filter"> & { taps?: TensorInfo; scale?: number },
 ): TensorInfo {
   const { axes } = window;
   const dx = backend.output(window.inShape, "float32");
@@ -157,15 +150,15 @@ const pool =
   ({ inputs: { x }, attrs, backend }) => {
     const window = geometry(x.shape, attrs);
     const keeps = tapCount(window) === 1 && tf.util.arraysEqual(x.shape, window.outShape);
-    return keeps ? backend.alias(x, x.shape) : reduceWindow(backend, name, window, x, reduction);
+    return keeps ? backend.alias(x, x.shape) : reduceWindow(backend, x, { name, window, reduction });
   };
 
 const maxGradient =
   (name: string): Kernel =>
   ({ inputs: { dy, input }, attrs, backend }) => {
     const window = gradientGeometry(input, dy, attrs);
-    const taps = maximumTaps(backend, name, window, input);
-    const dx = windowGradient(backend, name, window, dy, { taps });
+    const taps = maximumTaps(backend, input, { name, window });
+    const dx = windowGradient(backend, dy, { name, window, taps });
     backend.disposeAll(taps);
     return dx;
   };
@@ -175,7 +168,7 @@ const averageGradient =
   (name: string): Kernel =>
   ({ inputs: { dy, input }, attrs, backend }) => {
     const window = gradientGeometry(input, dy, attrs);
-    return windowGradient(backend, name, window, dy, { scale: 1 / tapCount(window) });
+    return windowGradient(backend, dy, { name, window, scale: 1 / tapCount(window) });
   };
 
 const withArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => {
@@ -183,8 +176,8 @@ const withArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const origin = attrs.includeBatchInIndex ? "0u" : "image * u.inY * u.inX";
   const position = positionOfMaximum(`(${join(window.axes, "in")} - ${origin}) * u.channels + channel`);
   return [
-    windowMaximum(backend, "MaxPoolWithArgmax", window, x),
-    reduceWindow(backend, "MaxPoolWithArgmax", window, x, position),
+    windowMaximum(backend, x, { name: "MaxPoolWithArgmax", window }),
+    reduceWindow(backend, x, { name: "MaxPoolWithArgmax", window, reduction: position }),
   ];
 };
 

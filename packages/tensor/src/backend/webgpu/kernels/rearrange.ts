@@ -10,7 +10,7 @@ const spaceToBatchNd: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const { blockShape, paddings } = attrs;
   const block = tf.util.sizeFromShape(blockShape);
   const rest = x.shape.slice(1 + blockShape.length).map(() => [0, 0]);
-  const padded = pad(backend, x, [[0, 0], ...paddings, ...rest], 0);
+  const padded = pad(backend, x, { paddings: [[0, 0], ...paddings, ...rest], value: 0 });
   const split = { ...padded, shape: getReshaped(padded.shape, blockShape, block, false) };
   const moved = transpose(backend, split, getPermuted(split.shape.length, blockShape.length, false));
   backend.disposeAll(padded);
@@ -27,7 +27,7 @@ const batchToSpaceNd: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const cropOf = (axis: number) => crops[axis - 1] ?? [0, 0];
   const begin = whole.shape.map((_, axis) => cropOf(axis)[0]);
   const size = whole.shape.map((n, axis) => n - cropOf(axis)[0] - cropOf(axis)[1]);
-  const cropped = slice(backend, whole, begin, size);
+  const cropped = slice(backend, whole, { begin, size });
   backend.disposeAll(moved);
   return cropped;
 };
@@ -52,13 +52,12 @@ const flipLeftRight: Kernel = ({ inputs: { image }, backend }) => {
   const strides = stridesOf(image.shape);
   const [a, b, column, d] = strides;
   const output = backend.outputLike([image], image.shape);
-  affineCopy(
-    backend,
-    "FlipLeftRight",
-    image.shape,
-    [image, { offset: (image.shape[2] - 1) * column, strides: [a, b, -column, d] }],
-    [output, { offset: 0, strides }],
-  );
+  affineCopy(backend, {
+    name: "FlipLeftRight",
+    shape: image.shape,
+    from: { info: image, offset: (image.shape[2] - 1) * column, strides: [a, b, -column, d] },
+    to: { info: output, offset: 0, strides },
+  });
   return output;
 };
 

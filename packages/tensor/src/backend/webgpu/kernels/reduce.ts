@@ -40,20 +40,24 @@ type ReductionName = keyof typeof reductions;
 const wanted = (backend: WebGPUBackend) =>
   backend.isSoftware ? { invocations: 128, elements: 512 } : { invocations: 16384, elements: 32 };
 
+export interface ReduceOptions {
+  name: ReductionName;
+  axes: readonly number[];
+  /** Whether reduced axes stay, with size 1. */
+  keepDims?: boolean;
+  /** Multiplies the result, for means. */
+  scale?: number;
+}
+
 /**
  * `x` reduced over `axes`, any of them. An output element belongs to one invocation; where that leaves the device idle,
  * several share it by every n-th element and a second pass combines them. Dense rows are read, and added up, by four. Sums of
  * float32 are compensated.
- *
- * @param scale multiplies the result, for means.
  */
 export function reduce(
   backend: WebGPUBackend,
-  name: ReductionName,
   x: TensorInfo,
-  axes: readonly number[],
-  keepDims = false,
-  scale = 1,
+  { name, axes, keepDims = false, scale = 1 }: ReduceOptions,
 ): TensorInfo {
   const shape = x.shape.flatMap((n, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [n]));
   const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
@@ -74,20 +78,18 @@ export function reduce(
   const { invocations, elements } = wanted(backend);
   const share = Math.floor(invocations / Math.max(1, outputs));
   const chunks = Math.max(1, Math.min(share, Math.ceil(length / elements)));
-  const partial = run(
-    backend,
+  const partial = reduceChunks(backend, x, {
     name,
-    x,
     width,
     outputs,
-    keptAxes,
-    reducedAxes,
+    kept: keptAxes,
+    reduced: reducedAxes,
     length,
     chunks,
-    chunks === 1 ? scale : 1,
-  );
+    scale: chunks === 1 ? scale : 1,
+  });
   if (chunks === 1) return { ...partial, shape };
-  const whole = reduce(backend, name, partial, [1], false, scale);
+  const whole = reduce(backend, partial, { name, axes: [1], scale });
   backend.disposeAll(partial);
   return { ...whole, shape };
 }
@@ -97,18 +99,23 @@ interface Axes {
   strides: number[];
 }
 
-function run(
-  backend: WebGPUBackend,
-  name: ReductionName,
-  x: TensorInfo,
-  width: 1 | 4,
-  outputs: number,
-  kept: Axes,
-  reduced: Axes,
-  length: number,
-  chunks: number,
-  scale: number,
-): TensorInfo {
+interface Chunks {
+  name: ReductionName;
+  /** Elements that are read at once. */
+  width: 1 | 4;
+  outputs: number;
+  kept: Axes;
+  reduced: Axes;
+  /** Elements reduced to one. */
+  length: number;
+  /** Invocations that share them. */
+  chunks: number;
+  scale: number;
+}
+
+/** One pass: `[outputs, chunks]`. */
+function reduceChunks(backend: WebGPUBackend, x: TensorInfo, pass: Chunks): TensorInfo {
+  const { name, width, outputs, kept, reduced, length, chunks, scale } = pass;
   const result = backend.output([outputs, chunks], x.dtype);
   const type = elementType(x.dtype) as "f32" | "i32";
   const read = width === 4 ? `vec4<${type}>` : type;
@@ -194,18 +201,18 @@ const reduction =
     // Sums and products of bools count.
     if (x.dtype === "bool" && (name === "Sum" || name === "Prod")) {
       const whole = cast(backend, x, "int32");
-      const result = reduce(backend, name, whole, axes, attrs.keepDims);
+      const result = reduce(backend, whole, { name, axes, keepDims: attrs.keepDims });
       backend.disposeAll(whole);
       return result;
     }
-    return reduce(backend, name, x, axes, attrs.keepDims);
+    return reduce(backend, x, { name, axes, keepDims: attrs.keepDims });
   };
 
 const mean: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const axes = tf.util.parseAxisParam(attrs.axis, x.shape);
   const count = axes.reduce((product, axis) => product * x.shape[axis], 1);
   const float = cast(backend, x, "float32");
-  const result = reduce(backend, "Sum", float, axes, attrs.keepDims, 1 / count);
+  const result = reduce(backend, float, { name: "Sum", axes, keepDims: attrs.keepDims, scale: 1 / count });
   backend.disposeAll(float);
   return result;
 };

@@ -12,13 +12,12 @@ const upsampleNearest: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const y = backend.outputLike([x], [batch, height * factor, width * factor, channels]);
   const shape = [batch, height, factor, width, factor, channels];
   const [image, line, pixel] = stridesOf(x.shape);
-  affineCopy(
-    backend,
-    "UpsampleNearest2d",
+  affineCopy(backend, {
+    name: "UpsampleNearest2d",
     shape,
-    [x, { offset: 0, strides: [image, line, 0, pixel, 0, 1] }],
-    [y, { offset: 0, strides: stridesOf(shape) }],
-  );
+    from: { info: x, offset: 0, strides: [image, line, 0, pixel, 0, 1] },
+    to: { info: y, offset: 0, strides: stridesOf(shape) },
+  });
   return y;
 };
 
@@ -26,7 +25,7 @@ const upsampleNearestGrad: Kernel = ({ inputs: { dy }, attrs, backend }) => {
   const [batch, height, width, channels] = dy.shape;
   const { factor } = attrs;
   const split = { ...dy, shape: [batch, height / factor, factor, width / factor, factor, channels] };
-  return reduce(backend, "Sum", split, [2, 4]);
+  return reduce(backend, split, { name: "Sum", axes: [2, 4] });
 };
 
 type Name = "ResizeBilinear" | "ResizeNearestNeighbor";

@@ -15,9 +15,7 @@ const { calculateShapes } = tf.backend_util;
 function flatIndices(
   backend: WebGPUBackend,
   indices: TensorInfo,
-  shape: readonly number[],
-  sliceRank: number,
-  numUpdates: number,
+  { shape, sliceRank, numUpdates }: { shape: readonly number[]; sliceRank: number; numUpdates: number },
 ): TensorInfo {
   const limits = shape.slice(0, sliceRank);
   const onHost = (backend.hostValues(indices.dataId) as Int32Array | null) ?? [];
@@ -56,12 +54,20 @@ const scatterNd: Kernel = ({ inputs: { indices, updates }, attrs, backend }) => 
     shape,
   );
   if (outputSize === 0) return backend.output(shape, updates.dtype);
-  const ids = flatIndices(backend, indices, shape, sliceRank, numUpdates);
+  const ids = flatIndices(backend, indices, { shape, sliceRank, numUpdates });
   const rows = { ...updates, shape: [numUpdates, sliceSize] };
-  const sums = segmentSum(backend, rows, ids, outputSize / sliceSize);
+  const sums = segmentSum(backend, rows, { segmentIds: ids, numSegments: outputSize / sliceSize });
   backend.disposeAll(ids);
   return { ...sums, shape };
 };
+
+interface Replacement {
+  name: string;
+  base: TensorInfo;
+  indices: TensorInfo;
+  updates: TensorInfo;
+  shape: number[];
+}
 
 /**
  * `base` with slices replaced by `updates`; where several name one slice the last is taken, as by a loop over them: each slice
@@ -69,11 +75,7 @@ const scatterNd: Kernel = ({ inputs: { indices, updates }, attrs, backend }) => 
  */
 function replaceSlices(
   backend: WebGPUBackend,
-  name: string,
-  base: TensorInfo,
-  indices: TensorInfo,
-  updates: TensorInfo,
-  shape: number[],
+  { name, base, indices, updates, shape }: Replacement,
 ): TensorInfo {
   const { sliceRank, numUpdates, sliceSize, outputSize } = calculateShapes(
     updates as tf.Tensor,
@@ -82,8 +84,8 @@ function replaceSlices(
   );
   const output = backend.output(shape, updates.dtype);
   if (outputSize === 0) return output;
-  const ids = flatIndices(backend, indices, shape, sliceRank, numUpdates);
-  const winners = fill(backend, [outputSize / sliceSize], "int32", 0);
+  const ids = flatIndices(backend, indices, { shape, sliceRank, numUpdates });
+  const winners = fill(backend, [outputSize / sliceSize], { dtype: "int32", value: 0 });
   backend.launch({
     name: "ScatterWinners",
     key: "",
@@ -119,10 +121,22 @@ function replaceSlices(
 }
 
 const tensorScatterUpdate: Kernel = ({ inputs: { tensor, indices, updates }, backend }) =>
-  replaceSlices(backend, "TensorScatterUpdate", tensor, indices, updates, tensor.shape);
+  replaceSlices(backend, {
+    name: "TensorScatterUpdate",
+    base: tensor,
+    indices,
+    updates,
+    shape: tensor.shape,
+  });
 
 const sparseToDense: Kernel = ({ inputs: { sparseIndices, sparseValues, defaultValue }, attrs, backend }) =>
-  replaceSlices(backend, "SparseToDense", defaultValue, sparseIndices, sparseValues, attrs.outputShape);
+  replaceSlices(backend, {
+    name: "SparseToDense",
+    base: defaultValue,
+    indices: sparseIndices,
+    updates: sparseValues,
+    shape: attrs.outputShape,
+  });
 
 export const scatterKernels: KernelTable = {
   ScatterNd: scatterNd,

@@ -1,9 +1,9 @@
 import type { Range } from "./pieces.js";
 
-/** Kept for buffers that come together again: those of some training steps of a large model. */
+/** Enough for some training steps of a large model. */
 const maxBindGroups = 16384;
 
-/** Bind groups by the buffers that they hold; a step of training asks for the same ones again and again. */
+/** Keeps bind groups by the buffers that they hold: each training step asks for the same ones again. */
 export class BindGroupCache {
   private readonly groups = new Map<string, GPUBindGroup>();
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
@@ -15,7 +15,7 @@ export class BindGroupCache {
     private readonly created: () => void,
   ) {}
 
-  /** The group of whole buffers, `inputs` of which are read alone. */
+  /** The group of whole buffers; the first `inputs` of them are read only. */
   get(layout: GPUBindGroupLayout, inputs: number, buffers: readonly GPUBuffer[]): GPUBindGroup {
     const key = [inputs, ...buffers.map((buffer) => this.idOf(buffer))].join();
     let group = this.groups.get(key);
@@ -27,7 +27,7 @@ export class BindGroupCache {
     return group;
   }
 
-  /** A new group, of ranges of the buffers where these are given; it is not kept. */
+  /** A new group, which is not kept: of ranges of the buffers if `ranges` is given. */
   create(layout: GPUBindGroupLayout, buffers: readonly GPUBuffer[], ranges?: readonly Range[]): GPUBindGroup {
     this.created();
     return this.device.createBindGroup({

@@ -3,7 +3,7 @@ const elementType = /^(?:vec[24]<)?([fu])32>?$/;
 
 export interface DeclaredBinding {
   name: string;
-  /** The element type in the kernel's eyes. */
+  /** The element type that the kernel computes with. */
   type: string;
   /** Whether elements lie in memory as float16. */
   isHalf: boolean;
@@ -13,9 +13,9 @@ export interface DeclaredBinding {
 }
 
 /**
- * WGSL that declares a binding, and how kernels reach its elements: by `load_<name>(index)` and, where they may write it,
- * `store_<name>(index, value)`. An element that is float16 in memory is widened by the one and rounded by the other, so kernels
- * compute in float32 and need not know. Atomic elements are reached by the variable `<name>` itself.
+ * WGSL that declares a binding and its accessors: kernels read an element by `load_<name>(index)` and write it by
+ * `store_<name>(index, value)`. Where elements are float16 in memory, the first widens and the second rounds, so that every kernel
+ * computes in float32. Atomic elements have no accessors; kernels use the variable `<name>`.
  */
 export function declareBinding({ name, type, isHalf, binding, access }: DeclaredBinding): string {
   const declare = (variable: string, element: string) =>

@@ -2,16 +2,15 @@
 const granularity = 16;
 
 /**
- * Free storage buffers kept for reuse by size, up to a bound in bytes. Those of a size are taken in the order of their making:
- * a loop that asks for the same sizes again then gets the same buffers, whatever order it gave them back in, and with
- * them the bind groups that were made for them.
+ * Keeps free storage buffers for reuse, by size, up to a bound in bytes. Of one size, the oldest buffer is taken first: a loop that
+ * asks for the same sizes again then gets the same buffers, in whatever order it released them, and so finds its bind groups.
  */
 export class BufferPool {
-  /** In the order of their making. */
+  /** By size; each list from the oldest to the newest. */
   private readonly free = new Map<number, GPUBuffer[]>();
   private readonly creationOrder = new WeakMap<GPUBuffer, number>();
   private made = 0;
-  /** Buffers over the bound; commands not yet submitted may still name them. */
+  /** Evicted buffers; commands that are not submitted yet may still use them. */
   private doomed: GPUBuffer[] = [];
   /** Bytes in buffers that are in use. */
   usedBytes = 0;
@@ -19,7 +18,7 @@ export class BufferPool {
   freeBytes = 0;
 
   /**
-   * @param maxFreeBytes bound on what waits for reuse.
+   * @param maxFreeBytes bound on the bytes of free buffers.
    * @param created called for each new buffer with a promise of its error.
    */
   constructor(
@@ -31,7 +30,7 @@ export class BufferPool {
   /**
    * A storage buffer of at least `bytes`.
    *
-   * @param busy buffers not to take: a write from the host would overtake the recorded commands that read them.
+   * @param busy buffers not to take: recorded commands still read them, and a write from the host would come before those.
    */
   acquire(bytes: number, busy?: ReadonlySet<GPUBuffer>): GPUBuffer {
     const size = Math.max(granularity, Math.ceil(bytes / granularity) * granularity);
@@ -74,7 +73,7 @@ export class BufferPool {
     return low;
   }
 
-  /** Gives up one free buffer, the last to be taken, of the size that was first used longest ago. */
+  /** Evicts the newest free buffer of the size that was first used longest ago. */
   private evict(): void {
     for (const [size, list] of this.free) {
       const buffer = list.pop();
@@ -88,7 +87,7 @@ export class BufferPool {
     }
   }
 
-  /** Destroys what was evicted; to be called when no recorded command is left unsubmitted. */
+  /** Destroys the evicted buffers. Call it when all recorded commands are submitted. */
   destroyEvicted(): void {
     for (const buffer of this.doomed) buffer.destroy();
     this.doomed = [];

@@ -1,6 +1,6 @@
 import type { DispatchTimer } from "./dispatch-timer.js";
 
-/** Bytes that one dispatch may have of uniforms. */
+/** Bytes of uniforms that one dispatch may have. */
 const maxUniformBytes = 512;
 
 interface Dispatch {
@@ -18,14 +18,14 @@ interface Dispatch {
 /**
  * Gathers dispatches in one compute pass and submits them together.
  *
- * Uniforms are gathered on the host too, and written in one piece before the submission; a dispatch reaches its own
- * by a dynamic offset, so that one bind group serves them all.
+ * The uniforms of a batch are written together before its submission. A dispatch finds its own at a dynamic offset, so all
+ * dispatches share one bind group.
  */
 export class CommandRecorder {
   readonly uniformLayout: GPUBindGroupLayout;
-  /** Storage buffers that recorded, not yet submitted commands use. */
+  /** Storage buffers that commands use which are recorded and not submitted yet. */
   readonly busy = new Set<GPUBuffer>();
-  /** Times each dispatch while there is one; they then get passes of their own. */
+  /** If set, it times each dispatch, which then has a pass of its own. */
   timer: DispatchTimer | null = null;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
@@ -38,7 +38,7 @@ export class CommandRecorder {
   private uniformEnd = 0;
 
   /**
-   * @param maxDispatches recorded before they are submitted without being asked.
+   * @param maxDispatches submits by itself after this many.
    * @param submitted called after each submission, with a promise of its first error.
    */
   constructor(

@@ -1,13 +1,13 @@
-/** What a kernel cost. */
+/** The cost of a kernel. */
 export interface KernelTime {
   dispatches: number;
-  /** Milliseconds of the device from the start of each dispatch to its end. */
+  /** Milliseconds on the device, summed over dispatches. */
   gpuMs: number;
 }
 
 const timestampBytes = 8;
 
-/** Times dispatches by timestamps around their passes; a batch is read while the next one runs. */
+/** Times dispatches by timestamps at the start and end of their passes. A batch is read while the next one runs. */
 export class DispatchTimer {
   private readonly queries: GPUQuerySet;
   private readonly resolved: GPUBuffer;
@@ -40,7 +40,7 @@ export class DispatchTimer {
     };
   }
 
-  /** Ends a batch's commands with what carries its timestamps over. */
+  /** Ends a batch's commands with a copy of its timestamps to a buffer that the host can read. */
   resolve(encoder: GPUCommandEncoder): void {
     const count = 2 * this.kernels.length;
     if (count === 0) return;
@@ -77,7 +77,7 @@ export class DispatchTimer {
     );
   }
 
-  /** The times by kernel, the largest first, when all are read; the timer is at its end with that. */
+  /** Waits for all timestamps and gives the times by kernel, the largest first. The timer cannot be used afterwards. */
   async finish(): Promise<Record<string, KernelTime>> {
     await Promise.all(this.readings);
     this.queries.destroy();

@@ -1,15 +1,15 @@
-/** A driver's own words, marked as such. */
+/** Marks a driver's message as the driver's. */
 const driverSays = (message: string) => `the driver says "${message.trim()}"`;
 
-/** A tensor whose values went with the device they lay on. */
+/** Says that a tensor's values were lost with the device. */
 export class LostTensor extends Error {}
 
 /**
- * What a device reports late: its first error or its loss, and the reports that are still to come. Since tensors made
- * after an error cannot be trusted, the first one stays.
+ * Collects the errors that a device reports late, its loss included. The first one stays, since tensors that were made after an error
+ * cannot be trusted.
  */
 export class Failures {
-  /** What stopped the device's backend, in words, or null. */
+  /** The first failure, in words, or null. */
   first: string | null = null;
   private readonly pending = new Set<Promise<void>>();
 
@@ -24,8 +24,10 @@ export class Failures {
   }
 
   /**
-   * Waits for a report without blocking; `what` says what fails where it is an error. Where it is that memory ran out, `memory` says
-   * how much was in use.
+   * Waits for a report without blocking.
+   *
+   * @param what names the action that fails if the report is an error.
+   * @param memory says how much memory was in use, for an error that says that it ran out.
    */
   watch(report: Promise<GPUError | null>, what: string, memory: string): void {
     const pending = report
@@ -42,12 +44,12 @@ export class Failures {
     this.pending.add(pending);
   }
 
-  /** Waits for the reports of everything done so far. */
+  /** Waits for all reports that are under way. */
   async settle(): Promise<void> {
     await Promise.all(this.pending);
   }
 
-  /** Throws the first failure, if there is one, at what cannot go on because of it. */
+  /** Throws the first failure, if there is one; `subject` names the action that cannot go on. */
   throwAt(subject: () => string): void {
     if (this.first === null) return;
     throw new Error(

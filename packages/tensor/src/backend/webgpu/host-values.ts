@@ -4,7 +4,7 @@ import { float16ToFloat32Array, float32ToFloat16Array } from "../../io/half-floa
 /** A tensor's values as the backend keeps them on the host; strings are UTF-8. */
 export type HostValues = Float32Array | Int32Array | Uint8Array | Uint8Array[];
 
-/** Values as tfjs hands them over, in the array of their dtype. */
+/** Puts values that tfjs passes into the array type of their dtype. */
 export function hostValues(values: BackendValues, dtype: DataType): HostValues {
   if (dtype === "string") return values as Uint8Array[];
   if (dtype === "float32")
@@ -14,7 +14,7 @@ export function hostValues(values: BackendValues, dtype: DataType): HostValues {
   return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
 }
 
-/** What is written to the device, where a bool is an i32; `half`: float32 values as float16, in whole words. */
+/** Converts values to the device's form: a bool is an i32 there, and with `half` a float32 is a float16. */
 export function wordsOfValues(
   values: HostValues,
   dtype: DataType,
@@ -24,7 +24,7 @@ export function wordsOfValues(
   return dtype === "bool" ? Int32Array.from(values as Uint8Array) : (values as Float32Array<ArrayBuffer>);
 }
 
-/** With a zero behind an odd number of halves: the device is written by words of four bytes. */
+/** Appends a zero to an odd number of float16 values, since the device is written by words of four bytes. */
 export function wholeWords(halves: Uint16Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
   if (halves.length % 2 === 0) return halves;
   const words = new Uint16Array(halves.length + 1);
@@ -32,7 +32,7 @@ export function wholeWords(halves: Uint16Array<ArrayBuffer>): Uint16Array<ArrayB
   return words;
 }
 
-/** What was read from the device, where a bool is an i32; `halves`: how many float16, or null where elements are words. */
+/** Converts from the device's form. `halves` is the number of float16 elements, or null where elements are words. */
 export function valuesOfWords(
   words: ArrayBuffer,
   dtype: DataType,
@@ -44,7 +44,7 @@ export function valuesOfWords(
   return dtype === "bool" ? Uint8Array.from(whole) : whole;
 }
 
-/** What a tensor holds that nothing was written to. */
+/** The values of a tensor that nothing was written to. */
 export function emptyValues(dtype: DataType, size = 0): BackendValues {
   if (dtype === "string") return [];
   if (dtype === "float32") return new Float32Array(size);

@@ -8,7 +8,7 @@ export interface KernelContext {
   made: DataId[];
 }
 
-/** A kernel with its inputs' shapes, as messages name it. */
+/** Names a kernel with its inputs' shapes, for messages. */
 export function subjectOf(context: KernelContext | null, otherwise = "a kernel"): string {
   if (!context) return otherwise;
   const shapes = Object.entries(context.inputs).map(([key, info]) => `${key} [${info?.shape ?? ""}]`);

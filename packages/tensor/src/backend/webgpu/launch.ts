@@ -18,7 +18,7 @@ export const u32List = (prefix: string, values: readonly number[]) =>
 export const i32List = (prefix: string, values: readonly number[]) =>
   values.map((value, i) => i32(prefix + i, value));
 
-/** A tensor as a kernel sees it: elements of `type` that `load_<name>(index)` reads and, of an output, `store_<name>(index, value)` writes. */
+/** A tensor that a kernel uses: it reads by `load_<name>(index)` and, if it is an output, writes by `store_<name>(index, value)`. */
 export interface Binding {
   name: string;
   info: TensorInfo;
@@ -26,23 +26,23 @@ export interface Binding {
   type?: string;
   /** Whether the elements lie in memory as float16, which the accessors hide from the kernel. The backend says so. */
   half?: boolean;
-  /** The elements that the kernel sees, where it does not see the whole tensor; the first is a multiple of `partAlignment`. */
+  /** The elements that the kernel sees, if not all. `first` is a multiple of `partAlignment`. */
   part?: { first: number; count: number };
 }
 
-/** Offsets of bindings must be multiples of 256 bytes on every device: of that many elements, float16 ones included. */
+/** Every device takes offsets of bindings that are multiples of 256 bytes; this many float16 elements are that. */
 export const partAlignment = 128;
 
 interface LaunchBase {
   /** The kernel, as it appears in errors. */
   name: string;
   /**
-   * Everything that the WGSL text depends on besides the name and the element types: pipelines are cached under it,
-   * and the text is made once.
+   * Everything that the WGSL depends on besides the name and the element types. Pipelines are cached by it, and the WGSL is made
+   * once for each.
    */
   key: string;
   inputs: readonly Binding[];
-  /** Written tensors. One that is also read (`update` in place) is listed here alone. */
+  /** Written tensors. A tensor that is also read is listed here only. */
   outputs: readonly Binding[];
   uniforms?: readonly Uniform[];
   /** WGSL at module scope. */
@@ -55,8 +55,8 @@ export interface LinearLaunch extends LaunchBase {
   /** Where indices run over rows of this length, `body` sees `row` and `column` too, and need not divide. */
   rowLength?: number;
   /**
-   * Whether each binding of `vec4`s is touched at `index` alone, and other bindings are small: tensors larger than a binding
-   * may be then, and go in pieces.
+   * Whether an invocation uses bindings of `vec4`s at `index` only, and other bindings are small. Tensors may then be larger than a
+   * binding: they go in pieces.
    */
   split?: boolean;
   body: () => string;

@@ -1,6 +1,6 @@
 import { type GridLaunch, type LinearLaunch, u32 } from "./launch.js";
 
-/** What of an adapter decides how a launch's indices are distributed over its invocations. */
+/** The traits of an adapter that decide how a launch's indices are distributed over invocations. */
 export interface AdapterTraits {
   /** Invocations that a CPU adapter runs as one vector; 0 for a GPU. */
   vectorSize: number;
@@ -10,7 +10,7 @@ export interface AdapterTraits {
 
 /** How a launch's indices are distributed over invocations; `main` calls `element` for each. */
 interface WorkDistribution {
-  /** What `main` depends on besides the adapter. */
+  /** Everything that `main` depends on besides the adapter. */
   key: string;
   workgroups: GridLaunch["workgroups"];
   workgroupSize: GridLaunch["workgroupSize"];
@@ -44,14 +44,14 @@ fn element(${parameters}) {
 
 const nothing: WorkDistribution = { key: "", workgroups: [0, 0, 0], workgroupSize: [1, 1, 1], main: "" };
 
-/** A call of `element` from an index alone, which is divided where there are rows. */
+/** Calls `element` with an index and, if there are rows, its row and column. */
 const divided = (rowLength?: number) =>
   rowLength ? "element(index, index / u.rowLength, index % u.rowLength);" : "element(index);";
 
-/** Workgroups that keep a CPU's threads evenly busy, however many they are. */
+/** Workgroups that keep any number of CPU threads evenly busy. */
 const maxVectorWorkgroups = 64;
 
-/** Steps of a vector that are worth a workgroup where each only computes or moves its own elements. */
+/** Vector steps that justify a workgroup when a step only computes or moves its own elements. */
 const lightSteps = 64;
 
 /** Workgroups for that many steps of a vector. */
@@ -59,8 +59,8 @@ const workgroupsFor = (steps: number, { split, rowLength }: LinearLaunch) =>
   Math.min(Math.ceil(steps / (split || rowLength ? lightSteps : 1)), maxVectorWorkgroups);
 
 /**
- * For CPU adapters, where starting an invocation costs more than adding four numbers: a workgroup is one vector of
- * invocations, which go through a run of indices side by side.
+ * For CPU adapters, where it costs more to start an invocation than to add four numbers: a workgroup is one vector of
+ * invocations, which go through a range of indices side by side.
  */
 function distributeOverVectors(launch: LinearLaunch, { vectorSize }: AdapterTraits): WorkDistribution {
   const { count, rowLength } = launch;
@@ -96,7 +96,7 @@ function distributeOverVectors(launch: LinearLaunch, { vectorSize }: AdapterTrai
   };
 }
 
-/** Invocations in a workgroup: many where there is work for all, few where that would leave cores idle. */
+/** Invocations in a workgroup: fewer for a small launch, so that no core is idle. */
 const threadsFor = (count: number) => (count >= 16384 ? 256 : 64);
 
 /** For GPUs: an invocation for each index. */

@@ -6,15 +6,15 @@ export interface Range {
   size?: number;
 }
 
-/** Of a vector of four float32 or int32; of four float16 it is half as many. */
+/** Bytes of four float32 or int32 elements; four float16 take half. */
 const vectorBytes = 16;
 
-/** Offsets of bindings must be multiples of 256 on every device, and so must half of one. */
+/** Every device takes offsets of bindings that are multiples of 256 bytes; half of this is one. */
 const alignment = 512;
 
 /**
- * A launch whose bindings of vectors are touched at `index` alone, as launches that bind at most `maxBytes` of each; the
- * ranges are in the order of inputs, then outputs.
+ * Cuts a launch that uses its bindings of vectors at `index` only into launches that bind at most `maxBytes` of each. Ranges are in
+ * the order of inputs, then outputs.
  */
 export function piecesOf(
   launch: LinearLaunch,

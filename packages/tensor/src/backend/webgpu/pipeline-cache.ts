@@ -2,7 +2,7 @@ import { type Binding, bindingType, type GridLaunch, wgslOf } from "./launch.js"
 
 const storedType = (binding: Binding) => bindingType(binding) + (binding.half ? " as f16" : "");
 
-/** What the launch's pipeline is cached under. */
+/** The key that the launch's pipeline is cached by. */
 function keyOf(launch: GridLaunch): string {
   let key = `${launch.name}|${launch.key}`;
   for (const binding of launch.inputs) key += `|${storedType(binding)}`;
@@ -16,7 +16,7 @@ export class PipelineCache {
   private readonly layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
 
   /**
-   * @param checkKeys compares each launch's WGSL with what its key is cached under; for tests, since it makes the text each time.
+   * @param checkKeys makes each launch's WGSL and compares it with the WGSL of the cached pipeline. For tests.
    * @param created called for each new pipeline with a promise of its error.
    */
   constructor(
@@ -43,8 +43,7 @@ export class PipelineCache {
   }
 
   /**
-   * Compiles side by side what launches need and is not there yet. A shader that does not compile is left to its launch to
-   * report.
+   * Compiles the missing pipelines of launches side by side. If a shader does not compile, its launch reports that later.
    *
    * @returns how many were compiled.
    */
@@ -64,7 +63,7 @@ export class PipelineCache {
         const module = this.device.popErrorScope();
         try {
           const pipeline = await compiling;
-          // A launch may have come first.
+          // A launch may have compiled it meanwhile.
           if (this.pipelines.has(key)) return 0;
           this.created(module);
           this.add(key, pipeline, wgsl);

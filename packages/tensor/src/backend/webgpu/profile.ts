@@ -4,11 +4,11 @@ import { WebGPUBackend } from "./webgpu-backend.js";
 
 /**
  * Runs `f` and tells where the device's time went: dispatches and milliseconds by tfjs kernel, the largest first, from the
- * device's own timestamps. `f` may be async; what it makes is its caller's.
+ * device's own timestamps. `f` may be async; the caller disposes the tensors that it makes.
  *
- * Each dispatch gets a pass of its own meanwhile, so that the whole takes longer than it does else. The first run of a shader
- * may include its compilation: profile a second run. Browsers round timestamps, to about 0.1 ms, which sums over many
- * dispatches even out; Node does not.
+ * Each dispatch gets a pass of its own meanwhile, so the run takes longer than without. The first run of a shader may
+ * include its compilation: profile a second run. Browsers round timestamps to about 0.1 ms, so only sums over many dispatches are
+ * exact there; Node does not round.
  *
  * @throws when tfjs runs another backend than "dcr-webgpu", when the device has no timestamps (feature "timestamp-query"), and
  * when another profile is under way.

@@ -6,7 +6,7 @@ import { valuesOfWords } from "./host-values.js";
 import type { WebGPUStatistics } from "./statistics.js";
 import { bytesOf, keptElements, type Store } from "./store.js";
 
-/** Reads buffers back, by way of a few buffers that the host can map, each as large as the largest read it served. */
+/** Reads buffers back. It copies them to a few buffers that the host can map and keeps those for the next reads. */
 export class Reading {
   private free: GPUBuffer[] = [];
 
@@ -16,7 +16,7 @@ export class Reading {
     private readonly owner: { failures: Failures; statistics: WebGPUStatistics; pool: BufferPool },
   ) {}
 
-  /** Submits what was recorded, and gives what a store's buffer then holds, in an array of the caller's own. */
+  /** Submits the recorded commands and gives the values that a store's buffer then holds; the array is the caller's. */
   async read(
     buffer: GPUBuffer,
     store: Store,
@@ -44,7 +44,7 @@ export class Reading {
     staging.unmap();
     this.release(staging);
     const values = valuesOfWords(copy, dtype, store.half ? store.size : null);
-    // Small ones stay on the host too, as small uploads do; a tensor's values never change. A copy, as the caller owns the other.
+    // Small tensors stay on the host too, as small uploads do: their values never change. The caller owns the other array.
     if (store.size <= keptElements) store.host = values.slice();
     return values;
   }

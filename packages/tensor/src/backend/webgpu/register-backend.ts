@@ -7,11 +7,11 @@ import { WebGPUBackend, type WebGPUBackendOptions } from "./webgpu-backend.js";
 
 /**
  * Registers tfjs backend "dcr-webgpu" on a device, with every kernel of ours. `await tf.setBackend("dcr-webgpu")` starts
- * it, and with it registers tfjs's "cpu" backend, whose kernels do what is the host's: strings, and sparse and ragged tensors.
+ * it. It also registers tfjs's "cpu" backend, whose kernels compute strings and sparse and ragged tensors.
  *
- * A backend registered before under the name is removed, and its tensors with it.
+ * A backend that was registered under the name before is removed with its tensors.
  *
- * @param source what `requestWebGPUDevice` gave.
+ * @param source the result of `requestWebGPUDevice`.
  */
 export function registerWebGPUBackend(
   source: Pick<WebGPUDevice, "device" | "isSoftware">,

@@ -1,9 +1,9 @@
-/** What backend "dcr-webgpu" has asked of its device since it started; take the difference of two for the cost of what lies between. */
+/** Counts of the work that backend "dcr-webgpu" gave its device since it started. The difference of two counts is the cost of the code between. */
 export interface WebGPUStatistics {
   dispatches: number;
   /** Batches of commands handed to the device. */
   submits: number;
-  /** Tensors written to the device from the host; the uniforms, one write with each submit, are not among them. */
+  /** Tensors written to the device from the host. Uniforms do not count; each submit writes them once. */
   uploads: number;
   uploadedBytes: number;
   readbacks: number;

@@ -13,29 +13,29 @@ interface Data {
   dtype: DataType;
   refCount: number;
   store: Store;
-  /** The float32 data that complex64 consists of; its own store is empty. */
+  /** The real and imaginary float32 data of a complex64 tensor, whose own store is empty. */
   parts?: { real: DataId; imag: DataId };
 }
 
 export interface StorageOptions {
   /** Bound on the bytes of free buffers kept for reuse. Default 512 MiB. */
   maxFreeBytes?: number;
-  /** Bytes that a kernel reaches of one tensor, unless it goes in pieces. Default, and at most, what the device binds. For tests. */
+  /** Bytes of one tensor that a kernel can bind. Default and maximum: the device's limit. For tests. */
   maxBindingBytes?: number;
-  /** Stores as float16 what is written and holds no value that this would change. For tests. */
+  /** Whether to store written tensors as float16 if that changes none of their values. For tests. */
   exactHalves?: boolean;
 }
 
 /**
- * What tfjs and kernels ask of a backend that has to do with where tensors' values lie: on the host, on the device or, until
- * a kernel writes them, nowhere yet.
+ * The part of the backend that knows where the values of tensors lie: on the host, on the device or, until a kernel writes them,
+ * nowhere.
  */
 export abstract class TensorStorage extends tf.KernelBackend {
   readonly statistics = noStatistics();
   protected readonly failures: Failures;
   protected readonly data: tf.DataStorage<Data>;
   protected readonly pool: BufferPool;
-  /** Bytes of one tensor that a kernel reaches at a time. */
+  /** Bytes of one tensor that a kernel can bind. */
   readonly maxBindingBytes: number;
   private readonly exactHalves: boolean;
   /** Whether there ever was a float16 tensor; launches look for them from then on. */

@@ -2,31 +2,31 @@ import * as tf from "@tensorflow/tfjs-core";
 import { float16ToFloat32Array } from "../../io/half-floats.js";
 import type { HostValues } from "./host-values.js";
 
-/** How the backend keeps a float32 tensor's values in memory: as they are, or each rounded to a float16 of half the size. */
+/** How a float32 tensor's values lie in memory: as float32, or each rounded to float16, which takes half the bytes. */
 export type FloatStorage = "float32" | "float16";
 
 /** Host copies of at most this many elements are kept, so that scalars and indices can be read at once. */
 export const keptElements = 4096;
 
-/** Says of an unmaterialized store what it is. */
+/** Says why an unmaterialized store has no values. */
 export const madeInWarm = "holds nothing: it was made inside warm()";
 
-/** Where values lie. */
+/** Holds the values of a tensor, on the host or on the device. */
 export interface Store {
-  /** That of the tensor it was made for. */
+  /** The shape of the tensor that it was made for. */
   shape: readonly number[];
   size: number;
-  /** On the device; made when a kernel first asks for it. */
+  /** The values on the device; it is allocated when a kernel first needs it. */
   buffer: GPUBuffer | null;
-  /** On the host, until uploaded; small ones stay. */
+  /** The values on the host, until they are uploaded; those of a small tensor stay. */
   host: HostValues | null;
   /** Whether float32 values are, or will be, float16 on the device. */
   half: boolean;
-  /** Of a `half` one the bits, until uploaded, where it was made from these. */
+  /** The float16 bits that a `half` store was made from, until they are uploaded. */
   bits: Uint16Array<ArrayBuffer> | null;
-  /** How many data have it. */
+  /** How many tensors' data share it. */
   users: number;
-  /** Whether it was made while `warm` ran, so that nothing ever wrote it. */
+  /** Whether it was made inside `warm`, where no kernel runs: it has no values. */
   unmaterialized?: boolean;
 }
 

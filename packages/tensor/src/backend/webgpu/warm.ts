@@ -2,9 +2,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { WebGPUBackend } from "./webgpu-backend.js";
 
 /**
- * Compiles the shaders that `f` needs, side by side and without holding up the host, so that the first real run does not wait
- * for one after the other. On other backends it does nothing. A driver that compiles when a shader is first dispatched, as
- * llvmpipe does, gains nothing by it.
+ * Compiles the shaders that `f` needs side by side and without blocking the host, so that the first real run need not compile them one
+ * after the other. On other backends it does nothing. It does not help with a driver that compiles a shader when it is first
+ * dispatched, such as llvmpipe.
  *
  * `f` is called once, but its kernels are not run: tensors inside hold nothing, take no memory of the device, and are disposed at its
  * end. So it must not depend on values or change state: call the model and take gradients, but leave out optimizer steps.

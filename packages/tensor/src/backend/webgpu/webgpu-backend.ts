@@ -22,7 +22,7 @@ export interface WebGPUBackendOptions extends StorageOptions {
   isSoftware?: boolean;
   /** Dispatches recorded before they are submitted without being asked. Default 64. */
   maxDispatches?: number;
-  /** Makes each launch's WGSL anew and throws where it differs from the cached one. For tests. */
+  /** Whether to make the WGSL of every launch and throw if it differs from that of the cached pipeline. For tests. */
   checkKeys?: boolean;
 }
 
@@ -46,12 +46,12 @@ export class WebGPUBackend extends TensorStorage {
   private readonly reading: Reading;
   private readonly traits: AdapterTraits;
   private readonly maxDispatches: number;
-  /** What kernels launch while `warm` runs; it is not dispatched. */
+  /** The launches of kernels while `warm` runs; they are not dispatched. */
   protected warming: GridLaunch[] | null = null;
   private disposed = false;
-  /** The kernel that runs, for messages. */
+  /** The kernel that runs now, for messages. */
   protected context: KernelContext | null = null;
-  /** The kernel that launched last, for messages on what was submitted. */
+  /** The kernel that launched last, for messages about a batch. */
   private lastContext: KernelContext | null = null;
 
   constructor(device: GPUDevice, options: WebGPUBackendOptions = {}) {
@@ -177,7 +177,7 @@ export class WebGPUBackend extends TensorStorage {
     }
   }
 
-  /** The launch with its float16 bindings said to be. */
+  /** The launch, with its float16 bindings marked. */
   private withHalves(launch: Launch): Launch {
     const isHalf = ({ info }: Binding) => this.data.get(info.dataId).store.half;
     if (![...launch.inputs, ...launch.outputs].some(isHalf)) return launch;
@@ -204,7 +204,7 @@ export class WebGPUBackend extends TensorStorage {
     this.recorder.flush();
   }
 
-  /** The launch as workgroups, of which the device has room for those along each axis. */
+  /** The launch as a grid of workgroups, which is checked against the device's limits. */
   private grid(launch: Launch): GridLaunch {
     if ("count" in launch) return gridLaunchOf(launch, this.traits);
     const { maxWorkgroups } = this.traits;
@@ -222,7 +222,7 @@ export class WebGPUBackend extends TensorStorage {
     return subjectOf(this.context, name);
   }
 
-  /** Submits what was recorded and waits for the device's reports on it: what stops this backend, or null while it works. */
+  /** Submits the recorded commands and waits for the device's reports: the failure that stops this backend, or null. */
   async check(): Promise<string | null> {
     this.flush();
     await Promise.race([this.device.lost, this.device.queue.onSubmittedWorkDone()]);
@@ -240,7 +240,7 @@ export class WebGPUBackend extends TensorStorage {
     return true;
   }
 
-  /** Wall time until the work of `f`, and what was submitted before it, is done. tfjs expects `f` to run at once. */
+  /** Wall time until the work of `f`, and all work submitted before, is done. tfjs expects `f` to run at once. */
   override time(f: () => void): Promise<{ kernelMs: number }> {
     this.flush();
     const start = performance.now();

@@ -90,8 +90,8 @@ export function affineCopy(backend: WebGPUBackend, { name, shape, from, to }: Af
 }
 
 /**
- * The copy where rows run along another axis than they did, by blocks of 4 x 4: four vectors in, four vectors out. `turned` is
- * the axis along which the source is dense; every other step is a multiple of four.
+ * Copies between layouts that are dense along different axes, by blocks of 4 x 4: it loads four vectors and stores four. `turned` is the
+ * axis along which the source is dense; every other step is a multiple of four.
  */
 function copyBlocks(
   backend: WebGPUBackend,

@@ -42,8 +42,8 @@ function geometryOf(
 }
 
 /**
- * Bytes that all matrices `[queries, keys]` of a pass may take at a time. What needs more goes through them in parts, so that
- * memory grows with the tokens, not with their square.
+ * Bytes that all matrices `[queries, keys]` of a pass may take at a time. A larger attention is computed in parts, so that memory grows
+ * with the number of tokens and not with its square.
  */
 const matrixBytes = 64 * 2 ** 20;
 
@@ -63,7 +63,7 @@ interface Work {
   part: Part;
 }
 
-/** Parts of which `count` sets of matrices fit, each part as large as may be. */
+/** Splits the work into the largest parts whose `count` sets of matrices fit. */
 function partsOf({ batch, heads, queries, keys }: Geometry, count = 1): Part[] {
   const fits = (bytes: number, most: number) => Math.min(most, Math.floor(matrixBytes / Math.max(bytes, 1)));
   const row = 4 * keys * count;
@@ -113,7 +113,7 @@ function matricesOf(info: TensorInfo, { keys }: Geometry, { heads, queries }: Pa
 const matrices = (backend: WebGPUBackend, { keys }: Geometry, { batches, heads, queries }: Part) =>
   backend.output([batches, heads, queries, keys], "float32");
 
-/** Where a row of a part has its value inside `[batch, heads, queries]`. */
+/** What `rowAt` needs to find the value of a part's row inside `[batch, heads, queries]`. */
 const rowUniforms = (g: Geometry, part: Part): Uniform[] => [
   u32("firstQuery", part.query),
   u32("rowOuter", g.heads * g.queries),
@@ -126,7 +126,7 @@ fn rowAt(z: u32, row: u32) -> u32 { return u.rowOffset + (z / u.inner) * u.rowOu
 
 type Product = Pick<StridedProduct, "a" | "b" | "c" | "m" | "n" | "k"> & Partial<StridedProduct>;
 
-/** A product of each head of a part. Plain ones are pipelines of matMul's, which compile once for all. */
+/** A product for each head of a part. Without an epilogue it uses the pipelines of matMul. */
 function product(backend: WebGPUBackend, { batches, heads }: Part, op: Product): void {
   stridedProduct(backend, { name: "BatchMatMul", batch: [batches, heads], ...op });
 }
@@ -382,7 +382,7 @@ const gradient =
     return sum;
   };
 
-/** Room for what the gradients of one attention share; none where it would be large. Memory is taken when it is filled. */
+/** The matrices that the gradients of one attention share, or none if they are large. Memory is taken when they are filled. */
 const gradientMatrices: Kernel = ({ inputs, attrs, backend }) => {
   const g = geometryOf(inputs, attrs);
   const bytes = 4 * g.batch * g.heads * g.queries * g.keys;

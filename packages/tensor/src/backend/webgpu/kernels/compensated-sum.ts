@@ -1,7 +1,7 @@
 import { u32 } from "../launch.js";
 
 export interface CompensatedSum {
-  /** Of the variables that this declares, one for each sum; their types are f32, or vectors of it. */
+  /** By the names of the variables that this declares. */
   sums: Record<string, { type?: "f32" | "vec4<f32>"; term: string }>;
   /** WGSL of the first index, of the step from one to the next, and of the end. */
   first: string;
@@ -13,17 +13,17 @@ export interface CompensatedSum {
   index?: string;
 }
 
-/** What the WGSL of `compensatedSum` reads besides. */
+/** Uniforms that the WGSL of `compensatedSum` reads. */
 export const compensationUniforms = [u32("zero", 0)];
 
 /**
  * WGSL that sums float32 terms over an index, to about the last bit however many they are, where a plain loop over a million equal
  * terms may lose three digits: what each addition rounds off is taken from the next term (Kahan 1965).
  *
- * Compilers may simplify `(a + b) - a` to `b`, and Mesa's does, which would undo this. A zero that they do not know, mixed into the
- * bits, keeps them from it.
+ * Compilers may simplify `(a + b) - a` to `b`, as Mesa's does, which would undo this. The exclusive or with a zero that they cannot know
+ * prevents it.
  *
- * Where a term is not finite, or a sum overflows, the result is NaN or that infinity; a plain sum may say which.
+ * If a term is not finite or the sum overflows, the result may be NaN where IEEE 754 gives an infinity: take a plain sum then.
  */
 export function compensatedSum({ sums, first, step, end, before = "", index = "j" }: CompensatedSum): string {
   const all = Object.entries(sums).map(([name, { type = "f32", term }]) => {

@@ -7,7 +7,7 @@ import { fill } from "./fill.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { cast, shapeKernels } from "./shape.js";
 
-/** Kernels that only move elements, or are linear in them: the parts of the result are the results of the parts. */
+/** Kernels that only move elements or are linear in them: they apply to the real and the imaginary parts separately. */
 const linear = [
   ...[
     "Slice",

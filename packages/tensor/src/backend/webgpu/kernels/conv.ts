@@ -199,7 +199,7 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
   return dx;
 }
 
-/** Output positions that a share of the filter's gradient sums over, and the bytes of all shares' results, where the former asks for more. */
+/** Output positions that one share of the filter's gradient should sum over, and the bytes that the results of all shares may take for that. */
 const longestShare = 4096;
 const shareBytes = 64 * 2 ** 20;
 
@@ -222,7 +222,7 @@ export function convFilterGradient(
   const workgroups = backend.isSoftware
     ? Math.ceil(m / 32) * Math.ceil(n / 64)
     : Math.ceil(m / 64) * Math.ceil(n / 64);
-  // A share adds up a few thousand terms at most, as far as the shares' results are not too large.
+  // A share sums a few thousand terms at most, unless the results of so many shares take too much memory.
   const bound = Math.max(1, Math.floor(shareBytes / Math.max(1, 4 * m * n)));
   const accurate = Math.min(Math.ceil((lines * width) / longestShare), bound);
   const shares = Math.max(

@@ -7,14 +7,14 @@ import { elementType } from "./kernel.js";
 
 export interface Elementwise {
   name: string;
-  /** What `expression` and `declarations` depend on besides the name and the element types. */
+  /** Everything that `expression` and `declarations` depend on besides the name and the element types. */
   key?: string;
   /** Broadcast against each other; each is a variable of its name in `expression`. */
   inputs: Record<string, TensorInfo>;
   shape: number[];
   dtype: DataType;
   uniforms?: readonly Uniform[];
-  /** Whether it is a step of an op, not its result: its values stay float32. */
+  /** Whether it is a step inside an op and not its result: its values stay float32. */
   isStep?: boolean;
   /** Functions of float32 that `expression` and `declarations` call, besides `isNan` and its kin. */
   functions?: readonly FloatFunction[];

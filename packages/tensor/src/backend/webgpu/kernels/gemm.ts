@@ -16,7 +16,7 @@ import {
  */
 export interface Gemm {
   name: string;
-  /** What the WGSL below depends on besides the name. */
+  /** Everything that the WGSL below depends on besides the name. */
   key: string;
   /** Sizes of one product and how many there are. */
   m: number;
@@ -24,7 +24,7 @@ export interface Gemm {
   k: number;
   batch: number;
   inputs: readonly Binding[];
-  /** Type left to the schedule. */
+  /** The schedule chooses its type. */
   output: Binding;
   /** Whether four neighbouring columns of C, from a multiple of four on, lie in one vec4 of memory. */
   outputVectors: boolean;
@@ -84,7 +84,7 @@ fn storeOne(z: u32, row: u32, column: u32, value: f32) {
   store_${op.output.name}(at, ${op.value ? `epilogue(z, row, column, value, load_${op.output.name}(at))` : "value"});
 }`;
 
-/** What a launch depends on in a schedule that keeps its tile in registers. */
+/** The common fields of launches that keep a tile in registers. */
 const registerLaunch = (op: Gemm, tile: Tile) => ({
   name: op.name,
   key: `${op.outputVectors}/${op.key}/${loopKey(op.registers, tile)}`,
@@ -127,7 +127,7 @@ function subgroupTiles(backend: WebGPUBackend, op: Gemm, subgroupSize: number): 
   backend.launch({
     ...registerLaunch(op, tile),
     subgroups: true,
-    // Were the height a literal, adapters would unroll the loop that stores.
+    // If the height were a literal, adapters would unroll the loop that stores.
     uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", height), ...op.uniforms],
     workgroups: [Math.ceil(n / width), Math.ceil(m / height), batch],
     workgroupSize: [subgroupSize, 1, 1],
@@ -163,7 +163,7 @@ function registerTiles(backend: WebGPUBackend, op: Gemm): void {
   );
   backend.launch({
     ...registerLaunch(op, tile),
-    // As above, for the loop that stores.
+    // As above, a literal would unroll the loop that stores.
     uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", registerTile), ...op.uniforms],
     workgroups: [Math.ceil(n / (4 * registerTile)), Math.ceil(m / (2 * registerTile)), batch],
     workgroupSize: [4, 2, 1],

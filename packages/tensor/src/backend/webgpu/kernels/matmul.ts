@@ -222,7 +222,7 @@ function floatMatMul(
   return c;
 }
 
-/** Terms that a product adds up one after another, at most, and how many in each part of a longer one. */
+/** The longest k of a product whose terms are added one after another, and the length of the parts of a longer one. */
 const longestSum = 8192;
 const partLength = 512;
 
@@ -230,8 +230,8 @@ const partLength = 512;
 const partBytes = 64 * 2 ** 20;
 
 /**
- * A product over so many k that float32 would lose digits: all but the last part of k goes to products of their own, side by side,
- * whose sum is added where the last is written.
+ * A product over so many k that float32 would lose digits. It computes a product for each part of k but the last and sums them; the
+ * epilogue of the last part's product adds that sum.
  */
 function longProduct(backend: WebGPUBackend, op: StridedProduct): void {
   const { a, b, c, m, n, k, batch } = op;

@@ -44,7 +44,7 @@ export function slice(
   x: TensorInfo,
   { begin, size, name = "Slice" }: { begin: readonly number[]; size: readonly number[]; name?: string },
 ): TensorInfo {
-  // The whole tensor, in rows or all: the same values.
+  // A slice of everything has the same values.
   if (tf.util.arraysEqual(size as number[], x.shape)) return backend.alias(x, [...size]);
   const strides = stridesOf(x.shape);
   const offset = begin.reduce((sum, start, axis) => sum + start * strides[axis], 0);
@@ -82,9 +82,9 @@ export function concat(
   return output;
 }
 
-/** Small tensors that are copied in one dispatch: with its output, as many bindings as every adapter has. */
+/** Tensors that one dispatch copies at most: with the output, every adapter has that many bindings. */
 const most = 7;
-/** Their elements at most. A dispatch costs as much as moving some ten thousand, and here all read from each of the tensors. */
+/** Elements of these tensors together, at most. A dispatch costs as much as moving some ten thousand elements. */
 const elementsTogether = 2 ** 15;
 
 function neighbours(parts: TensorInfo[]): TensorInfo[][] {

@@ -8,8 +8,8 @@ export interface Operand {
   /** Type left to the loop. */
   binding: Binding;
   /**
-   * What lies side by side in memory, from a multiple of its number on, so that one load gets it: the neighbours of a vector,
-   * of which the first alone is then asked for by its id, or two steps of k.
+   * Which elements lie side by side in memory, aligned, so that one load reads them: the neighbours of a vector (`at` is then called
+   * for the first only), or two steps of k.
    */
   sideBySide: "neighbours" | "steps" | null;
   /** WGSL of the offset of an element, counted in elements. */
@@ -20,7 +20,7 @@ export interface Operand {
 
 /** The loop over k for tiles held in registers, in WGSL that also sees `z`. */
 export interface ProductLoop {
-  /** What the WGSL depends on besides the rest of the product. */
+  /** Everything that the WGSL depends on besides the rest of the product. */
   key: string;
   a: Operand;
   b: Operand;
@@ -30,13 +30,13 @@ export interface ProductLoop {
   end: string;
   isEven: boolean;
   /**
-   * What is around the loop: it declares what operands are read at, for ids whose `row<id>` and `column<id>` are in range. No
-   * control flow may depend on these, since the invocations of a subgroup exchange values.
+   * WGSL around the loop. It declares the offsets that operands are read at, for ids whose `row<id>` and `column<id>` are in range.
+   * Control flow must not depend on these, since the invocations of a subgroup exchange values.
    */
   around: (ids: { rows: readonly string[]; columns: readonly string[] }, loop: string) => string;
 }
 
-/** What an invocation holds of C: vectors of rows by vectors of columns, by their suffixes, and how many k it takes at a time. */
+/** The tile of C that an invocation computes: the suffixes of its vectors of rows and columns, and the steps of k that it takes at a time. */
 export interface Tile {
   rows: readonly string[];
   rowWidth: 2 | 4;
@@ -54,11 +54,11 @@ const sideOf = ({ sideBySide }: Operand, { steps }: Tile) =>
 const idsOf = (operand: Operand, tile: Tile, vectors: readonly string[], width: number): string[] =>
   vectors.flatMap((s) => range(sideOf(operand, tile) === "neighbours" ? 1 : width).map((j) => `${s}_${j}`));
 
-/** What the WGSL of a loop depends on. */
+/** Everything that the WGSL of a loop depends on. */
 export const loopKey = ({ key, a, b, isEven }: ProductLoop, { rows, rowWidth, columns, steps }: Tile) =>
   [rows.length, rowWidth, columns.length, steps, a.sideBySide, b.sideBySide, isEven, key].join("/");
 
-/** The bindings of a loop's inputs, of which operands have the type of what they read at once. */
+/** The bindings of a loop's inputs. An operand's type is the vector that it reads at once. */
 export function loopInputs({ a, b, inputs = [] }: ProductLoop, tile: Tile): Binding[] {
   const typed = (operand: Operand, width: number): Binding => {
     const side = sideOf(operand, tile);

@@ -36,7 +36,7 @@ const reductions = {
 
 type ReductionName = keyof typeof reductions;
 
-/** Invocations that keep a device busy, and elements that are worth one and the second pass it brings about. */
+/** Invocations that keep a device busy, and elements that justify one more invocation and a second pass. */
 const wanted = (backend: WebGPUBackend) =>
   backend.isSoftware ? { invocations: 128, elements: 512 } : { invocations: 16384, elements: 32 };
 

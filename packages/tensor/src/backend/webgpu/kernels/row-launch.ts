@@ -14,7 +14,7 @@ export interface RowLaunch {
   declarations?: string;
   /**
    * WGSL that sees `row` and goes through its elements with `for (var j = invocation; j < n; j += invocations)`; `workgroupSum(v)` and
-   * `workgroupMax(v)` combine the invocations' values. What only one invocation shall do, it guards by `invocation == 0u`.
+   * `workgroupMax(v)` combine the invocations' values. It guards by `invocation == 0u` what only one invocation may do.
    */
   body: string;
 }

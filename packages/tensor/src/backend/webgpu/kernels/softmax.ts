@@ -6,7 +6,7 @@ import { floatFunctions } from "./float-functions.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 import { launchRows } from "./row-launch.js";
 
-/** The most negative float32: below every logit, and no infinity that WGSL would not let one write. */
+/** The most negative float32: no logit is lower, and WGSL has no literal for -infinity. */
 export const lowestFloat = "-3.40282346638528859812e+38f";
 
 /** exp(x - max) / sum over the last axis, or its logarithm. */

@@ -1,7 +1,7 @@
 import { float32ToFloat16Array } from "../../../io/half-floats.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 
-/** The same values in another storage. What still lies on the host is rounded there and never takes room for float32 on the device. */
+/** The same values in another storage. Values that still lie on the host are rounded there, so they never take float32 memory on the device. */
 const storeAs: Kernel = ({ inputs: { x }, attrs: { storage }, backend }) => {
   if (backend.storageOf(x.dataId) === storage) return backend.alias(x, x.shape);
   const host = backend.hostValues(x.dataId) as Float32Array | null;

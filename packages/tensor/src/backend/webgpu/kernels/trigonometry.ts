@@ -1,5 +1,5 @@
 /**
- * sin, cos and tan of any float32 to about the last bit. WGSL's own promise three digits, and between -pi and pi alone.
+ * sin, cos and tan of any float32 to about the last bit. WGSL promises three digits for its own, and only between -pi and pi.
  *
  * Payne and Hanek's reduction: x is m 2^s with a whole m, so x * 2 / pi modulo 4 needs only those 96 bits of 2 / pi that follow
  * the weight 2^(1 - s), in integers: the first two bits of the product are the quadrant, the others the angle in it. The
@@ -14,7 +14,7 @@ fn wideProduct(a: u32, b: u32) -> vec2<u32> {
   let second = (a & 0xffffu) * (b >> 16u) + (first & 0xffffu);
   return vec2<u32>(a * b, (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u));
 }
-// What rounding takes from the rest is its tail; next to a pole of the tangent it counts.
+// The tail is the part of the angle that rounding drops from the rest; it matters next to a pole of the tangent.
 struct Angle { quadrant: u32, rest: f32, tail: f32 }
 fn angleOf(x: f32) -> Angle {
   let bits = bitcast<u32>(abs(x));

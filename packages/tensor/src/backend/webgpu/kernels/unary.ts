@@ -15,7 +15,7 @@ interface Unary {
   functions?: readonly FloatFunction[];
 }
 
-/** The NaN-keeping form of a function that WGSL leaves open for NaN. */
+/** Keeps NaN, for which WGSL leaves the result of the expression open. */
 const keepNan = (expression: string) => `select(${expression}, x, isNan(x))`;
 
 const seluScale = 1.0507009873554805;
@@ -71,7 +71,7 @@ const table: Record<string, Unary> = {
     functions: ["atan2Of"],
   },
   Atan: { float: "atanOf(x)", functions: ["atan2Of"] },
-  // Beyond 40 the other exponential is nothing, and the one would overflow before its half does.
+  // Beyond 40 the smaller exponential is negligible, and the larger one overflows before its half does.
   Sinh: {
     float:
       "select(0.5 * (expm1Of(x) - expm1Of(-x)), withSign(0.5 * expOf(0.5 * abs(x)) * expOf(0.5 * abs(x)), x), abs(x) > 40.0)",
@@ -83,7 +83,7 @@ const table: Record<string, Unary> = {
     functions: ["expOf"],
   },
   Tanh: { float: "tanhOf(x)", functions: ["tanhOf"] },
-  // Beyond 1e4 the square of x may overflow, and the 1 beside it is nothing.
+  // Beyond 1e4 the 1 is negligible, and the square of x may overflow.
   Asinh: {
     float:
       "withSign(select(log1pOf(abs(x) + x * x / (1.0 + sqrt(x * x + 1.0))), logOf(abs(x)) + 0.693147181, abs(x) > 1e4), x)",

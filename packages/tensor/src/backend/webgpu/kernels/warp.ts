@@ -82,7 +82,7 @@ fn along(start: f32, end: f32, at: u32, count: u32, size: u32) -> f32 {
   return output;
 };
 
-/** What lies beyond an axis of `n` pixels, in WGSL from the coordinate `at`; as TensorFlow reckons it. */
+/** WGSL that brings the coordinate `at` into an axis of `n` pixels, as TensorFlow does. */
 const beyond: Record<string, string> = {
   constant: "return at;",
   nearest: "return clamp(at, 0.0, n - 1.0);",
@@ -173,7 +173,7 @@ const rotateWithOffset: Kernel = ({ inputs: { image }, attrs, backend }) => {
   const offsetY = centerY - centerX * sin - centerY * cos;
   const map = Float32Array.of(cos, -sin, offsetX, sin, cos, offsetY, 0, 0);
   const maps = backend.fromHost(map, [1, 8], "float32");
-  // A colour leaves alpha opaque.
+  // Where the fill is a colour, its alpha is opaque.
   const [red, green, blue] = [0, 1, 2].map((i) => (Array.isArray(fillValue) ? fillValue[i] : fillValue));
   const alpha = Array.isArray(fillValue) ? 255 : fillValue;
   const rotated = warp(backend, {

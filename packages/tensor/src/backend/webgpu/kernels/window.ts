@@ -14,7 +14,7 @@ export interface Axis {
 
 /**
  * A window that slides over `[batch, ...space, channels]`, in two or three dimensions. Convolutions, pooling, morphology and
- * their gradients differ in what they do there; where they do it is reckoned here.
+ * their gradients differ in what they compute there; this file computes the positions.
  *
  * In WGSL an axis A has the uniforms `inA`, `outA`, `sizeA`, `strideA`, `dilationA` and `beforeA`. A position in the input is
  * `image` and `atA`, one in the output is `image` and `toA`, and one in the window is `tapA`; all are u32, and coordinates
@@ -39,7 +39,7 @@ const sides = [
   ["X", "Width", "left"],
 ] as const;
 
-/** A window from what tfjs computes of it, channels last. */
+/** A window from the geometry that tfjs computes, channels last. */
 export function windowOf(info: Info2D | Info3D): Window {
   const fields = info as Info3D;
   const { batchSize, inChannels, outChannels, inShape, outShape, filterShape } = info;

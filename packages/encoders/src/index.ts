@@ -29,8 +29,8 @@ export {
   CLIPTokenizer,
   type CLIPTokenizerFolderOptions,
   type CLIPTokenizerOptions,
-  type CLIPVocabulary,
 } from "./clip/clip-tokenizer.js";
+export type { CLIPVocabulary } from "./clip/clip-tokenizer-definition.js";
 export {
   CLIPVisionEmbeddings,
   CLIPVisionModel,

@@ -2,8 +2,8 @@ import { basename } from "node:path";
 import { imageFolder } from "@dcr-js/data";
 import { clusteringScores, kMeans, nearestNeighbourAccuracy } from "@dcr-js/eval";
 import { encodeDataset } from "./encode-dataset.js";
-import type { EvaluationInput } from "./evaluate-encoder.js";
 import type { Evaluation } from "./evaluation.js";
+import type { EvaluationInput } from "./evaluation-input.js";
 
 const neighbours = 5;
 

@@ -3,18 +3,8 @@ import { pathToFileURL } from "node:url";
 import { describe } from "../shared/check-options.js";
 import { evaluateClassFolder, openClassFolder } from "./class-folder.js";
 import { type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
-import type { LoadedEncoder } from "./loaded-encoder.js";
+import type { EvaluationInput } from "./evaluation-input.js";
 import { evaluateMMVP, readQuestions } from "./mmvp.js";
-
-/** What an evaluation may look at. A user's module gets it as its one argument. */
-export interface EvaluationInput extends LoadedEncoder {
-  /** Of what is random in the evaluation, such as the centres of k-means. */
-  seed: number;
-  /** The trained projector's file, where the encoder was trained here. */
-  projector?: string;
-  /** The diffusion model's folder or hub id, where the encoder was trained here. */
-  diffusion?: string;
-}
 
 /** The default export of a user's evaluation module. */
 export type EvaluationModule = (input: EvaluationInput) => Promise<Evaluation> | Evaluation;

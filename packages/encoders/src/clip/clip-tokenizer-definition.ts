@@ -1,5 +1,10 @@
 import { describe } from "../shared/check-options.js";
-import type { CLIPVocabulary } from "./clip-tokenizer.js";
+
+/** CLIP's byte-level BPE vocabulary: piece to id, and the merges in order of rank. */
+export interface CLIPVocabulary {
+  vocab: Record<string, number>;
+  merges: [string, string][];
+}
 
 /** Words, contractions, single digits, and runs of anything else (Radford et al. 2021; OpenAI's simple_tokenizer.py). */
 const WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";

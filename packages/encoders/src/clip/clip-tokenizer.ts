@@ -2,7 +2,7 @@ import { checkOptions } from "../shared/check-options.js";
 import { type AddedToken, describedToken, joinAddedTokens } from "../tokenizer/added-tokens.js";
 import { TextTokenizer } from "../tokenizer/text-tokenizer.js";
 import { readTokenizerFolder } from "../tokenizer/tokenizer-folder.js";
-import { clipDefinition, readClipDefinition } from "./clip-tokenizer-definition.js";
+import { type CLIPVocabulary, clipDefinition, readClipDefinition } from "./clip-tokenizer-definition.js";
 
 /** What a {@link CLIPTokenizer} is made of; the names are those of Hugging Face's tokenizer_config.json. */
 export interface CLIPTokenizerOptions {
@@ -26,12 +26,6 @@ export interface CLIPTokenizerOptions {
 export interface CLIPTokenizerFolderOptions extends Omit<CLIPTokenizerOptions, "addedTokens"> {
   /** Keys of tokenizer_config.json that nobody knows and that may be ignored, by name. */
   acceptKeys?: readonly string[];
-}
-
-/** CLIP's byte-level BPE vocabulary: piece to id, and the merges in order of rank. */
-export interface CLIPVocabulary {
-  vocab: Record<string, number>;
-  merges: [string, string][];
 }
 
 const START = "<|startoftext|>";

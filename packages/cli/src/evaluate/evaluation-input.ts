@@ -1,0 +1,11 @@
+import type { LoadedEncoder } from "./loaded-encoder.js";
+
+/** What an evaluation may look at. A user's module gets it as its one argument. */
+export interface EvaluationInput extends LoadedEncoder {
+  /** Of what is random in the evaluation, such as the centres of k-means. */
+  seed: number;
+  /** The trained projector's file, where the encoder was trained here. */
+  projector?: string;
+  /** The diffusion model's folder or hub id, where the encoder was trained here. */
+  diffusion?: string;
+}

@@ -16,7 +16,10 @@ export class BindGroupCache {
   ) {}
 
   /** The group of whole buffers; the first `inputs` of them are read only. */
-  get(layout: GPUBindGroupLayout, inputs: number, buffers: readonly GPUBuffer[]): GPUBindGroup {
+  get(
+    layout: GPUBindGroupLayout,
+    { inputs, buffers }: { inputs: number; buffers: readonly GPUBuffer[] },
+  ): GPUBindGroup {
     const key = [inputs, ...buffers.map((buffer) => this.idOf(buffer))].join();
     let group = this.groups.get(key);
     if (!group) {

@@ -190,7 +190,7 @@ export class WebGPUBackend extends TensorStorage {
     const { pipeline, groupLayout } = this.pipelines.get(launch);
     const group = ranges
       ? this.bindGroups.create(groupLayout, buffers, ranges)
-      : this.bindGroups.get(groupLayout, launch.inputs.length, buffers);
+      : this.bindGroups.get(groupLayout, { inputs: launch.inputs.length, buffers });
     const kernel = this.context?.kernelName ?? launch.name;
     const { uniforms = [], workgroups } = launch;
     this.recorder.dispatch({ kernel, pipeline, group, buffers, uniforms, workgroups });

@@ -91,14 +91,17 @@ function partsOf({ batch, heads, queries, keys }: Geometry, count = 1): Part[] {
 }
 
 /** The matrices `[queries, depth]` of a part's heads inside `[batch, queries, width]`. */
-function queriesOf(info: TensorInfo, { depth, width, queries }: Geometry, part: Part): MatrixView {
+function queriesOf(info: TensorInfo, { g: { depth, width, queries }, part }: Work): MatrixView {
   const outer = queries * width;
   const offset = part.batch * outer + part.query * width + part.head * depth;
   return { info, outer, inner: depth, row: width, column: 1, offset };
 }
 
 /** The matrices `[keys, depth]` of a part's heads inside `[batch or 1, keys, width]`. */
-function keysOf(info: TensorInfo, { depth, width, keys }: Geometry, part: Part, shared: boolean): MatrixView {
+function keysOf(
+  info: TensorInfo,
+  { g: { depth, width, keys }, part, shared }: Work & { shared: boolean },
+): MatrixView {
   const outer = shared ? 0 : keys * width;
   return { info, outer, inner: depth, row: width, column: 1, offset: part.batch * outer + part.head * depth };
 }
@@ -106,7 +109,7 @@ function keysOf(info: TensorInfo, { depth, width, keys }: Geometry, part: Part, 
 const transposed = (view: MatrixView): MatrixView => ({ ...view, row: view.column, column: view.row });
 
 /** The matrices `[queries, keys]` of a part, which have a tensor of their own. */
-function matricesOf(info: TensorInfo, { keys }: Geometry, { heads, queries }: Part): MatrixView {
+function matricesOf(info: TensorInfo, { g: { keys }, part: { heads, queries } }: Work): MatrixView {
   return { info, outer: heads * queries * keys, inner: queries * keys, row: keys, column: 1 };
 }
 
@@ -139,9 +142,9 @@ function towardsMatrices(
 ): void {
   product(backend, part, {
     ...epilogue,
-    a: queriesOf(x, g, part),
-    b: transposed(keysOf(keys, g, part, g.shared)),
-    c: matricesOf(target, g, part),
+    a: queriesOf(x, { g, part }),
+    b: transposed(keysOf(keys, { g, part, shared: g.shared })),
+    c: matricesOf(target, { g, part }),
     m: part.queries,
     n: g.keys,
     k: g.depth,
@@ -213,9 +216,9 @@ const attention: Kernel = ({ inputs, attrs, backend }) => {
       name: `${name}: output`,
       key: g.causal ? "causal" : "",
       uniforms: rowUniforms(g, part),
-      a: matricesOf(scores, g, part),
-      b: keysOf(inputs.value, g, part, g.shared),
-      c: queriesOf(output, g, part),
+      a: matricesOf(scores, { g, part }),
+      b: keysOf(inputs.value, { g, part, shared: g.shared }),
+      c: queriesOf(output, { g, part }),
       m: part.queries,
       n: g.depth,
       k: g.keys,
@@ -315,9 +318,9 @@ function fromMatrices(
 ): void {
   if (which === "query") {
     product(backend, part, {
-      a: matricesOf(own, g, part),
-      b: keysOf(inputs.key, g, part, g.shared),
-      c: queriesOf(target, g, part),
+      a: matricesOf(own, { g, part }),
+      b: keysOf(inputs.key, { g, part, shared: g.shared }),
+      c: queriesOf(target, { g, part }),
       m: part.queries,
       n: g.depth,
       k: g.keys,
@@ -325,9 +328,9 @@ function fromMatrices(
     return;
   }
   product(backend, part, {
-    a: transposed(matricesOf(own, g, part)),
-    b: queriesOf(which === "key" ? inputs.query : inputs.dy, g, part),
-    c: keysOf(target, g, part, false),
+    a: transposed(matricesOf(own, { g, part })),
+    b: queriesOf(which === "key" ? inputs.query : inputs.dy, { g, part }),
+    c: keysOf(target, { g, part, shared: false }),
     m: g.keys,
     n: g.depth,
     k: part.queries,

@@ -86,7 +86,10 @@ export function loopText(loop: ProductLoop, tile: Tile, step: string): string {
   const text = `let end = ${end};
   for (var k = 0u; k < end; k += ${steps}u) {
     ${hasEdge ? "let both = k + 1u < end; let next = select(k, k + 1u, both);" : ""}
-    ${[...loads("a", a, tile, rows, rowWidth, hasEdge), ...loads("b", b, tile, columns, columnWidth, hasEdge)].join("\n    ")}
+    ${[
+      ...loads("a", a, { tile, vectors: rows, width: rowWidth, hasEdge }),
+      ...loads("b", b, { tile, vectors: columns, width: columnWidth, hasEdge }),
+    ].join("\n    ")}
     ${step}
   }`;
   return `${ids.rows.map(starts(a, "row", "m", rowWidth)).join(" ")}
@@ -94,13 +97,16 @@ export function loopText(loop: ProductLoop, tile: Tile, step: string): string {
   ${around(ids, text)}`;
 }
 
+/** WGSL that loads an operand's vectors for the steps of k taken at a time. */
 function loads(
   name: "a" | "b",
   operand: Operand,
-  tile: Tile,
-  vectors: readonly string[],
-  width: number,
-  hasEdge: boolean,
+  {
+    tile,
+    vectors,
+    width,
+    hasEdge,
+  }: { tile: Tile; vectors: readonly string[]; width: number; hasEdge: boolean },
 ): string[] {
   const { binding, at, map = (element) => element } = operand;
   const side = sideOf(operand, tile);

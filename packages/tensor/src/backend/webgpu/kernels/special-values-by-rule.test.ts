@@ -20,6 +20,15 @@ describe.runIf(backend)("special values by rule", () => {
     return values;
   };
 
+  it("refuses a fused activation that tfjs's fused ops do not have", async () => {
+    await backend!.start();
+    const fused = () =>
+      tf.fused.matMul({ a: tf.ones([1, 1]), b: tf.ones([1, 1]), activation: "tanh" as "relu" });
+    expect(() => tf.tidy(fused)).toThrow(
+      'fused activation: expected one of linear, relu, relu6, elu, leakyrelu, sigmoid, prelu, got "tanh"',
+    );
+  });
+
   it("topk takes NaN for the largest, as torch.topk does", async () => {
     const values = () =>
       tf.tensor2d([

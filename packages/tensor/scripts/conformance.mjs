@@ -42,7 +42,7 @@ const backends = {
     title: "dcr-webgpu",
     imports: `
 import { requestWebGPUDevice } from ${JSON.stringify(join(source, "device/request-device.ts"))};
-import { registerWebGPUBackend } from ${JSON.stringify(join(source, "backend/register-backend.ts"))};`,
+import { registerWebGPUBackend } from ${JSON.stringify(join(source, "backend/webgpu/register-backend.ts"))};`,
     start: `registerWebGPUBackend(await requestWebGPUDevice(), { checkKeys: true, exactHalves: ${options.float16} });`,
   },
   official: {

@@ -53,6 +53,7 @@ describe("parseSchedulerConfig", () => {
     ["num_train_timesteps", 1e9],
     ["num_train_timesteps", 0],
     ["prediction_type", "flow_prediction"],
+    ["predict_epsilon", false],
     ["steps_offset", -1],
     ["timestep_spacing", "log"],
     ["timestep_type", "continuous"],

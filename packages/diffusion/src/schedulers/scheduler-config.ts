@@ -41,7 +41,7 @@ const schema = z
 const format = {
   name: "scheduler",
   schema,
-  /** How other samplers than DDIM go through the same noise schedule. */
+  /** Keys of other samplers of the same noise schedule. */
   harmless: [
     "algorithm_type",
     "disable_corrector",
@@ -59,6 +59,8 @@ const format = {
     "solver_order",
     "solver_p",
     "solver_type",
+    // Early versions of diffusers wrote it.
+    "tensor_format",
     "time_shift_type",
     "timestep_scaling",
     "use_beta_sigmas",
@@ -67,6 +69,8 @@ const format = {
     "use_lu_lambdas",
   ],
   neutral: {
+    // Early versions of diffusers wrote it in place of prediction_type.
+    predict_epsilon: [true],
     shift_terminal: [null],
     timestep_type: ["discrete"],
     use_dynamic_shifting: [false],
@@ -83,7 +87,7 @@ export type SchedulerConfig = z.output<typeof schema> & OtherKeys;
 /** Settings as a user may give them: absent ones have diffusers' defaults. */
 export type SchedulerConfigInput = z.input<typeof schema> & OtherKeys;
 
-/** diffusers' samplers of a model that was trained with DDPM's noise schedule, with what their defaults have of their own. */
+/** diffusers' samplers of a model that was trained with DDPM's noise schedule, each with its own defaults of that schedule. */
 const classes: Record<string, SchedulerConfigInput> = {
   DDPMScheduler: {},
   DDIMScheduler: {},

@@ -42,7 +42,7 @@ const tokenizer = (folder: string, { acceptKeys }: PretrainedOptions) =>
   CLIPTokenizer.fromPretrained(folder, { acceptKeys });
 const tokenizerClasses = ["CLIPTokenizer", "CLIPTokenizerFast"];
 
-/** In the order of loading: what is small, and may be wrong, comes first. */
+/** In the order of loading: small parts first. */
 const parts: Record<keyof StableDiffusionXL, Component> = {
   scheduler: {
     entry: "scheduler",
@@ -74,8 +74,8 @@ const names = Object.keys(parts) as (keyof StableDiffusionXL)[];
 const ofXL: readonly string[] = ["tokenizer2", "textEncoder2"];
 
 /**
- * Loads an unmodified diffusers folder of Stable Diffusion 1.x, 2.x or XL. What a pipeline has besides (safety checker, feature
- * extractor, image encoder) is not read.
+ * Loads an unmodified diffusers folder of Stable Diffusion 1.x, 2.x or XL. A pipeline's other parts (safety checker, feature
+ * extractor, image encoder) are not read.
  *
  * @param folder the folder with `model_index.json`
  * @param options `components`: the parts to load; `storage`: `"float16"` for frozen weights in half the memory; `variant`: `"fp16"`
@@ -117,7 +117,7 @@ export async function loadStableDiffusion<Name extends keyof StableDiffusionXL =
       );
     }
   }
-  // Before gigabytes of other parts are read.
+  // A wrong setting is found before gigabytes of other parts are read.
   for (const name of wanted) {
     await parts[name].check?.(`${folder}/${parts[name].entry}`, { acceptKeys: how.acceptKeys });
   }

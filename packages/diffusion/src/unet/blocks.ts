@@ -8,7 +8,7 @@ import {
   type TransformerOptions,
 } from "./attention.js";
 
-/** What the transformers of one level share. */
+/** Settings that the transformers of one level share. */
 export type LevelTransformer = Omit<TransformerOptions, "channels">;
 
 /**

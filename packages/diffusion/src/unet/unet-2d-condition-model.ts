@@ -44,7 +44,7 @@ export interface UNetPrefix {
   residual: tf.Tensor4D;
 }
 
-/** What some denoisers take besides the noisy sample, the timestep and the condition. */
+/** Inputs that some denoisers take besides the noisy sample, the timestep and the condition. */
 export interface UNetInputs {
   /** For a model with classes: indices `[batch or 1]`, int32, or vectors `[batch or 1, dim]`, as `class_embed_type` says. */
   classLabels?: tf.Tensor1D | tf.Tensor2D;
@@ -132,7 +132,7 @@ export class UNet2DConditionModel extends Module {
         }),
     );
     if (parsed.mid_block_type !== null) {
-      // diffusers' middle block has its self-attention whatever only_cross_attention says.
+      // diffusers' middle block keeps its self-attention under only_cross_attention.
       this.mid_block = new MidBlock(last.channels, resnet, {
         ...transformer(last),
         onlyCrossAttention: false,
@@ -197,7 +197,7 @@ export class UNet2DConditionModel extends Module {
    *
    * @param sample `[batch, height, width, in_channels]`, float32; any height and width.
    * @param timesteps `[batch]`.
-   * @param condition the condition, and what else the model takes.
+   * @param condition the condition, and other inputs of the model.
    * @returns `[batch, height, width, out_channels]`; the caller disposes it.
    * @throws where a shape does not fit, and where the model needs an input that is missing or does not know one that is given
    */

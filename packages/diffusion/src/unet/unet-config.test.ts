@@ -28,6 +28,15 @@ describe("parseUNetConfig", () => {
     { a_new_key: null, another: false },
     { _class_name: "UNet2DConditionModel", _diffusers_version: "0.42.1" },
     { class_embed_type: undefined },
+    {
+      decay: 0.9999,
+      inv_gamma: 1,
+      min_decay: 0,
+      optimization_step: 4e5,
+      power: 0.7,
+      update_after_step: 0,
+      use_ema_warmup: false,
+    },
   ] as UNet2DConditionConfigInput[])("takes %j", (config) => {
     expect(() => parse(config)).not.toThrow();
   });

@@ -76,6 +76,14 @@ const harmless = [
   "upcast_attention",
   // Read by `addition_embed_type: "text"` alone, which is not supported.
   "addition_embed_type_num_heads",
+  // Written by diffusers' `EMAModel`: how the saved weights were averaged.
+  "decay",
+  "inv_gamma",
+  "min_decay",
+  "optimization_step",
+  "power",
+  "update_after_step",
+  "use_ema_warmup",
 ];
 
 const neutral = {

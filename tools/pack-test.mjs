@@ -1,35 +1,12 @@
-/**
- * Proves the packages as their users get them. Packs each one; then for each README makes an empty project, installs only
- * what the README's install line names, and runs there the example (the first ```js block under "## Example"):
- * in Node's ESM as it stands, and, where the example imports nothing of Node's, bundled by esbuild and by Vite in headless
- * Chromium. It also type-checks an import of each package from an ES module and from a CommonJS module.
- *
- * `node tools/pack-test.mjs [package ...]` tests some of them. Needs built packages and the npm registry; without a browser
- * it says so and exits with 77.
- */
-import { spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { basename, dirname, extname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { basename, extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { installProject, packAll, packages, root, run } from "./packed-packages.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 const exampleLimitMs = 60_000;
 
-const packages = readdirSync(join(root, "packages"))
-  .filter((name) => existsSync(join(root, "packages", name, "package.json")))
-  .filter((name) => !readJson(join(root, "packages", name, "package.json")).private);
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : packages;
 const unknown = wanted.filter((name) => !packages.includes(name));
 if (unknown.length > 0)
@@ -39,7 +16,7 @@ const folder = realpathSync(mkdtempSync(join(tmpdir(), "dcr-js-pack-")));
 let failures = 0;
 let browserMissing = false;
 try {
-  const tarballs = new Map(packages.map((name) => [`@dcr-js/${name}`, pack(name)]));
+  const tarballs = packAll(folder);
   const browser = await launchBrowser();
   browserMissing = !browser;
   for (const name of wanted) {
@@ -63,39 +40,6 @@ else if (browserMissing) {
   process.exitCode = 77;
 }
 
-function run(cwd, program, args, options = {}) {
-  const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
-    cwd,
-    encoding: "utf8",
-    maxBuffer: 2 ** 26,
-    ...options,
-  });
-  if (status === 0) return stdout;
-  const how = error?.message ?? (signal ? `stopped by ${signal}` : `exit code ${status}`);
-  throw new Error(`${program} ${args.join(" ")} failed (${how})\n${stdout ?? ""}${stderr ?? ""}`);
-}
-
-function npm(cwd, ...args) {
-  const all = [...args, "--no-audit", "--no-fund", "--loglevel=error"];
-  // npm tells its scripts where it is; elsewhere the shell finds it, on Windows as npm.cmd.
-  const path = process.env.npm_execpath;
-  if (path?.endsWith("js")) return run(cwd, process.execPath, [path, ...all]);
-  return run(cwd, "npm", all, { shell: process.platform === "win32" });
-}
-
-/** Packs one package, checks the list of its files, and returns the tarball's path. */
-function pack(name) {
-  const output = npm(root, "pack", "--json", "--workspace", `packages/${name}`, "--pack-destination", folder);
-  const [{ filename, files }] = JSON.parse(output);
-  const paths = files.map((file) => file.path);
-  for (const needed of ["package.json", "README.md", "LICENSE", "dist/index.js", "dist/index.d.ts"]) {
-    if (!paths.includes(needed)) throw new Error(`packages/${name}: its tarball lacks ${needed}`);
-  }
-  const stray = paths.filter((path) => /\.test\.|^(fixtures|node_modules)\/|test-results/.test(path));
-  if (stray.length > 0) throw new Error(`packages/${name}: its tarball holds ${stray.join(", ")}`);
-  return join(folder, filename);
-}
-
 /** What the README's first `npm install` line names. */
 function installLine(readme) {
   const line = /^```sh\n[\s\S]*?^npm install ([^\n]+)$/m.exec(readme)?.[1];
@@ -108,26 +52,10 @@ async function testPackage(name, tarballs, browser) {
   const code = /^## Example$[\s\S]*?^```js$\n([\s\S]*?)^```$/m.exec(readme)?.[1];
   if (!code) throw new Error('README.md has no ```js block under "## Example"');
   const project = join(folder, name);
-  mkdirSync(project);
-  const locked = readJson(join(root, "package-lock.json")).packages;
-  const dependencies = Object.fromEntries(
-    installLine(readme).map((dependency) => {
-      if (tarballs.has(dependency)) return [dependency, `file:${tarballs.get(dependency)}`];
-      const version = locked[`node_modules/${dependency}`]?.version;
-      return [dependency, version ?? "latest"];
-    }),
-  );
-  if (!dependencies[`@dcr-js/${name}`])
+  const names = installLine(readme);
+  if (!names.includes(`@dcr-js/${name}`))
     throw new Error(`README.md's install line does not name @dcr-js/${name}`);
-  // Nothing is published yet, so what our packages depend on comes from the tarballs too.
-  const overrides = Object.fromEntries(
-    [...tarballs].filter(([ours]) => !dependencies[ours]).map(([ours, path]) => [ours, `file:${path}`]),
-  );
-  writeFileSync(
-    join(project, "package.json"),
-    JSON.stringify({ private: true, type: "module", dependencies, overrides }, null, 2),
-  );
-  npm(project, "install", "--prefer-offline");
+  installProject(project, names, tarballs);
   checkTypes(name, project);
   writeFileSync(join(project, "example.mjs"), code);
   const began = Date.now();

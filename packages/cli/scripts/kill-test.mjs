@@ -2,7 +2,7 @@
  * Kills runs of `dcr enhance` at random moments and goes on with them: the result must be that of a run that nobody killed, to
  * the last bit, and a second writer must be refused while a run is alive. `npm run test:kill -- [count] [seed]`, default 50 and 0.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,11 +51,11 @@ function start(...args) {
 async function secondWriterRefused(run, first) {
   if (!existsSync(join(run, "config.yaml")) || !readdirSync(run).some((name) => /^lock\.\d+$/.test(name)))
     return undefined;
-  const { status, stderr } = spawnSync(process.execPath, [main, "enhance", "--resume", run], {
-    encoding: "utf8",
-  });
+  const { code, stderr } = await start("--resume", run).ended;
   if (first.exitCode !== null || first.signalCode !== null) return undefined;
-  return status === 1 && /is writing to this run/.test(stderr);
+  if (code === 1 && /is writing to this run/.test(stderr)) return true;
+  console.log(`a second writer ended with ${code}: ${stderr}`);
+  return false;
 }
 
 /** What a run made, without times. */

@@ -4,6 +4,7 @@ import { addDoctorCommand } from "../commands/doctor.js";
 import { addEncodeCommand } from "../commands/encode.js";
 import { addEnhanceCommand } from "../commands/enhance.js";
 import { addEvaluateCommand } from "../commands/evaluate.js";
+import { addPlanCommand } from "../commands/plan.js";
 import { addReportCommand } from "../commands/report.js";
 import { RunStopped } from "../run/stop-signals.js";
 
@@ -27,6 +28,7 @@ function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll("\n", " ")}\n`) })
     .exitOverride();
   addEnhanceCommand(program);
+  addPlanCommand(program);
   addEncodeCommand(program);
   addEvaluateCommand(program);
   addReportCommand(program);

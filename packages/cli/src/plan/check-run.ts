@@ -3,19 +3,43 @@ import { dirname } from "node:path";
 import type { DeviceInfo } from "@dcr-js/tensor";
 import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
-import { readModelShapes } from "../models/model-shapes.js";
+import { countWeights, type ModelShapes, readModelShapes } from "../models/model-shapes.js";
 import { isOwnMethod, methodLabel } from "../run/jobs.js";
 import { openTrainingImages } from "../train/images.js";
 import { loadObjective } from "../train/load-objective.js";
+import { deviceMemory } from "./device-memory.js";
 import { formatBytes } from "./format-bytes.js";
+import { type MemoryPlan, planMemory } from "./plan-memory.js";
+
+/** What is known of a run before anything is loaded. */
+export interface CheckedRun {
+  /** With the chunk and the micro-batch that were chosen. */
+  config: RunConfig;
+  memory: MemoryPlan;
+  /** Bytes of all that the run writes. */
+  written: number;
+}
 
 /** Finds what is wrong with a run's inputs, before anything is loaded or written. @throws one line that names it */
-export async function checkRun(folder: string, config: RunConfig, _device: DeviceInfo): Promise<void> {
+export async function checkRun(folder: string, config: RunConfig, device: DeviceInfo): Promise<CheckedRun> {
   await checkMethods(config);
   const shapes = await readModelShapes(config.encoder, config.diffusion);
   await checkImages(config, shapes.encoder.imageSize);
   await checkEvaluations(config.evaluate);
-  checkDisk(folder, 64e6);
+  const memory = planMemory(shapes, config, await deviceMemory(device));
+  const written = bytesWritten(shapes, config);
+  checkDisk(folder, written);
+  const { chunk, microBatch } = memory;
+  return { config: { ...config, memory: { chunk, microBatch } }, memory, written };
+}
+
+/** For each method and seed the encoder, its adapters, a checkpoint, and as much again while a file is replaced. */
+function bytesWritten({ encoder, textEncoder }: ModelShapes, config: RunConfig): number {
+  const outputs = config.methods.length * config.seeds.length;
+  // A text tower is about as large as the diffusion model's own text encoder.
+  const model = 4 * (countWeights(encoder) + countWeights(textEncoder));
+  const rows = 1000 * (config.align.steps + config.enhance.steps) * outputs;
+  return outputs * 2 * model + rows + 16e6;
 }
 
 async function checkMethods(config: RunConfig): Promise<void> {

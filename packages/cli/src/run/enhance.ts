@@ -13,7 +13,7 @@ import {
 } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
-import { checkRun } from "../plan/check-run.js";
+import { type CheckedRun, checkRun } from "../plan/check-run.js";
 import { writeReport } from "../report/report.js";
 import { gatherMetrics, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
@@ -38,16 +38,17 @@ export async function enhance(settings: PartialConfig, { out }: { out?: string }
     refuseUsedFolder(folder);
     await removeLeftovers(folder);
     const device = await startDevice(config);
+    let checked: CheckedRun;
     try {
-      await checkRun(folder, config, device);
-      await writeFileAtomically(configPath(folder), configToYaml(config));
+      checked = await checkRun(folder, config, device);
+      await writeFileAtomically(configPath(folder), configToYaml(checked.config));
     } catch (error) {
       // A run that cannot start leaves nothing.
       await lock.release();
       if (isNew) await rm(folder, { recursive: true, force: true });
       throw error;
     }
-    await work(folder, config, device);
+    await work(folder, checked.config, device);
   } finally {
     await lock.release();
   }

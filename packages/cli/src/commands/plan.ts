@@ -1,0 +1,74 @@
+import { resolve } from "node:path";
+import { initialize } from "@dcr-js/tensor";
+import type { Command } from "commander";
+import { integer } from "../command-line/parse-option.js";
+import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
+import { checkConfig } from "../config/read-config.js";
+import { resolvePaths } from "../config/resolve-paths.js";
+import type { RunConfig } from "../config/run-config.js";
+import { checkRun } from "../plan/check-run.js";
+import { formatBytes } from "../plan/format-bytes.js";
+import { measureSteps } from "../plan/measure-steps.js";
+import type { MemoryPlan } from "../plan/plan-memory.js";
+import { jobLabel } from "../run/jobs.js";
+import { formatSeconds } from "../run/progress.js";
+
+export function addPlanCommand(program: Command): void {
+  const command = program
+    .command("plan")
+    .description(
+      "Says what a run would load, how much memory and disk it would take, and how long, without training anything.",
+    )
+    .option(
+      "--measure <steps>",
+      "steps of each stage that the time is measured on; 0 measures none",
+      integer,
+      2,
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  dcr plan --encoder clip --diffusion sd --images photos --storage float16",
+    );
+  addSettingOptions(command).action(async () => {
+    const { measure } = command.opts<{ measure: number }>();
+    if (measure < 0) throw new Error(`--measure: expected a number of steps, got ${measure}`);
+    const { settings } = await givenSettings(command);
+    const config = resolvePaths(checkConfig("options", settings), process.cwd());
+    const device = await initialize({ device: config.device as "auto" });
+    console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
+    const checked = await checkRun(resolve("."), config, device);
+    console.log(memoryTable(checked.memory));
+    console.log(`\nwritten: ${formatBytes(checked.written)} at most`);
+    if (measure > 0) await printTimes(checked.config, measure);
+  });
+}
+
+function memoryTable({ rows, peak, chunk, microBatch }: MemoryPlan): string {
+  const lines = rows.map(({ what, bytes, held }) => [
+    what,
+    formatBytes(bytes),
+    held === "always" ? "" : "in turn",
+  ]);
+  lines.push(["peak", formatBytes(peak), "what is always held, and the largest of the phases"]);
+  const widths = [0, 1].map((i) => Math.max(...lines.map((line) => line[i]!.length)));
+  const table = lines.map(([what, bytes, note]) =>
+    `${what!.padEnd(widths[0]!)}  ${bytes!.padStart(widths[1]!)}  ${note}`.trimEnd(),
+  );
+  return [...table, "", `chunk ${chunk}, micro-batch ${microBatch}`].join("\n");
+}
+
+async function printTimes(config: RunConfig, steps: number): Promise<void> {
+  const measured = await measureSteps(config, steps);
+  const seeds = config.seeds.length;
+  let total = 0;
+  console.log("");
+  for (const { job, secondsPerStep, seconds } of measured) {
+    total += seconds * seeds;
+    const all = job.kind === "align" ? config.align.steps : config.enhance.steps;
+    const times = seeds > 1 ? ` for each of ${seeds} seeds` : "";
+    console.log(
+      `${jobLabel(job)}: ${secondsPerStep.toPrecision(3)} s a step, ${all} steps: ${formatSeconds(seconds)}${times}`,
+    );
+  }
+  console.log(`time: ${formatSeconds(total)}, measured on ${steps} steps of each`);
+}

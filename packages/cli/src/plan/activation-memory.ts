@@ -1,0 +1,75 @@
+import type { UNet2DConditionModel } from "@dcr-js/diffusion";
+
+/**
+ * How many float32 values a pass holds at its peak, beside weights. The shapes of the formulas follow the models; their factors
+ * are fitted to peaks that `tf.profile` measured on models of many shapes, see the test beside this file.
+ */
+
+/** The sizes of a vision transformer. */
+export interface TransformerSizes {
+  tokens: number;
+  width: number;
+  inner: number;
+  layers: number;
+}
+
+/** The encoder's backward pass to its adapters, for `images` images at once. */
+export function encoderBackwardValues(
+  { tokens, width, inner, layers }: TransformerSizes,
+  { images, dropout }: { images: number; dropout: boolean },
+): number {
+  const kept = 92 * width + 12 * inner + (dropout ? 5 * (5 * width + inner) : 0);
+  return layers * (images * tokens * kept + 2 * (4 * width ** 2 + 2 * width * inner));
+}
+
+/** The denoiser's backward pass to its conditions, for `rows` predictions at once. */
+export function denoiserBackwardValues(
+  config: UNet2DConditionModel["config"],
+  { rows, side, weights }: { rows: number; side: number; weights: number },
+): number {
+  const { resnets, attentions } = unetSizes(config, side);
+  return 1.5 * weights + rows * (10.5 * resnets + 118 * attentions);
+}
+
+/** The VAE's encoder, for one image of `size` x `size` pixels. */
+export const vaeEncoderValues = (channels: number, size: number): number => 11 * channels * size ** 2;
+
+/** Channels times pixels, summed over all residual blocks (what they take and give) and over all attention blocks. */
+function unetSizes(
+  config: UNet2DConditionModel["config"],
+  side: number,
+): { resnets: number; attentions: number } {
+  const { block_out_channels: widths, down_block_types: downs, up_block_types: ups } = config;
+  const layers = config.layers_per_block;
+  const layersOf = (block: number) => (typeof layers === "number" ? layers : (layers[block] ?? 1));
+  const attends = (type: string) => type.startsWith("CrossAttn");
+  let resnets = 0;
+  let attentions = 0;
+  let size = side;
+  let channels = widths[0]!;
+  const skips = [channels];
+  const add = (into: number, out: number, attention: boolean) => {
+    resnets += size ** 2 * (into + out);
+    if (attention) attentions += size ** 2 * out;
+    channels = out;
+  };
+  for (const [block, width] of widths.entries()) {
+    for (let layer = 0; layer < layersOf(block); layer++) {
+      add(channels, width, attends(downs[block]!));
+      skips.push(width);
+    }
+    if (block === widths.length - 1) break;
+    size = Math.ceil(size / 2);
+    skips.push(width);
+  }
+  add(channels, channels, true);
+  add(channels, channels, false);
+  for (const [at, type] of ups.entries()) {
+    const block = widths.length - 1 - at;
+    for (let layer = 0; layer <= layersOf(block); layer++) {
+      add(channels + skips.pop()!, widths[block]!, attends(type));
+    }
+    if (block > 0) size *= 2;
+  }
+  return { resnets, attentions };
+}

@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeFileAtomically } from "@dcr-js/tensor";
+import { configPath, configToYaml } from "../config/read-config.js";
+import type { RunConfig } from "../config/run-config.js";
+import { type Job, jobFiles, listJobs } from "../run/jobs.js";
+import { readMetrics } from "../run/metrics-file.js";
+import { runJobs } from "../run/run-jobs.js";
+
+/** How long a job's steps take. */
+export interface MeasuredJob {
+  job: Job;
+  /** Of one step. The first step, which also compiles and fills caches, counts only where there is no other. */
+  secondsPerStep: number;
+  seconds: number;
+}
+
+/** Runs a few steps of each job in a temporary folder. */
+export async function measureSteps(config: RunConfig, steps: number): Promise<MeasuredJob[]> {
+  const folder = await mkdtemp(join(tmpdir(), "dcr-plan-"));
+  const few: RunConfig = {
+    ...config,
+    seeds: [config.seeds[0]!],
+    align: { ...config.align, steps },
+    enhance: { ...config.enhance, steps },
+    evaluate: [],
+    tensorboard: false,
+  };
+  try {
+    await writeFileAtomically(configPath(folder), configToYaml(few));
+    await runJobs(folder, few);
+    const measured: MeasuredJob[] = [];
+    for (const job of listJobs(few)) {
+      const rows = await readMetrics(jobFiles(folder, job).metrics);
+      if (rows.length === 0) continue;
+      const later = rows.length > 1 ? rows.slice(1) : rows;
+      const secondsPerStep = later.reduce((sum, { time }) => sum + time, 0) / later.length;
+      const total = job.kind === "align" ? config.align.steps : config.enhance.steps;
+      measured.push({ job, secondsPerStep, seconds: secondsPerStep * total });
+    }
+    return measured;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,99 @@
+import { AutoencoderKL, CLIPTextModel, UNet2DConditionModel } from "@dcr-js/diffusion";
+import { CLIPVisionModelWithProjection } from "@dcr-js/encoders";
+import { describe, expect, it } from "vitest";
+import { defaultConfig, type RunConfig } from "../config/run-config.js";
+import { countWeights, type ModelShapes } from "../models/model-shapes.js";
+import { planMemory } from "./plan-memory.js";
+
+const GiB = 2 ** 30;
+
+/** OpenAI's ViT-L/14 with Stable Diffusion 2.1-base, as their config.json have them; without weights. */
+const paper: ModelShapes = {
+  encoder: new CLIPVisionModelWithProjection({
+    hidden_size: 1024,
+    intermediate_size: 4096,
+    num_hidden_layers: 24,
+    num_attention_heads: 16,
+    image_size: 224,
+    patch_size: 14,
+    projection_dim: 768,
+  }),
+  unet: new UNet2DConditionModel({
+    sample_size: 64,
+    block_out_channels: [320, 640, 1280, 1280],
+    layers_per_block: 2,
+    down_block_types: [...Array(3).fill("CrossAttnDownBlock2D"), "DownBlock2D"],
+    up_block_types: ["UpBlock2D", ...Array(3).fill("CrossAttnUpBlock2D")],
+    cross_attention_dim: 1024,
+    attention_head_dim: [5, 10, 20, 20],
+    use_linear_projection: true,
+  }),
+  vae: new AutoencoderKL({
+    block_out_channels: [128, 256, 512, 512],
+    down_block_types: Array(4).fill("DownEncoderBlock2D"),
+    up_block_types: Array(4).fill("UpDecoderBlock2D"),
+    layers_per_block: 2,
+  }),
+  textEncoder: new CLIPTextModel({
+    hidden_size: 1024,
+    intermediate_size: 4096,
+    num_hidden_layers: 23,
+    num_attention_heads: 16,
+    vocab_size: 49408,
+    max_position_embeddings: 77,
+  }),
+};
+const config: RunConfig = { ...defaultConfig, encoder: "clip", diffusion: "sd", images: "images" };
+
+it("countWeights knows the published counts", () => {
+  // From the models' own checkpoints.
+  expect(countWeights(paper.unet)).toBe(865_910_724);
+  expect(countWeights(paper.vae)).toBe(83_653_863);
+  expect(countWeights(paper.textEncoder)).toBe(340_387_840);
+});
+
+describe("planMemory", () => {
+  it("takes the usual sizes where nobody knows the device's memory", () => {
+    const { chunk, microBatch, rows, peak } = planMemory(paper, config, { name: "a GPU" });
+    expect([chunk, microBatch]).toEqual([32, 8]);
+    expect(rows.find(({ what }) => what === "unet")?.bytes).toBe(4 * 865_910_724);
+    const always = rows.filter(({ held }) => held === "always").reduce((sum, { bytes }) => sum + bytes, 0);
+    const phases = rows.filter(({ held }) => held === "phase").map(({ bytes }) => bytes);
+    expect(peak).toBe(always + Math.max(...phases));
+  });
+
+  it("shrinks the phase that does not fit, down to one", () => {
+    let before = { chunk: 32, microBatch: 8 };
+    for (const total of [80, 40, 24, 16].map((size) => size * GiB)) {
+      const plan = planMemory(paper, config, { name: "a GPU", total });
+      expect(plan.peak).toBeLessThanOrEqual(total);
+      expect(plan.chunk).toBeLessThanOrEqual(before.chunk);
+      expect(plan.microBatch).toBeLessThanOrEqual(before.microBatch);
+      before = plan;
+    }
+    expect(before.chunk).toBeLessThan(32);
+  });
+
+  it("refuses what cannot fit, with advice", () => {
+    const wasm = { name: "WebAssembly", total: 4 * GiB, largestTensor: 2 * GiB };
+    expect(() => planMemory(paper, config, wasm)).toThrow(
+      /^the run needs [\d.]+ GiB and WebAssembly has 4 GiB \(.*unet.*\); WebGPU has no such limit \(--device webgpu, or software\), a smaller/,
+    );
+    const gpu = { name: "a GPU", total: 6 * GiB, largestTensor: 2 * GiB };
+    expect(() => planMemory(paper, config, gpu)).toThrow(/--storage float16 halves frozen weights/);
+  });
+
+  it("leaves sizes that the user set", () => {
+    const set = { ...config, memory: { chunk: 48, microBatch: null } };
+    expect(planMemory(paper, set, { name: "a GPU" }).chunk).toBe(48);
+    expect(() => planMemory(paper, set, { name: "a GPU", total: 12 * GiB })).toThrow(
+      /--chunk and --micro-batch may be smaller/,
+    );
+  });
+
+  it("names a weight that no tensor of the device holds", () => {
+    expect(() => planMemory(paper, config, { name: "a GPU", largestTensor: 2 ** 27 })).toThrow(
+      /^textEncoder: text_model\.embeddings\.token_embedding\.weight takes 193 MiB, and a tensor on a GPU at most 128 MiB$/,
+    );
+  });
+});

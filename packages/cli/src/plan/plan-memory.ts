@@ -1,0 +1,182 @@
+import type { RunConfig } from "../config/run-config.js";
+import { countWeights, type ModelShapes } from "../models/model-shapes.js";
+import { denoiserBackwardValues, encoderBackwardValues, vaeEncoderValues } from "./activation-memory.js";
+import { formatBytes } from "./format-bytes.js";
+
+/** A part of a run's memory on the device. */
+export interface MemoryRow {
+  what: string;
+  bytes: number;
+  /** Held for the whole run, or for one phase of a step; phases follow each other. */
+  held: "always" | "phase";
+}
+
+export interface MemoryPlan {
+  rows: MemoryRow[];
+  /** All that is always held, and the largest phase. */
+  peak: number;
+  /** Predictions that a gradient holds at once. */
+  chunk: number;
+  /** Images that the encoder's gradient holds at once. */
+  microBatch: number;
+}
+
+/** What a device offers. */
+export interface DeviceMemory {
+  /** Bytes for everything; undefined where nobody can know. */
+  total?: number;
+  /** Bytes of the largest tensor. */
+  largestTensor?: number;
+  /** How an error calls it. */
+  name: string;
+}
+
+/** float32. */
+const valueBytes = 4;
+/** As the trainer has them without these settings. */
+const usualSizes = { chunk: 32, microBatch: 8 };
+
+/**
+ * A run's memory, and the largest chunk and micro-batch that fit.
+ *
+ * @throws where not even one prediction and one image at a time fit, with advice
+ */
+export function planMemory(shapes: ModelShapes, config: RunConfig, device: DeviceMemory): MemoryPlan {
+  checkLargestWeight(shapes, config, device);
+  const { total = Number.POSITIVE_INFINITY } = device;
+  const batch = Math.max(config.enhance.batch, config.align.batch);
+  const pairs = batch * batch + batch;
+  const fixed = config.memory;
+  const plan = {
+    chunk: fixed.chunk ?? Math.min(usualSizes.chunk, pairs),
+    microBatch: fixed.microBatch ?? Math.min(usualSizes.microBatch, 2 * batch),
+  };
+  for (;;) {
+    const rows = memoryRows(shapes, config, plan);
+    const peak = peakOf(rows);
+    if (peak <= total) return { ...plan, rows, peak };
+    // The phase that is largest has to shrink; a size that the user set stays.
+    const [largest] = rows.filter(({ held }) => held === "phase").sort((a, b) => b.bytes - a.bytes);
+    const shrinks = (["chunk", "microBatch"] as const).filter(
+      (name) => fixed[name] === null && plan[name] > 1,
+    );
+    const own = largest!.what.startsWith("encoder") ? "microBatch" : "chunk";
+    if (!shrinks.includes(own)) throw new Error(refusal(peak, rows, { device, config }));
+    plan[own] = Math.ceil(plan[own] / 2);
+  }
+}
+
+const peakOf = (rows: readonly MemoryRow[]): number => {
+  const of = (held: MemoryRow["held"]) => rows.filter((row) => row.held === held).map(({ bytes }) => bytes);
+  return of("always").reduce((sum, bytes) => sum + bytes, 0) + Math.max(0, ...of("phase"));
+};
+
+function memoryRows(
+  { encoder, unet, vae, textEncoder }: ModelShapes,
+  config: RunConfig,
+  { chunk, microBatch }: { chunk: number; microBatch: number },
+): MemoryRow[] {
+  const frozen = config.storage === "float16" ? 2 : 4;
+  const side = encoder.imageSize / vae.factor;
+  const batch = Math.max(config.enhance.batch, config.align.batch);
+  const trained =
+    adapterValues(encoder, config) + projectorValues(encoder.featureSize, unet.config.cross_attention_dim);
+  const pairs = batch * batch + batch;
+  const always = (what: string, bytes: number): MemoryRow => ({ what, bytes, held: "always" });
+  const phase = (what: string, values: number): MemoryRow => ({
+    what,
+    bytes: values * valueBytes,
+    held: "phase",
+  });
+  const dropout = config.lora.dropout > 0;
+  return [
+    always("encoder's image tower", countWeights(encoder) * frozen),
+    always("unet", countWeights(unet) * frozen),
+    always("vae", countWeights(vae) * frozen),
+    // Values, two moments, and the gradients of two losses.
+    always("adapters, projector and their optimizer", trained * 5 * valueBytes),
+    always(
+      "predictions and their gradients",
+      3 * pairs * side ** 2 * vae.config.latent_channels * valueBytes,
+    ),
+    phase(
+      "text encoder, until the empty prompt is encoded",
+      (countWeights(textEncoder) * frozen) / valueBytes,
+    ),
+    phase("vae, one image", vaeEncoderValues(vae.config.block_out_channels[0]!, encoder.imageSize)),
+    phase(
+      `unet with its gradient, ${chunk} predictions`,
+      denoiserBackwardValues(unet.config, { rows: chunk, side, weights: countWeights(unet) }),
+    ),
+    phase(
+      `encoder with its gradient, ${microBatch} images`,
+      encoderBackwardValues(transformerSizes(encoder), { images: microBatch, dropout }),
+    ),
+  ];
+}
+
+/** The sizes of an encoder's transformer, as CLIP's and SigLIP's settings name them. */
+function transformerSizes(encoder: ModelShapes["encoder"]) {
+  const own = (encoder as unknown as { config: Record<string, unknown> }).config;
+  const settings = (own["vision_config"] ?? own) as Record<string, number>;
+  const {
+    hidden_size: width,
+    intermediate_size: inner,
+    num_hidden_layers: layers,
+    patch_size: patch,
+  } = settings;
+  const tokens = (encoder.imageSize / patch!) ** 2 + 1;
+  return { tokens, width: width!, inner: inner!, layers: layers! };
+}
+
+function adapterValues(encoder: ModelShapes["encoder"], { lora }: RunConfig): number {
+  const names = lora.targetModules ?? ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"];
+  let sum = 0;
+  for (const [path, { inFeatures, outFeatures }] of encoder.imageLinearLayers()) {
+    if (!names.some((name) => path === name || path.endsWith(`.${name}`))) continue;
+    sum += lora.rank * (inFeatures + outFeatures) + (lora.bias === "none" ? 0 : outFeatures);
+  }
+  return sum;
+}
+
+const projectorValues = (d: number, c: number): number => 2 * d + (d + 1) * c + (c + 1) * c;
+
+function checkLargestWeight(
+  shapes: ModelShapes,
+  config: RunConfig,
+  { largestTensor, name }: DeviceMemory,
+): void {
+  if (largestTensor === undefined) return;
+  const bytes = config.storage === "float16" ? 2 : 4;
+  for (const [model, { namedParameters }] of Object.entries(shapes) as [string, ModelShapes["unet"]][]) {
+    for (const [weight, { shape }] of namedParameters.call(shapes[model as keyof ModelShapes])) {
+      const size = shape.reduce((product, n) => product * n, bytes);
+      if (size <= largestTensor) continue;
+      throw new Error(
+        `${model}: ${weight} takes ${formatBytes(size)}, and a tensor on ${name} at most ${formatBytes(largestTensor)}`,
+      );
+    }
+  }
+}
+
+function refusal(
+  peak: number,
+  rows: readonly MemoryRow[],
+  { device, config }: { device: DeviceMemory; config: RunConfig },
+): string {
+  const isWasm = device.name === "WebAssembly";
+  const advice = [
+    // WebGPU alone stores float16.
+    device.largestTensor !== undefined &&
+      !isWasm &&
+      config.storage === "float32" &&
+      "--storage float16 halves frozen weights",
+    isWasm && "WebGPU has no such limit (--device webgpu, or software)",
+    (config.memory.chunk !== null || config.memory.microBatch !== null) &&
+      "--chunk and --micro-batch may be smaller",
+    "a smaller encoder or diffusion model needs less",
+  ].filter(Boolean);
+  const largest = [...rows].sort((a, b) => b.bytes - a.bytes).slice(0, 2);
+  const parts = largest.map(({ what, bytes }) => `${what}: ${formatBytes(bytes)}`).join("; ");
+  return `the run needs ${formatBytes(peak)} and ${device.name} has ${formatBytes(device.total!)} (${parts}); ${advice.join(", ")}`;
+}

@@ -1,5 +1,6 @@
-import { exp4, log, sum4 } from "./exp";
-import { gemm, gemmScratch } from "./gemm";
+import { exp4, log } from "./exp";
+import { gemm } from "./gemm";
+import { total } from "./sum";
 
 /**
  * Attention of one (batch, head) pair at a time: the heads are read in place from [tokens, heads * depth] by their
@@ -12,32 +13,23 @@ function softmaxRow(row: usize, visible: i32, columns: i32): f32 {
   let highest: f32 = -f32.MAX_VALUE;
   for (let j = 0; j < visible; j++) highest = max(highest, load<f32>(row + <usize>4 * <usize>j));
   const shift = f32x4.splat(highest);
-  let total = f32x4.splat(0);
-  let tail: f32 = 0;
   let j = 0;
   for (; j + 4 <= visible; j += 4) {
-    const e = exp4(f32x4.sub(v128.load(row + <usize>4 * <usize>j), shift));
-    v128.store(row + <usize>4 * <usize>j, e);
-    total = f32x4.add(total, e);
+    v128.store(row + <usize>4 * <usize>j, exp4(f32x4.sub(v128.load(row + <usize>4 * <usize>j), shift)));
   }
   for (; j < visible; j++) {
     const e = f32x4.extract_lane(exp4(f32x4.splat(load<f32>(row + <usize>4 * <usize>j) - highest)), 0);
     store<f32>(row + <usize>4 * <usize>j, e);
-    tail += e;
   }
-  const sum = sum4(total) + tail;
-  const factor: f32 = 1 / sum;
+  const sum = total(visible, row);
+  const factor = <f32>(1 / sum);
   for (let i = 0; i < visible; i++)
     store<f32>(row + <usize>4 * <usize>i, load<f32>(row + <usize>4 * <usize>i) * factor);
   for (let i = visible; i < columns; i++) store<f32>(row + <usize>4 * <usize>i, 0);
-  return highest + <f32>log(<f64>sum);
+  return highest + <f32>log(sum);
 }
 
-/** Bytes of scratch for either pass. */
-export function attentionScratch(queries: i32, keys: i32, width: i32): i32 {
-  return 8 * queries * keys + gemmScratch(max(keys, width)) + 64;
-}
-
+/** `scratch` of both passes is sized by `attentionScratch` of backend/wasm/scratch.ts. */
 export function attention(
   first: i32,
   end: i32,
@@ -58,7 +50,7 @@ export function attention(
 ): void {
   const row = heads * width;
   const scores = scratch;
-  const room = scratch + <usize>4 * <usize>(queries * keys);
+  const room = scratch + <usize>4 * <usize>queries * <usize>keys;
   for (let pair = first; pair < end; pair++) {
     const b = pair % batch;
     const h = pair / batch;
@@ -100,8 +92,8 @@ export function attentionGradient(
 ): void {
   const row = heads * width;
   const probabilities = scratch;
-  const dScores = scratch + <usize>4 * <usize>(queries * keys);
-  const room = dScores + <usize>4 * <usize>(queries * keys);
+  const dScores = scratch + <usize>4 * <usize>queries * <usize>keys;
+  const room = dScores + <usize>4 * <usize>queries * <usize>keys;
   for (let pair = first; pair < end; pair++) {
     const b = pair % batch;
     const h = pair / batch;
@@ -133,11 +125,12 @@ export function attentionGradient(
     gemm(queries, keys, width, dy + own, row, 1, v + other, 1, row, dScores, keys, 1, false, room);
     for (let i = 0; i < queries; i++) {
       // The softmax's inner product sum_j P_ij dP_ij equals output_i . dy_i.
-      let inner: f32 = 0;
+      let products: f64 = 0;
       const at = own + <usize>4 * <usize>(i * row);
       for (let c: usize = 0; c < <usize>4 * <usize>width; c += 4) {
-        inner += load<f32>(output + at + c) * load<f32>(dy + at + c);
+        products += <f64>(load<f32>(output + at + c) * load<f32>(dy + at + c));
       }
+      const inner = <f32>products;
       for (let j = 0; j < keys; j++) {
         const cell = <usize>4 * <usize>(i * keys + j);
         const p = load<f32>(probabilities + cell);

@@ -1,4 +1,4 @@
-import { block, KC, MC } from "./gemm";
+import { block, KC, LONG, MC } from "./gemm";
 
 /**
  * Both gradients of a convolution as matrix products whose left operand is gathered while it is packed (implicit
@@ -66,8 +66,8 @@ export function convInputGradient(
 
 /**
  * dw = the gradient at the filter: for each tap an [cin, cout] product over the output pixels of the batch that lie in
- * [first, end).
- * `scratch` needs 128 + 4 * KC * (roundUp8(cout) + roundUp4(cin)) bytes.
+ * [first, end). Sums over a few blocks of pixels are added to dw, which must hold zeros, so that errors do not grow with their number.
+ * `scratch` needs 128 + 4 * KC * (roundUp8(cout) + roundUp4(cin)) + 4 * taps * cin * cout bytes.
  */
 export function convFilterGradient(
   height: i32, width: i32, cin: i32,
@@ -78,8 +78,11 @@ export function convFilterGradient(
   const columns = (cout + 7) & ~7;
   const packedB = scratch + 128;
   const packedA = packedB + <usize>4 * <usize>(KC * columns);
+  const part = packedA + <usize>4 * <usize>(KC * ((cin + 3) & ~3));
+  const length = <usize>4 * <usize>(kernelHeight * kernelWidth * cin * cout);
   for (let p = first; p < end; p += KC) {
     const depth = min(KC, end - p);
+    const fresh = (p - first) % LONG == 0;
     let to = packedB;
     for (let j = 0; j < cout; j += 8) {
       for (let q = 0; q < depth; q++) {
@@ -117,7 +120,9 @@ export function convFilterGradient(
           at += <usize>16 * <usize>depth;
         }
       }
-      block(cin, cout, depth, packedA, packedB, dw + <usize>4 * <usize>(tap * cin * cout), <usize>cout << 2, 1, p > first, scratch);
+      block(cin, cout, depth, packedA, packedB, part + <usize>4 * <usize>(tap * cin * cout), <usize>cout << 2, 1, !fresh, scratch);
     }
+    if ((p - first) % LONG != LONG - KC && p + KC < end) continue;
+    for (let i: usize = 0; i < length; i += 4) store<f32>(dw + i, load<f32>(dw + i) + load<f32>(part + i));
   }
 }

@@ -41,7 +41,9 @@ function curve(code: i32, x: v128): v128 {
 
 // @ts-expect-error: decorator
 @inline
-function slope(code: i32, x: v128): v128 {
+function slope(code: i32, argument: v128): v128 {
+  // Further out the slope is 0 or 1, and products of infinity and 0 would make it NaN.
+  const x = f32x4.min(f32x4.max(argument, f32x4.splat(-120)), f32x4.splat(120));
   const half = f32x4.splat(0.5);
   const one = f32x4.splat(1);
   if (code == 4) {
@@ -83,14 +85,44 @@ export function unaryGradient(code: i32, size: i32, x: usize, dy: usize, dx: usi
   }
 }
 
-/** y[n] = sum over m of x[m, n]. */
-export function sumRows(m: i32, n: i32, x: usize, y: usize): void {
-  const bytes = <usize>4 * <usize>n;
-  memory.fill(y, 0, bytes);
-  for (let i = 0; i < m; i++) {
-    const row = x + bytes * <usize>i;
-    let j: usize = 0;
-    for (; j + 16 <= bytes; j += 16) v128.store(y + j, f32x4.add(v128.load(y + j), v128.load(row + j)));
-    for (; j < bytes; j += 4) store<f32>(y + j, load<f32>(y + j) + load<f32>(row + j));
+/** y = min(max(x, low), high), NaN kept. */
+export function clip(size: i32, x: usize, y: usize, low: f32, high: f32): void {
+  const bytes = <usize>4 * <usize>size;
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) {
+    v128.store(y + i, f32x4.min(f32x4.max(v128.load(x + i), f32x4.splat(low)), f32x4.splat(high)));
   }
+  for (; i < bytes; i += 4) store<f32>(y + i, min<f32>(max<f32>(load<f32>(x + i), low), high));
+}
+
+/** y = max(a, b) or, where `least`, min(a, b): NaN where either is. `step` is 0 for a b that is one number, else 1. */
+export function extremum(least: bool, size: i32, step: i32, a: usize, b: usize, y: usize): void {
+  const bytes = <usize>4 * <usize>size;
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) {
+    const p = v128.load(a + i);
+    const q = step == 0 ? v128.load32_splat(b) : v128.load(b + i);
+    v128.store(y + i, least ? f32x4.min(p, q) : f32x4.max(p, q));
+  }
+  for (; i < bytes; i += 4) {
+    const p = load<f32>(a + i);
+    const q = load<f32>(step == 0 ? b : b + i);
+    store<f32>(y + i, least ? min<f32>(p, q) : max<f32>(p, q));
+  }
+}
+
+/** Whether one of the floats is NaN. */
+export function hasNaN(size: i32, x: usize): bool {
+  const bytes = <usize>4 * <usize>size;
+  let odd = i32x4.splat(0);
+  let i: usize = 0;
+  for (; i + 16 <= bytes; i += 16) {
+    const v = v128.load(x + i);
+    odd = v128.or(odd, f32x4.ne(v, v));
+  }
+  for (; i < bytes; i += 4) {
+    const v = load<f32>(x + i);
+    if (v != v) return true;
+  }
+  return v128.any_true(odd);
 }

@@ -1,11 +1,13 @@
 /**
  * exp of four floats: 2^n * p(r) with x = n ln 2 + r, |r| <= ln 2 / 2, p the degree-6 minimax polynomial of
- * Cephes' expf. Relative error below 2e-7; arguments are clamped to the range of normal floats.
+ * Cephes' expf. Relative error below 2e-7 for normal results; it overflows to Infinity and underflows to 0 through the subnormal
+ * numbers. 2^n is applied in two factors, since for n = 128 and n < -126 it is no normal float.
  */
 // @ts-expect-error: decorator
 @inline
 export function exp4(x: v128): v128 {
-  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87.33)), f32x4.splat(88.37));
+  // exp(89) is Infinity and exp(-104) is 0 already; min and max keep NaN.
+  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-104)), f32x4.splat(89));
   const n = f32x4.nearest(f32x4.mul(clamped, f32x4.splat(1.44269504088896341)));
   let r = f32x4.sub(clamped, f32x4.mul(n, f32x4.splat(0.693359375)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
@@ -16,8 +18,12 @@ export function exp4(x: v128): v128 {
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1));
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1));
   p = f32x4.add(f32x4.add(f32x4.mul(p, f32x4.mul(r, r)), r), f32x4.splat(1.0));
-  const exponent = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return f32x4.mul(p, exponent);
+  const whole = i32x4.trunc_sat_f32x4_s(n);
+  const half = i32x4.shr_s(whole, 1);
+  const bias = i32x4.splat(127);
+  const first = i32x4.shl(i32x4.add(half, bias), 23);
+  const second = i32x4.shl(i32x4.add(i32x4.sub(whole, half), bias), 23);
+  return f32x4.mul(f32x4.mul(p, first), second);
 }
 
 // @ts-expect-error: decorator

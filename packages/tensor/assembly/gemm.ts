@@ -177,12 +177,28 @@ export function block(
   }
 }
 
-/** Bytes of scratch that `gemm` needs for `n` columns. */
-export function gemmScratch(n: i32): i32 {
-  return 4 * KC * (((n + 7) & ~7) + MC) + 128;
+/** Depth from which the sums over blocks are compensated: before, their rounding errors are below 16 units in the last place. */
+export const LONG: i32 = 16 * KC;
+
+/** to = from, or to += from with Kahan's compensation, which an infinity leaves alone. */
+function addBlock(count: i32, from: usize, to: usize, compensation: usize, add: bool): void {
+  const bytes = <usize>4 * <usize>count;
+  for (let j: usize = 0; j < bytes; j += 4) {
+    const value = load<f32>(from + j);
+    if (!add) {
+      store<f32>(to + j, value);
+      continue;
+    }
+    const before = load<f32>(to + j);
+    const term = value - load<f32>(compensation + j);
+    const after = before + term;
+    const error = after - before - term;
+    store<f32>(compensation + j, error == error ? error : 0);
+    store<f32>(to + j, after);
+  }
 }
 
-/** Strides are in floats. */
+/** Strides are in floats. `scratch` is sized by `gemmScratch` of backend/wasm/scratch.ts. */
 export function gemm(
   m: i32,
   n: i32,
@@ -201,13 +217,43 @@ export function gemm(
 ): void {
   const packedB = scratch + 128;
   const packedA = packedB + <usize>4 * <usize>KC * <usize>((n + 7) & ~7);
-  for (let p = 0; p < k; p += KC) {
-    const depth = min(KC, k - p);
-    packB(b + <usize>4 * <usize>(p * bRow), <usize>bRow << 2, <usize>bColumn << 2, depth, n, packedB);
+  if (k > LONG) {
+    // Rows outermost: one block of sums and compensations at a time.
+    const sums = packedA + <usize>4 * <usize>KC * <usize>MC;
+    const compensations = sums + <usize>4 * <usize>MC * <usize>n;
     for (let i = 0; i < m; i += MC) {
       const height = min(MC, m - i);
-      packA(a + <usize>4 * <usize>(i * aRow + p * aColumn), <usize>aRow << 2, <usize>aColumn << 2, height, depth, packedA);
-      block(height, n, depth, packedA, packedB, c + <usize>4 * <usize>(i * cRow), <usize>cRow << 2, alpha, accumulate || p > 0, scratch);
+      memory.fill(compensations, 0, <usize>4 * <usize>height * <usize>n);
+      for (let p = 0; p < k; p += KC) {
+        const depth = min(KC, k - p);
+        packB(b + <usize>4 * <usize>p * <usize>bRow, <usize>bRow << 2, <usize>bColumn << 2, depth, n, packedB);
+        packA(
+          a + <usize>4 * (<usize>i * <usize>aRow + <usize>p * <usize>aColumn),
+          <usize>aRow << 2, <usize>aColumn << 2, height, depth, packedA,
+        );
+        block(height, n, depth, packedA, packedB, sums, <usize>n << 2, alpha, false, scratch);
+        for (let r = 0; r < height; r++) {
+          const row = <usize>4 * <usize>r * <usize>n;
+          const to = c + <usize>4 * <usize>(i + r) * <usize>cRow;
+          addBlock(n, sums + row, to, compensations + row, accumulate || p > 0);
+        }
+      }
+    }
+    return;
+  }
+  for (let p = 0; p < k; p += KC) {
+    const depth = min(KC, k - p);
+    packB(b + <usize>4 * <usize>p * <usize>bRow, <usize>bRow << 2, <usize>bColumn << 2, depth, n, packedB);
+    for (let i = 0; i < m; i += MC) {
+      const height = min(MC, m - i);
+      packA(
+        a + <usize>4 * (<usize>i * <usize>aRow + <usize>p * <usize>aColumn),
+        <usize>aRow << 2, <usize>aColumn << 2, height, depth, packedA,
+      );
+      block(
+        height, n, depth, packedA, packedB, c + <usize>4 * <usize>i * <usize>cRow, <usize>cRow << 2,
+        alpha, accumulate || p > 0, scratch,
+      );
     }
   }
 }

@@ -1,7 +1,8 @@
 export { adamWStep } from "./adamw";
-export { attention, attentionGradient, attentionScratch } from "./attention";
+export { attention, attentionGradient } from "./attention";
 export { convFilterGradient, convInputGradient } from "./conv";
-export { sumRows, unary, unaryGradient } from "./elementwise";
-export { batchedGemm, gemmScratch } from "./gemm";
+export { clip, extremum, hasNaN, unary, unaryGradient } from "./elementwise";
+export { batchedGemm } from "./gemm";
 export { groupNorm, groupNormGradient, layerNorm, layerNormGradInput, layerNormGradWeight } from "./norm";
 export { maximumGradient, windowGradient, windowMaximum } from "./window";
+export { sum } from "./sum";

@@ -1,4 +1,15 @@
-import { sigmoid4, sum4 } from "./exp";
+import { sigmoid4 } from "./exp";
+import { flush, total, totalSquares } from "./sum";
+
+// A mean rounded to float32 is off by up to 2^-24 of its size, which is much where the mean is large beside the deviation. Kernels
+// subtract the rounded mean, which loses nothing near it, and then the rest of the mean: its difference to the exact one.
+
+/** The mean of contiguous floats, less `m`. */
+// @ts-expect-error: decorator
+@inline
+function restOfMean(count: i32, x: usize, m: f32): f32 {
+  return <f32>(total(count, x) / <f64>count - <f64>m);
+}
 
 /** Layer normalisation of `rows` rows of `dim`. */
 export function layerNorm(
@@ -12,22 +23,20 @@ export function layerNorm(
   mean: usize,
   rstd: usize,
 ): void {
-  for (let i = 0; i < rows; i++) {
-    const from = x + <usize>4 * <usize>(i * dim);
-    const to = y + <usize>4 * <usize>(i * dim);
-    let sum: f64 = 0;
-    for (let j = 0; j < dim; j++) sum += <f64>load<f32>(from + <usize>4 * <usize>j);
-    const m = <f32>(sum / <f64>dim);
-    let squares: f32 = 0;
-    for (let j = 0; j < dim; j++) {
-      const d = load<f32>(from + <usize>4 * <usize>j) - m;
-      squares += d * d;
-    }
-    const r: f32 = 1 / sqrt<f32>(squares / <f32>dim + epsilon);
-    store<f32>(mean + <usize>4 * <usize>i, m);
-    store<f32>(rstd + <usize>4 * <usize>i, r);
-    for (let j: usize = 0; j < <usize>4 * <usize>dim; j += 4) {
-      store<f32>(to + j, (load<f32>(from + j) - m) * r * load<f32>(weight + j) + load<f32>(bias + j));
+  const bytes = <usize>4 * <usize>dim;
+  for (let i: usize = 0; i < <usize>rows; i++) {
+    const from = x + bytes * i;
+    const to = y + bytes * i;
+    const exact = total(dim, from) / <f64>dim;
+    const m = <f32>exact;
+    const rest = <f32>(exact - <f64>m);
+    const variance = totalSquares(dim, m, from) / <f64>dim - <f64>rest * <f64>rest;
+    const r = <f32>(1 / sqrt<f64>(variance + <f64>epsilon));
+    store<f32>(mean + (i << 2), m);
+    store<f32>(rstd + (i << 2), r);
+    for (let j: usize = 0; j < bytes; j += 4) {
+      const n = (load<f32>(from + j) - m - rest) * r;
+      store<f32>(to + j, n * load<f32>(weight + j) + load<f32>(bias + j));
     }
   }
 }
@@ -42,28 +51,30 @@ export function layerNormGradInput(
   dy: usize,
   dx: usize,
 ): void {
-  for (let i = 0; i < rows; i++) {
-    const at = <usize>4 * <usize>(i * dim);
-    const m = load<f32>(mean + <usize>4 * <usize>i);
-    const r = load<f32>(rstd + <usize>4 * <usize>i);
-    let s: f32 = 0;
-    let t: f32 = 0;
-    for (let j: usize = 0; j < <usize>4 * <usize>dim; j += 4) {
+  const bytes = <usize>4 * <usize>dim;
+  for (let i: usize = 0; i < <usize>rows; i++) {
+    const at = bytes * i;
+    const m = load<f32>(mean + (i << 2));
+    const r = load<f32>(rstd + (i << 2));
+    const rest = restOfMean(dim, x + at, m);
+    let sumG: f64 = 0;
+    let sumGN: f64 = 0;
+    for (let j: usize = 0; j < bytes; j += 4) {
       const g = load<f32>(dy + at + j) * load<f32>(weight + j);
-      s += g;
-      t += g * (load<f32>(x + at + j) - m) * r;
+      sumG += <f64>g;
+      sumGN += <f64>(g * (load<f32>(x + at + j) - m - rest) * r);
     }
-    s /= <f32>dim;
-    t /= <f32>dim;
-    for (let j: usize = 0; j < <usize>4 * <usize>dim; j += 4) {
+    const s = <f32>(sumG / <f64>dim);
+    const t = <f32>(sumGN / <f64>dim);
+    for (let j: usize = 0; j < bytes; j += 4) {
       const g = load<f32>(dy + at + j) * load<f32>(weight + j);
-      const n = (load<f32>(x + at + j) - m) * r;
+      const n = (load<f32>(x + at + j) - m - rest) * r;
       store<f32>(dx + at + j, (g - s - n * t) * r);
     }
   }
 }
 
-/** dw must hold zeros. */
+/** `scratch` holds 12 * dim bytes. */
 export function layerNormGradWeight(
   rows: i32,
   dim: i32,
@@ -72,20 +83,39 @@ export function layerNormGradWeight(
   rstd: usize,
   dy: usize,
   dw: usize,
+  scratch: usize,
 ): void {
-  for (let i = 0; i < rows; i++) {
-    const at = <usize>4 * <usize>(i * dim);
-    const m = load<f32>(mean + <usize>4 * <usize>i);
-    const r = load<f32>(rstd + <usize>4 * <usize>i);
-    for (let j: usize = 0; j < <usize>4 * <usize>dim; j += 4) {
-      store<f32>(dw + j, load<f32>(dw + j) + load<f32>(dy + at + j) * (load<f32>(x + at + j) - m) * r);
+  const bytes = <usize>4 * <usize>dim;
+  const totals = scratch;
+  const part = scratch + 2 * bytes;
+  memory.fill(scratch, 0, 3 * bytes);
+  for (let i: usize = 0; i < <usize>rows; i++) {
+    const at = bytes * i;
+    const m = load<f32>(mean + (i << 2));
+    const r = load<f32>(rstd + (i << 2));
+    const rest = restOfMean(dim, x + at, m);
+    for (let j: usize = 0; j < bytes; j += 4) {
+      const n = (load<f32>(x + at + j) - m - rest) * r;
+      store<f32>(part + j, load<f32>(part + j) + load<f32>(dy + at + j) * n);
     }
+    if ((i & 31) == 31) flush(dim, part, totals);
   }
+  flush(dim, part, totals);
+  for (let j: usize = 0; j < <usize>dim; j++) store<f32>(dw + (j << 2), <f32>load<f64>(totals + (j << 3)));
+}
+
+/** The mean of group `g` of an image, less `m`. */
+function groupMean(pixels: i32, channels: i32, width: i32, g: i32, image: usize, m: f32): f64 {
+  let sum: f64 = 0;
+  for (let p: usize = 0; p < <usize>pixels; p++) {
+    sum += total(width, image + <usize>4 * (p * <usize>channels + <usize>g * <usize>width));
+  }
+  return sum / (<f64>pixels * <f64>width) - <f64>m;
 }
 
 /**
- * Group normalisation of NHWC images, with SiLU where asked. `scratch` holds 2 * channels floats: the scale and
- * shift of each channel of one image.
+ * Group normalisation of NHWC images, with SiLU where asked. `scratch` holds 3 * channels floats: of each channel of one image,
+ * what is subtracted, the scale, and what is added then.
  */
 export function groupNorm(
   batch: i32,
@@ -104,50 +134,42 @@ export function groupNorm(
 ): void {
   const width = channels / groups;
   const bytes = <usize>4 * <usize>channels;
-  const scale = scratch;
-  const shift = scratch + bytes;
+  const offset = scratch;
+  const scale = offset + bytes;
+  const shift = scale + bytes;
   for (let n = 0; n < batch; n++) {
-    const from = x + bytes * <usize>(n * pixels);
-    const to = y + bytes * <usize>(n * pixels);
-    const count = <f64>(pixels * width);
+    const from = x + bytes * <usize>n * <usize>pixels;
+    const to = y + bytes * <usize>n * <usize>pixels;
     for (let g = 0; g < groups; g++) {
-      let sum: f64 = 0;
-      for (let p = 0; p < pixels; p++) {
-        const at = from + bytes * <usize>p + <usize>4 * <usize>(g * width);
-        let part: f32 = 0;
-        for (let c = 0; c < width; c++) part += load<f32>(at + <usize>4 * <usize>c);
-        sum += <f64>part;
-      }
-      const m = <f32>(sum / count);
+      const exact = groupMean(pixels, channels, width, g, from, 0);
+      const m = <f32>exact;
+      const rest = <f32>(exact - <f64>m);
       let squares: f64 = 0;
-      for (let p = 0; p < pixels; p++) {
-        const at = from + bytes * <usize>p + <usize>4 * <usize>(g * width);
-        let part: f32 = 0;
-        for (let c = 0; c < width; c++) {
-          const d = load<f32>(at + <usize>4 * <usize>c) - m;
-          part += d * d;
-        }
-        squares += <f64>part;
+      for (let p: usize = 0; p < <usize>pixels; p++) {
+        squares += totalSquares(width, m, from + bytes * p + <usize>4 * <usize>g * <usize>width);
       }
-      const r: f32 = 1 / sqrt<f32>(<f32>(squares / count) + epsilon);
-      store<f32>(mean + <usize>4 * <usize>(n * groups + g), m);
-      store<f32>(rstd + <usize>4 * <usize>(n * groups + g), r);
-      for (let c = g * width; c < (g + 1) * width; c++) {
-        const s = r * load<f32>(weight + <usize>4 * <usize>c);
-        store<f32>(scale + <usize>4 * <usize>c, s);
-        store<f32>(shift + <usize>4 * <usize>c, load<f32>(bias + <usize>4 * <usize>c) - m * s);
+      const variance = squares / (<f64>pixels * <f64>width) - <f64>rest * <f64>rest;
+      const r = <f32>(1 / sqrt<f64>(variance + <f64>epsilon));
+      store<f32>(mean + <usize>4 * (<usize>n * <usize>groups + <usize>g), m);
+      store<f32>(rstd + <usize>4 * (<usize>n * <usize>groups + <usize>g), r);
+      for (let c = <usize>4 * <usize>g * <usize>width; c < <usize>4 * <usize>(g + 1) * <usize>width; c += 4) {
+        const s = r * load<f32>(weight + c);
+        store<f32>(offset + c, m);
+        store<f32>(scale + c, s);
+        store<f32>(shift + c, load<f32>(bias + c) - rest * s);
       }
     }
-    for (let p = 0; p < pixels; p++) {
-      const row = bytes * <usize>p;
+    for (let p: usize = 0; p < <usize>pixels; p++) {
+      const row = bytes * p;
       let c: usize = 0;
       for (; c + 16 <= bytes; c += 16) {
-        let a = f32x4.add(f32x4.mul(v128.load(from + row + c), v128.load(scale + c)), v128.load(shift + c));
+        const d = f32x4.sub(v128.load(from + row + c), v128.load(offset + c));
+        let a = f32x4.add(f32x4.mul(d, v128.load(scale + c)), v128.load(shift + c));
         if (silu) a = f32x4.mul(a, sigmoid4(a));
         v128.store(to + row + c, a);
       }
       for (; c < bytes; c += 4) {
-        let a = load<f32>(from + row + c) * load<f32>(scale + c) + load<f32>(shift + c);
+        let a = (load<f32>(from + row + c) - load<f32>(offset + c)) * load<f32>(scale + c) + load<f32>(shift + c);
         if (silu) a *= f32x4.extract_lane(sigmoid4(f32x4.splat(a)), 0);
         store<f32>(to + row + c, a);
       }
@@ -161,6 +183,7 @@ function dAffine(
   bytes: usize,
   silu: bool,
   from: usize,
+  offset: usize,
   scale: usize,
   shift: usize,
   dy: usize,
@@ -172,7 +195,8 @@ function dAffine(
       // The last vector may reach past a row whose channels are no multiple of 4; the next row overwrites it.
       let d = v128.load(dy + row + c);
       if (silu) {
-        const a = f32x4.add(f32x4.mul(v128.load(from + row + c), v128.load(scale + c)), v128.load(shift + c));
+        const centred = f32x4.sub(v128.load(from + row + c), v128.load(offset + c));
+        const a = f32x4.add(f32x4.mul(centred, v128.load(scale + c)), v128.load(shift + c));
         const s = sigmoid4(a);
         const one = f32x4.splat(1);
         d = f32x4.mul(d, f32x4.mul(s, f32x4.add(one, f32x4.mul(a, f32x4.sub(one, s)))));
@@ -184,7 +208,7 @@ function dAffine(
 
 /**
  * Gradients of group normalisation; a null pointer leaves one out. dw and db must hold zeros. `scratch` holds
- * (2 * channels + pixels * channels + 8) floats.
+ * (7 * channels + pixels * channels + 24) floats.
  */
 export function groupNormGradient(
   batch: i32,
@@ -205,51 +229,59 @@ export function groupNormGradient(
 ): void {
   const width = channels / groups;
   const bytes = <usize>4 * <usize>channels;
-  const scale = scratch;
-  const shift = scratch + bytes + 16;
+  // Vectors of the last channels may reach 12 bytes further.
+  const totals = scratch;
+  const offset = totals + 4 * bytes;
+  const scale = offset + bytes + 16;
+  const shift = scale + bytes + 16;
   const gradient = shift + bytes + 16;
+  const dwTotals = totals;
+  const dbTotals = totals + 2 * bytes;
+  memory.fill(totals, 0, 4 * bytes);
   for (let n = 0; n < batch; n++) {
-    const from = x + bytes * <usize>(n * pixels);
-    for (let c = 0; c < channels; c++) {
-      const group = <usize>4 * <usize>(n * groups + c / width);
-      const s = load<f32>(rstd + group) * load<f32>(weight + <usize>4 * <usize>c);
-      store<f32>(scale + <usize>4 * <usize>c, s);
-      store<f32>(
-        shift + <usize>4 * <usize>c,
-        load<f32>(bias + <usize>4 * <usize>c) - load<f32>(mean + group) * s,
-      );
-    }
-    dAffine(<usize>pixels, bytes, silu, from, scale, shift, dy + bytes * <usize>(n * pixels), gradient);
+    const from = x + bytes * <usize>n * <usize>pixels;
     for (let g = 0; g < groups; g++) {
-      const m = load<f32>(mean + <usize>4 * <usize>(n * groups + g));
-      const r = load<f32>(rstd + <usize>4 * <usize>(n * groups + g));
+      const group = <usize>4 * (<usize>n * <usize>groups + <usize>g);
+      const m = load<f32>(mean + group);
+      const rest = <f32>groupMean(pixels, channels, width, g, from, m);
+      for (let c = <usize>4 * <usize>g * <usize>width; c < <usize>4 * <usize>(g + 1) * <usize>width; c += 4) {
+        const s = load<f32>(rstd + group) * load<f32>(weight + c);
+        store<f32>(offset + c, m);
+        store<f32>(scale + c, s);
+        store<f32>(shift + c, load<f32>(bias + c) - rest * s);
+      }
+    }
+    dAffine(<usize>pixels, bytes, silu, from, offset, scale, shift, dy + bytes * <usize>n * <usize>pixels, gradient);
+    for (let g = 0; g < groups; g++) {
+      const group = <usize>4 * (<usize>n * <usize>groups + <usize>g);
+      const m = load<f32>(mean + group);
+      const r = load<f32>(rstd + group);
+      const rest = <f32>groupMean(pixels, channels, width, g, from, m);
+      const first = <usize>4 * <usize>g * <usize>width;
+      const last = first + <usize>4 * <usize>width;
       let s: f64 = 0;
       let t: f64 = 0;
-      for (let p = 0; p < pixels; p++) {
-        const row = bytes * <usize>p;
-        let s0: f32 = 0;
-        let t0: f32 = 0;
-        for (let c = <usize>4 * <usize>(g * width); c < <usize>4 * <usize>((g + 1) * width); c += 4) {
+      for (let p: usize = 0; p < <usize>pixels; p++) {
+        const row = bytes * p;
+        for (let c = first; c < last; c += 4) {
           const d = load<f32>(gradient + row + c);
-          const normalised = (load<f32>(from + row + c) - m) * r;
-          if (dw != 0) store<f32>(dw + c, load<f32>(dw + c) + d * normalised);
-          if (db != 0) store<f32>(db + c, load<f32>(db + c) + d);
+          const normalised = (load<f32>(from + row + c) - m - rest) * r;
+          if (dw != 0) store<f64>(dwTotals + 2 * c, load<f64>(dwTotals + 2 * c) + <f64>(d * normalised));
+          if (db != 0) store<f64>(dbTotals + 2 * c, load<f64>(dbTotals + 2 * c) + <f64>d);
           const e = d * load<f32>(weight + c);
-          s0 += e;
-          t0 += e * normalised;
+          s += <f64>e;
+          t += <f64>(e * normalised);
         }
-        s += <f64>s0;
-        t += <f64>t0;
       }
       if (dx == 0) continue;
-      const count = <f64>(pixels * width);
+      const count = <f64>pixels * <f64>width;
       const meanS = <f32>(s / count);
       const meanT = <f32>(t / count);
-      const to = dx + bytes * <usize>(n * pixels);
-      for (let p = 0; p < pixels; p++) {
-        const row = bytes * <usize>p;
-        for (let c = <usize>4 * <usize>(g * width); c < <usize>4 * <usize>((g + 1) * width); c += 4) {
-          const normalised = (load<f32>(from + row + c) - m) * r;
+      const to = dx + bytes * <usize>n * <usize>pixels;
+      for (let p: usize = 0; p < <usize>pixels; p++) {
+        const row = bytes * p;
+        for (let c = first; c < last; c += 4) {
+          const normalised = (load<f32>(from + row + c) - m - rest) * r;
           store<f32>(
             to + row + c,
             (load<f32>(gradient + row + c) * load<f32>(weight + c) - meanS - normalised * meanT) * r,
@@ -257,5 +289,9 @@ export function groupNormGradient(
         }
       }
     }
+  }
+  for (let c: usize = 0; c < bytes; c += 4) {
+    if (dw != 0) store<f32>(dw + c, <f32>load<f64>(dwTotals + 2 * c));
+    if (db != 0) store<f32>(db + c, <f32>load<f64>(dbTotals + 2 * c));
   }
 }

@@ -1,24 +1,17 @@
 import * as tf from "@tensorflow/tfjs-core";
+import type { WasmOptions } from "../backend/wasm/backend.js";
 import type { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 import { registerFusedKernels } from "../ops/fused-kernel.js";
+import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
 
 /** `"software"` is a WebGPU adapter that runs on the CPU, such as llvmpipe or SwiftShader. */
 export type DeviceChoice = "auto" | "webgpu" | "software" | "wasm" | "cpu";
 
 export const deviceChoices: readonly DeviceChoice[] = ["auto", "webgpu", "software", "wasm", "cpu"];
 
-export interface DeviceOptions {
+export interface DeviceOptions extends WasmOptions {
+  /** Default `"auto"`. */
   device?: DeviceChoice;
-  /**
-   * Threads of `"wasm"` on a page that is cross-origin isolated, by default one for each core, 8 at most; elsewhere there is
-   * one. It is settled when WebAssembly starts.
-   */
-  threads?: number;
-  /**
-   * Where a browser finds the files `tfjs-backend-wasm*.wasm` of `@tensorflow/tfjs-backend-wasm/wasm-out`: the URL of their
-   * folder, or the URL of each of the three by its name. By default it looks beside the page.
-   */
-  wasmPaths?: string | Record<string, string>;
 }
 
 export interface DeviceInfo {
@@ -44,14 +37,11 @@ export interface DeviceInfo {
  * @throws when the device asked for is not there; the message says what was tried.
  */
 export async function initialize(options: DeviceOptions = {}): Promise<DeviceInfo> {
-  const { device = "auto", threads } = options;
-  if (!deviceChoices.includes(device)) {
-    throw new Error(`initialize: device must be one of ${deviceChoices.join(", ")}, got "${device}"`);
-  }
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
-    throw new Error(`initialize: threads must be a positive integer, got ${threads}`);
-  }
-  const info = await start(device, options);
+  const checked = checkOptions("initialize", options, { device: true, threads: true, wasmPaths: true });
+  const { device = "auto", threads = 1 } = checked;
+  checkChoice("initialize: device", device, deviceChoices);
+  checkNumber("initialize: threads", threads, { min: 1, integer: true });
+  const info = await start(device, checked);
   registerFusedKernels(info.backend);
   return info;
 }
@@ -75,7 +65,8 @@ async function start(device: DeviceChoice, options: DeviceOptions): Promise<Devi
 }
 
 async function startCpu(): Promise<DeviceInfo> {
-  await import("@tensorflow/tfjs-backend-cpu");
+  const { correctCpuKernels } = await import("../backend/cpu/correct-kernels.js");
+  correctCpuKernels();
   await tf.setBackend("cpu");
   return { backend: "cpu", kind: "cpu", reason: "asked for" };
 }

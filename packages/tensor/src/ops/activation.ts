@@ -61,16 +61,19 @@ const curves: Record<GeluVariant, Curve> = {
 
 const swish = sigmoidGated(1);
 
+/** Further out the slope is 0 or 1, and products of infinity and 0 would make it NaN. */
+const slopeAt = (curve: Curve, x: tf.Tensor) => curve.slope(tf.clipByValue(x, -120, 120));
+
 defineComposite({
   kernelName: "Gelu",
   compute: ({ x }, { variant }) => curves[variant as GeluVariant].value(x),
 });
 defineComposite({
   kernelName: "GeluGrad",
-  compute: ({ x, dy }, { variant }) => tf.mul(dy, curves[variant as GeluVariant].slope(x)),
+  compute: ({ x, dy }, { variant }) => tf.mul(dy, slopeAt(curves[variant as GeluVariant], x)),
 });
 defineComposite({ kernelName: "Silu", compute: ({ x }) => swish.value(x) });
-defineComposite({ kernelName: "SiluGrad", compute: ({ x, dy }) => tf.mul(dy, swish.slope(x)) });
+defineComposite({ kernelName: "SiluGrad", compute: ({ x, dy }) => tf.mul(dy, slopeAt(swish, x)) });
 
 for (const kernelName of ["Gelu", "Silu"]) {
   tf.registerGradient({

@@ -13,6 +13,12 @@ export function defineComposite(composite: Composite): void {
   composites.push(composite);
 }
 
+/** The composite of a fused op, or undefined: what it computes on any backend, in a scope of its own. */
+export function compositeOf(kernelName: string): Composite["compute"] | undefined {
+  const compute = composites.find((composite) => composite.kernelName === kernelName)?.compute;
+  return compute && ((inputs, attrs) => tf.tidy(() => compute(inputs, attrs)));
+}
+
 /** Gives `backendName` a composite for each fused op that it has no kernel of its own for. */
 export function registerFusedKernels(backendName: string): void {
   for (const { kernelName, compute } of composites) {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { centre } from "./centre.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 export interface GroupNormOptions {
@@ -59,9 +60,10 @@ defineComposite({
   compute: ({ x, weight, bias }, attrs) => {
     const { groups, epsilon, silu } = attrs as unknown as Attributes;
     const grouped = byGroup(x, groups);
-    const { mean, variance } = tf.moments(grouped, [1, 3], true);
-    const rstd = tf.rsqrt(tf.add(variance, epsilon));
-    const normalised = tf.reshape(tf.mul(tf.sub(grouped, mean), rstd), x.shape);
+    const mean = tf.mean(grouped, [1, 3], true);
+    const centred = centre(grouped, mean, [1, 3]);
+    const rstd = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [1, 3], true), epsilon));
+    const normalised = tf.reshape(tf.mul(centred, rstd), x.shape);
     const affine = tf.add(tf.mul(normalised, weight), bias);
     const y = silu ? tf.mul(affine, tf.sigmoid(affine)) : affine;
     return [y, tf.reshape(mean, [-1, groups]), tf.reshape(rstd, [-1, groups])];
@@ -70,7 +72,8 @@ defineComposite({
 
 /** The normalised input and the gradient at the affine map's output. */
 function backward({ x, weight, bias, mean, rstd, dy }: tf.NamedTensorMap, { groups, silu }: Attributes) {
-  const normalised = tf.reshape(tf.mul(tf.sub(byGroup(x, groups), spread(mean)), spread(rstd)), x.shape);
+  const centred = centre(byGroup(x, groups), spread(mean), [1, 3]);
+  const normalised = tf.reshape(tf.mul(centred, spread(rstd)), x.shape);
   if (!silu) return { normalised, dAffine: dy };
   const affine = tf.add(tf.mul(normalised, weight), bias);
   const gate = tf.sigmoid(affine);

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { centre } from "./centre.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 /**
@@ -38,16 +39,18 @@ defineComposite({
   kernelName: "LayerNorm",
   compute: ({ x, weight, bias }, { epsilon }) => {
     const flat = rows(x);
-    const { mean, variance } = tf.moments(flat, 1, true);
+    const mean = tf.mean(flat, 1, true);
+    const centred = centre(flat, mean, 1);
+    const variance = tf.mean(tf.square(centred), 1, true);
     const rstd = tf.rsqrt(tf.add(variance, epsilon as number));
-    const normalised = tf.mul(tf.sub(flat, mean), rstd);
+    const normalised = tf.mul(centred, rstd);
     const y = tf.reshape(tf.add(tf.mul(normalised, weight), bias), x.shape);
     return [y, tf.reshape(mean, [-1]), tf.reshape(rstd, [-1])];
   },
 });
 
 const normalise = ({ x, mean, rstd }: tf.NamedTensorMap) =>
-  tf.mul(tf.sub(rows(x), tf.expandDims(mean, 1)), tf.expandDims(rstd, 1));
+  tf.mul(centre(rows(x), tf.expandDims(mean, 1), 1), tf.expandDims(rstd, 1));
 
 defineComposite({
   kernelName: "LayerNormGradInput",

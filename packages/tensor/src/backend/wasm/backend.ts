@@ -1,12 +1,26 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { DeviceOptions } from "../../device/initialize.js";
 import { nodeModule } from "../../io/node-modules.js";
 import { registerWasmKernels } from "./register.js";
 
+export interface WasmOptions {
+  /**
+   * Threads of `"wasm"` on a page that is cross-origin isolated, by default one for each core, 8 at most; elsewhere there is
+   * one. It is settled when WebAssembly starts.
+   */
+  threads?: number;
+  /**
+   * Where a browser finds the files `tfjs-backend-wasm*.wasm` of `@tensorflow/tfjs-backend-wasm/wasm-out`: the URL of their
+   * folder, or the URL of each of the three by its name. By default it looks beside the page.
+   */
+  wasmPaths?: string | Record<string, string>;
+}
+
 /** Starts tfjs's WebAssembly backend and gives it the kernels that training needs; returns how many threads run them. */
-export async function startWasmBackend(options: DeviceOptions = {}): Promise<number> {
+export async function startWasmBackend(options: WasmOptions = {}): Promise<number> {
   const { threads, wasmPaths = installedFiles() } = options;
   const wasm = await import("@tensorflow/tfjs-backend-wasm");
+  const { correctCpuKernels } = await import("../cpu/correct-kernels.js");
+  correctCpuKernels();
   if (wasmPaths) wasm.setWasmPaths(wasmPaths);
   // tfjs's own kernels get no more than half the cores, whatever is asked for.
   if (threads) wasm.setThreadsCount(threads);

@@ -33,11 +33,11 @@ const layerNormGradWeight: Kernel = ({ inputs, split, at, output }) => {
   const { x, mean, rstd, dy } = inputs;
   const dim = x.shape.at(-1)!;
   const dw = output([dim]);
-  const extent = { size: size(x.shape) / dim, work: 2 * dim };
-  split.sum("layerNormGradWeight", extent, dim, at(dw), (from, count, _, to) => [
+  const extent = { size: size(x.shape) / dim, work: 2 * dim, scratch: 12 * dim };
+  split.sum("layerNormGradWeight", extent, dim, at(dw), (from, count, scratch, to) => [
     ...[count, dim, at(x) + 4 * from * dim],
     ...moved([mean, rstd].map(at), from),
-    ...[at(dy) + 4 * from * dim, to],
+    ...[at(dy) + 4 * from * dim, to, scratch],
   ]);
   return dw;
 };
@@ -49,7 +49,7 @@ const groupNorm: Kernel = ({ inputs, attrs, split, at, output }) => {
   const image = height * width * channels;
   const outputs = [output(x.shape), output([batch, groups]), output([batch, groups])];
   const [y, mean, rstd] = outputs.map(at);
-  split.run("groupNorm", { size: batch, work: 4 * image, scratch: 8 * channels }, (from, count, scratch) => [
+  split.run("groupNorm", { size: batch, work: 4 * image, scratch: 12 * channels }, (from, count, scratch) => [
     ...[count, height * width, channels, groups, epsilon, silu ? 1 : 0],
     ...[at(x) + 4 * from * image, at(weight), at(bias), y + 4 * from * image],
     ...moved([mean, rstd], from * groups),
@@ -66,7 +66,7 @@ const groupNormGradient =
     const { groups, silu } = attrs;
     const image = height * width * channels;
     const gradient = output(inputs[which].shape);
-    const extent = { size: batch, work: 8 * image, scratch: 4 * (2 * channels + image + 24) };
+    const extent = { size: batch, work: 8 * image, scratch: 4 * (7 * channels + image + 24) };
     const args = (from: number, count: number, scratch: number, to: number) => [
       ...[count, height * width, channels, groups, silu ? 1 : 0],
       ...[at(x) + 4 * from * image, at(weight), at(bias)],

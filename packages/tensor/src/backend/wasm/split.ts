@@ -1,4 +1,6 @@
-import { type Loaded, type SimdKernels, type WasmBackend, withScratch } from "./simd-kernels.js";
+import type { Loaded } from "./load-kernels.js";
+import { withScratch } from "./memory.js";
+import type { SimdKernels, WasmBackend } from "./simd-kernels.js";
 import { piecesPerThread, type Threads } from "./threads.js";
 
 /** What a kernel's work is cut along. */
@@ -33,11 +35,16 @@ export interface Split {
 /** Some 30 us of a core: about what a worker needs to wake up. */
 const leastWork = 1 << 18;
 
-function cut({ size, work, step = 1 }: Extent, threads: Threads | null): { length: number; count: number } {
+/** Bytes of scratch that all pieces together may take, where more than one runs. */
+const mostScratch = 2 ** 28;
+
+function cut(extent: Extent, threads: Threads | null): { length: number; count: number } {
+  const { size, work, step = 1, scratch = 0 } = extent;
   if (!threads) return { length: size, count: 1 };
   const pieces = Math.min(
     threads.count * piecesPerThread,
     Math.max(1, Math.floor((size * work) / leastWork)),
+    Math.max(1, Math.floor(mostScratch / (scratch + 16))),
   );
   const length = Math.ceil(size / pieces / step) * step;
   return { length, count: Math.ceil(size / length) };
@@ -52,7 +59,7 @@ export function splitOn(backend: WasmBackend, { kernels, threads }: Loaded): Spl
         withScratch(backend, bytes, (scratch) => kernels[kernel](...args(0, size, scratch)));
         return;
       }
-      const room = (bytes + 15) & ~15;
+      const room = 16 * Math.ceil(bytes / 16);
       withScratch(backend, count * room, (scratch) => {
         const piece = (_: unknown, i: number) =>
           args(i * length, Math.min(length, size - i * length), scratch + i * room);
@@ -63,13 +70,15 @@ export function splitOn(backend: WasmBackend, { kernels, threads }: Loaded): Spl
       const pieces = cut(extent, threads);
       const bytes = 4 * length;
       const several = pieces.count > 1;
-      withScratch(backend, several ? pieces.count * bytes : 0, (scratch) => {
+      withScratch(backend, several ? pieces.count * bytes + 12 * length : 0, (scratch) => {
         const partial = several ? scratch : target;
         backend.wasm.HEAPU8.fill(0, partial, partial + pieces.count * bytes);
         split.run(kernel, extent, (from, count, room) =>
           args(from, count, room, partial + (from / pieces.length) * bytes),
         );
-        if (several) kernels.sumRows(pieces.count, length, partial, target);
+        if (several) {
+          kernels.sum(1, pieces.count, length, 1, partial, target, scratch + pieces.count * bytes);
+        }
       });
     },
   };

@@ -2,7 +2,8 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { placeCount, type Window, windowOf } from "../webgpu/kernels/window.js";
 import type { Attrs, Call, Inputs, Kernel } from "./kernel.js";
-import { type WasmBackend, withScratch } from "./simd-kernels.js";
+import { withScratch } from "./memory.js";
+import type { WasmBackend } from "./simd-kernels.js";
 
 // Of what slides a window, tfjs-backend-wasm lacks the gradients of depthwise convolution. It has, but gets wrong, maxima
 // that are negative (all but MaxPool's value), and both gradients of Conv3D.

@@ -1,8 +1,34 @@
-import { getGradient, registerGradient } from "@tensorflow/tfjs-core";
+import {
+  type GradConfig,
+  getGradient,
+  registerGradient,
+  type Tensor,
+  unregisterGradient,
+} from "@tensorflow/tfjs-core";
+import { correctedGradients } from "./corrected-gradients.js";
+import { guardCustomGradients } from "./gradients-custom.js";
+import { isRecording, relinkOutputs } from "./gradients-tape.js";
 import { gradientConfigs } from "./tfjs-gradients.js";
 
-// The registry is one object in the process, whichever copy of tfjs-core asks, so what a bundler's ESM copy has
-// already registered is left alone.
-for (const config of gradientConfigs) {
-  if (!getGradient(config.kernelName)) registerGradient(config);
+/** A gradient whose own derivative is right too, where it reads the op's output. */
+function twiceDifferentiable(config: GradConfig): GradConfig {
+  const count = config.outputsToSave?.filter(Boolean).length ?? 0;
+  if (count === 0) return config;
+  return {
+    ...config,
+    gradFunc: (dy, saved: Tensor[], attrs) =>
+      config.gradFunc(
+        dy,
+        isRecording() ? relinkOutputs(saved, (i) => i >= saved.length - count) : saved,
+        attrs,
+      ),
+  };
 }
+
+// The registry is one object in the process, whichever copy of tfjs-core asks. A bundler's ESM copy has registered its own, of which
+// some are wrong, so ours take their place.
+for (const config of [...gradientConfigs, ...correctedGradients]) {
+  if (getGradient(config.kernelName)) unregisterGradient(config.kernelName);
+  registerGradient(twiceDifferentiable(config));
+}
+guardCustomGradients();

@@ -1,5 +1,6 @@
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
+import { correctCpuKernels } from "../src/backend/cpu/correct-kernels.js";
 import { startWasmBackend } from "../src/backend/wasm/backend.js";
 import { backendName } from "../src/backend/webgpu/backend-name.js";
 import { registerWebGPUBackend } from "../src/backend/webgpu/register-backend.js";
@@ -26,6 +27,7 @@ export async function webgpuDevice(): Promise<{ device: WebGPUDevice | null; rea
 /** Every backend that this machine has: cpu, wasm, and dcr-webgpu where there is an adapter. Suites run on each. */
 export async function testBackends(): Promise<TestBackend[]> {
   const { device } = await webgpuDevice();
+  correctCpuKernels();
   const backends: TestBackend[] = [
     { name: "cpu", start: async () => void (await tf.setBackend("cpu")) },
     { name: "wasm", start: async () => void (await startWasmBackend()) },

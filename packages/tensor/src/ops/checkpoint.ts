@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { apartFromTape, isRecording, record, refuseSecondOrder, visitOps } from "../shared/gradients-tape.js";
 import { recordDraws } from "./repeat-draws.js";
 import { activationStorage, float16Activations } from "./store-as.js";
-import { apartFromTape, isRecording, record, visitOps } from "./tape.js";
 
 type Result = tf.Tensor | tf.Tensor[];
 
@@ -69,7 +69,7 @@ export function checkpoint<T extends Result, I extends tf.Tensor[]>(
           needed.map((i) => points[i]),
           dys,
         );
-        refuseSecondOrder(gradients, [...sources, ...dys.filter((dy) => dy !== null)]);
+        refuseSecondOrder("checkpoint", gradients, [...sources, ...dys.filter((dy) => dy !== null)]);
         return Object.fromEntries(needed.map((source, i) => [source, () => gradients[i]]));
       },
     });
@@ -123,21 +123,5 @@ function vectorJacobian(f: () => Result, points: tf.Tensor[], dys: (tf.Tensor | 
   return tf.tidy(() => {
     const { grads } = apartFromTape(() => tf.engine().gradients(contracted, points, single, true));
     return points.map(({ shape }, i) => grads[i] ?? tf.zeros(shape));
-  });
-}
-
-/** Where the tape goes on in the backward pass, it would take the gradients for constants. */
-function refuseSecondOrder(gradients: tf.Tensor[], sources: tf.Tensor[]): void {
-  if (!isRecording()) return;
-  record({
-    kernelName: "CheckpointGradient",
-    inputs: Object.fromEntries(sources.entries()),
-    outputs: gradients,
-    saved: [],
-    gradient() {
-      throw new Error(
-        "checkpoint: it has first-order gradients only; for a second derivative call fn itself",
-      );
-    },
   });
 }

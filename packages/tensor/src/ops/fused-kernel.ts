@@ -8,9 +8,17 @@ export interface Composite {
 
 const composites: Composite[] = [];
 
-/** Adds an op's composite; called once by the op's own file. */
+/** Adds an op's composite; called once by the op's own file. A kernel that computes a gradient has none itself. */
 export function defineComposite(composite: Composite): void {
   composites.push(composite);
+  const [op, ofGradient] = composite.kernelName.split("Grad");
+  if (ofGradient === undefined) return;
+  tf.registerGradient({
+    kernelName: composite.kernelName,
+    gradFunc: () => {
+      throw new Error(`${op}: it has first-order gradients only, and a second derivative was asked for`);
+    },
+  });
 }
 
 /** The composite of a fused op, or undefined: what it computes on any backend, in a scope of its own. */

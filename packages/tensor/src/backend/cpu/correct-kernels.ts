@@ -47,10 +47,38 @@ function matMul({ inputs, attrs, backend }: Parameters<KernelFunc>[0]): TensorIn
   return host.makeTensorInfo([...lead, rows, columns], "float32", result);
 }
 
+/** A gradient of resizing one image after the other, since tfjs-backend-cpu takes the size of `images` for that of `dy`. */
+function imageByImage(kernel: KernelFunc, params: Parameters<KernelFunc>[0]): TensorInfo {
+  const host = params.backend as MathBackendCPU;
+  const { dy, images } = params.inputs as Record<"dy" | "images", TensorInfo>;
+  const result = new Float32Array(tf.util.sizeFromShape(images.shape));
+  const one = ({ shape, dataId }: TensorInfo, i: number) => {
+    const size = tf.util.sizeFromShape(shape) / shape[0];
+    const values = (host.data.get(dataId).values as Float32Array).subarray(i * size, (i + 1) * size);
+    return host.makeTensorInfo([1, ...shape.slice(1)], "float32", values);
+  };
+  for (let i = 0; i < images.shape[0]; i++) {
+    const inputs = { dy: one(dy, i), images: one(images, i) };
+    const dx = kernel({ ...params, inputs }) as TensorInfo;
+    result.set(host.data.get(dx.dataId).values as Float32Array, (i * result.length) / images.shape[0]);
+    for (const { dataId } of [inputs.dy, inputs.images, dx]) host.disposeData(dataId);
+  }
+  return host.makeTensorInfo(images.shape, "float32", result);
+}
+
 const corrected = new Set<KernelFunc>();
 
 /** Replaces kernels of tfjs's backend "cpu" whose results are wrong; calling it again changes nothing. */
 export function correctCpuKernels(): void {
+  replace("ResizeBilinearGrad", (theirs) => (params) => {
+    // The values are right, but height and width change places in the shape.
+    const { images } = params.inputs as Record<"images", TensorInfo>;
+    return { ...(theirs(params) as TensorInfo), shape: images.shape };
+  });
+  replace("ResizeNearestNeighborGrad", (theirs) => (params) => {
+    const { images } = params.inputs as Record<"images", TensorInfo>;
+    return images.shape[0] > 1 ? imageByImage(theirs, params) : theirs(params);
+  });
   replace("BatchMatMul", (theirs) => (params) => {
     const { a, b } = params.inputs as Record<"a" | "b", TensorInfo>;
     const depth = a.shape[a.shape.length - ((params.attrs as { transposeA?: boolean }).transposeA ? 2 : 1)];

@@ -17,7 +17,7 @@ export interface TapeNode {
 
 /** The part of tfjs's engine state that differentiation uses. */
 interface TapeState {
-  activeTape: { push(node: TapeNode): unknown } | undefined | null;
+  activeTape: Pick<TapeNode[], "push" | "findLast"> | undefined | null;
   gradientDepth: number;
   kernelDepth: number;
   nextTapeNodeId: number;
@@ -45,7 +45,9 @@ export function visitOps<T>(f: () => T, visit: (node: TapeNode) => void): T {
     push: (node) => {
       visit(node);
       tf.dispose(node.saved);
+      return 0;
     },
+    findLast: () => undefined,
   };
   try {
     return f();
@@ -63,4 +65,42 @@ export function apartFromTape<T>(f: () => T): T {
   } finally {
     Object.assign(state(), { activeTape, gradientDepth, kernelDepth });
   }
+}
+
+/**
+ * Saved outputs of an op, as its gradient may read them while the tape goes on: tfjs records the copies that it saves before the op
+ * itself, so that a second derivative takes them for constants.
+ */
+export function relinkOutputs(saved: tf.Tensor[], isOutput: (i: number) => boolean): tf.Tensor[] {
+  const { activeTape } = state();
+  return saved.map((copy, i) => {
+    const node = isOutput(i) ? activeTape?.findLast(({ outputs }) => outputs.includes(copy)) : undefined;
+    if (!node) return copy;
+    const linked = visitOps(
+      () => tf.clone(copy),
+      () => {},
+    );
+    record({
+      kernelName: "Identity",
+      inputs: node.inputs,
+      outputs: [linked],
+      saved: [],
+      gradient: ([dy]) => ({ x: () => tf.clone(dy!) }),
+    });
+    return linked;
+  });
+}
+
+/** Makes a derivative of `gradients` an error, where the tape goes on and would take them for constants. */
+export function refuseSecondOrder(op: string, gradients: tf.Tensor[], sources: tf.Tensor[]): void {
+  if (!isRecording()) return;
+  record({
+    kernelName: `${op}Grad`,
+    inputs: Object.fromEntries(sources.entries()),
+    outputs: gradients,
+    saved: [],
+    gradient() {
+      throw new Error(`${op}: it has first-order gradients only, and a second derivative was asked for`);
+    },
+  });
 }

@@ -1,0 +1,245 @@
+import * as tf from "@tensorflow/tfjs-core";
+
+type Gradient = Record<string, () => tf.Tensor>;
+type Attributes = Record<string, unknown>;
+
+/** Sums over the axes along which an operand of this shape was broadcast. */
+function sumBroadcast(dx: tf.Tensor, shape: number[]): tf.Tensor {
+  const axes = tf.broadcast_util.getReductionAxes(shape, dx.shape);
+  return tf.reshape(axes.length > 0 ? tf.sum(dx, axes) : dx, shape);
+}
+
+/** tfjs-core's gradient fails where the operands broadcast. */
+const squaredDifference: tf.GradConfig = {
+  kernelName: "SquaredDifference",
+  inputsToSave: ["a", "b"],
+  gradFunc: (dy, [a, b]) => {
+    const derivative = () => tf.mul(dy as tf.Tensor, tf.mul(2, tf.sub(a, b)));
+    return {
+      a: () => sumBroadcast(derivative(), a.shape),
+      b: () => sumBroadcast(tf.neg(derivative()), b.shape),
+    };
+  },
+};
+
+/** tfjs-core's gradient calls chained ops, which an application has to register, and takes axes as they come. */
+const prod: tf.GradConfig = {
+  kernelName: "Prod",
+  inputsToSave: ["x"],
+  gradFunc: (dy, [x], attrs): Gradient => ({
+    x: () => {
+      const axes = tf.util.parseAxisParam((attrs as Attributes)["axis"] as number[], x.shape);
+      const kept = [...x.shape.keys()].filter((axis) => !axes.includes(axis));
+      const order = [...kept, ...axes];
+      const outer = kept.map((axis) => x.shape[axis]!);
+      const lined = tf.reshape(tf.transpose(x, order), [tf.util.sizeFromShape(outer), -1]) as tf.Tensor2D;
+      const count = lined.shape[1];
+      // Products of all but one element, right where elements are 0: of those before it and of those after it.
+      const ones = tf.ones([lined.shape[0], 1]) as tf.Tensor2D;
+      const columns = Array.from({ length: count }, (_, i) => tf.slice(lined, [0, i], [-1, 1]));
+      const before = [ones];
+      const after = [ones];
+      for (let i = 1; i < count; i++) {
+        before.push(tf.mul(before[i - 1]!, columns[i - 1]!));
+        after.unshift(tf.mul(after[0]!, columns[count - i]!));
+      }
+      const others = columns.map((_, i) => tf.mul(before[i]!, after[i]!));
+      const lastDy = tf.reshape(dy as tf.Tensor, [-1, 1]);
+      const dx = tf.mul(tf.concat(others, 1), lastDy);
+      const back = order.map((_, axis) => order.indexOf(axis));
+      return tf.transpose(
+        tf.reshape(
+          dx,
+          order.map((axis) => x.shape[axis]!),
+        ),
+        back,
+      );
+    },
+  }),
+};
+
+/** tfjs-core's gradient calls chained ops where `batchDims` is 1. */
+const gather: tf.GradConfig = {
+  kernelName: "GatherV2",
+  inputsToSave: ["x", "indices"],
+  gradFunc: (dy, [x, indices], attrs): Gradient => ({
+    x: () => {
+      const { axis, batchDims = 0 } = attrs as { axis: number; batchDims?: number };
+      const [along] = tf.util.parseAxisParam(axis, x.shape);
+      const lead = x.shape.slice(0, batchDims);
+      const outer = x.shape.slice(batchDims, along);
+      const inner = x.shape.slice(along! + 1);
+      const [batch, rows, columns] = [lead, outer, inner].map(tf.util.sizeFromShape) as [
+        number,
+        number,
+        number,
+      ];
+      const count = x.shape[along!]!;
+      const picked = batch === 0 ? 0 : indices.size / batch;
+      // Every example has segments of its own.
+      const values = tf.transpose(tf.reshape(dy as tf.Tensor, [batch, rows, picked, columns]), [0, 2, 1, 3]);
+      const starts = tf.reshape(tf.mul(tf.range(0, batch, 1, "int32"), tf.scalar(count, "int32")), [
+        batch,
+        1,
+      ]);
+      const ids = tf.reshape(tf.add(tf.reshape(indices, [batch, picked]), starts), [-1]) as tf.Tensor1D;
+      const summed = tf.unsortedSegmentSum(
+        tf.reshape(values, [batch * picked, rows, columns]),
+        ids,
+        batch * count,
+      );
+      return tf.reshape(
+        tf.transpose(tf.reshape(summed, [batch, count, rows, columns]), [0, 2, 1, 3]),
+        x.shape,
+      );
+    },
+    indices: () => tf.zeros(indices.shape),
+  }),
+};
+
+/** tfjs-core's gradient fails where the operands broadcast. */
+const extremum = (
+  kernelName: "Maximum" | "Minimum",
+  first: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
+): tf.GradConfig => ({
+  kernelName,
+  inputsToSave: ["a", "b"],
+  gradFunc: (dy, [a, b]) => {
+    const chosen = () => tf.cast(first(a, b), "float32");
+    return {
+      a: () => sumBroadcast(tf.mul(dy as tf.Tensor, chosen()), a.shape),
+      b: () => sumBroadcast(tf.mul(dy as tf.Tensor, tf.sub(1, chosen())), b.shape),
+    };
+  },
+});
+
+/** tfjs-core's gradient permutes the axes of what is in order already. */
+const cumsum: tf.GradConfig = {
+  kernelName: "Cumsum",
+  inputsToSave: ["x"],
+  gradFunc: (dy, _saved, attrs) => {
+    const { axis, exclusive, reverse } = attrs as unknown as {
+      axis: number;
+      exclusive: boolean;
+      reverse: boolean;
+    };
+    return { x: () => tf.cumsum(dy as tf.Tensor, axis, exclusive, !reverse) };
+  },
+};
+
+/** tfjs-core's gradient leaves out what the mirrored elements pass on. */
+const mirrorPad: tf.GradConfig = {
+  kernelName: "MirrorPad",
+  inputsToSave: ["x"],
+  gradFunc: (dy, [x], attrs) => ({
+    x: () => {
+      const { paddings, mode } = attrs as unknown as {
+        paddings: [number, number][];
+        mode: "reflect" | "symmetric";
+      };
+      const edge = mode === "reflect" ? 0 : 1;
+      return paddings.reduce((gradient, [before, after], axis) => {
+        const size = x.shape[axis]!;
+        if (before + after === 0) return gradient;
+        const sources = Array.from({ length: before + size + after }, (_, i) => {
+          const at = i - before;
+          if (at < 0) return -at - edge;
+          return at < size ? at : 2 * (size - 1) - at + edge;
+        });
+        const order = [axis, ...gradient.shape.keys()].filter((other, i) => i === 0 || other !== axis);
+        const back = order.map((_, i) => order.indexOf(i));
+        const summed = tf.unsortedSegmentSum(
+          tf.transpose(gradient, order),
+          tf.tensor1d(sources, "int32"),
+          size,
+        );
+        return tf.transpose(summed, back);
+      }, dy as tf.Tensor);
+    },
+  }),
+};
+
+/** How many elements of the input each window holds along an axis; the rest of it is padding. */
+const counts = (
+  inputs: number,
+  outputs: number,
+  { size, stride, before }: { size: number; stride: number; before: number },
+) =>
+  Array.from({ length: outputs }, (_, i) => {
+    const first = i * stride - before;
+    return Math.min(first + size, inputs) - Math.max(first, 0);
+  });
+
+/**
+ * tfjs's kernels divide by the size of the window, where the pool itself divides by how many elements of the input are in it: `dy`
+ * makes up for it.
+ */
+const averagePool = (kernelName: "AvgPool" | "AvgPool3D"): tf.GradConfig => ({
+  kernelName,
+  inputsToSave: ["x"],
+  gradFunc: (dy, [x], attrs) => ({
+    x: () => {
+      const { filterSize, strides, pad, dimRoundingMode } = attrs as never as Record<string, never>;
+      const axes =
+        kernelName === "AvgPool" ? (["Height", "Width"] as const) : (["Depth", "Height", "Width"] as const);
+      const info = (kernelName === "AvgPool"
+        ? tf.backend_util.computePool2DInfo(
+            x.shape as [number, number, number, number],
+            filterSize,
+            strides,
+            1,
+            pad,
+            dimRoundingMode,
+          )
+        : tf.backend_util.computePool3DInfo(
+            x.shape as [number, number, number, number, number],
+            filterSize,
+            strides,
+            1,
+            pad,
+            dimRoundingMode,
+          )) as unknown as Record<string, number> & { padInfo: Record<string, number> };
+      const before = { Depth: "front", Height: "top", Width: "left" } as const;
+      const scaled = axes.reduce((gradient, axis, i) => {
+        const size = info[`filter${axis}`]!;
+        const window = { size, stride: info[`stride${axis}`]!, before: info.padInfo[before[axis]]! };
+        const held = counts(info[`in${axis}`]!, info[`out${axis}`]!, window);
+        if (held.every((count) => count === size)) return gradient;
+        const shape = gradient.shape.map((_, other) => (other === i + 1 ? held.length : 1));
+        return tf.mul(
+          gradient,
+          tf.tensor(
+            held.map((count) => size / count),
+            shape,
+          ),
+        );
+      }, dy as tf.Tensor);
+      const inputs = { dy: scaled, input: x };
+      return tf.engine().runKernel(`${kernelName}Grad`, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
+    },
+  }),
+});
+
+/** tfjs-core has none, or the quotient's, though the result only steps: its derivative is 0 wherever there is one. */
+const stepwise = (kernelName: string, inputs: readonly string[]): tf.GradConfig => ({
+  kernelName,
+  inputsToSave: [...inputs],
+  gradFunc: (_dy, saved) =>
+    Object.fromEntries(inputs.map((name, i) => [name, () => tf.zeros(saved[i]!.shape)])),
+});
+const comparisons = ["Equal", "Greater", "Less", "LessEqual", "LogicalAnd", "LogicalOr", "NotEqual"];
+
+/** Gradients that take the place of tfjs-core's own. */
+export const correctedGradients: readonly tf.GradConfig[] = [
+  averagePool("AvgPool"),
+  averagePool("AvgPool3D"),
+  cumsum,
+  extremum("Maximum", tf.greaterEqual),
+  extremum("Minimum", tf.lessEqual),
+  gather,
+  mirrorPad,
+  prod,
+  squaredDifference,
+  ...["FloorDiv", ...comparisons].map((kernelName) => stepwise(kernelName, ["a", "b"])),
+  stepwise("LogicalNot", ["x"]),
+];

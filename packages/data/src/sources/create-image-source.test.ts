@@ -248,6 +248,19 @@ describe("createImageSource", () => {
     for (const each of [source, other, data]) await each.close();
   });
 
+  it("has one reader", async () => {
+    const source = await createImageSource(imageArray(pixels(20)), options);
+    const [one, two] = [source[Symbol.asyncIterator](), source[Symbol.asyncIterator]()];
+    const first = one.next();
+    const position = source.position();
+    await expect(two.next()).rejects.toThrow("a batch is being read; a source has one reader");
+    expect(() => source.restore(position)).toThrow("createImageSource.restore: a batch is being read");
+    expect((await first).value.names.length).toBe(8);
+    // The next loop goes on where the last one stopped.
+    expect((await two.next()).value.names).not.toEqual((await first).value.names);
+    await source.close();
+  });
+
   it("ends when it is closed, while a batch is awaited too", async () => {
     const slow = imageStream(async function* () {
       yield* pixels(8);

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
+import { gzipSync } from "node:zlib";
 import { syntheticPixels } from "@dcr-js/testing";
 import { writeTestImages, writeTestShards } from "@dcr-js/testing/images";
 import { packTar } from "modern-tar";
@@ -288,22 +289,11 @@ describe("createImageSource", () => {
     await expect(take(source, 1)).rejects.toThrow("createImageSource: a data worker ended with code 1");
   });
 
-  it("names a tar that is cut short, and what is no tar", async () => {
-    const whole = await readFile(join(shards, "00000.tar"));
-    const cut = join(folder, "cut.tar");
-    await writeFile(cut, whole.subarray(0, 512 * 100));
-    const dataset = await openImages(cut);
-    const source = await createImageSource(dataset, { ...options, batchSize: 2 });
+  it("names a tar.gz that is cut short when it is reached", async () => {
+    const cut = join(folder, "cut.tar.gz");
+    await writeFile(cut, gzipSync(await readFile(join(shards, "00000.tar"))).subarray(0, 60_000));
+    const source = await createImageSource(await openImages(cut), { ...options, batchSize: 2 });
     await expect(take(source, 50)).rejects.toThrow(`webDataset: ${cut}: the archive is cut short`);
-    await writeFile(cut, whole.subarray(0, 50_000));
-    await expect(openImages(cut)).rejects.toThrow(
-      `webDataset: ${cut}: the archive is cut short (it has 50000 bytes)`,
-    );
-    await writeFile(cut, "<html>  ".repeat(64));
-    const html = await openImages(cut);
-    await expect(createImageSource(html, options)).rejects.toThrow(
-      `webDataset: ${cut}: the archive cannot be read`,
-    );
   });
 
   it("counts samples with wrong members, and tells of samples without an image", async () => {

@@ -82,8 +82,12 @@ function sampleEntry(name: string, members: Map<string, Member>): ImageEntry | u
   };
 }
 
-/** The files of a tar or tar.gz, one after the other. */
-async function* tarMembers(file: string): AsyncGenerator<Member> {
+/**
+ * The files of a tar or tar.gz, one after the other.
+ *
+ * @throws where the archive is cut short or is no tar, with its name
+ */
+export async function* tarMembers(file: string): AsyncGenerator<Member> {
   const { createTarDecoder } = await import("modern-tar");
   const stream = openArchive(file);
   const { Readable: NodeReadable } = nodeModule("node:stream");

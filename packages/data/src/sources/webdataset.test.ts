@@ -41,6 +41,24 @@ describe("webDataset", () => {
     await expect(all(cut.open(0))).rejects.toThrow(`webDataset: ${gz}: the archive is cut short`);
   });
 
+  it("names a tar that is cut short, wherever, and what is no tar, before anything is read", async () => {
+    const whole = await readFile(files[0]!);
+    const cut = join(root, "cut.tar");
+    const end = whole.length - 1024;
+    for (const length of [100, 512, 1024, 5000, 512 * 30, end - 512]) {
+      await writeFile(cut, whole.subarray(0, length));
+      await expect(webDataset(cut), `${length} bytes`).rejects.toThrow(
+        `webDataset: ${cut}: the archive is cut short`,
+      );
+    }
+    await writeFile(cut, "<html>  ".repeat(64));
+    await expect(webDataset(cut)).rejects.toThrow(`webDataset: ${cut}: the archive cannot be read`);
+    // A cut between two members leaves no trace but the missing zeros.
+    await writeFile(cut, whole.subarray(0, end));
+    await expect(webDataset(cut)).rejects.toThrow(`webDataset: ${cut}: the archive is cut short`);
+    await rm(cut);
+  });
+
   it("can be left early, and read again", async () => {
     const dataset = await webDataset(files);
     for (let turn = 0; turn < 20; turn++) {

@@ -3,7 +3,7 @@ import { checkOptions, describe } from "../shared/check-options.js";
 import { fingerprintOf, type StreamedDataset } from "./dataset.js";
 import { expandPattern } from "./expand-pattern.js";
 import type { Log } from "./skipped-files.js";
-import { tarSamples } from "./tar-samples.js";
+import { tarMembers, tarSamples } from "./tar-samples.js";
 
 export interface WebDatasetOptions {
   /** Is told, on one line for each shard, which members are not read. Default `console.warn`. */
@@ -43,10 +43,7 @@ export async function webDataset(
   const shards: string[] = [];
   for (const [i, file] of files.entries()) {
     const { size } = await stat(file);
-    // Tars are made of blocks of 512 bytes, so this shows many a cut before anything runs.
-    if (size === 0 || (/\.tar$/i.test(file) && size % 512 !== 0)) {
-      throw new Error(`webDataset: ${file}: the archive is cut short (it has ${size} bytes)`);
-    }
+    await checkComplete(file, size);
     shards.push(`${names[i]} ${size}`);
   }
   const told = new Set<number>();
@@ -65,6 +62,26 @@ export async function webDataset(
       });
     },
   };
+}
+
+/**
+ * Finds archives that are cut short before anything runs. A complete tar is made of blocks of 512 bytes and ends in zeros, so one
+ * short read shows it; a file without these zeros is read through, which names the fault. A cut in a tar.gz shows when it is read.
+ */
+async function checkComplete(file: string, size: number): Promise<void> {
+  const tar = /\.tar$/i.test(file);
+  if (size === 0 || (tar && size % 512 !== 0)) {
+    throw new Error(`webDataset: ${file}: the archive is cut short (it has ${size} bytes)`);
+  }
+  if (!tar) return;
+  const handle = await nodeModule("node:fs/promises").open(file);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(512), 0, 512, size - 512);
+    if (buffer.every((byte) => byte === 0)) return;
+  } finally {
+    await handle.close();
+  }
+  for await (const _ of tarMembers(file));
 }
 
 /** The files' paths below the deepest folder that holds all of them, with "/". */

@@ -70,8 +70,10 @@ export async function webDataset(
  */
 async function checkComplete(file: string, size: number): Promise<void> {
   const tar = /\.tar$/i.test(file);
-  if (size === 0 || (tar && size % 512 !== 0)) {
-    throw new Error(`webDataset: ${file}: the archive is cut short (it has ${size} bytes)`);
+  if (size === 0) throw new Error(`webDataset: ${file}: the archive is empty`);
+  if (tar && size % 512 !== 0) {
+    const bytes = `its ${size} bytes are no multiple of 512`;
+    throw new Error(`webDataset: ${file}: the archive is cut short, or no tar: ${bytes}`);
   }
   if (!tar) return;
   const handle = await nodeModule("node:fs/promises").open(file);

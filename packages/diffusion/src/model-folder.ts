@@ -9,7 +9,7 @@ import {
   type SavePretrainedOptions,
   saveModelFolder,
 } from "@dcr-js/tensor";
-import { checkOptions } from "./shared/check-options.js";
+import { checkOptions, describe } from "./shared/check-options.js";
 
 /** A model's class: diffusers' name, and how the class is made of a configuration. */
 export interface ModelClass<M extends Module = Module> {
@@ -83,7 +83,6 @@ export function checkClass(
   accepted: readonly string[],
 ): void {
   if (written === undefined || accepted.includes(written as string)) return;
-  throw new Error(
-    `${caller}: ${file} must have _class_name ${accepted.map((one) => JSON.stringify(one)).join(" or ")}, got ${JSON.stringify(written)}`,
-  );
+  const expected = accepted.length > 1 ? `one of ${accepted.join(", ")}` : `"${accepted[0]}"`;
+  throw new Error(`${caller}: ${file} must have _class_name ${expected}, got ${describe(written)}`);
 }

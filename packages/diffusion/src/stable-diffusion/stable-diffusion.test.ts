@@ -124,11 +124,11 @@ describe("loadStableDiffusion", () => {
     const write = (changes: object) => writeFile(file, JSON.stringify({ ...index, ...changes }));
     await write({ unet: ["diffusers", "SD3Transformer2DModel"] });
     await expect(load()).rejects.toThrow(
-      `${file}: unet must be a UNet2DConditionModel, got "SD3Transformer2DModel"`,
+      `${file}: unet must be one of UNet2DConditionModel, got "SD3Transformer2DModel"`,
     );
     await load({ components: ["vae"] });
     await write({ scheduler: ["diffusers", "FlowMatchEulerDiscreteScheduler"] });
-    await expect(load()).rejects.toThrow(/scheduler must be a DDPMScheduler or .*got "FlowMatchEuler/);
+    await expect(load()).rejects.toThrow(/scheduler must be one of DDPMScheduler, .*got "FlowMatchEuler/);
     await write({ vae: [null, null] });
     await expect(load()).rejects.toThrow("model_index.json has no vae");
     await rm(file);

@@ -113,7 +113,7 @@ export async function loadStableDiffusion<Name extends keyof StableDiffusionXL =
     }
     if (!classes.includes(written)) {
       throw new Error(
-        `${caller}: ${folder}/model_index.json: ${entry} must be a ${classes.join(" or ")}, got ${JSON.stringify(written)}`,
+        `${caller}: ${folder}/model_index.json: ${entry} must be one of ${classes.join(", ")}, got ${describe(written)}`,
       );
     }
   }

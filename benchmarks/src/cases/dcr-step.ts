@@ -5,7 +5,6 @@ import {
   createDenoiser,
   createEnhancementStage,
   createLatentEncoder,
-  type Objective,
   objectives,
   Projector,
 } from "@dcr-js/dcr";
@@ -15,10 +14,17 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Case, Prepared } from "../case.js";
 import { modelFolder } from "./model-folder.js";
 
-const [batchSize, images, side] = [4, 16, 32];
+const side = 32;
+
+export interface StepOptions {
+  batchSize: number;
+  /** Of the LoRA. Default 0. */
+  dropout?: number;
+}
 
 /** Stage 2 as the emoji example sets it up, on noise for images and with an untrained projector: the same work. */
-async function prepare(objective: Objective): Promise<Prepared> {
+export async function prepareStep({ batchSize, dropout = 0 }: StepOptions): Promise<Prepared> {
+  const images = 32;
   const encoder = await CLIPModel.fromPretrained(modelFolder("clip"));
   const { vae, scheduler, unet, textEncoder, tokenizer } = await loadStableDiffusion(
     modelFolder("diffusion"),
@@ -55,17 +61,16 @@ async function prepare(objective: Objective): Promise<Prepared> {
         }
       },
     },
-    latents: createLatentEncoder(vae, { microBatch: images }),
+    latents: createLatentEncoder(vae, { microBatch: 4 }),
     adapters: addLoRA(encoder, {
       rank: 16,
       alpha: 16,
-      dropout: 0,
+      dropout,
       bias: "lora_only",
       within: "vision_model",
       random: random.fork("lora"),
     }),
-    objective,
-    chunk: 36,
+    objective: objectives.dcr(),
     encoder,
     projector,
     denoiser,
@@ -91,6 +96,4 @@ async function prepare(objective: Objective): Promise<Prepared> {
   };
 }
 
-export const stepCases: Case[] = [
-  { name: `DCR step, N = ${batchSize}`, prepare: () => prepare(objectives.dcr()) },
-];
+export const stepCases: Case[] = [{ name: "DCR step, N = 4", prepare: () => prepareStep({ batchSize: 4 }) }];

@@ -59,7 +59,6 @@ export {
   type Weighting,
   weightedSum,
 } from "@dcr-js/gradient-conflict";
-export { type AugmentOptions, augmentView, type HostImage } from "./augment.js";
 export { featureScatter, noiseScatter, type Scatter } from "./diagnostics/scatter.js";
 export {
   createLatentEncoder,

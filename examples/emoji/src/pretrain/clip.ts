@@ -1,8 +1,9 @@
 import { clipLoss } from "@dcr-js/contrastive";
-import { augmentView, CLIPImageProcessor, CLIPModel } from "@dcr-js/dcr";
+import { CLIPImageProcessor, CLIPModel } from "@dcr-js/dcr";
 import type { CLIPTokenizer } from "@dcr-js/diffusion";
 import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { augmentView } from "../data/augment-view.js";
 import { sampleCaption } from "../data/captions.js";
 import type { EmojiData } from "../data/emoji.js";
 import { IMAGE_SIZE, imageAt } from "../data/images.js";

@@ -1,6 +1,6 @@
 import type { ImageBatch, ImageSource, SourcePosition } from "@dcr-js/data";
-import { type AugmentOptions, augmentView } from "@dcr-js/dcr";
 import { Random } from "@dcr-js/tensor";
+import { type AugmentOptions, augmentView } from "../data/augment-view.js";
 import { IMAGE_SIZE, imageAt } from "../data/images.js";
 
 export interface EmojiSourceOptions {

@@ -68,7 +68,7 @@ export interface StageOptions {
    * step. Default 0.
    */
   localTokens?: number;
-  /** Predictions that are made at once and held with their graph; bounds the denoiser's memory. 0 makes all. Default 32. */
+  /** Predictions that are made at once and held with their graph; bounds the denoiser's memory. 0 makes all. Default 16. */
   chunk?: number;
   /** Images that are encoded at once and held with their graph; bounds the encoder's memory. 0 takes all. Default 8. */
   encoderMicroBatch?: number;
@@ -146,7 +146,7 @@ export function checkStageOptions(
     target: "scheduler",
     timestepRange: [0, steps],
     localTokens: 0,
-    chunk: 32,
+    chunk: 16,
     encoderMicroBatch: 8,
     gradientCheckpointing: false,
     communicator: singleProcess,

@@ -1,7 +1,7 @@
 import { Random } from "@dcr-js/tensor";
 import { expectClose, uniformArray } from "@dcr-js/testing";
 import { describe, expect, it } from "vitest";
-import { type AugmentOptions, augmentView } from "./augment.js";
+import { type AugmentOptions, augmentView } from "./augment-view.js";
 
 const size = 9;
 const image = uniformArray(1, size * size * 3, 0, 1);

@@ -10,7 +10,8 @@ export interface ImageRow {
 export interface RowStore {
   /** @returns undefined where there is no row, or none that can be read */
   read(key: string): Promise<ImageRow | undefined>;
-  write(key: string, row: ImageRow): Promise<void>;
+  /** @returns the row as it will be read, which may be rounded */
+  write(key: string, row: ImageRow): Promise<ImageRow>;
 }
 
 /**
@@ -31,10 +32,14 @@ export interface ImageCache {
   clear(): void;
 }
 
-/** @param maxBytes of rows that are kept in memory; 0 keeps none. @param store asked where memory has no row */
-export function createImageCache(maxBytes: number, store?: RowStore): ImageCache {
+/**
+ * @param maxBytes of rows that are kept in memory; 0 keeps none
+ * @param openStore opens the store that is asked where memory has no row, once, when it is first needed
+ */
+export function createImageCache(maxBytes: number, openStore?: () => Promise<RowStore>): ImageCache {
   const kept = new Map<string, ImageRow>();
   let bytes = 0;
+  let opened: Promise<RowStore> | undefined;
   const keep = (key: string, row: ImageRow) => {
     // A Map lists its keys by the time of their insertion: the oldest first.
     if (kept.delete(key)) bytes -= row.values.byteLength;
@@ -50,6 +55,8 @@ export function createImageCache(maxBytes: number, store?: RowStore): ImageCache
     rows: async (images, size, compute) => {
       const values = size * size * 3;
       const keys = await hashImages(images, values);
+      if (openStore) opened ??= openStore();
+      const store = await opened;
       const found = new Map<string, ImageRow>();
       for (const key of new Set(keys)) {
         const row = kept.get(key) ?? (await store?.read(key));
@@ -64,8 +71,8 @@ export function createImageCache(maxBytes: number, store?: RowStore): ImageCache
         }
         const fresh = await compute(pixels);
         for (const [i, key] of missing.entries()) {
-          found.set(key, fresh[i]);
-          await store?.write(key, fresh[i]);
+          // A row is the same whether it was just computed or read, so that a resumed run sees the same numbers.
+          found.set(key, store ? await store.write(key, fresh[i]) : fresh[i]);
         }
       }
       const rows = keys.map((key) => found.get(key)!);

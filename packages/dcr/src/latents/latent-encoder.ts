@@ -1,8 +1,10 @@
 import type { AutoencoderKL, LatentDistribution } from "@dcr-js/diffusion";
 import * as tf from "@tensorflow/tfjs-core";
+import { toHex } from "../image-cache/hash-images.js";
 import { createImageCache } from "../image-cache/image-cache.js";
+import { createRowFolder, type StoredPrecision } from "../image-cache/row-folder.js";
 import { rowsOfTensor, tensorOfRows } from "../image-cache/rows-of-tensor.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
 /** Gives the latents that the diffusion model denoises. */
 export interface LatentEncoder {
@@ -26,16 +28,56 @@ export interface LatentEncoderOptions {
   microBatch?: number;
   /** Host memory for the moments of images that come again, in bytes; 0 keeps none. Default 256 MiB. */
   cacheBytes?: number;
+  /**
+   * A folder for the moments of images, by the content of the image and of the VAE's weights; processes may share it. It helps where the
+   * same crops come again, in a later run too. Node alone. Default none.
+   */
+  cacheFolder?: string;
+  /** Bytes of files in the folder; the least recently used make room. Default 8 GiB. */
+  cacheFolderBytes?: number;
+  /**
+   * How the folder's files hold moments. In `"float16"` they are rounded to 11 bits, a relative 5e-4, and so are the moments that a
+   * step sees, whether they come from the folder or were just computed. Default `"float16"`.
+   */
+  cachePrecision?: StoredPrecision;
 }
 
 /** A {@link LatentEncoder} of a Stable Diffusion model's VAE, which it freezes. Images are scaled from [0, 1] to [-1, 1]. */
 export function createLatentEncoder(vae: AutoencoderKL, options?: LatentEncoderOptions): LatentEncoder {
-  const names = { microBatch: true, cacheBytes: true } as const;
-  const { microBatch = 1, cacheBytes = 2 ** 28 } = checkOptions("createLatentEncoder", options, names);
+  const {
+    microBatch = 1,
+    cacheBytes = 2 ** 28,
+    cacheFolder,
+    cacheFolderBytes = 2 ** 33,
+    cachePrecision = "float16",
+  } = checkOptions("createLatentEncoder", options, {
+    microBatch: true,
+    cacheBytes: true,
+    cacheFolder: true,
+    cacheFolderBytes: true,
+    cachePrecision: true,
+  });
   checkNumber("createLatentEncoder: microBatch", microBatch, { integer: true, min: 1 });
   checkNumber("createLatentEncoder: cacheBytes", cacheBytes, { integer: true, min: 0 });
+  checkNumber("createLatentEncoder: cacheFolderBytes", cacheFolderBytes, { integer: true, min: 1 });
+  checkChoice("createLatentEncoder: cachePrecision", cachePrecision, ["float16", "float32"]);
+  if (cacheFolder !== undefined && (typeof cacheFolder !== "string" || cacheFolder === "")) {
+    throw new TypeError(
+      `createLatentEncoder: cacheFolder must be the path of a folder, got ${describe(cacheFolder)}`,
+    );
+  }
   vae.requiresGrad(false);
-  const cache = createImageCache(cacheBytes);
+  const openFolder =
+    cacheFolder === undefined
+      ? undefined
+      : async () =>
+          createRowFolder({
+            // Moments of other weights or of another precision are other moments.
+            folder: `${cacheFolder}/${await weightsHash(vae)}-${cachePrecision}`,
+            maxBytes: cacheFolderBytes,
+            precision: cachePrecision,
+          });
+  const cache = createImageCache(cacheBytes, openFolder);
   return {
     latentChannels: vae.config.latent_channels,
     scalingFactor: vae.config.scaling_factor,
@@ -74,4 +116,16 @@ function encodeMoments(
     }
     return tf.concat(parts);
   });
+}
+
+/** Names the VAE's encoder by its weights, which all moments depend on; 32 hexadecimal digits. */
+async function weightsHash(vae: AutoencoderKL): Promise<string> {
+  const hashes: string[] = [];
+  for (const [name, { value }] of vae.namedParameters()) {
+    if (!name.startsWith("encoder.") && !name.startsWith("quant_conv.")) continue;
+    const bytes = Float32Array.from(await value.data());
+    hashes.push(name, toHex(await crypto.subtle.digest("SHA-256", bytes)));
+  }
+  const all = new TextEncoder().encode(hashes.join("\n"));
+  return toHex(await crypto.subtle.digest("SHA-256", all)).slice(0, 32);
 }

@@ -59,6 +59,16 @@ export {
   type Weighting,
   weightedSum,
 } from "@dcr-js/gradient-conflict";
+export {
+  type PredictionSpread,
+  predictionSpread,
+  type SpreadInput,
+} from "./diagnostics/prediction-spread.js";
+export {
+  measurePredictionType,
+  type PredictionType,
+  type PredictionTypeErrors,
+} from "./diagnostics/prediction-type.js";
 export { featureScatter, noiseScatter, type Scatter } from "./diagnostics/scatter.js";
 export {
   createLatentEncoder,

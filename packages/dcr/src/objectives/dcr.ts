@@ -118,7 +118,7 @@ function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
 }
 
 /** The mean similarities of an anchor, and how far those with the negatives lie from their mean. */
-function similarityMetrics(
+export function similarityMetrics(
   { predictions, augmented, target }: DCRGradients["similarities"],
   anchors: Int32Array,
   among: number,

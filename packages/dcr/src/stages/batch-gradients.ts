@@ -1,20 +1,14 @@
 import type { ImageBatch } from "@dcr-js/data";
-import { accumulateGradients, type Parameter, type Random, valueAndGradients } from "@dcr-js/tensor";
+import type { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Objective, ObjectiveTerm, Predictor } from "../objectives/objective.js";
-import type { Projector } from "../projector.js";
-import { backpropagateInMicroBatches, type EncodedImages, encodeInMicroBatches } from "./encode-images.js";
+import type { ObjectiveTerm, Predictor } from "../objectives/objective.js";
+import { backward, type Trained } from "./backward.js";
+import { type EncodedImages, encodeInMicroBatches } from "./encode-images.js";
 import { checkPosterior, checkPrediction, noisyBatch } from "./noisy-batch.js";
+import { askObjective, readTerm, type TermValues, weightedSum } from "./objective-terms.js";
 import { sumOverRanks } from "./reduce-over-ranks.js";
-import type { Adapters, StageSettings } from "./stage-options.js";
+import type { StageSettings } from "./stage-options.js";
 import { type TensorScope, withTensorScope } from "./tensor-scope.js";
-
-/** What a stage trains. At least one of the two. */
-export interface Trained {
-  /** The encoder's part; without it the encoder is frozen. */
-  adapters?: Adapters;
-  projector: boolean;
-}
 
 /** A frozen encoder's features of host images, which a stage may keep. */
 export type FrozenFeatures = (
@@ -23,14 +17,7 @@ export type FrozenFeatures = (
 ) => Promise<tf.Tensor>;
 
 /** One loss of a batch, or the weighted sum of several, with its gradient at what trains. */
-export interface LossGradients {
-  name: string;
-  weight: number;
-  /** This rank's share of the values that are reported, by the losses' names. */
-  values: Record<string, number>;
-  /** This rank's share of the term's own value. */
-  value: number;
-  metrics: Record<string, number>;
+export interface LossGradients extends TermValues {
   /** This rank's share, one for each parameter: the encoder's, then the projector's. */
   gradients: tf.Tensor[];
 }
@@ -54,8 +41,7 @@ export async function batchGradients(
   random: Random,
   frozenFeatures?: FrozenFeatures,
 ): Promise<LossGradients[]> {
-  const { objective, communicator, projector } = settings;
-  const n = batch.names.length;
+  const { objective, communicator } = settings;
   return withTensorScope(async (scope) => {
     const pass = imagePass(settings, trained, batch, random);
     const encode = (images: Float32Array) => encodeInMicroBatches({ ...pass, images });
@@ -84,33 +70,43 @@ export async function batchGradients(
     scope.own(terms);
 
     const results: LossGradients[] = [];
-    for (const term of apart ? terms : [scope.own(weightedSum(terms))]) {
-      const gradients = await withTensorScope(async (inner) => {
-        const { features, augmented: dViews, conditions, augmentedConditions } = term;
-        const reduced = await sumOverRanks(communicator, {
-          features,
-          augmented: dViews,
-          conditions,
-          augmentedConditions,
-        });
-        inner.own(reduced);
-        const own = (x: tf.Tensor | undefined) => x && inner.own(tf.slice(x, communicator.rank * n, n));
-        return backward(trained, projector, pass, inner, [
-          { encoded: images.own, dFeatures: own(reduced.features), dConditions: own(reduced.conditions) },
-          ...(augmented
-            ? [
-                {
-                  encoded: augmented.own,
-                  dFeatures: own(reduced.augmented),
-                  dConditions: own(reduced.augmentedConditions),
-                },
-              ]
-            : []),
-        ]);
-      });
-      results.push({ ...(await readTerm(term)), gradients });
+    try {
+      for (const term of apart ? terms : [scope.own(weightedSum(terms))]) {
+        const figures = await readTerm(term);
+        const gradients = await termGradients(settings, trained, pass, term, { images, augmented });
+        results.push({ ...figures, gradients });
+      }
+    } catch (error) {
+      tf.dispose(results.map(({ gradients }) => gradients));
+      throw error;
     }
     return results;
+  });
+}
+
+/** A term's gradient at what trains: its gradients at features and conditions, summed over the ranks, for this rank's images. */
+function termGradients(
+  { communicator, projector }: StageSettings,
+  trained: Trained,
+  pass: EncodedImages,
+  term: ObjectiveTerm,
+  { images, augmented }: { images: Shared; augmented?: Shared },
+): Promise<tf.Tensor[]> {
+  return withTensorScope(async (scope) => {
+    const { features, augmented: views, conditions, augmentedConditions } = term;
+    const sums = scope.own(
+      await sumOverRanks(communicator, { features, views, conditions, augmentedConditions }),
+    );
+    const n = images.own.shape[0];
+    const own = (x: tf.Tensor | undefined) => x && scope.own(tf.slice(x, communicator.rank * n, n));
+    const cotangents = [
+      { encoded: images.own, dFeatures: own(sums.features), dConditions: own(sums.conditions) },
+    ];
+    if (augmented) {
+      const dConditions = own(sums.augmentedConditions);
+      cotangents.push({ encoded: augmented.own, dFeatures: own(sums.views), dConditions });
+    }
+    return backward(trained, projector, pass, scope, cotangents);
   });
 }
 
@@ -183,142 +179,5 @@ async function preparePredictions(
       checkPrediction(predicted, [rows.length, ...target.shape.slice(1)]);
       return predicted;
     },
-  };
-}
-
-function askObjective(objective: Objective, input: Parameters<Objective["terms"]>[0]): ObjectiveTerm[] {
-  const terms = tf.tidy(() => objective.terms(input) as never) as ObjectiveTerm[];
-  if (!Array.isArray(terms) || terms.length === 0) {
-    throw new Error(`objective ${objective.name}: terms must return an array of one loss or more`);
-  }
-  const shapes = {
-    features: input.features.shape,
-    augmented: input.augmented?.shape,
-    conditions: input.predictor?.conditions.shape,
-    augmentedConditions: input.predictor?.augmentedConditions?.shape,
-  };
-  const names = terms.map(({ name }) => name);
-  const repeated = names.find((name, i) => names.indexOf(name) !== i);
-  if (repeated !== undefined) {
-    tf.dispose(terms as unknown as tf.TensorContainer);
-    throw new Error(`objective ${objective.name}: two losses have the name ${repeated}`);
-  }
-  for (const term of terms) {
-    for (const [key, shape] of Object.entries(shapes)) {
-      const gradient = term[key as keyof typeof shapes];
-      if (gradient === undefined || String(gradient.shape) === String(shape)) continue;
-      tf.dispose(terms as unknown as tf.TensorContainer);
-      throw new Error(
-        `objective ${objective.name}: the gradient of ${term.name} at ${key} must be [${shape}], got [${gradient.shape}]`,
-      );
-    }
-  }
-  return terms;
-}
-
-/** The terms as one, with the weighted sum of their gradients. The caller disposes the gradients. */
-function weightedSum(terms: readonly ObjectiveTerm[]): ObjectiveTerm {
-  return tf.tidy(() => {
-    const sum = <T extends tf.Tensor>(pick: (term: ObjectiveTerm) => T | undefined) => {
-      const parts = terms.flatMap((term) => {
-        const part = pick(term);
-        return part ? [tf.mul(part, term.weight)] : [];
-      });
-      return parts.length > 0 ? (tf.addN(parts) as T) : undefined;
-    };
-    return {
-      name: terms.map(({ name }) => name).join("+"),
-      weight: 1,
-      value: sum(({ value }) => value)!,
-      parts: terms.flatMap(({ name, weight, value, parts }) =>
-        (parts ?? [{ name, weight: 1, value }]).map((part) => ({
-          ...part,
-          weight: weight * part.weight,
-          value: tf.clone(part.value),
-        })),
-      ),
-      metrics: Object.assign(
-        {},
-        ...terms.map(({ metrics = {} }) =>
-          Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, tf.clone(value)])),
-        ),
-      ),
-      features: sum(({ features }) => features),
-      augmented: sum(({ augmented }) => augmented),
-      conditions: sum(({ conditions }) => conditions),
-      augmentedConditions: sum(({ augmentedConditions }) => augmentedConditions),
-    } as never;
-  }) as unknown as ObjectiveTerm;
-}
-
-/** Encoded images, and a loss's gradients at their features and at their conditions. */
-interface Cotangents {
-  encoded: tf.Tensor;
-  dFeatures?: tf.Tensor;
-  dConditions?: tf.Tensor;
-}
-
-/** Carries gradients through the projector and the encoder to what trains. */
-function backward(
-  { adapters, projector: projectorTrains }: Trained,
-  projector: Projector,
-  pass: EncodedImages,
-  scope: TensorScope,
-  cotangents: Cotangents[],
-): tf.Tensor[] {
-  const gradients: tf.Tensor[] = [];
-  if (adapters) {
-    const dEncoded = cotangents.map(({ encoded, dFeatures, dConditions }) =>
-      scope.own(
-        tf.tidy(() => {
-          const direct = dFeatures ? atFirstToken(dFeatures, encoded.shape) : tf.zerosLike(encoded);
-          if (!dConditions) return direct;
-          return tf.add(direct, tf.grad((x) => projector.forward(x))(encoded, dConditions));
-        }),
-      ),
-    );
-    const all = scope.own(tf.concat(dEncoded));
-    gradients.push(...backpropagateInMicroBatches(pass, adapters.parameters(), all));
-  }
-  if (projectorTrains) {
-    let sum: tf.Tensor[] | undefined;
-    const parameters: Parameter[] = projector.parameters();
-    for (const { encoded, dConditions } of cotangents) {
-      if (!dConditions) continue;
-      const { value, gradients: own } = valueAndGradients(
-        () => tf.tidy(() => tf.sum(tf.mul(projector.forward(encoded), dConditions)) as tf.Scalar),
-        parameters,
-      );
-      value.dispose();
-      sum = accumulateGradients(sum, own);
-    }
-    gradients.push(...(sum ?? parameters.map(({ shape }) => tf.zeros(shape))));
-  }
-  return gradients;
-}
-
-/** A gradient at the features as one at what the encoder gave: zero at its local tokens. */
-function atFirstToken(dFeatures: tf.Tensor, [n, tokens, d]: number[]): tf.Tensor {
-  if (d === undefined) return tf.clone(dFeatures);
-  return tf.pad(tf.reshape(dFeatures, [n, 1, d]), [
-    [0, 0],
-    [0, tokens - 1],
-    [0, 0],
-  ]);
-}
-
-/** Reads the values of a term, in one go. */
-async function readTerm(term: ObjectiveTerm): Promise<Omit<LossGradients, "gradients">> {
-  const { name, weight, value, parts, metrics = {} } = term;
-  const reported = parts ?? [{ name, value }];
-  const scalars = [value, ...reported.map((part) => part.value), ...Object.values(metrics)];
-  const read = await Promise.all(scalars.map(async (scalar) => (await scalar.data())[0]));
-  const metricNames = Object.keys(metrics);
-  return {
-    name,
-    weight,
-    value: read[0],
-    values: Object.fromEntries(reported.map((part, i) => [part.name, read[1 + i]])),
-    metrics: Object.fromEntries(metricNames.map((metric, i) => [metric, read[1 + reported.length + i]])),
   };
 }

@@ -1,20 +1,14 @@
 import type { ImageBatch, SourcePosition } from "@dcr-js/data";
 import type { GradientConflict } from "@dcr-js/gradient-conflict";
-import {
-  AdamW,
-  accumulateGradients,
-  clipGradNorm,
-  type Parameter,
-  Random,
-  warmupConstant,
-} from "@dcr-js/tensor";
+import { AdamW, clipGradNorm, type Parameter, Random, warmupConstant } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { aggregate } from "./aggregate.js";
-import { batchGradients, type FrozenFeatures, type LossGradients, type Trained } from "./batch-gradients.js";
+import type { Trained } from "./backward.js";
+import { batchGradients, type FrozenFeatures, type LossGradients } from "./batch-gradients.js";
 import { readBatches } from "./read-batch.js";
-import { sumNumbersOverRanks } from "./reduce-over-ranks.js";
 import type { StageSettings } from "./stage-options.js";
 import { checkState, type StageState, stageState } from "./stage-state.js";
+import { addTerm, reduceTerms } from "./step-terms.js";
 
 /** What a step reports. */
 export interface StepRecord {
@@ -93,9 +87,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         }
       }
       const terms = [...sums.values()];
-      const reduced = await reduceTerms(settings, terms);
-      const { losses, metrics, loss } = reduced;
-      checkFinite(loss, losses);
+      const { loss, losses, metrics } = await reduceTerms(communicator, terms, accumulation);
       const aggregated = await aggregate(
         terms.map(({ name, weight, gradients }) => ({ name, weight: weight / accumulation, gradients })),
         settings.aggregator,
@@ -171,54 +163,9 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
       reader.close().catch(() => {});
     },
   };
-
-  async function reduceTerms({ objective }: StageSettings, terms: LossGradients[]) {
-    for (const term of terms) {
-      const own = term.gradients;
-      term.gradients = await communicator.allReduce(own);
-      tf.dispose(own);
-    }
-    const numbers = terms.flatMap(({ value, values, metrics }) => [
-      value,
-      ...Object.values(values),
-      ...Object.values(metrics),
-    ]);
-    const summed = await sumNumbersOverRanks(communicator, numbers);
-    let at = 0;
-    const next = () => summed[at++] / accumulation;
-    let loss = 0;
-    const losses: Record<string, number> = {};
-    const metrics: Record<string, number> = {};
-    for (const term of terms) {
-      loss += term.weight * next();
-      for (const name of Object.keys(term.values)) losses[name] = next();
-      for (const name of Object.keys(term.metrics)) metrics[name] = next();
-    }
-    if (Object.keys(losses).length === 0) throw new Error(`objective ${objective.name} gave no loss`);
-    return { loss, losses, metrics };
-  }
 }
 
 /** What a stage trains, in the order of its gradients. */
 function trainedParameters({ projector }: StageSettings, trained: Trained): Parameter[] {
   return [...(trained.adapters?.parameters() ?? []), ...(trained.projector ? projector.parameters() : [])];
-}
-
-/** Adds one batch's term to the step's; takes its gradients over. */
-function addTerm(sums: Map<string, LossGradients>, term: LossGradients): void {
-  const sum = sums.get(term.name);
-  if (!sum) {
-    sums.set(term.name, term);
-    return;
-  }
-  sum.gradients = accumulateGradients(sum.gradients, term.gradients);
-  sum.value += term.value;
-  for (const [name, value] of Object.entries(term.values)) sum.values[name] += value;
-  for (const [name, value] of Object.entries(term.metrics)) sum.metrics[name] += value;
-}
-
-function checkFinite(loss: number, losses: Record<string, number>): void {
-  const broken = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
-  if (broken) throw new Error(`loss ${broken[0]} is ${broken[1]}`);
-  if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`);
 }

@@ -1,0 +1,60 @@
+import type { DDPMScheduler, Denoiser } from "@dcr-js/diffusion";
+import { Random } from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+
+/** What a diffusion model may have been trained to predict, by diffusers' names. */
+export type PredictionType = "epsilon" | "v_prediction" | "sample";
+
+export interface PredictionTypeErrors {
+  /** Mean squared error of the denoiser's predictions against each target, over the target's mean square: near 0 for the right one. */
+  errors: Record<PredictionType, number>;
+  /** The type with the least error. */
+  closest: PredictionType;
+  /** What the scheduler says. */
+  configured: PredictionType;
+}
+
+/**
+ * Measures what a denoiser predicts, to find a scheduler's configuration that does not belong to the model: with a wrong
+ * `prediction_type` the target `G` is one that the model never saw, and training goes on without an error.
+ *
+ * The denoiser is asked with conditions of zeros (the empty prompt), at timesteps spread over the schedule. A model with random weights
+ * is close to none of the targets.
+ *
+ * @param input.latents `x0`: latents times the scaling factor, `[N, h, w, channels]` @param input.seed of the noise
+ */
+export async function measurePredictionType({
+  denoiser,
+  scheduler,
+  latents,
+  seed,
+}: {
+  denoiser: Denoiser;
+  scheduler: DDPMScheduler;
+  latents: tf.Tensor4D;
+  seed: number;
+}): Promise<PredictionTypeErrors> {
+  const [n] = latents.shape;
+  const steps = scheduler.config.num_train_timesteps;
+  const timesteps = Int32Array.from({ length: n }, (_, i) => Math.floor(((i + 0.5) / n) * steps));
+  const scalars = tf.tidy(() => {
+    const noise = new Random(seed).fork("noise").normal(latents.shape) as tf.Tensor4D;
+    const prepared = denoiser.prepare(scheduler.addNoise(latents, noise, timesteps), timesteps);
+    const rows = Int32Array.from({ length: n }, (_, i) => i);
+    const predicted = denoiser.predict(prepared, rows, tf.zeros([n, denoiser.conditionSize]));
+    prepared.dispose();
+    const error = (target: tf.Tensor) =>
+      tf.div(tf.mean(tf.squaredDifference(predicted, target)), tf.mean(tf.square(target)));
+    return {
+      epsilon: error(noise),
+      v_prediction: error(scheduler.velocity(latents, noise, timesteps)),
+      sample: error(latents),
+    };
+  });
+  const names = ["epsilon", "v_prediction", "sample"] as const;
+  const read = await Promise.all(names.map(async (name) => [name, (await scalars[name].data())[0]] as const));
+  tf.dispose(scalars);
+  const errors = Object.fromEntries(read) as Record<PredictionType, number>;
+  const [closest] = [...names].sort((a, b) => errors[a] - errors[b]);
+  return { errors, closest, configured: scheduler.config.prediction_type };
+}

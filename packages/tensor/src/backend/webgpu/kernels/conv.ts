@@ -200,7 +200,7 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
 }
 
 /** Output positions that one share of the filter's gradient should sum over, and the bytes that the results of all shares may take for that. */
-const longestShare = 4096;
+const longestShare = 1024;
 const shareBytes = 64 * 2 ** 20;
 
 /**
@@ -222,7 +222,7 @@ export function convFilterGradient(
   const workgroups = backend.isSoftware
     ? Math.ceil(m / 32) * Math.ceil(n / 64)
     : Math.ceil(m / 64) * Math.ceil(n / 64);
-  // A share sums a few thousand terms at most, unless the results of so many shares take too much memory.
+  // A share sums about a thousand terms at most, unless the results of so many shares take too much memory.
   const bound = Math.max(1, Math.floor(shareBytes / Math.max(1, 4 * m * n)));
   const accurate = Math.min(Math.ceil((lines * width) / longestShare), bound);
   const shares = Math.max(

@@ -9,6 +9,7 @@ import { matMulAndSum } from "../../../ops/product-and-sum.js";
 import { globalNorm } from "../../../optim/clip-grad-norm.js";
 import { backendName } from "../backend-name.js";
 import { registerWebGPUBackend } from "../register-backend.js";
+import "../../../shared/register-gradients.js";
 
 const { device } = await webgpuDevice();
 const tenth = Math.fround(0.1);
@@ -79,6 +80,15 @@ describe.runIf(device).each(schedules)("long sums in the schedule %s", (_name, i
         bias: tf.fill([4], 7) as tf.Tensor1D,
       });
     expectClose([await ratio(withBias, 20_000 * tenth + 7)], [1], { relative: 1e-5, absolute: 0 });
+  });
+
+  it("sums the gradient of a convolution's filter over all positions", async () => {
+    const loss = (filter: tf.Tensor) => {
+      const x = tf.fill([4, 128, 128, 4], 0.1) as tf.Tensor4D;
+      return tf.sum(tf.conv2d(x, filter as tf.Tensor4D, 1, "same"));
+    };
+    const gradient = () => tf.slice(tf.grad(loss)(tf.ones([3, 3, 4, 4])), [1, 1, 0, 0], [1, 1, 4, 4]);
+    expectClose([await ratio(gradient, 4 * 128 * 128 * tenth)], [1], { relative: 1e-5, absolute: 0 });
   });
 
   it("multiplies over a long k as over a short one", async () => {

@@ -223,7 +223,7 @@ function floatMatMul(
 }
 
 /** The longest k of a product whose terms are added one after another, and the length of the parts of a longer one. */
-const longestSum = 8192;
+const longestSum = 2048;
 const partLength = 512;
 
 /** Bytes that the parts of a long product take at a time. */

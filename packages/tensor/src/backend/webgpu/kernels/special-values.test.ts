@@ -279,4 +279,4 @@ for (const activation of ["linear", "relu", "relu6", "elu", "leakyrelu", "sigmoi
   };
 }
 
-await describeAgainstCpu("special values", cases);
+await describeAgainstCpu("special values", cases, { schedules: "all" });

@@ -1,6 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-import { placeCount, type Window, windowOf } from "../webgpu/kernels/window.js";
+import { positionCount, type Window, windowOf } from "../webgpu/kernels/window.js";
 import type { Attrs, Call, Inputs, Kernel } from "./kernel.js";
 import { withScratch } from "./memory.js";
 import type { WasmBackend } from "./simd-kernels.js";
@@ -62,7 +62,7 @@ function withMaxima(
   y: TensorInfo | null,
   body: (windowAt: number, taps: number) => void,
 ): void {
-  const bytes = 4 * placeCount(window) * window.channels;
+  const bytes = 4 * positionCount(window) * window.channels;
   withScratch(backend, 2 * bytes, (scratch) =>
     withWindow(backend, window, (pointer) => {
       const values = y ? at(y) : scratch + bytes;

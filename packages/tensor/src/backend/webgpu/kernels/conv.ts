@@ -7,7 +7,7 @@ import { gemm } from "./gemm.js";
 import { batchMatMul } from "./matmul.js";
 import type { ProductLoop } from "./product-loop.js";
 import { reduce } from "./reduce.js";
-import { join, overTaps, placeCount, split, tapCount, type Window, windowUniforms } from "./window.js";
+import { join, overTaps, positionCount, split, tapCount, type Window, windowUniforms } from "./window.js";
 
 // Convolutions of images and volumes as matrix products, with no patches stored (implicit GEMM). In WGSL, `axes` unrolls to
 // two or three lines.
@@ -96,7 +96,7 @@ export function conv(
   gemm(backend, {
     name,
     key: `${axes.length}${epilogue.key ?? ""}`,
-    m: placeCount(window),
+    m: positionCount(window),
     n: outChannels,
     k: tapCount(window) * channels,
     batch: 1,
@@ -216,7 +216,7 @@ export function convFilterGradient(
   const m = tapCount(window) * window.channels;
   const n = window.outChannels;
   const width = axes.at(-1)!.output;
-  const lines = width === 0 ? 0 : placeCount(window) / width;
+  const lines = width === 0 ? 0 : positionCount(window) / width;
   // Workgroups that keep a device busy, and how many one share gives.
   const wanted = backend.isSoftware ? 32 : 1024;
   const workgroups = backend.isSoftware

@@ -5,7 +5,7 @@ import { conv, convFilterGradient, convInputGradient } from "./conv.js";
 import { activationEpilogue, applyFusedActivation, fusedActivationOf, sumEpilogue } from "./epilogue.js";
 import type { Attributes, Kernel, KernelTable } from "./kernel.js";
 import { slice, transpose } from "./moves.js";
-import { placeCount, type Window, windowOf } from "./window.js";
+import { positionCount, type Window, windowOf } from "./window.js";
 
 const nchwToNhwc = [0, 2, 3, 1];
 const nhwcToNchw = [0, 3, 1, 2];
@@ -55,7 +55,7 @@ const forward = (backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, attr
 const conv2dAndSum: Kernel = ({ inputs: { x, filter, bias, residual }, attrs, backend }) => {
   const window = geometry(x.shape, filter.shape, attrs);
   const epilogue = sumEpilogue([bias, residual], {
-    rows: placeCount(window),
+    rows: positionCount(window),
     columns: window.outChannels,
   });
   return conv(backend, { name: "Conv2D", x, filter, window, epilogue });

@@ -10,7 +10,7 @@ import {
   join,
   overInputs,
   overOutputs,
-  placeCount,
+  positionCount,
   split,
   tapCount,
   type Window,
@@ -51,7 +51,7 @@ function depthwise(backend: WebGPUBackend, x: TensorInfo, filter: TensorInfo, at
       { name: "filterValues", info: filter },
     ],
     outputs: [{ name: "result", info: output }],
-    count: placeCount(window) * window.outChannels,
+    count: positionCount(window) * window.outChannels,
     uniforms: uniforms(window),
     body: () => `let outChannel = index % u.outChannels;
   let channel = outChannel / u.multiplier;
@@ -119,8 +119,8 @@ const backpropFilter: Kernel = ({ inputs: { x, dy }, attrs, backend }) => {
     ],
     outputs: [{ name: "result", info: gradient }],
     rows: tapCount(window) * window.outChannels,
-    rowLength: placeCount(window),
-    uniforms: [...compensationUniforms, ...uniforms(window), u32("positions", placeCount(window))],
+    rowLength: positionCount(window),
+    uniforms: [...compensationUniforms, ...uniforms(window), u32("positions", positionCount(window))],
     body: `let outChannel = row % u.outChannels;
   let channel = outChannel / u.multiplier;
   let tap = row / u.outChannels;

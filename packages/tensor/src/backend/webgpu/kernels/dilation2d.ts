@@ -5,7 +5,7 @@ import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import { type Attributes, elementType, type Kernel, type KernelTable } from "./kernel.js";
 import { maximumTaps, windowGradient, windowMaximum } from "./pool.js";
 import { launchRows } from "./row-launch.js";
-import { placeCount, tapCount, type Window, windowOf } from "./window.js";
+import { positionCount, tapCount, type Window, windowOf } from "./window.js";
 
 // Grey-scale dilation: the maximum over a window of the image plus a structuring filter. Its gradients follow the maximum.
 
@@ -48,11 +48,11 @@ const backpropFilter: Kernel = ({ inputs: { x, filter, dy }, attrs, backend }) =
     ],
     outputs: [{ name: "result", info: gradient }],
     rows: tapCount(window) * window.channels,
-    rowLength: placeCount(window),
+    rowLength: positionCount(window),
     uniforms: [
       ...compensationUniforms,
       u32("channels", window.channels),
-      u32("positions", placeCount(window)),
+      u32("positions", positionCount(window)),
     ],
     body: `let tap = i32(row / u.channels);
   ${compensatedSum({

@@ -8,7 +8,7 @@ import {
   join,
   overInputs,
   overOutputs,
-  placeCount,
+  positionCount,
   split,
   tapCount,
   type Window,
@@ -78,7 +78,7 @@ function reduceWindow(
     key: `${axes.length}/${step}/${raised}`,
     inputs: [{ name: "x", info: x }, ...(filter ? [{ name: "filterValues", info: filter }] : [])],
     outputs: [{ name: "result", info: output }],
-    count: placeCount(window) * channels,
+    count: positionCount(window) * channels,
     uniforms: windowUniforms(window),
     declarations: () => extremes(type),
     body: () => `let channel = index % u.channels;

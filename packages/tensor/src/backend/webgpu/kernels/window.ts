@@ -79,7 +79,7 @@ export const windowUniforms = ({ axes, channels, outChannels }: Window): Uniform
 export const tapCount = ({ axes }: Window): number => axes.reduce((product, { size }) => product * size, 1);
 
 /** Output positions of all images. */
-export const placeCount = ({ batch, axes }: Window): number =>
+export const positionCount = ({ batch, axes }: Window): number =>
   axes.reduce((product, { output }) => product * output, batch);
 
 type Extent = "in" | "out" | "size";

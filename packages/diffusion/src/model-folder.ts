@@ -6,6 +6,7 @@ import {
   type Module,
   type PretrainedOptions,
   readModelJson,
+  resolvePretrained,
   type SavePretrainedOptions,
   saveModelFolder,
 } from "@dcr-js/tensor";
@@ -38,15 +39,17 @@ export async function createDiffusersModel<M extends Module>(
 /**
  * Reads a model that diffusers wrote: `config.json` and `diffusion_pytorch_model.safetensors`, whole or in shards.
  *
+ * @param source the model's folder, or the id of a repository on the hub; there `subfolder` says which part
  * @throws if a file or a weight is missing, the folder holds another class, or a key of the configuration is not supported
  */
 export async function loadDiffusersModel<M extends Module>(
-  folder: string,
+  source: string,
   form: ModelClass<M>,
   options: PretrainedOptions,
 ): Promise<M> {
   const caller = `${form.name}.fromPretrained`;
   const { acceptKeys, ...how } = checkPretrainedOptions(caller, options);
+  const folder = await resolvePretrained(caller, source, options);
   const { rename = (weight) => weight } = form;
   const model = await createDiffusersModel(folder, form, { caller, acceptKeys });
   return loadWeights(model, folder, {

@@ -7,6 +7,7 @@ import {
   type PretrainedOptions,
   readModelFile,
   readModelJson,
+  resolvePretrained,
   saveModelFolder,
 } from "@dcr-js/tensor";
 import type { SaveOptions } from "./encoder.js";
@@ -41,16 +42,18 @@ const SIBLINGS = /^(text_model|vision_model|visual_projection|text_projection)\.
 /**
  * Reads config.json of a class's own folder, or of the whole model that the class is a part of.
  *
+ * @param source the folder, or the model's id on the hub
  * @returns the settings, whether they are those of the whole model, and how to parse them
  * @throws if the folder holds another kind of model
  */
 export async function readFormConfig(
-  folder: string,
+  source: string,
   form: ModelForm,
   options: PretrainedOptions,
 ): Promise<{ config: Record<string, unknown>; whole: boolean; how: ConfigOptions }> {
   const what = `${form.architecture}.fromPretrained`;
   const { acceptKeys } = checkPretrainedOptions(what, options);
+  const folder = await resolvePretrained(what, source, options);
   const config = await readModelJson(folder, "config.json", what);
   const hasSections = Boolean(
     config["text_config"] ??
@@ -80,10 +83,13 @@ export async function readFormConfig(
  */
 export async function loadForm<M extends Module & { companionFiles: Record<string, Uint8Array> }>(
   model: M,
-  folder: string,
+  source: string,
   form: ModelForm,
   options: PretrainedOptions,
 ): Promise<M> {
+  // The settings were read before this, so that what came from the hub is in the cache now.
+  const found = { ...options, refresh: false };
+  const folder = await resolvePretrained(`${form.architecture}.fromPretrained`, source, found);
   const names = (inFile: readonly string[]) => ownWeights(model, inFile, form);
   await loadWeights(model, folder, { ...options, baseName: "model", names });
   for (const name of form.companions) {

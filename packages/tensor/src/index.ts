@@ -69,7 +69,11 @@ export { type ResolveOptions, resolveModel } from "./pretrained/hub/resolve-mode
 export { loadWeights, type WeightsPlace } from "./pretrained/load-weights.js";
 export { parseJsonObject, readModelFile, readModelJson } from "./pretrained/model-files.js";
 export { type ConfigFormat, type ConfigOptions, keysOf, parseConfig } from "./pretrained/parse-config.js";
-export { checkPretrainedOptions, type PretrainedOptions } from "./pretrained/pretrained-options.js";
+export {
+  checkPretrainedOptions,
+  type PretrainedOptions,
+  resolvePretrained,
+} from "./pretrained/pretrained-options.js";
 export {
   type ModelFolder,
   type SavePretrainedOptions,

@@ -1,5 +1,5 @@
 import { CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer } from "@dcr-js/encoders";
-import { checkPretrainedOptions, type Module, type PretrainedOptions, readModelJson } from "@dcr-js/tensor";
+import { checkPretrainedOptions, type Module, type PretrainedOptions, readModelJson, resolvePretrained } from "@dcr-js/tensor";
 import { DDPMScheduler } from "../schedulers/ddpm-scheduler.js";
 import { schedulerClasses } from "../schedulers/scheduler-config.js";
 import { checkChoice, describe } from "../shared/check-options.js";
@@ -77,7 +77,7 @@ const ofXL: readonly string[] = ["tokenizer2", "textEncoder2"];
  * Loads an unmodified diffusers folder of Stable Diffusion 1.x, 2.x or XL. A pipeline's other parts (safety checker, feature
  * extractor, image encoder) are not read.
  *
- * @param folder the folder with `model_index.json`
+ * @param source the folder with `model_index.json`, or the model's id on the hub, of which the parts to load are downloaded
  * @param options `components`: the parts to load; `storage`: `"float16"` for frozen weights in half the memory; `variant`: `"fp16"`
  *   for files of that variant; `acceptKeys`: unknown keys of the parts' configurations that may be ignored, by name
  * @throws if a part is missing, is of a class that is not supported, or is not what its settings say. Nothing stays loaded then.
@@ -89,16 +89,18 @@ const ofXL: readonly string[] = ["tokenizer2", "textEncoder2"];
  * });
  */
 export async function loadStableDiffusion<Name extends keyof StableDiffusionXL = keyof StableDiffusion>(
-  folder: string,
+  source: string,
   options: StableDiffusionOptions<Name> = {},
 ): Promise<Pick<StableDiffusionXL, Name>> {
   const caller = "loadStableDiffusion";
   const { components, ...rest } = options;
-  const how = checkPretrainedOptions(caller, rest);
+  const { subfolder: _, ...how } = checkPretrainedOptions(caller, rest);
   if (components !== undefined && !Array.isArray(components)) {
     throw new TypeError(`${caller}: components must be a list of names, got ${describe(components)}`);
   }
   for (const name of components ?? []) checkChoice(`${caller}: components`, name, names);
+  const subfolders = (components ?? names).map((name) => parts[name].entry);
+  const folder = await resolvePretrained(caller, source, rest, { subfolders });
   const index = await readModelJson(folder, "model_index.json", caller);
   const wanted = names.filter((name) =>
     components === undefined

@@ -141,7 +141,7 @@ describe("parseConfig", () => {
     for (const config of [
       { a: circular },
       { b: "x".repeat(1e6) },
-      { ["k".repeat(1e6)]: 1 },
+      { [`k\n${"k".repeat(1e6)}`]: 1 },
       many,
       { c: 1n },
     ]) {

@@ -49,20 +49,8 @@ const LISTED = 8;
 export function parseConfig<Schema extends z.ZodObject>(
   format: ConfigFormat<Schema>,
   config: unknown,
-  options?: ConfigOptions,
-): z.output<Schema>;
-/** As above for a schema that says nothing about the keys that it does not have. */
-export function parseConfig<T>(name: string, schema: z.ZodType<T>, config: unknown): T;
-export function parseConfig(
-  format: ConfigFormat<z.ZodObject> | string,
-  config: unknown,
-  options: unknown = {},
-): unknown {
-  if (typeof format === "string") return parseLoose(format, config as z.ZodType, options);
-  return parseKeys(format, config, options as ConfigOptions);
-}
-
-function parseKeys(format: ConfigFormat<z.ZodObject>, config: unknown, options: ConfigOptions): unknown {
+  options: ConfigOptions = {},
+): z.output<Schema> {
   const { name, schema, nullIsAbsent = false } = format;
   const where = options.file === undefined ? name : `${name}: ${options.file}`;
   checkAcceptKeys(name, options.acceptKeys);
@@ -94,12 +82,15 @@ function parseKeys(format: ConfigFormat<z.ZodObject>, config: unknown, options: 
     const prefix = options.at === undefined ? "" : `${options.at}.`;
     const lines = problems
       .slice(0, LISTED)
-      .map(({ key, text }) => (key === "" ? text : `${prefix}${key.slice(0, 80)}: ${text}`));
+      .map(({ key, text }) => (key === "" ? text : `${prefix}${nameOf(key)}: ${text}`));
     if (problems.length > LISTED) lines.push(`and ${problems.length - LISTED} more`);
     throw new Error(`${where}: ${lines.join("; ")}`);
   }
-  return { ...Object.fromEntries(others), ...result.data };
+  return { ...Object.fromEntries(others), ...(result.data as z.output<Schema>) };
 }
+
+/** A key as it is, or quoted and cut where it is no usual name. */
+const nameOf = (key: string): string => (/^[\w.-]{1,80}$/.test(key) ? key : shown(key));
 
 /** What the schema expects of a value, in words. */
 function expectation(issue: z.core.$ZodIssue): string {
@@ -170,15 +161,4 @@ function sameJson(a: unknown, b: unknown): boolean {
     // What code gives may be circular, or hold a bigint.
     return false;
   }
-}
-
-function parseLoose<T>(name: string, schema: z.ZodType<T>, config: unknown): T {
-  const result = schema.safeParse(config);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    const given = issue.path.reduce<unknown>((value, key) => (value as never)?.[key], config);
-    const got = issue.path.length > 0 ? `, got ${JSON.stringify(given)}` : "";
-    return `${issue.path.join(".") || "config"}: ${issue.message}${got}`;
-  });
-  throw new Error(`${name}: ${problems.join("; ")}`);
 }

@@ -1,8 +1,10 @@
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { checkChoice, checkOptions, type OptionNames } from "../shared/check-options.js";
+import { type HubOptions, hubOptionNames } from "./hub/environment.js";
+import { type ResolveOptions, resolveModel } from "./hub/resolve-model.js";
 
 /** How `fromPretrained` loads a model. */
-export interface PretrainedOptions {
+export interface PretrainedOptions extends HubOptions {
   /**
    * How the weights are stored. With `"float16"` they take half the memory, are never on the device as float32, and are frozen:
    * F16 files go there as they are, others are rounded on the way (see `storeAs` of `@dcr-js/tensor`). Default `"float32"`.
@@ -12,9 +14,17 @@ export interface PretrainedOptions {
   acceptKeys?: readonly string[];
   /** The variant in the weights' file names: `"fp16"` for `model.fp16.safetensors`. Default none. */
   variant?: string;
+  /** The folder in the model's folder or repository that holds it, such as `"unet"`. Default none. */
+  subfolder?: string;
 }
 
-const names: OptionNames<PretrainedOptions> = { storage: true, acceptKeys: true, variant: true };
+const names: OptionNames<PretrainedOptions> = {
+  storage: true,
+  acceptKeys: true,
+  variant: true,
+  subfolder: true,
+  ...hubOptionNames,
+};
 
 /**
  * Checks the options of a model's `fromPretrained`.
@@ -30,4 +40,27 @@ export function checkPretrainedOptions(
   const known = checkOptions(caller, options, names);
   if (known.storage !== undefined) checkChoice(`${caller}: storage`, known.storage, ["float32", "float16"]);
   return known;
+}
+
+/**
+ * The folder of a model that `fromPretrained` is given, by {@link resolveModel}.
+ *
+ * @param caller the public function, for the error
+ * @param idOrFolder a folder, or a model's id on the hub
+ * @param options of `fromPretrained`
+ * @param wanted which files, where that is not settings and weights
+ * @throws what {@link checkPretrainedOptions} and {@link resolveModel} throw
+ */
+export async function resolvePretrained(
+  caller: string,
+  idOrFolder: string,
+  options: PretrainedOptions | undefined,
+  wanted: Pick<ResolveOptions, "weights" | "needs" | "subfolders"> = {},
+): Promise<string> {
+  const { storage: _, acceptKeys: __, ...place } = checkPretrainedOptions(caller, options);
+  try {
+    return await resolveModel(idOrFolder, { ...place, ...wanted });
+  } catch (error) {
+    throw new Error(`${caller}: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -4,7 +4,7 @@ import { isWeightsFile } from "../weights-files.js";
 export interface WantedFiles {
   /** The folder in the repository that holds the model, such as `"unet"`. Default the repository's root. */
   subfolder?: string;
-  /** For a diffusers repository: the subfolders of the wanted parts. Default all that `model_index.json` names. */
+  /** For a diffusers repository: of the parts that `model_index.json` names, the subfolders of the wanted ones. Default all. */
   subfolders?: readonly string[];
   /** The variant of the weights. Default none. */
   variant?: string;

@@ -1,4 +1,5 @@
 import { nodeModule } from "../../io/node-modules.js";
+import type { OptionNames } from "../../shared/check-options.js";
 
 /** Where models are cached and from where they come. */
 export interface HubOptions {
@@ -17,6 +18,16 @@ export interface HubOptions {
   /** Called when a file begins, as its bytes come, and when it is whole. */
   onProgress?: (progress: DownloadProgress) => void;
 }
+
+export const hubOptionNames: OptionNames<HubOptions> = {
+  revision: true,
+  cacheDir: true,
+  endpoint: true,
+  token: true,
+  localFilesOnly: true,
+  refresh: true,
+  onProgress: true,
+};
 
 /** How far a download is. */
 export interface DownloadProgress {

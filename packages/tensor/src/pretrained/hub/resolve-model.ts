@@ -5,7 +5,7 @@ import { isWeightsFile } from "../weights-files.js";
 import { isInside, type RepoCache, repoCache } from "./cache.js";
 import { chooseFiles, type WantedFiles } from "./choose-files.js";
 import { downloadBlob } from "./download.js";
-import { type HubOptions, type HubSettings, hubSettings } from "./environment.js";
+import { type HubOptions, type HubSettings, hubOptionNames, hubSettings } from "./environment.js";
 import { HubError, openRepository, type Repository, remoteFile } from "./repository.js";
 
 /** What {@link resolveModel} looks for, and where. */
@@ -18,13 +18,7 @@ export interface ResolveOptions extends HubOptions, WantedFiles {
 }
 
 const names: OptionNames<ResolveOptions> = {
-  revision: true,
-  cacheDir: true,
-  endpoint: true,
-  token: true,
-  localFilesOnly: true,
-  refresh: true,
-  onProgress: true,
+  ...hubOptionNames,
   subfolder: true,
   subfolders: true,
   variant: true,
@@ -117,7 +111,7 @@ async function isComplete(
   const files = listed.filter((_, i) => there[i]);
   if (!needs.some((group) => group.every((name) => files.includes(name)))) return false;
   if (files.includes("model_index.json") && wanted.subfolder === undefined) {
-    const parts = subfolders ?? partsOf(await readFile(join(folder, "model_index.json"), "utf8"));
+    const parts = partsOf(await readFile(join(folder, "model_index.json"), "utf8"), subfolders);
     const whole = await Promise.all(
       parts.map((part) => {
         const json = (files: string[]) => files.some((name) => name.endsWith(".json"));
@@ -148,8 +142,8 @@ async function isComplete(
 const isWeights = (name: string): boolean =>
   isWeightsFile(name, "model") || isWeightsFile(name, "diffusion_pytorch_model");
 
-/** The subfolders that a model_index.json names: those with a library and a class. */
-function partsOf(json: string): string[] {
+/** The subfolders that a model_index.json names, those with a library and a class, as far as they are wanted. */
+function partsOf(json: string, wanted?: readonly string[]): string[] {
   const index: unknown = JSON.parse(json);
   if (typeof index !== "object" || index === null) return [];
   return Object.entries(index).flatMap(([name, value]) =>
@@ -205,7 +199,7 @@ async function download(
   if (index && wanted.subfolder === undefined) {
     const first = await fetchFiles([index]);
     const json = await nodeModule("node:fs/promises").readFile(cache.blob(first[0]![1]), "utf8");
-    const parts = wanted.subfolders ?? partsOf(json);
+    const parts = partsOf(json, wanted.subfolders);
     etags = [
       ...(await fetchFiles(parts.flatMap((part) => choose(id, filesIn(repository, part), part, wanted)))),
       ...first,

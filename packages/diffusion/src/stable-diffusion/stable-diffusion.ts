@@ -1,5 +1,11 @@
 import { CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer } from "@dcr-js/encoders";
-import { checkPretrainedOptions, type Module, type PretrainedOptions, readModelJson, resolvePretrained } from "@dcr-js/tensor";
+import {
+  checkPretrainedOptions,
+  type Module,
+  type PretrainedOptions,
+  readModelJson,
+  resolvePretrained,
+} from "@dcr-js/tensor";
 import { DDPMScheduler } from "../schedulers/ddpm-scheduler.js";
 import { schedulerClasses } from "../schedulers/scheduler-config.js";
 import { checkChoice, describe } from "../shared/check-options.js";
@@ -99,7 +105,8 @@ export async function loadStableDiffusion<Name extends keyof StableDiffusionXL =
     throw new TypeError(`${caller}: components must be a list of names, got ${describe(components)}`);
   }
   for (const name of components ?? []) checkChoice(`${caller}: components`, name, names);
-  const subfolders = (components ?? names).map((name) => parts[name].entry);
+  const chosen: readonly (keyof StableDiffusionXL)[] = components ?? names;
+  const subfolders = chosen.map((name) => parts[name].entry);
   const folder = await resolvePretrained(caller, source, rest, { subfolders });
   const index = await readModelJson(folder, "model_index.json", caller);
   const wanted = names.filter((name) =>

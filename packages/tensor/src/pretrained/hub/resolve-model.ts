@@ -146,14 +146,11 @@ const isWeights = (name: string): boolean =>
 function partsOf(json: string, wanted?: readonly string[]): string[] {
   const index: unknown = JSON.parse(json);
   if (typeof index !== "object" || index === null) return [];
-  return Object.entries(index).flatMap(([name, value]) =>
-    !name.startsWith("_") &&
-    isInside(name) &&
-    Array.isArray(value) &&
-    value.every((one) => typeof one === "string")
-      ? [name]
-      : [],
-  );
+  return Object.entries(index).flatMap(([name, value]) => {
+    const isPart = Array.isArray(value) && value.every((one) => typeof one === "string");
+    const isWanted = wanted === undefined || wanted.includes(name);
+    return isPart && isWanted && !name.startsWith("_") && isInside(name) ? [name] : [];
+  });
 }
 
 async function download(

@@ -12,8 +12,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
-from torchjd.aggregation import CAGrad, GradVac, IMTLG, MGDA, PCGrad, UPGrad
+from scipy.optimize import least_squares, minimize
+from torchjd.aggregation import (
+    AlignedMTL,
+    CAGrad,
+    ConFIG,
+    DualProj,
+    ExcessMTL,
+    FairGrad,
+    GradVac,
+    IMTLG,
+    Krum,
+    MGDA,
+    PCGrad,
+    TrimmedMean,
+    UPGrad,
+)
+from torchjd.aggregation._sdmgrad import SDMGradWeighting
 from torchjd.linalg import QuadprogProjector
 
 FILE = Path(__file__).resolve().parents[2] / "packages/gradient-conflict/fixtures/aggregators.json"
@@ -53,6 +68,16 @@ def nash(jacobian):
     return (w / max(1, np.linalg.norm(w @ jacobian))).tolist()
 
 
+def fair(jacobian, alpha):
+    """TorchJD stops its least squares early; a solution of its equation is polished here."""
+    gram = (jacobian @ jacobian.T).numpy()
+    value = lambda u: gram @ np.exp(u) - np.exp(-u / alpha)
+    start = np.log(np.maximum(weights(FairGrad(alpha=alpha), jacobian), 1e-3))
+    result = least_squares(value, start, xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    assert np.abs(result.fun).max() < 1e-9
+    return np.exp(result.x).tolist()
+
+
 def main():
     golden = {}
     for name, jacobian in matrices().items():
@@ -62,12 +87,23 @@ def main():
             "pcgrad": weights(PCGrad(), jacobian),
             "mgda": weights(MGDA(epsilon=1e-12, max_iters=200000), jacobian),
             "imtlG": weights(IMTLG(), jacobian),
-            "upgrad": weights(UPGrad(projector=QuadprogProjector(norm_eps=0, reg_eps=1e-6)), jacobian),
+            "upgrad": weights(UPGrad(projector=QuadprogProjector(norm_eps=0, reg_eps=1e-12)), jacobian),
             "cagrad": weights(CAGrad(c=0.5, norm_eps=1e-9), jacobian),
             "cagrad1": weights(CAGrad(c=1.0, norm_eps=1e-9), jacobian),
             "gradVac": [weights(vac, jacobian), weights(vac, jacobian)],
             "nashMTL": nash(jacobian.numpy()),
+            "dualProj": weights(DualProj(projector=QuadprogProjector(norm_eps=0, reg_eps=1e-12)), jacobian),
+            "conFIG": weights(ConFIG(), jacobian),
+            **{f"alignedMTL {mode}": weights(AlignedMTL(scale_mode=mode), jacobian) for mode in ("min", "median", "rmse")},
+            **{f"fairGrad {alpha}": fair(jacobian, alpha) for alpha in (0.5, 1.0, 2.0)},
         }
+        sdm, excess = SDMGradWeighting(), ExcessMTL(n_warmup_steps=1)
+        golden[name]["sdmGrad"] = [sdm(jacobian @ jacobian.T).tolist() for _ in range(2)]
+        golden[name]["jacobian"] = jacobian.tolist()
+        golden[name]["excessMTL"] = [excess(jacobian).tolist() for _ in range(3)]
+        if len(jacobian) > 2:
+            golden[name]["krum"] = weights(Krum(n_byzantine=0, n_selected=2), jacobian)
+            golden[name]["trimmedMean"] = TrimmedMean(trim_number=1)(jacobian).tolist()
     FILE.write_text(json.dumps(golden))
 
 

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import type { Similarity } from "../distances/distance.js";
 import { normalizeRows } from "../distances/normalize-rows.js";
+import { firstOrderOnly } from "../math/first-order-only.js";
 import { absent } from "../math/masked-log-sum-exp.js";
 import { checkNumber } from "../shared/check-options.js";
 
@@ -66,10 +67,12 @@ export function contrastInBlocks(caller: string, inputs: BlockwiseInputs): tf.Te
       return results;
     };
     const loss = tf.customGrad((a, c, save) => {
-      (save as tf.GradSaveFunc)([a as tf.Tensor, c as tf.Tensor]);
+      const [anchors, candidates] = [a, c] as tf.Tensor[];
+      (save as tf.GradSaveFunc)([anchors, candidates]);
+      const [x, y] = [normalizeRows(anchors), normalizeRows(candidates)];
       const losses = eachBlock((first, rows) =>
         tf.tidy(() => {
-          const { scores, shares } = block(a as tf.Tensor, c as tf.Tensor, first, rows);
+          const { scores, shares } = block(x, y, first, rows);
           const below = tf.sub(scores, tf.max(scores, 1, true));
           const positives = tf.sum(
             tf.mul(shares, tf.where(tf.greater(shares, 0), below, tf.zerosLike(below))),
@@ -79,24 +82,39 @@ export function contrastInBlocks(caller: string, inputs: BlockwiseInputs): tf.Te
         }),
       );
       const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const [x, y] = saved;
-        let toCandidates: tf.Tensor = tf.zerosLike(y);
-        const toAnchors = eachBlock((first, rows) => {
+        const rows = saved.map((z) => normalizeRows(z));
+        let toCandidates: tf.Tensor = tf.zerosLike(rows[1]);
+        const toAnchors = eachBlock((first, count) => {
           const [da, dc] = tf.tidy(() => {
-            const { scores, shares } = block(x, y, first, rows);
-            const up = tf.div(tf.expandDims(tf.slice(dy, first, rows), 1), temperature);
+            const { scores, shares } = block(rows[0], rows[1], first, count);
+            const up = tf.div(tf.expandDims(tf.slice(dy, first, count), 1), temperature);
             const g = tf.mul(tf.sub(tf.softmax(scores), shares), up);
-            const own = tf.slice(x, first, rows);
-            return [tf.matMul(g, y), tf.add(toCandidates, tf.matMul(g, own, true))];
+            const own = tf.slice(rows[0], first, count);
+            return [tf.matMul(g, rows[1]), tf.add(toCandidates, tf.matMul(g, own, true))];
           });
           toCandidates.dispose();
           toCandidates = dc;
           return da;
         });
-        return [tf.concat(toAnchors), toCandidates];
+        const gradients = [tf.concat(toAnchors), toCandidates].map((dz, i) =>
+          throughNormalization(saved[i], rows[i], dz),
+        );
+        return firstOrderOnly(caller, { gradients, sources: [...saved, dy] });
       };
       return { value: tf.concat(losses), gradFunc };
     });
-    return loss(normalizeRows(inputs.anchors), normalizeRows(inputs.candidates)) as tf.Tensor1D;
+    return loss(inputs.anchors, inputs.candidates) as tf.Tensor1D;
+  });
+}
+
+/** The gradient at rows `z` from that at `y = z / |z|`: `(dy - y (y . dy)) / |z|`, and 0 for zero rows. */
+function throughNormalization(z: tf.Tensor, y: tf.Tensor, dy: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const tangent = tf.sub(dy, tf.mul(y, tf.sum(tf.mul(y, dy), 1, true)));
+    // |z| as z . y, whose squares neither overflow nor vanish.
+    const length = tf.sum(tf.mul(z, y), 1, true);
+    const isZero = tf.equal(length, 0);
+    const inverse = tf.div(1, tf.where(isZero, tf.onesLike(length), length));
+    return tf.mul(tangent, tf.where(isZero, tf.zerosLike(inverse), inverse));
   });
 }

@@ -53,6 +53,16 @@ describe("in blocks", () => {
     });
   });
 
+  it("refuses a second derivative", () => {
+    tf.tidy(() => {
+      const [a, b] = [matrix(1, 4), matrix(2, 4)];
+      const first = tf.grad((x) => infoNCE(x, b, { blockSize: 2 }));
+      expect(() => tf.grad((x) => tf.sum(tf.square(first(x))))(a)).toThrow(
+        "infoNCE: second derivatives are not supported",
+      );
+    });
+  });
+
   it("refuses another similarity, negatives and a size of 0", () => {
     tf.tidy(() => {
       const x = matrix(1, 3);

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { firstOrderOnly } from "./first-order-only.js";
 
 /**
  * Steps of the Newton-Schulz iteration. Each multiplies small singular values by 1.5, so that those above 1e-6 of the largest have
@@ -29,11 +30,14 @@ export function nuclearNorm(x: tf.Tensor): tf.Tensor {
       }
       return p;
     });
-    (save as tf.GradSaveFunc)([polar]);
+    (save as tf.GradSaveFunc)([polar, matrix]);
     const value = tf.sum(tf.mul(matrix, polar), [-2, -1]);
     return {
       value,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(saved[0], tf.reshape(dy, [...dy.shape, 1, 1])),
+      gradFunc: (dy: tf.Tensor, [factor, x]: tf.Tensor[]) => {
+        const gradient = tf.mul(factor, tf.reshape(dy, [...dy.shape, 1, 1]));
+        return firstOrderOnly("nuclearNorm", { gradients: [gradient], sources: [x, dy] })[0];
+      },
     };
   });
   return norm(x);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { gramMatrix } from "../measure/conflict.js";
+import { checkNumber } from "../shared/check-options.js";
 import { eigenSymmetric } from "./dense.js";
 
 /** What an aggregator may know beside the gradients of the step. */
@@ -8,6 +9,10 @@ export interface AggregatorContext {
   step?: number;
   /** The `memory` that the previous step returned, where it returned one. */
   memory?: readonly number[];
+  /** The losses' values, for aggregators that weigh by them. */
+  losses?: ArrayLike<number>;
+  /** The losses' names, for errors. Default: their numbers. */
+  names?: readonly string[];
 }
 
 /** Weights of the gradients in the step's direction. */
@@ -26,6 +31,8 @@ export interface Weighting {
  */
 export interface Aggregator {
   readonly name: string;
+  /** Whether it weighs by the losses' values, which the context must then give. */
+  readonly needsLosses?: boolean;
   /** @param gram `G_ij = g_i . g_j`, `m * m`, row by row. @throws when it is not square or not finite. */
   weigh(gram: ArrayLike<number>, context?: AggregatorContext): Weighting;
 }
@@ -72,36 +79,60 @@ export async function aggregateGradients(
   return { ...weighting, gram, gradients: combineGradients(gradients, weighting.weights) };
 }
 
-/** A Gram matrix divided by its trace, which no aggregator's direction depends on and float64 sums are safe with. */
-export interface NormalizedGram {
+/** A Gram matrix without what only rounding can have put there. */
+export interface CleanGram {
   m: number;
-  /** The trace that it was divided by: the sum of squared norms; 0 where all gradients are. */
-  trace: number;
-  /** Row by row; symmetric and positive semidefinite. */
+  /** The norms of the gradients. */
+  norms: Float64Array;
+  /** Cosines of all pairs, row by row: symmetric, positive semidefinite, 1 on the diagonal and 0 in rows of zero gradients. */
+  cosines: Float64Array;
+  /** The inner products divided by the trace, row by row. */
   entries: Float64Array;
-  at(i: number, j: number): number;
+  /** The trace: the sum of squared norms; 0 where all gradients are. */
+  trace: number;
 }
 
-/** Checks a Gram matrix, divides it by its trace and removes what only float32's rounding can have put there. `O(m^3)`. */
-export function normalizeGram(where: string, gram: ArrayLike<number>): NormalizedGram {
+/**
+ * Checks a Gram matrix, and removes the negative eigenvalues that float32's rounding gives its cosines. It works on cosines and not on
+ * inner products, so that a gradient that is much shorter than another keeps its digits. `O(m^3)`.
+ *
+ * @throws when the matrix is not square or not finite, with the losses' names
+ */
+export function cleanGram(
+  caller: string,
+  gram: ArrayLike<number>,
+  { names }: AggregatorContext = {},
+): CleanGram {
   const m = Math.sqrt(gram.length);
   if (m === 0 || !Number.isInteger(m)) {
-    throw new Error(`${where}: gram must have m * m entries for m losses, got ${gram.length}`);
+    throw new Error(`${caller}: gram must have m * m entries for m losses, got ${gram.length}`);
   }
-  let trace = 0;
-  for (let i = 0; i < m; i++) trace += gram[i * m + i];
+  const nameOf = (i: number) => (names ? JSON.stringify(names[i]) : String(i));
   for (let at = 0; at < m * m; at++) {
     if (Number.isFinite(gram[at])) continue;
-    throw new Error(
-      `${where}: gram must be finite, got ${gram[at]} for losses ${Math.floor(at / m)} and ${at % m}`,
-    );
+    // The diagonal tells whose gradient is at fault.
+    const [i, j] = [Math.floor(at / m), at % m];
+    const own = [i, j].find((k) => !Number.isFinite(gram[k * m + k]));
+    const whose = own === undefined ? `of losses ${nameOf(i)} and ${nameOf(j)}` : `of loss ${nameOf(own)}`;
+    throw new Error(`${caller}: the gradient ${whose} is not finite (inner product ${gram[at]})`);
   }
-  const symmetric = Float64Array.from({ length: m * m }, (_, at) => {
-    const mirrored = (at % m) * m + Math.floor(at / m);
-    return trace > 0 ? (gram[at] + gram[mirrored]) / 2 / trace : 0;
+  const norms = Float64Array.from({ length: m }, (_, i) => Math.sqrt(Math.max(0, gram[i * m + i])));
+  const raw = Float64Array.from({ length: m * m }, (_, at) => {
+    const [i, j] = [Math.floor(at / m), at % m];
+    if (norms[i] === 0 || norms[j] === 0) return 0;
+    if (i === j) return 1;
+    const mean = gram[at] / 2 / norms[i] / norms[j] + gram[j * m + i] / 2 / norms[i] / norms[j];
+    return Math.min(1, Math.max(-1, mean));
   });
-  const entries = positiveSemidefinite(symmetric, m);
-  return { m, trace, entries, at: (i, j) => entries[i * m + j] };
+  const cosines = positiveSemidefinite(raw, m);
+  const longest = Math.max(...norms, 0);
+  // Ratios first: squares of long gradients overflow.
+  const ratios = norms.map((norm) => (longest > 0 ? norm / longest : 0));
+  const total = ratios.reduce((sum, ratio) => sum + ratio ** 2, 0);
+  const entries = cosines.map((cosine, at) =>
+    total > 0 ? (cosine * ratios[Math.floor(at / m)] * ratios[at % m]) / total : 0,
+  );
+  return { m, norms, cosines, entries, trace: total * longest ** 2 };
 }
 
 /** The matrix without its negative eigenvalues, which inner products do not have. */
@@ -115,4 +146,31 @@ function positiveSemidefinite(matrix: Float64Array, m: number): Float64Array {
     }
   }
   return result;
+}
+
+/** The losses' values of the context, one finite number for each of `m` losses. */
+export function lossesOf(caller: string, { losses, names }: AggregatorContext, m: number): Float64Array {
+  if (!losses || losses.length !== m) {
+    throw new Error(
+      `${caller}: context.losses must hold the values of ${m} losses, got ${losses ? losses.length : "nothing"}`,
+    );
+  }
+  return Float64Array.from({ length: m }, (_, i) =>
+    checkNumber(`${caller}: loss ${names ? JSON.stringify(names[i]) : i}`, losses[i]),
+  );
+}
+
+/** The memory of the context, `length` finite numbers, or undefined at the first step. */
+export function memoryOf(
+  caller: string,
+  { memory }: AggregatorContext,
+  length: number,
+): number[] | undefined {
+  if (!memory) return undefined;
+  if (memory.length !== length) {
+    throw new Error(
+      `${caller}: memory must have ${length} entries, got ${memory.length}; is it another aggregator's?`,
+    );
+  }
+  return Array.from(memory, (value, i) => checkNumber(`${caller}: memory[${i}]`, value));
 }

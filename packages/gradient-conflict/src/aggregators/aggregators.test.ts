@@ -4,12 +4,20 @@ import { expectClose, expectCloseNorm, expectNoLeaks, normalArray } from "@dcr-j
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Aggregator, aggregateGradients, combineGradients } from "./aggregator.js";
+import { alignedMTL } from "./aligned-mtl.js";
 import { cagrad } from "./cagrad.js";
+import { conFIG } from "./con-fig.js";
+import { dualProj } from "./dual-proj.js";
+import { gradDrop, trimmedMean } from "./elementwise.js";
+import { ExcessMTL } from "./excess-mtl.js";
+import { fairGrad } from "./fair-grad.js";
 import { gradVac } from "./grad-vac.js";
 import { imtlG } from "./imtl-g.js";
+import { krum } from "./krum.js";
 import { mgda } from "./mgda.js";
 import { nashMTL } from "./nash-mtl.js";
 import { pcgrad } from "./pcgrad.js";
+import { sdmGrad } from "./sdm-grad.js";
 import { upgrad } from "./upgrad.js";
 import { weightedSum } from "./weighted-sum.js";
 
@@ -55,6 +63,10 @@ const aggregators: Record<string, Aggregator> = {
   cagrad1: cagrad({ c: 1 }),
   gradVac: gradVac({ shuffle: false, beta: 0.3 }),
   nashMTL: nashMTL(),
+  dualProj: dualProj({ regularization: 1e-10 }),
+  conFIG: conFIG(),
+  alignedMTL: alignedMTL(),
+  fairGrad: fairGrad(),
 };
 
 describe("the reference's weights", () => {
@@ -68,7 +80,20 @@ describe("the reference's weights", () => {
     for (const key of ["pcgrad", "imtlG"]) {
       expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-9 });
     }
-    expectCloseNorm(weights(upgrad({ regularization: 1e-6 })), expected["upgrad"], { relative: 1e-7 });
+    for (const key of ["upgrad", "dualProj"]) {
+      expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-7 });
+    }
+    expectCloseNorm(weights(conFIG()), expected["conFIG"], { relative: 1e-9 });
+    for (const scaleMode of ["min", "median", "rmse"] as const) {
+      expectCloseNorm(weights(alignedMTL({ scaleMode })), expected[`alignedMTL ${scaleMode}`], {
+        relative: 1e-9,
+      });
+    }
+    for (const alpha of [0.5, 1, 2]) {
+      const key = `fairGrad ${alpha.toFixed(1)}`;
+      expectCloseNorm(weights(fairGrad({ alpha })), expected[key], { relative: 1e-7 });
+    }
+    if (expected["krum"]) expectClose(weights(krum({ selected: 2 })), expected["krum"], { absolute: 1e-12 });
     // These are limited by how far the reference's solvers go: Frank-Wolfe and CLARABEL.
     for (const key of ["mgda", "cagrad", "cagrad1"]) {
       expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-4 });
@@ -80,6 +105,36 @@ describe("the reference's weights", () => {
       memory = JSON.parse(JSON.stringify(result.memory));
       expectCloseNorm(result.weights, expected["gradVac"][step] as never, { relative: 1e-6 });
     }
+    memory = undefined;
+    for (const step of [0, 1]) {
+      const result = sdmGrad().weigh(expected["gram"], { step, memory });
+      memory = JSON.parse(JSON.stringify(result.memory));
+      expectCloseNorm(result.weights, expected["sdmGrad"][step] as never, { relative: 1e-6 });
+    }
+  });
+
+  it.each(Object.keys(golden))("elementwise, for gradients that are %s", async (name) => {
+    const expected = golden[name] as unknown as Record<string, number[][]> & { trimmedMean: number[] };
+    const gradients = expected["jacobian"].map((row) => [
+      tf.tensor1d(row.slice(0, 2)),
+      tf.tensor1d(row.slice(2)),
+    ]);
+    const flat = (tensors: tf.Tensor[]) => tensors.flatMap((x) => Array.from(x.dataSync()));
+    await expectNoLeaks(async () => {
+      const excess = new ExcessMTL({ warmupSteps: 1 });
+      for (const vector of expected["excessMTL"]) {
+        const result = await excess.combine(gradients);
+        expectCloseNorm(flat(result.gradients), vector, { relative: 1e-4 });
+        tf.dispose(result.gradients);
+      }
+      excess.dispose();
+      if (expected.trimmedMean) {
+        const result = trimmedMean().combine(gradients);
+        expectCloseNorm(flat(result), expected.trimmedMean, { relative: 1e-6 });
+        tf.dispose(result);
+      }
+    });
+    tf.dispose(gradients);
   });
 });
 
@@ -92,8 +147,8 @@ describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
           aggregator,
           j.map((row) => row.map((x) => x * scale)),
         );
-        // Nash-MTL's direction has a length of its own.
-        const expected = name === "nashMTL" ? plain : plain.map((x) => x * scale);
+        // The directions of Nash-MTL and FairGrad have a length of their own.
+        const expected = ["nashMTL", "fairGrad"].includes(name) ? plain : plain.map((x) => x * scale);
         expectCloseNorm(scaled, expected, { relative: 1e-5, absolute: norm(j.flat()) * scale * 1e-9 });
       }
     }
@@ -112,30 +167,46 @@ describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
     expect(() => aggregator.weigh([1, 2])).toThrow(/gram must have m \* m entries for m losses, got 2/);
     expect(() => aggregator.weigh([])).toThrow(/got 0/);
     expect(() => aggregator.weigh([1, 0, Number.NaN, 1])).toThrow(
-      /must be finite, got NaN for losses 1 and 0/,
+      /the gradient of losses 1 and 0 is not finite/,
+    );
+    const broken = [1, Number.NaN, Number.NaN, Number.NaN];
+    expect(() => aggregator.weigh(broken, { names: ["con", "rec"] })).toThrow(
+      /the gradient of loss "rec" is not finite \(inner product NaN\)/,
     );
   });
 });
 
 describe("properties", () => {
-  it.each(["weightedSum", "mgda", "imtlG", "upgrad", "cagrad", "cagrad1", "nashMTL"])(
-    "%s does not depend on the order of the losses",
+  it.each([
+    "weightedSum",
+    "mgda",
+    "imtlG",
+    "upgrad",
+    "dualProj",
+    "conFIG",
+    "alignedMTL",
+    "fairGrad",
+    "cagrad",
+    "cagrad1",
+    "nashMTL",
+  ])("%s does not depend on the order of the losses", (name) => {
+    for (const j of Object.values(samples)) {
+      const expected = direction(aggregators[name], j);
+      const reversed = direction(aggregators[name], [...j].reverse());
+      expectCloseNorm(reversed, expected, { relative: 1e-5, absolute: 1e-7 * norm(j.flat()) });
+    }
+  });
+
+  it.each(["mgda", "upgrad", "dualProj", "fairGrad", "cagrad1", "nashMTL"])(
+    "%s conflicts with no gradient",
     (name) => {
-      for (const j of Object.values(samples)) {
-        const expected = direction(aggregators[name], j);
-        const reversed = direction(aggregators[name], [...j].reverse());
-        expectCloseNorm(reversed, expected, { relative: 1e-5, absolute: 1e-7 * norm(j.flat()) });
+      for (const j of [...Object.values(samples), opposite]) {
+        const result = direction(aggregators[name], j);
+        for (const row of j)
+          expect(dot(row, result)).toBeGreaterThanOrEqual(-1e-5 * norm(row) * norm(j.flat()));
       }
     },
   );
-
-  it.each(["mgda", "upgrad", "cagrad1", "nashMTL"])("%s conflicts with no gradient", (name) => {
-    for (const j of [...Object.values(samples), opposite]) {
-      const result = direction(aggregators[name], j);
-      for (const row of j)
-        expect(dot(row, result)).toBeGreaterThanOrEqual(-1e-5 * norm(row) * norm(j.flat()));
-    }
-  });
 
   it.each(["pcgrad", "gradVac"])(
     "%s conflicts with neither of two gradients, and sums those that agree",
@@ -226,21 +297,18 @@ describe("properties", () => {
     expect(() => upgrad({ preference: [1] }).weigh(gramOf(agreeing))).toThrow(
       /preference must have 4 positive entries/,
     );
-    expect(() => upgrad({ regularization: 0 })).toThrow(/regularization must be positive/);
+    expect(() => upgrad({ regularization: 0 })).toThrow(
+      /regularization must be a finite number, greater than 0/,
+    );
   });
 
   it("cagrad with c = 0 is the mean, and stays within its ball around it", () => {
-    for (const [name, j] of Object.entries(samples)) {
+    for (const j of Object.values(samples)) {
       const mean = combine(
         j,
         j.map(() => 1 / j.length),
       );
       expectClose(direction(cagrad({ c: 0 }), j), mean, { relative: 1e-12 });
-      // Where no direction serves all losses there is no step.
-      if (name === "a zero gradient") {
-        expect(direction(cagrad({ c: 0.5 }), j)).toEqual(mean.map(() => 0));
-        continue;
-      }
       const away = direction(cagrad({ c: 0.5 }), j).map((x, d) => x - mean[d]);
       expectClose([norm(away)], [0.5 * norm(mean)], { relative: 1e-6 });
     }
@@ -254,7 +322,7 @@ describe("properties", () => {
       const other = mean.map((x, d) => x + (0.5 * norm(mean) * step[d]) / norm(step));
       expect(worst(other)).toBeLessThanOrEqual(best + 1e-9);
     }
-    expect(() => cagrad({ c: -1 })).toThrow(/c must be a number of at least 0, got -1/);
+    expect(() => cagrad({ c: -1 })).toThrow(/c must be a finite number, at least 0, got -1/);
   });
 
   it("nashMTL solves its bargaining equation and ignores each loss's scale", () => {
@@ -279,10 +347,10 @@ describe("properties", () => {
   });
 
   it("gradVac refuses a memory of another number of losses", () => {
-    expect(() => gradVac().weigh([1, 0, 0, 1], { memory: [0] })).toThrow(
-      /memory must have 2 x 2 = 4 entries, got 1/,
+    expect(() => gradVac().weigh([1, 0, 0, 1], { memory: [0] })).toThrow(/memory must have 4 entries, got 1/);
+    expect(() => gradVac({ beta: 2 })).toThrow(
+      /beta must be a finite number, at least 0 and at most 1, got 2/,
     );
-    expect(() => gradVac({ beta: 2 })).toThrow(/beta must be in \[0, 1\], got 2/);
   });
 
   it("weightedSum takes a weight for each loss", () => {
@@ -290,6 +358,72 @@ describe("properties", () => {
     expect(() => weightedSum([1]).weigh([1, 0, 0, 1])).toThrow(
       /expected 2 weights, one for each loss, got 1/,
     );
+  });
+});
+
+describe("edges", () => {
+  it("upgrad conflicts with no gradient however short it is", () => {
+    // TorchJD's test_pcgrad: for two gradients UPGrad of the sum is PCGrad, so the mean is half of it.
+    for (const s of [0.1, 1e-2, 3e-3, 1e-3, 1e-4, 1e-8]) {
+      const j = [
+        [1, 0],
+        [-0.5 * s, 0.8 * s],
+      ];
+      const project = (a: number[], b: number[]) => a.map((x, i) => x - (dot(a, b) / dot(b, b)) * b[i]);
+      const [first, second] = [project(j[0], j[1]), project(j[1], j[0])];
+      const expected = first.map((x, i) => (x + second[i]) / 2);
+      const result = direction(upgrad(), j);
+      expectCloseNorm(result, expected, { relative: 1e-5 });
+      expect(dot(result, j[1]) / norm(result) / norm(j[1])).toBeGreaterThan(-1e-5);
+    }
+  });
+
+  it("imtlG is not noise for gradients that depend on one another in float32", () => {
+    // Three gradients in a plane, whose inner products float32 has rounded: no direction has equal projections on all.
+    const j = [
+      [1, 0],
+      [0, 1],
+      [1, 1],
+    ];
+    const rounded = gramOf(j).map((x, at) => Math.fround(x * (1 + 1e-7 * Math.sin(at * 7))));
+    expect([...imtlG().weigh(rounded).weights]).toEqual([0, 0, 0]);
+    // Duplicates depend on one another too, and share a direction.
+    expectClose(imtlG().weigh([1, 1, 1, 1]).weights, [0.5, 0.5], { relative: 1e-9 });
+  });
+
+  it("nashMTL's direction does not change when a loss is scaled by any factor", () => {
+    const j = samples["three"];
+    const plain = direction(nashMTL(), j);
+    for (const factor of [1e-8, 1e-3, 1e3, 1e8]) {
+      const scaled = j.map((row, i) => (i === 1 ? row.map((x) => x * factor) : row));
+      expectCloseNorm(direction(nashMTL(), scaled), plain, { relative: 1e-6 });
+    }
+  });
+
+  it("cagrad moves when one gradient is zero", () => {
+    const j = [...random(7, 2, 4), [0, 0, 0, 0]];
+    expect(norm(direction(cagrad(), j))).toBeGreaterThan(0.1);
+  });
+
+  it("gradDrop keeps agreeing elements whole, drops one sign elsewhere, and draws by seed and step", () => {
+    const gradients = [[tf.tensor1d([1, 2, -3, 0])], [tf.tensor1d([3, -2, -1, 0])]];
+    const draw = (step: number) => {
+      const [result] = gradDrop({ seed: 4 }).combine(gradients, { step });
+      const values = Array.from(result.dataSync());
+      result.dispose();
+      return values;
+    };
+    const draws = Array.from({ length: 200 }, (_, step) => draw(step));
+    for (const [a, b, c, d] of draws) {
+      expect([a, c, d]).toEqual([4, -4, 0]);
+      expect([2, -2]).toContain(b);
+    }
+    // Both signs are as likely; three standard deviations of 200 draws are 21.
+    expect(Math.abs(draws.filter(([, b]) => b > 0).length - 100)).toBeLessThan(22);
+    expect(draw(7)).toEqual(draws[7]);
+    const [leaked] = gradDrop({ leak: [1, 1] }).combine(gradients);
+    expectClose(leaked, [4, 0, -4, 0], {});
+    tf.dispose([leaked, gradients]);
   });
 });
 

@@ -1,4 +1,5 @@
-import { type Aggregator, normalizeGram } from "./aggregator.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { type Aggregator, cleanGram, memoryOf } from "./aggregator.js";
 import { type OrderOptions, orderOfOthers } from "./shuffled.js";
 
 export interface GradVacOptions extends OrderOptions {
@@ -11,16 +12,20 @@ export interface GradVacOptions extends OrderOptions {
  * reaches a running mean of that pair's cosines, not only until it is no longer negative. At the first step the targets
  * are 0, which is PCGrad. `O(m^3)`; its memory is the `m * m` targets.
  */
-export function gradVac({ beta = 0.01, ...order }: GradVacOptions = {}): Aggregator {
-  if (!(beta >= 0 && beta <= 1)) throw new Error(`gradVac: beta must be in [0, 1], got ${beta}`);
+export function gradVac(options: GradVacOptions = {}): Aggregator {
+  const { beta = 0.01, ...order } = checkOptions<GradVacOptions>("gradVac", options, {
+    beta: true,
+    seed: true,
+    shuffle: true,
+  });
+  checkNumber("gradVac: beta", beta, { min: 0, max: 1 });
   return {
     name: "gradVac",
-    weigh: (gram, { step = 0, memory } = {}) => {
-      const { m, at } = normalizeGram("gradVac", gram);
-      if (memory && memory.length !== m * m) {
-        throw new Error(`gradVac: memory must have ${m} x ${m} = ${m * m} entries, got ${memory.length}`);
-      }
-      const targets = memory ? [...memory] : new Array<number>(m * m).fill(0);
+    weigh: (gram, context = {}) => {
+      const { m, entries } = cleanGram("gradVac", gram, context);
+      const at = (i: number, j: number) => entries[i * m + j];
+      const targets = memoryOf("gradVac", context, m * m) ?? new Array<number>(m * m).fill(0);
+      const { step = 0 } = context;
       const weights = new Float64Array(m);
       for (let i = 0; i < m; i++) {
         const own = new Float64Array(m);

@@ -1,39 +1,34 @@
-import { type Aggregator, normalizeGram } from "./aggregator.js";
-import { eigenSymmetric } from "./dense.js";
+import { type Aggregator, cleanGram } from "./aggregator.js";
+import { pseudoInverseTimes } from "./pseudo-inverse.js";
 
-/** Of the largest eigenvalue of the cosines: what float32 sums cannot tell from zero. */
-const rankTolerance = 1e-7;
+/** How far projections may be from equal before the gradients count as having no common one. */
+const consistency = 1e-3;
 
 /**
  * IMTL-G (Liu et al. 2021, "Towards Impartial Multi-task Learning"): the combination with equal projections onto all
  * gradients' directions, its weights summing to 1. In closed form `w_i ~ (C^+ 1)_i / |g_i|` with the matrix `C` of
- * cosines and its pseudo-inverse, which serves linearly dependent gradients too. A zero gradient has weight 0; weights
- * may be negative, and all are 0 where they sum to none. `O(m^3)`.
+ * cosines and its pseudo-inverse, which serves linearly dependent gradients too. `O(m^3)`.
+ *
+ * A zero gradient has weight 0, and weights may be negative. Where no direction has equal projections onto all gradients, as for
+ * opposite ones, all weights are 0: the gradients share nothing.
  */
 export function imtlG(): Aggregator {
   return {
     name: "imtlG",
-    weigh: (gram) => {
-      const { m, at } = normalizeGram("imtlG", gram);
-      const norms = Array.from({ length: m }, (_, i) => Math.sqrt(Math.max(0, at(i, i))));
-      // Cosines and not inner products: gradients of very different lengths would look linearly dependent.
-      const cosines = Float64Array.from({ length: m * m }, (_, k) => {
-        const [i, j] = [Math.floor(k / m), k % m];
-        return norms[i] > 0 && norms[j] > 0 ? at(i, j) / norms[i] / norms[j] : 0;
+    weigh: (gram, context) => {
+      const { m, norms, cosines } = cleanGram("imtlG", gram, context);
+      const present = Float64Array.from(norms, (norm) => Number(norm > 0));
+      const weights = pseudoInverseTimes(cosines, present);
+      const isEqual = weights.every((_, i) => {
+        const projection = weights.reduce((sum, w, j) => sum + w * cosines[i * m + j], 0);
+        return present[i] === 0 || Math.abs(projection - 1) < consistency;
       });
-      const { values, vectors } = eigenSymmetric(cosines, m);
-      const least = rankTolerance * m * Math.max(...values);
-      const weights = new Float64Array(m);
-      for (let e = 0; e < m; e++) {
-        if (!(values[e] > least)) continue;
-        let along = 0;
-        for (let i = 0; i < m; i++) along += norms[i] > 0 ? vectors[i * m + e] : 0;
-        for (let i = 0; i < m; i++) weights[i] += (vectors[i * m + e] * along) / values[e];
-      }
-      for (let i = 0; i < m; i++) weights[i] = norms[i] > 0 ? weights[i] / norms[i] : 0;
-      const sum = weights.reduce((total, w) => total + w, 0);
-      const size = weights.reduce((total, w) => total + Math.abs(w), 0);
-      return { weights: Math.abs(sum) <= 1e-9 * size ? weights.fill(0) : weights.map((w) => w / sum) };
+      const longest = Math.max(...norms);
+      const scaled = weights.map((w, i) => (present[i] ? w / (norms[i] / longest) : 0));
+      const sum = scaled.reduce((total, w) => total + w, 0);
+      const size = scaled.reduce((total, w) => total + Math.abs(w), 0);
+      if (!isEqual || Math.abs(sum) <= 1e-9 * size) return { weights: new Float64Array(m) };
+      return { weights: scaled.map((w) => w / sum) };
     },
   };
 }

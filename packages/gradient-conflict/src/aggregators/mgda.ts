@@ -1,4 +1,4 @@
-import { type Aggregator, normalizeGram } from "./aggregator.js";
+import { type Aggregator, cleanGram } from "./aggregator.js";
 import { shortestConvexCombination } from "./quadratic-program.js";
 
 /**
@@ -8,8 +8,8 @@ import { shortestConvexCombination } from "./quadratic-program.js";
 export function mgda(): Aggregator {
   return {
     name: "mgda",
-    weigh: (gram) => {
-      const { m, trace, entries } = normalizeGram("mgda", gram);
+    weigh: (gram, context) => {
+      const { m, trace, entries } = cleanGram("mgda", gram, context);
       if (trace === 0) return { weights: new Float64Array(m).fill(1 / m) };
       return { weights: shortestConvexCombination(entries, m) };
     },

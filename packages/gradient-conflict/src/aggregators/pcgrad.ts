@@ -1,4 +1,5 @@
-import { type Aggregator, normalizeGram } from "./aggregator.js";
+import { checkOptions } from "../shared/check-options.js";
+import { type Aggregator, cleanGram } from "./aggregator.js";
 import { type OrderOptions, orderOfOthers } from "./shuffled.js";
 
 /**
@@ -6,16 +7,18 @@ import { type OrderOptions, orderOfOthers } from "./shuffled.js";
  * conflicts with, in random order; the projected gradients are summed. `O(m^3)`.
  */
 export function pcgrad(options: OrderOptions = {}): Aggregator {
+  const order = checkOptions<OrderOptions>("pcgrad", options, { seed: true, shuffle: true });
   return {
     name: "pcgrad",
-    weigh: (gram, { step = 0 } = {}) => {
-      const { m, at } = normalizeGram("pcgrad", gram);
+    weigh: (gram, context = {}) => {
+      const { m, entries } = cleanGram("pcgrad", gram, context);
+      const at = (i: number, j: number) => entries[i * m + j];
       const weights = new Float64Array(m);
       for (let i = 0; i < m; i++) {
         // The projected gradient as a combination of the given ones.
         const own = new Float64Array(m);
         own[i] = 1;
-        for (const j of orderOfOthers(m, i, step, options)) {
+        for (const j of orderOfOthers(m, i, context.step ?? 0, order)) {
           let inner = 0;
           for (let k = 0; k < m; k++) inner += own[k] * at(k, j);
           if (inner < 0 && at(j, j) > 0) own[j] -= inner / at(j, j);

@@ -1,12 +1,18 @@
-/** The numbers `0..m-1` without `left`, in an order drawn from `seed`, `step` and `left` alone (Fisher-Yates on mulberry32). */
-export function shuffledOthers(m: number, left: number, seed: number, step: number): number[] {
-  let state = Math.imul(seed ^ Math.imul(step + 1, 0x9e3779b1), 0x85ebca6b) ^ Math.imul(left + 1, 0xc2b2ae35);
-  const next = () => {
+/** Uniform numbers in [0, 1) that are a function of three integers alone (mulberry32). */
+export function seededNumbers([seed, step, index]: readonly [number, number, number]): () => number {
+  let state =
+    Math.imul(seed ^ Math.imul(step + 1, 0x9e3779b1), 0x85ebca6b) ^ Math.imul(index + 1, 0xc2b2ae35);
+  return () => {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), 1 | state);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
+}
+
+/** The numbers `0..m-1` without `left`, in an order drawn from `seed`, `step` and `left` alone (Fisher-Yates). */
+export function shuffledOthers(m: number, left: number, seed: number, step: number): number[] {
+  const next = seededNumbers([seed, step, left]);
   const order = Array.from({ length: m }, (_, i) => i).filter((i) => i !== left);
   for (let i = order.length - 1; i > 0; i--) {
     const j = Math.floor(next() * (i + 1));

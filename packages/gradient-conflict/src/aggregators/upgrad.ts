@@ -1,10 +1,12 @@
-import { type Aggregator, normalizeGram } from "./aggregator.js";
-import { nonNegativeQuadraticProgram } from "./quadratic-program.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { type Aggregator, cleanGram } from "./aggregator.js";
+import { projectOntoDualCone } from "./dual-cone.js";
+import { preferenceOf } from "./preference.js";
 
 export interface UPGradOptions {
   /** How much each loss counts, positive; default `1/m` each. */
   preference?: readonly number[];
-  /** Added to the diagonal of the Gram matrix of trace 1; makes the projection unique. Default 1e-6. */
+  /** Added to the diagonal of the matrix of cosines, greater than 0; makes the projection unique. Default 1e-6. */
   regularization?: number;
 }
 
@@ -12,31 +14,26 @@ export interface UPGradOptions {
  * UPGrad (Quinton and Rey 2024, proposition 1): each gradient is projected onto the cone of directions that
  * conflict with none, and the projections are averaged. It conflicts with no gradient and, unlike MGDA, grows linearly
  * with each. `m` exact quadratic programs, `O(m^5)`.
+ *
+ * The regularization is added to cosines, not to inner products as in TorchJD, where the direction conflicts with gradients that are
+ * some 300 times shorter than the others.
  */
-export function upgrad({ preference, regularization = 1e-6 }: UPGradOptions = {}): Aggregator {
-  if (!(regularization > 0)) {
-    throw new Error(`upgrad: regularization must be positive, got ${regularization}`);
-  }
+export function upgrad(options: UPGradOptions = {}): Aggregator {
+  const { preference, regularization = 1e-6 } = checkOptions("upgrad", options, {
+    preference: true,
+    regularization: true,
+  });
+  checkNumber("upgrad: regularization", regularization, { above: 0 });
   return {
     name: "upgrad",
-    weigh: (gram) => {
-      const { m, entries } = normalizeGram("upgrad", gram);
-      if (preference && (preference.length !== m || !preference.every((p) => p > 0))) {
-        throw new Error(
-          `upgrad: preference must have ${m} positive entries, one for each loss, got [${preference}]`,
-        );
-      }
-      const matrix = entries.map((x, at) => x + (at % (m + 1) === 0 ? regularization : 0));
-      const weights = new Float64Array(m);
-      for (let i = 0; i < m; i++) {
-        const own = preference?.[i] ?? 1 / m;
-        // The projection's weights are at least `own` at i and 0 elsewhere; what they exceed it by is the unknown.
-        const more = nonNegativeQuadraticProgram(
-          matrix,
-          Float64Array.from({ length: m }, (_, k) => own * matrix[i * m + k]),
-        );
-        weights[i] += own;
-        for (let k = 0; k < m; k++) weights[k] += more[k];
+    weigh: (raw, context) => {
+      const gram = cleanGram("upgrad", raw, context);
+      const own = preferenceOf("upgrad", preference, gram.m);
+      const weights = new Float64Array(gram.m);
+      for (let i = 0; i < gram.m; i++) {
+        const only = own.map((value, k) => (k === i ? value : 0));
+        for (const [k, weight] of projectOntoDualCone(gram, only, regularization).entries())
+          weights[k] += weight;
       }
       return { weights };
     },

@@ -1,11 +1,13 @@
-import { type Aggregator, normalizeGram } from "./aggregator.js";
+import { checkNumber } from "../shared/check-options.js";
+import { type Aggregator, cleanGram } from "./aggregator.js";
 
 /** The plain sum with fixed weights, default 1 each: what a joint objective minimises. `O(m)`. */
 export function weightedSum(weights?: readonly number[]): Aggregator {
+  for (const [i, weight] of (weights ?? []).entries()) checkNumber(`weightedSum: weights[${i}]`, weight);
   return {
     name: "weightedSum",
-    weigh: (gram) => {
-      const { m } = normalizeGram("weightedSum", gram);
+    weigh: (gram, context) => {
+      const { m } = cleanGram("weightedSum", gram, context);
       if (weights && weights.length !== m) {
         throw new Error(`weightedSum: expected ${m} weights, one for each loss, got ${weights.length}`);
       }

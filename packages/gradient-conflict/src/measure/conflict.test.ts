@@ -160,3 +160,52 @@ describe("summarizeCosines", () => {
     expect(() => summarizeCosines([])).toThrow(/must not be empty/);
   });
 });
+
+describe("gradients at the ends of float32", () => {
+  it("are measured right, from 1e20 to 1e-23", async () => {
+    const gradients = [
+      [tf.tensor1d([3e20, 4e20]), tf.tensor1d([0])],
+      [tf.tensor1d([3e-23, 0]), tf.tensor1d([4e-23])],
+      [tf.tensor1d([1, 0]), tf.tensor1d([0])],
+    ];
+    await expectNoLeaks(async () => {
+      const { norms, pairs } = conflictFromGram(["a", "b", "c"], await gramMatrix(gradients));
+      expectClose([norms.a / 1e20, norms.b / 1e-23, norms.c], [5, 5, 1], { relative: 1e-6 });
+      expectClose(
+        pairs.map(({ cosine }) => cosine),
+        [0.36, 0.6, 0.6],
+        { relative: 1e-6 },
+      );
+      expectClose([pairs[2].magnitudeSimilarity / 1e-22], [1], { relative: 1e-5 });
+    });
+    tf.dispose(gradients);
+  });
+
+  it("that are NaN are an error with the loss's name", async () => {
+    const v = tf.variable(tf.tensor1d([0, 1]));
+    const broken = () => tf.tidy(() => tf.sum(tf.log(tf.sub(v, v)))) as tf.Scalar;
+    const options = { losses: { broken, fine: () => tf.sum(v) as tf.Scalar }, variables: { v } };
+    await expect(gradientConflict(options)).rejects.toThrow('the gradient of loss "broken" is not finite');
+    v.dispose();
+  });
+});
+
+describe("variables", () => {
+  it("may be tensors, or objects that hold one; a tied one counts once", () => {
+    const v = tf.variable(tf.tensor1d([1, 2]));
+    const x = tf.tensor1d([3, 4]);
+    const losses = { a: () => tf.tidy(() => tf.sum(tf.add(tf.square(v), tf.mul(x, 2)))) as tf.Scalar };
+    const result = lossGradients({
+      losses,
+      variables: { kernel: { val: v }, tied: v, held: { value: v }, x },
+    });
+    expect(result.variables).toEqual(["kernel", "x"]);
+    expectClose(result.gradients[0][0], [2, 4], {});
+    expectClose(result.gradients[0][1], [2, 2], {});
+    tf.dispose([result.values, result.gradients, v, x]);
+    expect(() => lossGradients({ losses, variables: { w: 3 as never } })).toThrow(
+      'lossGradients: variables["w"] must be a tf.Variable, a tensor, a Parameter or a tf.layers weight, got 3',
+    );
+    expect(() => lossGradients({ losses, variable: {} } as never)).toThrow('unknown option "variable"');
+  });
+});

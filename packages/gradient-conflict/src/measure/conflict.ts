@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkOptions } from "../shared/check-options.js";
 import { type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
 
 /** How the gradients of several losses stand to one another. */
@@ -60,24 +61,55 @@ export async function groupedGramMatrices(
     const group = groups[at] ?? ungrouped;
     members.set(group, [...(members.get(group) ?? []), at]);
   }
-  const keys = [...members.keys()];
-  const cells = tf.tidy(() => tf.stack(keys.map((key) => gramOf(gradients, members.get(key)!))));
-  const values = await cells.data();
-  cells.dispose();
-  const result: GroupedGram = { whole: new Float64Array(m * m), groups: {} };
-  for (const [at, key] of keys.entries()) {
-    const gram = Float64Array.from(values.subarray(at * m * m, (at + 1) * m * m));
-    for (const [cell, value] of gram.entries()) result.whole[cell] += value;
-    if (typeof key === "string") result.groups[key] = gram;
-  }
-  return result;
+  const gramsOf = async (scales?: Float64Array): Promise<GroupedGram> => {
+    const keys = [...members.keys()];
+    const cells = tf.tidy(() => tf.stack(keys.map((key) => gramOf(gradients, members.get(key)!, scales))));
+    const values = await cells.data();
+    cells.dispose();
+    const result: GroupedGram = { whole: new Float64Array(m * m), groups: {} };
+    for (const [at, key] of keys.entries()) {
+      const gram = Float64Array.from(values.subarray(at * m * m, (at + 1) * m * m), (value, cell) =>
+        scales ? value * scales[Math.floor(cell / m)] * scales[cell % m] : value,
+      );
+      for (const [cell, value] of gram.entries()) result.whole[cell] += value;
+      if (typeof key === "string") result.groups[key] = gram;
+    }
+    return result;
+  };
+  const plain = await gramsOf();
+  const isSafe = Array.from({ length: m }, (_, i) => plain.whole[i * (m + 1)]).every(
+    (squared) => squared > leastSquare && squared < mostSquare,
+  );
+  return isSafe ? plain : gramsOf(await scalesOf(gradients));
+}
+
+/** Squared norms beyond these are near the ends of float32, where squares overflow or vanish. */
+const [leastSquare, mostSquare] = [1e-30, 1e30];
+
+/** The largest element of each loss's gradient, by which its elements are divided before they are squared. */
+async function scalesOf(gradients: readonly (readonly tf.Tensor[])[]): Promise<Float64Array> {
+  const largest = tf.tidy(() =>
+    tf.stack(
+      gradients.map((list) => tf.max(tf.stack(list.map((x) => (x.size ? tf.max(tf.abs(x)) : tf.scalar(0)))))),
+    ),
+  );
+  const values = await largest.data();
+  largest.dispose();
+  // Divisors below this would be flushed to zero on some devices; a zero or broken gradient is left as it is.
+  return Float64Array.from(values, (value) =>
+    Number.isFinite(value) && value > 0 ? Math.max(value, 1e-37) : 1,
+  );
 }
 
 /** Products of elements that are held at a time for small tensors: 8 MiB. */
 const productsAtOnce = 2 ** 21;
 
 /** The inner products `[m, m]` of all pairs of gradients at some tensors. Small tensors are taken together, in few operations. */
-function gramOf(gradients: readonly (readonly tf.Tensor[])[], tensors: readonly number[]): tf.Tensor {
+function gramOf(
+  gradients: readonly (readonly tf.Tensor[])[],
+  tensors: readonly number[],
+  scales?: Float64Array,
+): tf.Tensor {
   const m = gradients.length;
   const most = Math.floor(productsAtOnce / m ** 2);
   const packs: number[][] = [];
@@ -93,9 +125,10 @@ function gramOf(gradients: readonly (readonly tf.Tensor[])[], tensors: readonly 
     room -= size;
   }
   const grams = packs.map((pack) => {
-    const rows = gradients.map((list) => {
+    const rows = gradients.map((list, i) => {
       const parts = pack.map((at) => tf.reshape(list[at], [-1]) as tf.Tensor1D);
-      return parts.length === 1 ? parts[0] : tf.concat1d(parts);
+      const row = parts.length === 1 ? parts[0] : tf.concat1d(parts);
+      return scales ? (tf.div(row, scales[i]) as tf.Tensor1D) : row;
     });
     return rows[0].size <= most ? gramOfRows(tf.stack(rows)) : gramOfLongRows(rows);
   });
@@ -125,16 +158,27 @@ export function conflictFromGram(names: readonly string[], gram: ArrayLike<numbe
   if (gram.length !== m * m) {
     throw new Error(`conflictFromGram: expected ${m} x ${m} = ${m * m} inner products, got ${gram.length}`);
   }
+  for (let at = 0; at < m * m; at++) {
+    if (Number.isFinite(gram[at])) continue;
+    // The diagonal tells whose gradient is at fault.
+    const [i, j] = [Math.floor(at / m), at % m];
+    const own = [i, j].filter((k) => !Number.isFinite(gram[k * m + k]));
+    const whose = (own.length > 0 ? own : [i, j]).map((k) => JSON.stringify(names[k]));
+    throw new Error(
+      `gradient conflict: the gradient of loss ${[...new Set(whose)].join(" and ")} is not finite`,
+    );
+  }
   const norm = (i: number) => Math.sqrt(Math.max(0, gram[i * m + i]));
   const pairs: GradientConflict["pairs"] = [];
   for (let i = 0; i < m; i++) {
     for (let j = i + 1; j < m; j++) {
-      const product = norm(i) * norm(j);
-      const squares = norm(i) ** 2 + norm(j) ** 2;
+      const [shorter, longer] = [Math.min(norm(i), norm(j)), Math.max(norm(i), norm(j))];
+      // A ratio first: squares of long gradients overflow.
+      const ratio = longer === 0 ? 1 : shorter / longer;
       pairs.push({
         losses: [names[i], names[j]],
-        cosine: product === 0 ? 0 : Math.min(1, Math.max(-1, gram[i * m + j] / product)),
-        magnitudeSimilarity: squares === 0 ? 1 : (2 * product) / squares,
+        cosine: shorter === 0 ? 0 : Math.min(1, Math.max(-1, gram[i * m + j] / shorter / longer)),
+        magnitudeSimilarity: (2 * ratio) / (1 + ratio ** 2),
       });
     }
   }
@@ -179,10 +223,15 @@ export interface GradientConflictOptions extends LossGradientsOptions {
  * });
  */
 export async function gradientConflict(options: GradientConflictOptions): Promise<GradientConflict> {
-  const { losses, variables, values, gradients } = lossGradients(options);
+  const { groups: groupOf, ...rest } = checkOptions<GradientConflictOptions>("gradientConflict", options, {
+    losses: true,
+    variables: true,
+    groups: true,
+  });
+  const { losses, variables, values, gradients } = lossGradients(rest);
   try {
-    if (!options.groups) return conflictFromGram(losses, await gramMatrix(gradients));
-    const gram = await groupedGramMatrices(gradients, variables.map(options.groups));
+    if (!groupOf) return conflictFromGram(losses, await gramMatrix(gradients));
+    const gram = await groupedGramMatrices(gradients, variables.map(groupOf));
     return conflictFromGroupedGram(losses, gram);
   } finally {
     tf.dispose([values, gradients] as tf.TensorContainer);

@@ -40,9 +40,7 @@ describe("ConflictRecorder", () => {
 
   it("refuses an impossible window", () => {
     for (const window of [0, 1.5, Number.NaN]) {
-      expect(() => createConflictRecorder({ window })).toThrow(
-        /window must be an integer of at least 1, got/,
-      );
+      expect(() => createConflictRecorder({ window })).toThrow(/window must be an integer, at least 1, got/);
     }
   });
 });

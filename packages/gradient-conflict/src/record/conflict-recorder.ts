@@ -1,4 +1,5 @@
 import { type GradientConflict, summarizeCosines } from "../measure/conflict.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 /** The conflict of one pair of losses over a run, of all variables or of one group. */
 export interface PairRecord {
@@ -21,10 +22,9 @@ export interface ConflictRecorder {
 }
 
 /** A recorder of nothing yet. @param options.window steps of the moving window, at least 1, default 100. */
-export function createConflictRecorder({ window = 100 }: { window?: number } = {}): ConflictRecorder {
-  if (!Number.isInteger(window) || window < 1) {
-    throw new Error(`createConflictRecorder: window must be an integer of at least 1, got ${window}`);
-  }
+export function createConflictRecorder(options: { window?: number } = {}): ConflictRecorder {
+  const { window = 100 } = checkOptions("createConflictRecorder", options, { window: true });
+  checkNumber("createConflictRecorder: window", window, { min: 1, integer: true });
   return { window, pairs: [] };
 }
 
@@ -32,6 +32,8 @@ export function createConflictRecorder({ window = 100 }: { window?: number } = {
 export function recordConflict(recorder: ConflictRecorder, conflict: GradientConflict): ConflictRecorder {
   const pairs = [...recorder.pairs];
   const add = ({ losses, cosine }: GradientConflict["pairs"][number], group?: string) => {
+    // JSON would save NaN as null, and a resumed run would go on with a wrong mean.
+    checkNumber(`recordConflict: cosine of ${losses.join(" and ")}`, cosine, { min: -1, max: 1 });
     const at = pairs.findIndex(
       (pair) => pair.group === group && pair.losses[0] === losses[0] && pair.losses[1] === losses[1],
     );

@@ -1,0 +1,18 @@
+import { checkNumber } from "../shared/check-options.js";
+
+/** Checks how much each loss counts: `m` positive numbers, by default `1/m` each. */
+export function preferenceOf(
+  caller: string,
+  preference: readonly number[] | undefined,
+  m: number,
+): Float64Array {
+  if (!preference) return new Float64Array(m).fill(1 / m);
+  if (preference.length !== m) {
+    throw new Error(
+      `${caller}: preference must have ${m} positive entries, one for each loss, got [${preference}]`,
+    );
+  }
+  return Float64Array.from(preference, (value, i) =>
+    checkNumber(`${caller}: preference[${i}]`, value, { above: 0 }),
+  );
+}

@@ -1,0 +1,25 @@
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { type Aggregator, cleanGram } from "./aggregator.js";
+import { seededNumbers } from "./shuffled.js";
+import { softmax } from "./simplex.js";
+
+/**
+ * Random loss weighting (Lin et al. 2021, algorithm 2): the softmax of standard normal numbers, drawn anew at each step from the seed and
+ * the step alone. `O(m)`.
+ *
+ * @param options `seed`, an integer of at least 0, default 0
+ */
+export function randomWeighting(options: { seed?: number } = {}): Aggregator {
+  const { seed = 0 } = checkOptions("randomWeighting", options, { seed: true });
+  checkNumber("randomWeighting: seed", seed, { min: 0, integer: true });
+  return {
+    name: "randomWeighting",
+    weigh: (gram, context = {}) => {
+      const { m } = cleanGram("randomWeighting", gram, context);
+      const next = seededNumbers([seed, context.step ?? 0, 0]);
+      // Box and Muller's transform.
+      const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+      return { weights: softmax(Float64Array.from({ length: m }, normal)) };
+    },
+  };
+}

@@ -1,9 +1,9 @@
 // node copy-into.mjs: run in a package's folder, before tsc. Copies the sources of packages/shared to src/shared, so that
 // packages that stand on tfjs-core alone share code without a package of their own to install.
 //
-// With --gradients it also bundles tfjs-core's gradients: in Node's ESM tfjs-core resolves to a CommonJS bundle that
+// With --gradients it copies those that stand on tfjs-core too, and bundles tfjs-core's gradients: in Node's ESM tfjs-core resolves to a CommonJS bundle that
 // registers none, and its gradient files have extensionless imports that Node refuses.
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,8 +16,11 @@ const target = "src/shared";
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 for (const file of readdirSync(sources)) {
-  if (file.endsWith(".test.ts") || (!withGradients && file.includes("gradients"))) continue;
-  copyFileSync(join(sources, file), join(target, file));
+  if (file.endsWith(".test.ts")) continue;
+  const source = join(sources, file);
+  if (withGradients || !readFileSync(source, "utf8").includes("@tensorflow/tfjs-core")) {
+    copyFileSync(source, join(target, file));
+  }
 }
 if (withGradients) {
   const bundle = await bundleGradients();

@@ -8,7 +8,6 @@ export { checkpoint } from "./ops/checkpoint.js";
 export { type Conv2dOptions, conv2d, type Padding } from "./ops/conv2d.js";
 export { geglu } from "./ops/geglu.js";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.js";
-export { l2Normalize } from "./ops/l2-normalize.js";
 export { layerNorm } from "./ops/layer-norm.js";
 export { linear } from "./ops/linear.js";
 export { float16Activations, hasFloat16Storage, storageOf, storeAs } from "./ops/store-as.js";
@@ -81,3 +80,6 @@ export {
 } from "./pretrained/save-model-folder.js";
 export { transformersKeys } from "./pretrained/transformers-keys.js";
 export { openWeights, readWeights, type WeightsOptions } from "./pretrained/weights-files.js";
+export { type CheckGradientsOptions, checkGradients } from "./shared/check-gradients.js";
+export type { Tolerance } from "./shared/expect-close.js";
+export { l2Normalize } from "./shared/l2-normalize.js";

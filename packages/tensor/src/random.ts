@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber } from "./shared/check-options.js";
 import { philox } from "./shared/philox.js";
 
 /** What a stream of random numbers needs to go on where it was. */
@@ -30,6 +31,9 @@ export class Random {
   }
 
   set state({ key, counter }: RandomState) {
+    for (const word of key)
+      checkNumber("Random.state: each word of key", word, { min: 0, below: 2 ** 32, integer: true });
+    checkNumber("Random.state: counter", counter, { min: 0, integer: true });
     this.key = [...key];
     this.counter = counter;
   }
@@ -49,6 +53,7 @@ export class Random {
 
   /** `n` unsigned 32-bit words. */
   private words(n: number): Uint32Array {
+    checkNumber("Random: n", n, { min: 0, integer: true });
     observer?.(this);
     const blocks = Math.ceil(n / 4);
     const out = new Uint32Array(blocks * 4);
@@ -67,6 +72,8 @@ export class Random {
 
   /** `n` values from U[low, high) on the host, rounded to float32. */
   uniformArray(n: number, low = 0, high = 1): Float32Array {
+    checkNumber("Random.uniform: low", low);
+    checkNumber("Random.uniform: high", high, { min: low });
     const words = this.words(n);
     const out = new Float32Array(n);
     const scale = (high - low) / 2 ** 32;
@@ -100,7 +107,8 @@ export class Random {
 
   /** `n` integers in [low, high). */
   integerArray(n: number, low: number, high: number): Int32Array {
-    if (!(high > low)) throw new Error(`Random.integers: high must exceed low, got low ${low}, high ${high}`);
+    checkNumber("Random.integers: low", low, { integer: true, min: -(2 ** 31) });
+    checkNumber("Random.integers: high", high, { integer: true, above: low, max: 2 ** 31 });
     return Int32Array.from(this.words(n), (word) => low + Math.floor((word / 2 ** 32) * (high - low)));
   }
 

@@ -1,11 +1,11 @@
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
-import { checkGradients } from "./check-gradients.js";
-import { expectClose } from "./expect-close.js";
 import { expectNoLeaks } from "./expect-no-leaks.js";
-import { normalArray, uniformArray } from "./inputs.js";
 import { numericalGradient } from "./numerical-gradient.js";
+import { checkGradients } from "./shared/check-gradients.js";
+import { expectClose } from "./shared/expect-close.js";
+import { normalArray, uniformArray } from "./shared/inputs.js";
 
 /** `x * y` with gradients given by hand, right or wrong. */
 const product = (scaleOfSecond: number) =>
@@ -40,6 +40,15 @@ describe("checkGradients", () => {
       );
     });
     tf.dispose([x, y]);
+  });
+
+  it("refuses int32 and unknown options", async () => {
+    await expect(checkGradients(product(1), [tf.ones([1], "int32")])).rejects.toThrow(
+      "input 0 must be float32, got int32 [1]",
+    );
+    await expect(checkGradients(product(1), [tf.ones([1])], { eps: 1 } as never)).rejects.toThrow(
+      'unknown option "eps"',
+    );
   });
 
   it("refuses to check nothing", async () => {

@@ -118,7 +118,7 @@ export function mask(rows: number, columns: number, holds: (row: number, column:
 }
 
 // Far below any prediction's squared norm: only a prediction of zeros stays as it is.
-const normalize = (x: tf.Tensor) => l2Normalize(x, -1, 1e-30);
+const normalize = (x: tf.Tensor) => l2Normalize(x);
 
 /** Checks the inputs and options that every form of the loss takes. */
 export function checkDCR(where: string, inputs: DCRPredictions, options?: DCRTermsOptions) {

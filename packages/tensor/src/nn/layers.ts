@@ -3,6 +3,7 @@ import { conv2d, type Padding } from "../ops/conv2d.js";
 import { groupNorm } from "../ops/group-norm.js";
 import { layerNorm } from "../ops/layer-norm.js";
 import { linear } from "../ops/linear.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
 
@@ -13,6 +14,11 @@ const uniformFanIn =
   (fanIn: number): Initializer =>
   (shape, random) =>
     random.uniform(shape, -1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn));
+
+function checkSizes(layer: string, sizes: Record<string, number>): void {
+  for (const [name, size] of Object.entries(sizes))
+    checkNumber(`${layer}: ${name}`, size, { min: 1, integer: true });
+}
 
 /** `y = x W^T + b`, `x` of shape `[..., inFeatures]`; `weight` is `[outFeatures, inFeatures]`. */
 export class Linear extends Module {
@@ -25,8 +31,10 @@ export class Linear extends Module {
     options: { bias?: boolean } = {},
   ) {
     super();
+    const { bias = true } = checkOptions("Linear", options, { bias: true });
+    checkSizes("Linear", { inFeatures, outFeatures });
     this.weight = new Parameter([outFeatures, inFeatures], { init: uniformFanIn(inFeatures) });
-    if (options.bias ?? true) this.bias = new Parameter([outFeatures], { init: uniformFanIn(inFeatures) });
+    if (bias) this.bias = new Parameter([outFeatures], { init: uniformFanIn(inFeatures) });
   }
 
   /** @param residual shaped as the result, which it is added to in the same pass. */
@@ -48,13 +56,20 @@ export class Conv2d extends Module {
     options: { stride?: number; padding?: Padding; bias?: boolean } = {},
   ) {
     super();
+    const {
+      stride = 1,
+      padding = 0,
+      bias = true,
+    } = checkOptions("Conv2d", options, { stride: true, padding: true, bias: true });
+    checkSizes("Conv2d", { inChannels, outChannels, kernelSize, stride });
+    for (const p of [padding].flat(2)) checkNumber("Conv2d: padding", p, { min: 0, integer: true });
     const fanIn = inChannels * kernelSize * kernelSize;
     this.weight = new Parameter([kernelSize, kernelSize, inChannels, outChannels], {
       init: uniformFanIn(fanIn),
       layout: "OIHW",
     });
-    if (options.bias ?? true) this.bias = new Parameter([outChannels], { init: uniformFanIn(fanIn) });
-    this.geometry = { stride: options.stride ?? 1, padding: options.padding ?? 0 };
+    if (bias) this.bias = new Parameter([outChannels], { init: uniformFanIn(fanIn) });
+    this.geometry = { stride, padding };
   }
 
   /** @param residual added in the same pass; shaped as the result or `[batch, 1, 1, outChannels]`. */
@@ -71,22 +86,20 @@ export class LayerNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
-  constructor(
-    dim: number,
-    private readonly options: { epsilon?: number } = {},
-  ) {
+  private readonly epsilon: number;
+
+  /** @param options `epsilon`: added to the variance, at least 0, default 1e-5. */
+  constructor(dim: number, options: { epsilon?: number } = {}) {
     super();
+    checkSizes("LayerNorm", { dim });
+    this.epsilon = checkOptions("LayerNorm", options, { epsilon: true }).epsilon ?? 1e-5;
+    checkNumber("LayerNorm: epsilon", this.epsilon, { min: 0 });
     this.weight = new Parameter([dim], { init: ones });
     this.bias = new Parameter([dim]);
   }
 
   forward<T extends tf.Tensor>(x: T): T {
-    return layerNorm(
-      x,
-      this.weight.value as tf.Tensor1D,
-      this.bias.value as tf.Tensor1D,
-      this.options.epsilon ?? 1e-5,
-    );
+    return layerNorm(x, this.weight.value as tf.Tensor1D, this.bias.value as tf.Tensor1D, this.epsilon);
   }
 }
 
@@ -95,12 +108,18 @@ export class GroupNorm extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;
 
+  private readonly epsilon: number;
+
+  /** @param options `epsilon`: added to the variance, at least 0, default 1e-5. */
   constructor(
     private readonly groups: number,
     channels: number,
-    private readonly options: { epsilon?: number } = {},
+    options: { epsilon?: number } = {},
   ) {
     super();
+    checkSizes("GroupNorm", { groups, channels });
+    this.epsilon = checkOptions("GroupNorm", options, { epsilon: true }).epsilon ?? 1e-5;
+    checkNumber("GroupNorm: epsilon", this.epsilon, { min: 0 });
     if (channels % groups !== 0) {
       throw new Error(`GroupNorm: channels (${channels}) must be a multiple of groups (${groups})`);
     }
@@ -111,7 +130,7 @@ export class GroupNorm extends Module {
   forward(x: tf.Tensor4D, activation?: "silu"): tf.Tensor4D {
     return groupNorm(x, this.weight.value as tf.Tensor1D, this.bias.value as tf.Tensor1D, {
       groups: this.groups,
-      epsilon: this.options.epsilon ?? 1e-5,
+      epsilon: this.epsilon,
       activation,
     });
   }
@@ -123,6 +142,7 @@ export class Embedding extends Module {
 
   constructor(count: number, dim: number) {
     super();
+    checkSizes("Embedding", { count, dim });
     this.weight = new Parameter([count, dim], { init: (shape, random) => random.normal(shape) });
   }
 

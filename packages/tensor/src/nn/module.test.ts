@@ -248,3 +248,41 @@ describe("gradient checkpointing", () => {
     expect(model.encoder.runs).toBe(12);
   });
 });
+
+describe("tied parameters", () => {
+  class Tied extends Module {
+    readonly embed = new Embedding(3, 2);
+    readonly head: Linear;
+
+    constructor() {
+      super();
+      this.head = new Linear(2, 3, { bias: false });
+      (this.head as { weight: Parameter }).weight = this.embed.weight;
+    }
+  }
+
+  it("count once, have each of their names in a state dict, and load from one of them", async () => {
+    const model = new Tied().initialize(new Random(1));
+    expect(Array.from(model.namedParameters(), ([name]) => name)).toEqual(["embed.weight", "head.weight"]);
+    expect(model.parameters()).toEqual([model.embed.weight]);
+    expect(model.trainableParameters()).toHaveLength(1);
+    expect(Object.keys(model.stateDict())).toEqual(["embed.weight", "head.weight"]);
+    model.loadStateDict({ "head.weight": tf.ones([3, 2]) });
+    expectClose(model.embed.weight.value, [1, 1, 1, 1, 1, 1]);
+    expect(() => model.loadStateDict({})).toThrow('weight "embed.weight" is missing');
+  });
+
+  it("loads nothing where one weight has another type, or no room for its layout", async () => {
+    const model = new Everything().initialize(new Random(1));
+    const before = await model.scale.value.data();
+    const dict = model.stateDict();
+    const other = { ...dict, scale: tf.fill([1], 5) };
+    expect(() => model.loadStateDict({ ...other, "norm.weight": tf.ones([4], "int32") })).toThrow(
+      "must be float32, got",
+    );
+    const gone = tf.clone(dict["conv_in.weight"]);
+    gone.dispose();
+    expect(() => model.loadStateDict({ ...other, "conv_in.weight": gone })).toThrow("disposed");
+    expectClose(model.scale.value, before);
+  });
+});

@@ -1,9 +1,9 @@
-import type * as tf from "@tensorflow/tfjs-core";
-import { zeros } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { checkpoint } from "../ops/checkpoint.js";
 import { storageOf } from "../ops/store-as.js";
 import type { Random } from "../random.js";
+import { checkOptions, describe } from "../shared/check-options.js";
 import { Parameter } from "./parameter.js";
 
 /** Tensors by their Hugging Face name, in PyTorch's layouts. */
@@ -42,7 +42,7 @@ export abstract class Module {
     }
   }
 
-  /** Every parameter of the tree with its state-dict name. */
+  /** Every parameter of the tree with its state-dict name; one that the tree holds twice (tied) has two names. */
   *namedParameters(prefix = ""): Iterable<[string, Parameter]> {
     for (const [name, value] of Object.entries(this)) {
       if (value instanceof Parameter) yield [prefix + name, value];
@@ -50,8 +50,9 @@ export abstract class Module {
     for (const [name, child] of this.children()) yield* child.namedParameters(`${prefix}${name}.`);
   }
 
+  /** Every parameter of the tree, each once, whatever number of names it has. */
   parameters(): Parameter[] {
-    return Array.from(this.namedParameters(), ([, parameter]) => parameter);
+    return [...new Set(Array.from(this.namedParameters(), ([, parameter]) => parameter))];
   }
 
   trainableParameters(): Parameter[] {
@@ -60,9 +61,12 @@ export abstract class Module {
 
   /** Fills every parameter, in the order of their names' appearance, as PyTorch would by default. */
   initialize(random: Random): this {
+    const done = new Set<Parameter>();
     for (const [name, parameter] of this.namedParameters()) {
+      if (done.has(parameter)) continue;
+      done.add(parameter);
       const { init } = parameter.options;
-      const value = init ? init(parameter.shape, random.fork(name)) : zeros(parameter.shape);
+      const value = init ? init(parameter.shape, random.fork(name)) : tf.zeros(parameter.shape);
       parameter.assign(value);
       value.dispose();
     }
@@ -70,16 +74,28 @@ export abstract class Module {
   }
 
   /**
-   * Copies weights in, stored as they are in the dict.
-   * @throws when a weight is missing, has another shape, is stored as float16 for a trainable parameter, or (strict) is not the
-   * module's; nothing is changed then.
+   * Copies weights in, stored as they are in the dict. Of the names of one tied parameter, the dict needs one.
+   * @throws when a weight is missing, is no float32, has another shape, is stored as float16 for a trainable parameter, or (strict)
+   * is not the module's; nothing is changed then.
    */
-  loadStateDict(dict: StateDict, { strict = true, prefix = "" }: LoadOptions = {}): this {
-    const named = Array.from(this.namedParameters());
+  loadStateDict(dict: StateDict, options: LoadOptions = {}): this {
+    const { strict = true, prefix = "" } = checkOptions(`${this.constructor.name}.loadStateDict`, options, {
+      strict: true,
+      prefix: true,
+    });
+    const all = Array.from(this.namedParameters());
+    const given = new Set(all.flatMap(([name, parameter]) => (dict[prefix + name] ? [parameter] : [])));
+    const named = all.filter(([name, parameter]) => dict[prefix + name] || !given.has(parameter));
     for (const [name, parameter] of named) {
       const tensor = dict[prefix + name];
       const who = this.constructor.name;
       if (!tensor) throw new Error(`${who}.loadStateDict: weight "${prefix + name}" is missing`);
+      if (tensor.isDisposed) throw new Error(`${who}.loadStateDict: weight "${prefix + name}" was disposed`);
+      if (tensor.dtype !== "float32") {
+        throw new Error(
+          `${who}.loadStateDict: weight "${prefix + name}" must be float32, got ${describe(tensor.dtype)}`,
+        );
+      }
       if (String(tensor.shape) !== String(parameter.stateShape)) {
         throw new Error(
           `${who}.loadStateDict: weight "${prefix + name}" has shape [${tensor.shape}], expected [${parameter.stateShape}]`,
@@ -93,7 +109,7 @@ export abstract class Module {
       }
     }
     if (strict) {
-      const known = new Set(named.map(([name]) => prefix + name));
+      const known = new Set(all.map(([name]) => prefix + name));
       const unexpected = Object.keys(dict).filter((name) => name.startsWith(prefix) && !known.has(name));
       if (unexpected.length > 0) {
         throw new Error(
@@ -102,7 +118,11 @@ export abstract class Module {
         );
       }
     }
-    for (const [name, parameter] of named) parameter.fromState(dict[prefix + name]);
+    tf.tidy(() => {
+      // What can fail, such as memory for other layouts, comes before the first parameter changes.
+      const values = named.map(([name, parameter]) => parameter.inMemory(dict[prefix + name]));
+      for (const [i, [, parameter]] of named.entries()) parameter.assign(values[i]);
+    });
     return this;
   }
 

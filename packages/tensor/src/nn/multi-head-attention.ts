@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { scaledDotProductAttention } from "../ops/attention.js";
+import { checkOptions } from "../shared/check-options.js";
 import { Linear } from "./layers.js";
 import { Module } from "./module.js";
 
@@ -21,8 +22,12 @@ export class MultiHeadAttention extends Module {
   readonly out_proj: Linear;
   readonly heads: number;
 
-  constructor(width: number, { heads, contextWidth = width }: MultiHeadAttentionOptions) {
+  constructor(width: number, options: MultiHeadAttentionOptions) {
     super();
+    const { heads, contextWidth = width } = checkOptions("MultiHeadAttention", options, {
+      heads: true,
+      contextWidth: true,
+    });
     if (!Number.isInteger(heads) || heads < 1 || width % heads !== 0) {
       throw new Error(`MultiHeadAttention: heads must divide width (${width}), got ${heads}`);
     }
@@ -43,7 +48,11 @@ export class MultiHeadAttention extends Module {
     x: tf.Tensor3D,
     options: { context?: tf.Tensor3D; causal?: boolean; residual?: tf.Tensor3D } = {},
   ): tf.Tensor3D {
-    const { context = x, causal = false, residual } = options;
+    const {
+      context = x,
+      causal = false,
+      residual,
+    } = checkOptions("MultiHeadAttention.forward", options, { context: true, causal: true, residual: true });
     return tf.tidy(() => {
       const query = this.q_proj.forward(x);
       const key = this.k_proj.forward(context);

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { storageOf, storeAs } from "../ops/store-as.js";
 import type { Random } from "../random.js";
+import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
 
 /** Fills a parameter: given its in-memory shape and a source of randomness, returns its first value. */
 export type Initializer = (shape: number[], random: Random) => tf.Tensor;
@@ -18,14 +19,19 @@ export interface ParameterOptions {
  * so that a large checkpoint is never preceded by a random fill of the same size.
  */
 export class Parameter {
+  readonly options: ParameterOptions;
   private isTrainable = true;
   private variable?: tf.Variable;
 
   /** @param shape the in-memory shape. */
   constructor(
     readonly shape: number[],
-    readonly options: ParameterOptions = {},
-  ) {}
+    options: ParameterOptions = {},
+  ) {
+    for (const size of shape) checkNumber("Parameter: each size of shape", size, { min: 0, integer: true });
+    this.options = checkOptions("Parameter", options, { init: true, layout: true });
+    if (this.options.layout !== undefined) checkChoice("Parameter: layout", this.options.layout, ["OIHW"]);
+  }
 
   /** Whether `trainableParameters` lists it; frozen parameters get no gradient and cost none. One stored as float16 must be frozen. */
   get trainable(): boolean {
@@ -71,6 +77,9 @@ export class Parameter {
 
   /** Takes on a tensor's value and storage, of this parameter's in-memory shape; the caller keeps the tensor. */
   assign(tensor: tf.Tensor): void {
+    if (tensor.dtype !== "float32") {
+      throw new Error(`Parameter.assign: expected float32, got ${tensor.dtype} [${tensor.shape}]`);
+    }
     if (!tf.util.arraysEqual(tensor.shape, this.shape)) {
       throw new Error(`Parameter.assign: expected shape [${this.shape}], got [${tensor.shape}]`);
     }
@@ -93,7 +102,12 @@ export class Parameter {
 
   /** Copies a tensor in state-dict layout into it; the caller keeps the tensor. */
   fromState(tensor: tf.Tensor): void {
-    tf.tidy(() => this.assign(this.options.layout === "OIHW" ? tf.transpose(tensor, [2, 3, 1, 0]) : tensor));
+    tf.tidy(() => this.assign(this.inMemory(tensor)));
+  }
+
+  /** A tensor in state-dict layout as it lies in memory: a fresh tensor, or the same. */
+  inMemory(tensor: tf.Tensor): tf.Tensor {
+    return this.options.layout === "OIHW" ? tf.transpose(tensor, [2, 3, 1, 0]) : tensor;
   }
 
   dispose(): void {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 export interface AttentionOptions {
@@ -26,7 +27,9 @@ export function scaledDotProductAttention(
   value: tf.Tensor3D,
   options: AttentionOptions,
 ): tf.Tensor3D {
-  const { heads, causal = false } = options;
+  const names = { heads: true, scale: true, causal: true } as const;
+  const { heads, causal = false, scale: given } = checkOptions("scaledDotProductAttention", options, names);
+  checkNumber("scaledDotProductAttention: heads", heads, { min: 1, integer: true });
   const [batch, queries, width] = query.shape;
   if (query.rank !== 3 || width % heads !== 0) {
     throw new Error(
@@ -47,7 +50,7 @@ export function scaledDotProductAttention(
       `scaledDotProductAttention: causal needs as many keys as queries, got ${key.shape[1]} and ${queries}`,
     );
   }
-  const scale = options.scale ?? 1 / Math.sqrt(width / heads);
+  const scale = checkNumber("scaledDotProductAttention: scale", given ?? 1 / Math.sqrt(width / heads));
   return tf.tidy(
     () =>
       runFused<tf.Tensor3D[]>(

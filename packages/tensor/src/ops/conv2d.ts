@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { conv2dAndSum, matMulAndSum } from "./product-and-sum.js";
 
 /** Zeros around an image: the same on every side, or `[[top, bottom], [left, right]]`. */
@@ -27,7 +28,10 @@ export function conv2d(
   bias?: tf.Tensor1D | null,
   options: Conv2dOptions = {},
 ): tf.Tensor4D {
-  const { stride = 1, padding = 0, residual } = options;
+  const names = { stride: true, padding: true, residual: true } as const;
+  const { stride = 1, padding = 0, residual } = checkOptions("conv2d", options, names);
+  checkNumber("conv2d: stride", stride, { min: 1, integer: true });
+  for (const p of [padding].flat(2)) checkNumber("conv2d: padding", p, { min: 0, integer: true });
   const [kernelHeight, kernelWidth, inChannels, outChannels] = weight.shape;
   if (x.rank !== 4 || x.shape[3] !== inChannels) {
     throw new Error(

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
 import { centre } from "./centre.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
@@ -25,7 +26,11 @@ export function groupNorm(
   bias: tf.Tensor1D,
   options: GroupNormOptions,
 ): tf.Tensor4D {
-  const { groups, epsilon = 1e-5, activation } = options;
+  const names = { groups: true, epsilon: true, activation: true } as const;
+  const { groups, epsilon = 1e-5, activation } = checkOptions("groupNorm", options, names);
+  checkNumber("groupNorm: groups", groups, { min: 1, integer: true });
+  checkNumber("groupNorm: epsilon", epsilon, { min: 0 });
+  if (activation !== undefined) checkChoice("groupNorm: activation", activation, ["silu"]);
   const channels = x.shape[3];
   if (x.rank !== 4 || channels % groups !== 0) {
     throw new Error(`groupNorm: x must be [batch, height, width, multiple of ${groups}], got [${x.shape}]`);

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { testBackends } from "../../test/test-backends.js";
 import { readSafetensors } from "../io/files.js";
 import { Parameter } from "../nn/parameter.js";
-import { AdamW } from "./adamw.js";
+import { AdamW, type AdamWOptions } from "./adamw.js";
 import { clipGradNorm, globalNorm } from "./clip-grad-norm.js";
 import { warmupConstant, warmupCosine } from "./schedules.js";
 
@@ -155,7 +155,9 @@ describe("clipGradNorm", () => {
         );
         tf.dispose([gradients, norm]);
       }
-      expect(() => clipGradNorm(raw, 0)).toThrow("clipGradNorm: maxNorm must be positive, got 0");
+      expect(() => clipGradNorm(raw, 0)).toThrow(
+        "clipGradNorm: maxNorm must be a finite number, greater than 0, got 0",
+      );
       tf.dispose(raw);
     });
   });
@@ -174,6 +176,109 @@ describe("globalNorm", () => {
       expectClose(norm, [Math.sqrt(square)], { relative: 1e-6 });
       tf.dispose([tensors, norm]);
     });
+  });
+});
+
+describe.each(await testBackends())("norms on $name", ({ start }) => {
+  beforeAll(start);
+
+  it.each([
+    ["huge", [3e20, 4e20], 5e20],
+    ["tiny", [3e-23, 4e-23], 5e-23],
+    ["mixed", [1e20, 1e-23], 1e20],
+    ["zero", [0, 0], 0],
+    ["infinite", [1, -Infinity], Infinity],
+    ["not a number", [1, NaN], NaN],
+  ])("are right for %s gradients", async (_name, values, expected) => {
+    const gradients = values.map((value) => tf.tensor1d([value]));
+    const norm = globalNorm(gradients);
+    expectClose(await norm.data(), [expected], { relative: 1e-6 });
+    const clipped = clipGradNorm(gradients, 1);
+    expectClose(await clipped.norm.data(), [expected], { relative: 1e-6 });
+    if (Number.isFinite(expected)) {
+      const factor = Math.min(1, 1 / (expected + 1e-6));
+      for (const [i, gradient] of clipped.gradients.entries()) {
+        expectClose(await gradient.data(), [values[i] * factor], { relative: 1e-5, absolute: 1e-38 });
+      }
+    }
+    tf.dispose([gradients, norm, clipped.norm, clipped.gradients]);
+  });
+
+  it("are 0 for no elements", async () => {
+    for (const none of [[], [tf.zeros([0, 2])]]) expectClose(await globalNorm(none).data(), [0]);
+  });
+});
+
+describe("options", () => {
+  const one = () => {
+    const parameter = new Parameter([1]);
+    parameter.assign(tf.ones([1]));
+    return parameter;
+  };
+  const after = async (options: AdamWOptions) => {
+    const parameter = one();
+    new AdamW([parameter], options).step([tf.ones([1])]);
+    return (await parameter.value.data())[0];
+  };
+
+  it("that are undefined have their defaults, PyTorch's", async () => {
+    // torch.optim.AdamW([1.0], lr=1e-3, weight_decay=1e-2) after one step with gradient 1.
+    const expected = 1 - 1e-3 * 1e-2 - 1e-3 / (1 + 1e-8);
+    for (const name of ["learningRate", "betas", "epsilon", "weightDecay"]) {
+      expectClose([await after({ [name]: undefined })], [expected], { relative: 1e-6 });
+    }
+  });
+
+  it("each change the step: the epsilon in the denominator, the rate and the decay", async () => {
+    expectClose([await after({ epsilon: 1, weightDecay: 0 })], [1 - 1e-3 / 2], { relative: 1e-6 });
+    expectClose([await after({ learningRate: 0 })], [1]);
+    expectClose([await after({ learningRate: 0.1, weightDecay: 0.5 })], [1 - 0.05 - 0.1], { relative: 1e-6 });
+  });
+
+  it("are refused where they are unknown or out of range", () => {
+    const make = (options: object) => () => new AdamW([one()], options);
+    expect(make({ lr: 1 })).toThrow(
+      'AdamW: unknown option "lr"; expected some of learningRate, betas, epsilon, weightDecay',
+    );
+    expect(make({ learningRate: -1 })).toThrow(
+      "AdamW: learningRate must be a finite number, at least 0, got -1",
+    );
+    expect(make({ epsilon: -1e-8 })).toThrow("AdamW: epsilon must be a finite number, at least 0");
+    expect(make({ weightDecay: Number.NaN })).toThrow(
+      "AdamW: weightDecay must be a finite number, at least 0, got NaN",
+    );
+    expect(make({ betas: [0.9, 1] })).toThrow(
+      "AdamW: each of betas must be a finite number, at least 0 and less than 1, got 1",
+    );
+    expect(make({ betas: [0.9] })).toThrow("AdamW: betas must be two numbers");
+    const parameter = one();
+    const optimizer = new AdamW([parameter]);
+    expect(() => optimizer.step([tf.ones([1])], -1)).toThrow("AdamW.step: learningRate");
+    expect(() => new AdamW([parameter, one(), parameter])).toThrow(
+      "AdamW: parameters 0 and 2 are the same; list it once",
+    );
+    expect(() => warmupConstant({ warmupSteps: -1 })).toThrow(
+      "warmupConstant: warmupSteps must be an integer, at least 0",
+    );
+    expect(() => warmupCosine({ warmupSteps: 0, totalSteps: 0 })).toThrow(
+      "warmupCosine: totalSteps must be an integer, at least 1",
+    );
+    expect(() => warmupCosine({ warmupSteps: 0, totalSteps: 1, cycles: 2 } as never)).toThrow(
+      'unknown option "cycles"',
+    );
+  });
+
+  it("a state with other names or a broken step count changes nothing", () => {
+    const optimizer = new AdamW([one()]);
+    const state = optimizer.stateDict();
+    expect(() => optimizer.loadStateDict({ ...state, extra: tf.ones([1]) })).toThrow('unexpected "extra"');
+    expect(() => optimizer.loadStateDict({ ...state, step: tf.scalar(-1) })).toThrow(
+      "must be an integer, at least 0, got -1",
+    );
+    expect(() => optimizer.loadStateDict({ ...state, "exp_avg.0": tf.ones([1], "int32") })).toThrow(
+      "must be float32, got int32",
+    );
+    expect(optimizer.stepCount).toBe(0);
   });
 });
 

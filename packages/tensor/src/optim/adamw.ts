@@ -3,15 +3,16 @@ import { keepFullPrecision } from "../io/full-precision.js";
 import type { StateDict } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { adamWStep } from "../ops/adamw-step.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 export interface AdamWOptions {
-  /** Default 1e-3. */
+  /** At least 0. Default 1e-3. */
   learningRate?: number;
-  /** Decay rates of the two moments. Default [0.9, 0.999]. */
+  /** Decay rates of the two moments, each in [0, 1). Default [0.9, 0.999]. */
   betas?: readonly [number, number];
-  /** Default 1e-8. */
+  /** Added to the denominator; at least 0. Default 1e-8. */
   epsilon?: number;
-  /** Decoupled decay. Default 0.01. */
+  /** Decoupled decay, at least 0. Default 0.01. */
   weightDecay?: number;
 }
 
@@ -23,11 +24,28 @@ export class AdamW {
   /** Steps taken. */
   stepCount = 0;
 
+  /** @throws when a parameter is listed twice, or an option is unknown or out of its range. */
   constructor(
     private readonly parameters: readonly Parameter[],
     options: AdamWOptions = {},
   ) {
-    this.options = { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01, ...options };
+    const given = checkOptions("AdamW", options, {
+      learningRate: true,
+      betas: true,
+      epsilon: true,
+      weightDecay: true,
+    });
+    this.options = { learningRate: 1e-3, betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01, ...given };
+    const { learningRate, betas, epsilon, weightDecay } = this.options;
+    for (const [name, value] of Object.entries({ learningRate, epsilon, weightDecay })) {
+      checkNumber(`AdamW: ${name}`, value, { min: 0 });
+    }
+    if (!Array.isArray(betas) || betas.length !== 2) throw new TypeError("AdamW: betas must be two numbers");
+    for (const beta of betas) checkNumber("AdamW: each of betas", beta, { min: 0, below: 1 });
+    for (const [i, parameter] of parameters.entries()) {
+      const first = parameters.indexOf(parameter);
+      if (first < i) throw new Error(`AdamW: parameters ${first} and ${i} are the same; list it once`);
+    }
     const moment = (parameter: Parameter) => tf.tidy(() => tf.variable(tf.zeros(parameter.shape), false));
     this.first = parameters.map(moment);
     this.second = parameters.map(moment);
@@ -57,6 +75,7 @@ export class AdamW {
         throw new Error(`AdamW.step: gradient ${i} must have shape [${shape}], got [${gradients[i].shape}]`);
       }
     }
+    checkNumber("AdamW.step: learningRate", learningRate, { min: 0 });
     this.stepCount++;
     const { betas, epsilon, weightDecay } = this.options;
     const [beta1, beta2] = betas;
@@ -91,7 +110,7 @@ export class AdamW {
   /**
    * Copies a `stateDict()` in; the caller keeps its tensors.
    *
-   * @throws when a tensor is missing or has another shape; nothing is changed then.
+   * @throws when a tensor is missing or unknown, has another shape, or holds no number of steps; nothing is changed then.
    */
   loadStateDict(state: StateDict): void {
     const expected = new Map<string, number[]>([["step", []]]);
@@ -104,8 +123,18 @@ export class AdamW {
       if (!tf.util.arraysEqual(given.shape, shape)) {
         throw new Error(`AdamW.loadStateDict: "${name}" must have shape [${shape}], got [${given.shape}]`);
       }
+      if (name !== "step" && given.dtype !== "float32") {
+        throw new Error(`AdamW.loadStateDict: "${name}" must be float32, got ${given.dtype}`);
+      }
     }
-    this.stepCount = state["step"].dataSync()[0];
+    const unknown = Object.keys(state).filter((name) => !expected.has(name));
+    if (unknown.length > 0) {
+      throw new Error(
+        `AdamW.loadStateDict: unexpected ${unknown.map((name) => JSON.stringify(name)).join(", ")}`,
+      );
+    }
+    const step = state["step"].dataSync()[0];
+    this.stepCount = checkNumber('AdamW.loadStateDict: "step"', step, { min: 0, integer: true });
     for (let i = 0; i < this.parameters.length; i++) {
       this.first[i].assign(state[`exp_avg.${i}`]);
       this.second[i].assign(state[`exp_avg_sq.${i}`]);

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber, checkOptions } from "./check-options.js";
 import { expectClose, type Tolerance } from "./expect-close.js";
 import { normalArray } from "./inputs.js";
 
 export interface CheckGradientsOptions extends Tolerance {
-  /** Distance between the points of the difference, default `1 / 32`. Take less near a kink (relu, max, sort). */
+  /** Distance between the points of the difference, above 0, default `1 / 32`. Take less near a kink (relu, max, sort). */
   step?: number;
 }
 
@@ -16,17 +17,30 @@ export interface CheckGradientsOptions extends Tolerance {
  * order pays for it. The contraction is summed in float64. Cost: four evaluations of `f` per input element, so keep the
  * inputs small (tens of elements) and their values near 1.
  *
+ * The difference is formula 25.3.6 of Abramowitz and Stegun.
+ *
  * @param f Differentiable; takes as many tensors as there are `inputs`.
  * @param inputs Float32 tensors; the caller keeps and disposes them.
  * @param options Tolerance default: `relative` 1e-3, `absolute` 1e-4.
+ * @throws with the input, the worst element and both values, when a gradient is wrong or has another shape.
+ *
+ * @example
+ * await checkGradients((a, b) => myLoss(a, b), [tf.randomNormal([4, 8]), tf.randomNormal([4, 8])]);
  */
 export async function checkGradients(
   f: (...inputs: tf.Tensor[]) => tf.Tensor,
   inputs: tf.Tensor[],
   options: CheckGradientsOptions = {},
 ): Promise<void> {
-  const { step = 1 / 32, relative = 1e-3, absolute = 1e-4 } = options;
+  const names = { step: true, relative: true, absolute: true } as const;
+  const { step = 1 / 32, relative = 1e-3, absolute = 1e-4 } = checkOptions("checkGradients", options, names);
+  checkNumber("checkGradients: step", step, { above: 0 });
   if (inputs.length === 0) throw new Error("checkGradients: inputs is empty");
+  for (const [i, { dtype, shape }] of inputs.entries()) {
+    if (dtype !== "float32") {
+      throw new TypeError(`checkGradients: input ${i} must be float32, got ${dtype} [${shape}]`);
+    }
+  }
   const values = await Promise.all(inputs.map((x) => x.data() as Promise<Float32Array>));
 
   const outputShape = tf.tidy(() => [...f(...inputs).shape]) as number[];

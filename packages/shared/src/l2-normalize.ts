@@ -1,0 +1,31 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { visitOps } from "./gradients-tape.js";
+
+/** The smallest normal float32; what is smaller may be 0 on a GPU. */
+const smallest = 2 ** -126;
+
+/**
+ * Vectors of length 1 in the direction of those along `axis`: `x / ||x||_2`, at every length that float32 has, from 1e-38 to 3e38. A
+ * zero vector stays zero, and its gradient is zero.
+ *
+ * @param x any shape.
+ * @param axis default -1, the last.
+ * @returns shaped as `x`; the caller disposes it. Differentiable as often as wanted.
+ */
+export function l2Normalize<T extends tf.Tensor>(x: T, axis = -1): T {
+  tf.util.parseAxisParam(axis, x.shape);
+  return tf.tidy(() => {
+    // The result does not depend on the scale, which only keeps squares in range: it is a constant, 1 / 0 for zero vectors.
+    const [scale, isZero] = visitOps(
+      () => {
+        const largest = tf.max(tf.abs(x), axis, true);
+        const zero = tf.equal(largest, 0);
+        return [tf.where(zero, Infinity, tf.maximum(largest, smallest)), tf.cast(zero, "float32")];
+      },
+      () => {},
+    );
+    const scaled = tf.div(x, scale!);
+    const squared = tf.add(tf.sum(tf.square(scaled), axis, true), isZero!);
+    return tf.div(scaled, tf.sqrt(squared)) as T;
+  });
+}

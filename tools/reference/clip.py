@@ -18,10 +18,12 @@ import shutil
 from pathlib import Path
 
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
+    CLIPImageProcessorPil,
     CLIPModel,
     CLIPTextConfig,
     CLIPTextModel,
@@ -160,6 +162,31 @@ def clip_model(name, act, seed, shard, eos):
     print(json.loads((folder / "config.json").read_text()))
 
 
+def from_pixels(folder, processor, encode):
+    """Features of images of odd shapes, by the folder's image processor with Pillow: pixels in, features out."""
+    generator = torch.Generator().manual_seed(21)
+    golden, features = {}, []
+    for index, (height, width) in enumerate([(23, 37), (40, 19), (16, 16), (90, 61)]):
+        # Smooth with noise, as photographs are.
+        ramp = torch.linspace(0, 160, height)[:, None, None] + torch.linspace(0, 60, width)[None, :, None]
+        image = (ramp + 35 * torch.rand(height, width, 3, generator=generator)).clamp(0, 255).to(torch.uint8)
+        pixel_values = processor(images=Image.fromarray(image.numpy()), return_tensors="pt")["pixel_values"]
+        golden[f"image{index}"] = image
+        golden[f"pixels{index}"] = nhwc(pixel_values)[0].contiguous()
+        features.append(encode(pixel_values.double())[0])
+    golden["image_embeds"] = torch.stack(features).detach().float()
+    save_file(golden, folder / "from_pixels.safetensors")
+
+
+def clip_from_pixels(name):
+    folder = PACKAGES / "encoders/fixtures" / name
+    model = CLIPModel.from_pretrained(folder, attn_implementation="eager").eval().double()
+    from_pixels(
+        folder, CLIPImageProcessorPil.from_pretrained(folder),
+        lambda pixels: model.visual_projection(model.vision_model(pixels).pooler_output),
+    )  # fmt: skip
+
+
 def towers(whole):
     """The towers of a whole model, read and written by their own classes; their features are the whole's."""
     folder = fresh(PACKAGES / "encoders/fixtures/clip-towers")
@@ -180,6 +207,7 @@ def main():
     clip_model("clip-quick-gelu", "quick_gelu", 3, False, 2)
     clip_model("clip-gelu", "gelu", 4, True, 59)
     towers("clip-quick-gelu")
+    clip_from_pixels("clip-quick-gelu")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Run: python tools/reference/siglip.py
 """
 
 import torch
-from clip import fresh, nhwc, randomize, save_golden, PACKAGES
+from clip import PACKAGES, fresh, from_pixels, nhwc, randomize, save_golden
 from transformers import SiglipConfig, SiglipImageProcessorPil, SiglipModel
 
 FOLDER = PACKAGES / "encoders/fixtures/siglip"
@@ -53,6 +53,8 @@ def main():
         if parameter.grad is not None and ("layers.0" in name or ".layers." not in name):
             golden[f"gradient.{name}"] = parameter.grad
     save_golden(FOLDER, golden)
+    processor = SiglipImageProcessorPil.from_pretrained(FOLDER)
+    from_pixels(FOLDER, processor, lambda pixels: model.vision_model(pixels).pooler_output)
     print(sorted(p.name for p in FOLDER.iterdir()), sorted(golden)[:8])
 
 

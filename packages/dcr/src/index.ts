@@ -9,7 +9,7 @@ export {
 export {
   addLoRA,
   CLIPImageProcessor,
-  type CLIPImageProcessorConfig,
+  type ImageProcessorConfig,
   CLIPModel,
   CLIPVisionEmbeddings,
   CLIPVisionModel,

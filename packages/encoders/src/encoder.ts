@@ -1,11 +1,5 @@
-import type { Linear, Module } from "@dcr-js/tensor";
+import type { Linear, Module, SavePretrainedOptions } from "@dcr-js/tensor";
 import type * as tf from "@tensorflow/tfjs-core";
-
-/** How {@link ImageEncoder.savePretrained} writes a model. */
-export interface SaveOptions {
-  /** How the weights are stored in the file. Default `"F32"`. */
-  dtype?: "F32" | "F16" | "BF16";
-}
 
 /**
  * A visual encoder: the trainer, the adapters and the evaluation know nothing else about CLIP, SigLIP or a user's own model.
@@ -41,7 +35,7 @@ export interface ImageEncoder extends Module {
    * @param folder made if it is missing
    * @throws while adapters are in place; nothing is written then
    */
-  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void>;
 }
 
 /** A text encoder into the space of an {@link ImageEncoder}. */
@@ -50,6 +44,8 @@ export interface TextEncoder extends Module {
   readonly featureSize: number;
   /** The most tokens that a text may have, special tokens included. */
   readonly contextLength: number;
+  /** How many tokens it knows: ids are below it. */
+  readonly vocabSize: number;
   /**
    * The text feature, not L2-normalised.
    *

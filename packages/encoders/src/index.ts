@@ -16,7 +16,7 @@ export {
   initializeNormal,
   normalInitializer,
 } from "./clip/clip-encoder.js";
-export { CLIPImageProcessor, type CLIPImageProcessorConfig } from "./clip/clip-image-processor.js";
+export { CLIPImageProcessor } from "./clip/clip-image-processor.js";
 export { CLIPModel } from "./clip/clip-model.js";
 export {
   CLIPTextEmbeddings,
@@ -38,7 +38,21 @@ export {
   CLIPVisionTransformer,
 } from "./clip/clip-vision-model.js";
 export { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
-export type { ImageEncoder, ImageTextEncoder, SaveOptions, TextEncoder } from "./encoder.js";
+export type { ImageEncoder, ImageTextEncoder, TextEncoder } from "./encoder.js";
+export {
+  ImageProcessor,
+  type ImageProcessorConfig,
+  type ImageProcessorOptions,
+  type ImageTransform,
+} from "./image-processor/image-processor.js";
+export {
+  type EncoderFamily,
+  type LoadedImageEncoder,
+  type LoadedTextEncoder,
+  type LoadImageEncoderOptions,
+  loadImageEncoder,
+  loadTextEncoder,
+} from "./load-encoder.js";
 export { addLoRA, LoRA } from "./lora/lora.js";
 export { LoRALinear, type LoRALinearOptions } from "./lora/lora-linear.js";
 export type { CheckedLoRAOptions, LoRABias, LoRAOptions } from "./lora/lora-options.js";
@@ -57,6 +71,7 @@ export {
   type SiglipTextConfig,
   type SiglipVisionConfig,
 } from "./siglip/siglip-config.js";
+export { SiglipImageProcessor } from "./siglip/siglip-image-processor.js";
 export { SiglipModel } from "./siglip/siglip-model.js";
 export { SiglipTextModel, type SiglipTextOutput } from "./siglip/siglip-text-model.js";
 export {

@@ -8,9 +8,9 @@ import {
   readModelFile,
   readModelJson,
   resolvePretrained,
+  type SavePretrainedOptions,
   saveModelFolder,
 } from "@dcr-js/tensor";
-import type { SaveOptions } from "./encoder.js";
 import { checkOptions } from "./shared/check-options.js";
 
 /** How a model class lies in a folder that transformers wrote. */
@@ -130,10 +130,10 @@ export async function saveForm(
   model: Module & { config: object; companionFiles: Record<string, Uint8Array> },
   folder: string,
   form: ModelForm,
-  options: SaveOptions | undefined,
+  options: SavePretrainedOptions | undefined,
 ): Promise<void> {
   const what = `${form.architecture}.savePretrained`;
-  const { dtype } = checkOptions<SaveOptions>(what, options, { dtype: true });
+  const { dtype } = checkOptions<SavePretrainedOptions>(what, options, { dtype: true });
   const Class = model.constructor as FamilyClass;
   await saveModelFolder(model, folder, {
     baseName: "model",

@@ -5,9 +5,10 @@ import {
   Module,
   Parameter,
   type PretrainedOptions,
+  type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import type { ImageTextEncoder, SaveOptions } from "../encoder.js";
+import type { ImageTextEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import {
   IMAGE_FILES,
@@ -92,6 +93,10 @@ export class CLIPModel extends Module implements ImageTextEncoder {
     return this.config.text_config.max_position_embeddings;
   }
 
+  get vocabSize(): number {
+    return this.config.text_config.vocab_size;
+  }
+
   /**
    * The image feature `z = f(x)`: the class token after the final norm, projected. It is not L2-normalised
    * (transformers' `get_image_features`): normalise it for cosine similarities, pass it as it is to a projector.
@@ -146,7 +151,7 @@ export class CLIPModel extends Module implements ImageTextEncoder {
    * @param folder made if it is missing
    * @throws while adapters are in place: merge them first; nothing is written then
    */
-  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     return saveForm(this, folder, FORM, options);
   }
 }

@@ -1,6 +1,12 @@
-import { type ConfigOptions, Linear, Module, type PretrainedOptions } from "@dcr-js/tensor";
+import {
+  type ConfigOptions,
+  Linear,
+  Module,
+  type PretrainedOptions,
+  type SavePretrainedOptions,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import type { SaveOptions, TextEncoder } from "../encoder.js";
+import type { TextEncoder } from "../encoder.js";
 import { loadForm, type ModelForm, saveForm, TEXT_FILES } from "../model-folder.js";
 import { type CLIPTextConfig, parseCLIPTextConfig } from "./clip-config.js";
 import { initializeNormal } from "./clip-encoder.js";
@@ -63,6 +69,10 @@ export class CLIPTextModelWithProjection extends Module implements TextEncoder {
     return this.config.max_position_embeddings;
   }
 
+  get vocabSize(): number {
+    return this.config.vocab_size;
+  }
+
   /** See {@link CLIPTextTransformer.forward}: the pooled state is not projected. */
   forward(inputIds: tf.Tensor2D): CLIPTextOutput {
     return this.text_model.forward(inputIds);
@@ -78,7 +88,7 @@ export class CLIPTextModelWithProjection extends Module implements TextEncoder {
    * @param folder made if it is missing
    * @throws while adapters are in place; nothing is written then
    */
-  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     return saveForm(this, folder, FORM, options);
   }
 }

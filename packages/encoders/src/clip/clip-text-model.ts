@@ -1,6 +1,13 @@
-import { type ConfigOptions, Embedding, LayerNorm, Module, type PretrainedOptions } from "@dcr-js/tensor";
+import {
+  type ConfigOptions,
+  Embedding,
+  LayerNorm,
+  Module,
+  type PretrainedOptions,
+  type SavePretrainedOptions,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import type { SaveOptions, TextEncoder } from "../encoder.js";
+import type { TextEncoder } from "../encoder.js";
 import { loadForm, type ModelForm, readFormConfig, saveForm, TEXT_FILES } from "../model-folder.js";
 import { embedTokens } from "../token-embedding.js";
 import { type CLIPTextConfig, parseCLIPConfig, parseCLIPTextConfig } from "./clip-config.js";
@@ -131,6 +138,10 @@ export class CLIPTextModel extends Module implements TextEncoder {
     return this.config.max_position_embeddings;
   }
 
+  get vocabSize(): number {
+    return this.config.vocab_size;
+  }
+
   /**
    * Encodes token ids.
    *
@@ -156,7 +167,7 @@ export class CLIPTextModel extends Module implements TextEncoder {
    * @param folder made if it is missing
    * @throws while adapters are in place; nothing is written then
    */
-  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     return saveForm(this, folder, FORM, options);
   }
 }

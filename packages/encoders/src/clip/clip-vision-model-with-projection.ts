@@ -1,6 +1,12 @@
-import { type ConfigOptions, Linear, Module, type PretrainedOptions } from "@dcr-js/tensor";
+import {
+  type ConfigOptions,
+  Linear,
+  Module,
+  type PretrainedOptions,
+  type SavePretrainedOptions,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import type { ImageEncoder, SaveOptions } from "../encoder.js";
+import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, loadForm, type ModelForm, saveForm } from "../model-folder.js";
 import { type CLIPVisionConfig, parseCLIPVisionConfig } from "./clip-config.js";
@@ -80,7 +86,7 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
     return linearLayers(this);
   }
 
-  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     return saveForm(this, folder, FORM, options);
   }
 }

@@ -5,9 +5,10 @@ import {
   Module,
   Parameter,
   type PretrainedOptions,
+  type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import type { ImageTextEncoder, SaveOptions } from "../encoder.js";
+import type { ImageTextEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import {
   IMAGE_FILES,
@@ -87,6 +88,10 @@ export class SiglipModel extends Module implements ImageTextEncoder {
     return this.config.text_config.max_position_embeddings;
   }
 
+  get vocabSize(): number {
+    return this.config.text_config.vocab_size;
+  }
+
   /** The image feature: all tokens pooled by attention, not L2-normalised (transformers' `get_image_features`). */
   encodeImage(pixels: tf.Tensor4D): tf.Tensor2D {
     return tf.tidy(() => this.vision_model.forward(pixels).pooled);
@@ -117,7 +122,7 @@ export class SiglipModel extends Module implements ImageTextEncoder {
     });
   }
 
-  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     return saveForm(this, folder, FORM, options);
   }
 }

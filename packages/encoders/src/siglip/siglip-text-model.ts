@@ -5,10 +5,11 @@ import {
   Linear,
   Module,
   type PretrainedOptions,
+  type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeNormal } from "../clip/clip-encoder.js";
-import type { SaveOptions, TextEncoder } from "../encoder.js";
+import type { TextEncoder } from "../encoder.js";
 import { loadForm, type ModelForm, readFormConfig, saveForm, TEXT_FILES } from "../model-folder.js";
 import { embedTokens } from "../token-embedding.js";
 import { parseSiglipConfig, parseSiglipTextConfig, type SiglipTextConfig } from "./siglip-config.js";
@@ -128,6 +129,10 @@ export class SiglipTextModel extends Module implements TextEncoder {
     return this.config.max_position_embeddings;
   }
 
+  get vocabSize(): number {
+    return this.config.vocab_size;
+  }
+
   /** See {@link SiglipTextTransformer.forward}. */
   forward(inputIds: tf.Tensor2D): SiglipTextOutput {
     return this.text_model.forward(inputIds);
@@ -143,7 +148,7 @@ export class SiglipTextModel extends Module implements TextEncoder {
    * @param folder made if it is missing
    * @throws while adapters are in place; nothing is written then
    */
-  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     return saveForm(this, folder, FORM, options);
   }
 }

@@ -6,10 +6,11 @@ import {
   type Linear,
   Module,
   type PretrainedOptions,
+  type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeNormal } from "../clip/clip-encoder.js";
-import type { ImageEncoder, SaveOptions } from "../encoder.js";
+import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, loadForm, type ModelForm, readFormConfig, saveForm } from "../model-folder.js";
 import { embedPatches, gridSize } from "../patch-embedding.js";
@@ -155,7 +156,7 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
     return linearLayers(this);
   }
 
-  savePretrained(folder: string, options?: SaveOptions): Promise<void> {
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     return saveForm(this, folder, FORM, options);
   }
 }

@@ -1,0 +1,209 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { applyEvalTransform } from "@dcr-js/data";
+import { initialize, readSafetensors } from "@dcr-js/tensor";
+import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { CLIPImageProcessor } from "../clip/clip-image-processor.js";
+import { loadImageEncoder } from "../load-encoder.js";
+import { SiglipImageProcessor } from "../siglip/siglip-image-processor.js";
+import type { ImageProcessorConfig } from "./image-processor.js";
+
+const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+const keys = JSON.parse(await readFile(fixture("config-keys.json"), "utf8"));
+beforeAll(() => initialize({ device: "cpu" }));
+
+const clip = {
+  resize: { shortestEdge: 224 },
+  crop: { height: 224, width: 224 },
+  resample: "bicubic",
+  rescaleFactor: 1 / 255,
+  normalize: {
+    mean: [0.48145466, 0.4578275, 0.40821073],
+    std: [0.26862954, 0.26130258, 0.27577711],
+  },
+};
+const siglip = {
+  resize: { height: 224, width: 224 },
+  crop: undefined,
+  resample: "bicubic",
+  rescaleFactor: 1 / 255,
+  normalize: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+};
+
+describe("image processors", () => {
+  it("have transformers' defaults where keys are absent or null", () => {
+    const empty = Object.fromEntries(Object.keys(keys.CLIPImageProcessor).map((key) => [key, null]));
+    for (const config of [{}, empty, keys.CLIPImageProcessor]) {
+      expect(new CLIPImageProcessor(config).transform).toEqual(clip);
+    }
+    for (const config of [{}, empty, keys.SiglipImageProcessor]) {
+      expect(new SiglipImageProcessor(config).transform).toEqual(siglip);
+    }
+  });
+
+  it.each<[string, ImageProcessorConfig & Record<string, unknown>, object]>([
+    [
+      "openai/clip-vit-large-patch14-336",
+      {
+        crop_size: 336,
+        do_center_crop: true,
+        do_normalize: true,
+        do_resize: true,
+        feature_extractor_type: "CLIPFeatureExtractor",
+        image_mean: [0.48145466, 0.4578275, 0.40821073],
+        image_std: [0.26862954, 0.26130258, 0.27577711],
+        resample: 3,
+        size: 336,
+      },
+      { ...clip, resize: { shortestEdge: 336 }, crop: { height: 336, width: 336 } },
+    ],
+    [
+      "both edges",
+      { size: { height: 8, width: 9 }, do_center_crop: false, resample: 2 },
+      { ...clip, resize: { height: 8, width: 9 }, crop: undefined, resample: "bilinear" },
+    ],
+    [
+      "a list",
+      { size: [8, 9], resample: 1 },
+      { ...clip, resize: { height: 8, width: 9 }, resample: "lanczos" },
+    ],
+    [
+      "one number for a square",
+      { size: 8, default_to_square: true },
+      { ...clip, resize: { height: 8, width: 8 } },
+    ],
+    [
+      "one number for all channels",
+      { image_mean: 0.5, image_std: 0.25 },
+      { ...clip, normalize: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } },
+    ],
+    [
+      "nothing done",
+      { do_resize: false, do_center_crop: false, do_normalize: false, do_rescale: false },
+      { resize: undefined, crop: undefined, resample: "bicubic", rescaleFactor: 1, normalize: undefined },
+    ],
+    [
+      "the faster form",
+      {
+        image_processor_type: "CLIPImageProcessorFast",
+        device: null,
+        disable_grouping: null,
+        do_pad: null,
+        default_to_square: false,
+        rescale_factor: 1 / 127.5,
+      },
+      { ...clip, rescaleFactor: 1 / 127.5 },
+    ],
+  ])("resolve settings: %s", (_, config, expected) => {
+    expect(new CLIPImageProcessor(config).transform).toEqual(expected);
+  });
+
+  it.each<[Record<string, unknown>, RegExp]>([
+    [{ image_std: [1, 0, 1] }, /image_std: expected numbers above 0, got \[1,0,1\]/],
+    [{ image_mean: [0.5, 0.5] }, /image_mean: .*got \[0\.5,0\.5\]/],
+    [{ resample: 6 }, /resample: .*got 6/],
+    [{ size: { shortest_edge: 224, longest_edge: 448 } }, /size: /],
+    [{ size: { max_pixels: 9 } }, /size: /],
+    [{ size: 1e9 }, /size: .*got 1000000000/],
+    [{ do_pad: true }, /do_pad: changes the result and is supported at false alone, got true/],
+    [{ do_sharpen: true }, /do_sharpen: unknown key, got true/],
+    [{ rescale_factor: 0 }, /rescale_factor: .*got 0/],
+    [
+      { image_processor_type: "ViTImageProcessor" },
+      /image_processor_type must be one of CLIPImageProcessor, .*got "ViTImageProcessor"/,
+    ],
+    [{ crop_size: { shortest_edge: 3 } }, /crop_size must have height and width, got \{"shortest_edge":3\}/],
+  ])("refuse %j", (config, message) => {
+    expect(() => new CLIPImageProcessor(config as never)).toThrow(message);
+  });
+
+  it("need a crop_size where a class has none", () => {
+    expect(() => new SiglipImageProcessor({ do_center_crop: true })).toThrow(
+      /crop_size must have height and width/,
+    );
+    expect(new SiglipImageProcessor({ do_center_crop: true, crop_size: 5 }).transform.crop).toEqual({
+      height: 5,
+      width: 5,
+    });
+  });
+
+  it("normalise as transformers does, and leak nothing", async () => {
+    const golden = await readSafetensors(fixture("clip-quick-gelu/processor.safetensors"));
+    const processor = await CLIPImageProcessor.fromPretrained(fixture("clip-quick-gelu"));
+    await expectNoLeaks(() => {
+      const normalized = processor.normalize(golden["images"] as tf.Tensor4D);
+      expectClose(normalized, golden["normalized"]!, { absolute: 2e-6 });
+      normalized.dispose();
+    });
+    tf.dispose(golden);
+  });
+
+  it("rescale what stands for 0..255 by their own factor", () => {
+    tf.tidy(() => {
+      const images = tf.fill([1, 1, 1, 3], 0.5) as tf.Tensor4D;
+      const values = (config: ImageProcessorConfig) =>
+        Array.from(new CLIPImageProcessor(config).normalize(images).dataSync());
+      expect(values({ do_normalize: false })).toEqual([0.5, 0.5, 0.5]);
+      expect(values({ do_normalize: false, do_rescale: false })).toEqual([127.5, 127.5, 127.5]);
+      expect(values({ rescale_factor: 1 / 127.5, image_mean: 0.5, image_std: 0.25 })).toEqual([2, 2, 2]);
+    });
+  });
+
+  it("refuse what is no image in [0, 1]", () => {
+    tf.tidy(() => {
+      const processor = new CLIPImageProcessor();
+      const refused = (images: tf.Tensor) => () => processor.normalize(images as tf.Tensor4D);
+      expect(refused(tf.zeros([1, 3, 8, 8]))).toThrow(
+        /images must be \[batch, height, width, 3\], got \[1,3,8,8\]/,
+      );
+      expect(refused(tf.zeros([1, 2, 2, 3], "int32"))).toThrow(/must be float32 in \[0, 1\], got int32/);
+      expect(refused(tf.fill([1, 2, 2, 3], 255))).toThrow(
+        "CLIPImageProcessor.normalize: images must be in [0, 1], got 255 at value 0",
+      );
+      expect(refused(tf.fill([1, 2, 2, 3], Number.NaN))).toThrow(/got NaN at value 0/);
+      expect(refused(tf.fill([1, 2, 2, 3], -0.1))).toThrow(/got -0\.1/);
+    });
+  });
+
+  it("name missing and broken files", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "processor-"));
+    await expect(CLIPImageProcessor.fromPretrained(folder)).rejects.toThrow(
+      /CLIPImageProcessor\.fromPretrained: .*preprocessor_config\.json does not exist/,
+    );
+    await writeFile(join(folder, "preprocessor_config.json"), "nonsense");
+    await expect(SiglipImageProcessor.fromPretrained(folder)).rejects.toThrow(/is not valid JSON/);
+    await rm(folder, { recursive: true });
+  });
+
+  it.each(["clip-quick-gelu", "siglip"])(
+    "with the data pipeline and %s give transformers' features of pixels",
+    async (name) => {
+      const golden = await readSafetensors(fixture(`${name}/from_pixels.safetensors`));
+      const { encoder, processor, dispose } = await loadImageEncoder(fixture(name), { text: false });
+      const features = tf.tidy(() => {
+        const prepared = [0, 1, 2, 3].map((index) => {
+          const image = golden[`image${index}`]!;
+          const [height, width] = image.shape as [number, number, number];
+          const data = Uint8Array.from(image.dataSync());
+          const pixels = applyEvalTransform({ data, width, height }, processor.transform);
+          expectClose(pixels.data, golden[`pixels${index}`]!, { absolute: 2e-6 });
+          // The encoder's own input of pixels in [0, 1] comes to the same.
+          const { normalize, ...geometry } = processor.transform;
+          const plain = applyEvalTransform({ data, width, height }, geometry);
+          const normalized = processor.normalize(tf.tensor4d(plain.data, [1, plain.height, plain.width, 3]));
+          expectClose(normalized, pixels.data, { absolute: 2e-6 });
+          expect(normalize).toBeDefined();
+          return normalized;
+        });
+        return encoder.encodeImage(tf.concat(prepared));
+      });
+      expectCloseNorm(features, golden["image_embeds"]!, { relative: 1e-5 });
+      tf.dispose([features, golden]);
+      dispose();
+    },
+  );
+});

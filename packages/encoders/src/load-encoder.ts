@@ -1,0 +1,294 @@
+import {
+  type Module,
+  openWeights,
+  type PretrainedOptions,
+  readModelFile,
+  readModelJson,
+  type SavePretrainedOptions,
+} from "@dcr-js/tensor";
+import { CLIPImageProcessor } from "./clip/clip-image-processor.js";
+import { CLIPModel } from "./clip/clip-model.js";
+import { CLIPTextModel } from "./clip/clip-text-model.js";
+import { CLIPTextModelWithProjection } from "./clip/clip-text-model-with-projection.js";
+import { CLIPTokenizer } from "./clip/clip-tokenizer.js";
+import { CLIPVisionModel } from "./clip/clip-vision-model.js";
+import { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
+import type { ImageEncoder, TextEncoder } from "./encoder.js";
+import {
+  type ImageProcessor,
+  type ImageProcessorConfig,
+  needImageProcessorConfig,
+} from "./image-processor/image-processor.js";
+import { checkOptions, describe } from "./shared/check-options.js";
+import { SiglipImageProcessor } from "./siglip/siglip-image-processor.js";
+import { SiglipModel } from "./siglip/siglip-model.js";
+import { SiglipTextModel } from "./siglip/siglip-text-model.js";
+import { SiglipTokenizer } from "./siglip/siglip-tokenizer.js";
+import { SiglipVisionModel } from "./siglip/siglip-vision-model.js";
+import type { TextTokenizer } from "./tokenizer/text-tokenizer.js";
+
+/** A family of models: one image processor and one tokenizer for all its classes. */
+export type EncoderFamily = "clip" | "siglip";
+
+type Loader<M> = { fromPretrained(folder: string, options?: PretrainedOptions): Promise<M> };
+
+/** Classes that see, and for a whole model the class of its image tower alone. */
+const imageClasses: Record<
+  string,
+  { family: EncoderFamily; load: Loader<ImageEncoder>; tower?: Loader<ImageEncoder> }
+> = {
+  CLIPModel: { family: "clip", load: CLIPModel, tower: CLIPVisionModelWithProjection },
+  CLIPVisionModelWithProjection: { family: "clip", load: CLIPVisionModelWithProjection },
+  CLIPVisionModel: { family: "clip", load: CLIPVisionModel },
+  SiglipModel: { family: "siglip", load: SiglipModel, tower: SiglipVisionModel },
+  SiglipVisionModel: { family: "siglip", load: SiglipVisionModel },
+};
+
+/** Classes that read. Of a whole model the text tower is taken. */
+const textClasses: Record<string, { family: EncoderFamily; load: Loader<TextEncoder> }> = {
+  CLIPModel: { family: "clip", load: CLIPTextModelWithProjection },
+  CLIPTextModelWithProjection: { family: "clip", load: CLIPTextModelWithProjection },
+  CLIPTextModel: { family: "clip", load: CLIPTextModel },
+  SiglipModel: { family: "siglip", load: SiglipTextModel },
+  SiglipTextModel: { family: "siglip", load: SiglipTextModel },
+};
+
+const processors = { clip: CLIPImageProcessor, siglip: SiglipImageProcessor };
+const tokenizers = { clip: CLIPTokenizer, siglip: SiglipTokenizer };
+
+/** The class of a config.json that names none: by its model_type, and for towers of CLIP by whether there is a projection. */
+const byModelType: Record<string, readonly [plain: string, projected?: string]> = {
+  clip: ["CLIPModel"],
+  clip_vision_model: ["CLIPVisionModel", "CLIPVisionModelWithProjection"],
+  clip_text_model: ["CLIPTextModel", "CLIPTextModelWithProjection"],
+  siglip: ["SiglipModel"],
+  siglip_vision_model: ["SiglipVisionModel"],
+  siglip_text_model: ["SiglipTextModel"],
+};
+
+/** How {@link loadImageEncoder} loads. */
+export interface LoadImageEncoderOptions extends PretrainedOptions {
+  /**
+   * Whether the text tower of a whole model is loaded, with its tokenizer. Where it is false, the image tower alone is in memory;
+   * {@link LoadedImageEncoder.savePretrained} writes the whole model nevertheless. Default true.
+   */
+  text?: boolean;
+}
+
+/** What a model folder holds for images, and for texts where it has a text tower. */
+export interface LoadedImageEncoder {
+  family: EncoderFamily;
+  /** transformers' name of the class that the folder holds. */
+  architecture: string;
+  encoder: ImageEncoder;
+  /** How the encoder wants its images. */
+  processor: ImageProcessor;
+  /** The text tower of a whole model: the same object as {@link encoder}. */
+  textEncoder?: TextEncoder;
+  /** The text tower's tokenizer, if the folder has its files. */
+  tokenizer?: TextTokenizer;
+  /**
+   * Writes the model of the folder with the encoder's weights as they are now: a whole model also where its image tower alone
+   * was loaded, whose other weights are read from the folder again.
+   *
+   * @param folder made if it is missing
+   * @throws while adapters are in place; nothing is written then
+   */
+  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void>;
+  /** Frees the weights of both towers. */
+  dispose(): void;
+}
+
+/**
+ * Loads the visual encoder of a Hugging Face folder, whatever its class, with its image processor, and for a whole model its
+ * text tower and tokenizer. The class is read from config.json.
+ *
+ * @param folder for example a copy of `openai/clip-vit-large-patch14` or `google/siglip-so400m-patch14-384`
+ * @param options see {@link LoadImageEncoderOptions}
+ * @returns the encoder and what belongs to it; the caller disposes it
+ * @throws on a class that is not known, with those that are; if a file or a weight is missing, or has another shape than the
+ *   settings say; if image processor or tokenizer do not fit the encoder
+ *
+ * @example
+ * const { encoder, processor } = await loadImageEncoder("openai/clip-vit-large-patch14", { text: false });
+ * const z = encoder.encodeImage(processor.normalize(images)); // [batch, 768]
+ */
+export async function loadImageEncoder(
+  folder: string,
+  options: LoadImageEncoderOptions = {},
+): Promise<LoadedImageEncoder> {
+  const what = "loadImageEncoder";
+  const { text = true, ...how } = checkOptions(what, options, {
+    text: true,
+    storage: true,
+    variant: true,
+    acceptKeys: true,
+  });
+  if (typeof text !== "boolean")
+    throw new TypeError(`${what}: text must be a boolean, got ${describe(text)}`);
+  const architecture = await architectureOf(folder, what, imageClasses);
+  const { family, load, tower } = imageClasses[architecture]!;
+  const processor = await loadImageProcessor(folder, what, family, how.acceptKeys);
+  const whole = tower !== undefined;
+  const encoder = await (whole && !text ? tower : load).fromPretrained(folder, how);
+  try {
+    checkImages(what, folder, processor, encoder.imageSize);
+    const textEncoder = whole && text ? (encoder as ImageEncoder & TextEncoder) : undefined;
+    const tokenizer = textEncoder && (await loadTokenizer(folder, what, family, textEncoder, how.acceptKeys));
+    return {
+      family,
+      architecture,
+      encoder,
+      processor,
+      ...(textEncoder && { textEncoder }),
+      ...(tokenizer && { tokenizer }),
+      savePretrained: (to, saving) =>
+        whole && !text
+          ? saveWhole(load, folder, how, encoder, to, saving)
+          : encoder.savePretrained(to, saving),
+      dispose: () => encoder.dispose(),
+    };
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
+}
+
+/** A text tower with its tokenizer, from {@link loadTextEncoder}. */
+export interface LoadedTextEncoder {
+  family: EncoderFamily;
+  /** transformers' name of the class that the folder holds. */
+  architecture: string;
+  encoder: TextEncoder;
+  /** If the folder has its files. */
+  tokenizer?: TextTokenizer;
+  /** Frees the weights. */
+  dispose(): void;
+}
+
+/**
+ * Loads the text tower of a Hugging Face folder, of a whole model or alone, with its tokenizer: for zero-shot classification by
+ * features that an image tower gave before.
+ *
+ * @throws as {@link loadImageEncoder} does
+ */
+export async function loadTextEncoder(
+  folder: string,
+  options: PretrainedOptions = {},
+): Promise<LoadedTextEncoder> {
+  const what = "loadTextEncoder";
+  const how = checkOptions(what, options, { storage: true, variant: true, acceptKeys: true });
+  const architecture = await architectureOf(folder, what, textClasses);
+  const { family, load } = textClasses[architecture]!;
+  const encoder = await load.fromPretrained(folder, how);
+  try {
+    const tokenizer = await loadTokenizer(folder, what, family, encoder, how.acceptKeys);
+    const dispose = () => encoder.dispose();
+    return { family, architecture, encoder, ...(tokenizer && { tokenizer }), dispose };
+  } catch (error) {
+    encoder.dispose();
+    throw error;
+  }
+}
+
+/** The class that config.json names, or that its model_type stands for. */
+async function architectureOf(
+  folder: string,
+  what: string,
+  known: Readonly<Record<string, unknown>>,
+): Promise<string> {
+  const { architectures, model_type: type } = await readModelJson(folder, "config.json", what);
+  const named = Array.isArray(architectures) ? (architectures[0] as unknown) : undefined;
+  const found = named ?? (await architectureByType(folder, type));
+  if (typeof found === "string" && Object.hasOwn(known, found)) return found;
+  const came =
+    named === undefined ? `model_type ${JSON.stringify(type)} without architectures` : JSON.stringify(named);
+  throw new Error(
+    `${what}: config.json in ${folder} must name one of ${Object.keys(known).join(", ")}, got ${came}`,
+  );
+}
+
+async function architectureByType(folder: string, type: unknown): Promise<string | undefined> {
+  if (typeof type !== "string" || !Object.hasOwn(byModelType, type)) return undefined;
+  const [plain, projected] = byModelType[type]!;
+  if (projected === undefined) return plain;
+  const reader = await openWeights(folder, "model");
+  const hasProjection = reader.keys().some((name) => /^(visual|text)_projection\./.test(name));
+  await reader.close();
+  return hasProjection ? projected : plain;
+}
+
+async function loadImageProcessor(
+  folder: string,
+  what: string,
+  family: EncoderFamily,
+  acceptKeys: readonly string[] | undefined,
+): Promise<ImageProcessor> {
+  const { config, file } = await needImageProcessorConfig(folder, what);
+  const type = config["image_processor_type"] ?? config["feature_extractor_type"];
+  const named = (Object.keys(processors) as EncoderFamily[]).find(
+    (one) => typeof type === "string" && type.toLowerCase().startsWith(one),
+  );
+  // A type that neither has is refused by the family's own class, with the types that it knows.
+  return new processors[named ?? family](config as ImageProcessorConfig, { acceptKeys, file });
+}
+
+function checkImages(what: string, folder: string, processor: ImageProcessor, size: number): void {
+  const { imageSize } = processor;
+  if (imageSize && (imageSize.height !== size || imageSize.width !== size)) {
+    throw new Error(
+      `${what}: ${folder}: the image processor makes images of ${imageSize.width} x ${imageSize.height}, but the encoder takes ` +
+        `${size} x ${size}`,
+    );
+  }
+}
+
+async function loadTokenizer(
+  folder: string,
+  what: string,
+  family: EncoderFamily,
+  encoder: TextEncoder,
+  acceptKeys: readonly string[] | undefined,
+): Promise<TextTokenizer | undefined> {
+  const files = ["tokenizer.json", "vocab.json", "spiece.model"];
+  const found = await Promise.all(files.map((name) => readModelFile(folder, name)));
+  if (found.every((bytes) => bytes === undefined)) return undefined;
+  const load = (modelMaxLength?: number): Promise<TextTokenizer> =>
+    tokenizers[family].fromPretrained(folder, { acceptKeys, modelMaxLength });
+  const tokenizer = await load();
+  const { vocabSize } = encoder;
+  if (tokenizer.vocabSize > vocabSize) {
+    throw new Error(
+      `${what}: ${folder}: the tokenizer gives ids up to ${tokenizer.vocabSize - 1}, but the text tower has ${vocabSize} tokens`,
+    );
+  }
+  return tokenizer.modelMaxLength > encoder.contextLength ? load(encoder.contextLength) : tokenizer;
+}
+
+/** Saves the whole model of a folder with the weights of an image tower that was loaded alone. */
+async function saveWhole(
+  load: Loader<ImageEncoder>,
+  from: string,
+  { variant, acceptKeys }: PretrainedOptions,
+  encoder: ImageEncoder,
+  to: string,
+  options: SavePretrainedOptions | undefined,
+): Promise<void> {
+  const whole = await load.fromPretrained(from, { variant, acceptKeys });
+  try {
+    const parameters = new Map(whole.namedParameters());
+    for (const [name, { value }] of (encoder as Module).namedParameters()) {
+      const parameter = parameters.get(name);
+      if (!parameter) {
+        throw new Error(
+          `loadImageEncoder: merge or remove the adapters before savePretrained; found ${name}`,
+        );
+      }
+      parameter.trainable = false;
+      parameter.assign(value);
+    }
+    await whole.savePretrained(to, options);
+  } finally {
+    whole.dispose();
+  }
+}

@@ -20,7 +20,7 @@ export async function encodeDataset(
   dataset: ImageDataset,
   { encoder, processor }: Pick<LoadedEncoder, "encoder" | "processor">,
 ): Promise<EncodedDataset> {
-  const { resize, crop, resample } = processor;
+  const { resize, crop, resample } = processor.transform;
   const { imageSize: size } = encoder;
   const names: string[] = [];
   const labels: (string | undefined)[] = [];

@@ -99,7 +99,18 @@ describe("image processors", () => {
       { ...clip, rescaleFactor: 1 / 127.5 },
     ],
   ])("resolve settings: %s", (_, config, expected) => {
-    expect(new CLIPImageProcessor(config).transform).toEqual(expected);
+    const processor = new CLIPImageProcessor(config);
+    expect(processor.transform).toEqual(expected);
+    // What it writes is read to the same.
+    expect(new CLIPImageProcessor(processor.config).transform).toEqual(expected);
+  });
+
+  it("write what transformers writes", () => {
+    expect(new CLIPImageProcessor().config).toEqual(keys.CLIPImageProcessor);
+    expect(new SiglipImageProcessor().config).toEqual({
+      ...keys.SiglipImageProcessor,
+      do_center_crop: false,
+    });
   });
 
   it.each<[Record<string, unknown>, RegExp]>([

@@ -139,6 +139,25 @@ export class ImageProcessor {
     return resize && "height" in resize ? resize : undefined;
   }
 
+  /** The settings in full, as transformers writes them to preprocessor_config.json. */
+  get config(): Record<string, unknown> {
+    const { resize, crop, resample, rescaleFactor, normalize } = this.transform;
+    const size = resize && ("shortestEdge" in resize ? { shortest_edge: resize.shortestEdge } : resize);
+    return {
+      ...(crop && { crop_size: crop }),
+      do_center_crop: crop !== undefined,
+      do_convert_rgb: true,
+      do_normalize: normalize !== undefined,
+      do_rescale: rescaleFactor !== 1,
+      do_resize: resize !== undefined,
+      ...(normalize && { image_mean: normalize.mean, image_std: normalize.std }),
+      image_processor_type: this.kind.name,
+      resample: resamples.indexOf(resample),
+      ...(rescaleFactor !== 1 && { rescale_factor: rescaleFactor }),
+      ...(size && { size }),
+    };
+  }
+
   /**
    * Rescales and normalises, channel by channel: `(255 rescaleFactor x - mean) / std`.
    *

@@ -9,12 +9,12 @@ export {
 export {
   addLoRA,
   CLIPImageProcessor,
-  type ImageProcessorConfig,
   CLIPModel,
   CLIPVisionEmbeddings,
   CLIPVisionModel,
   type CLIPVisionOutput,
   CLIPVisionTransformer,
+  type ImageProcessorConfig,
   LoRA,
   type LoRABias,
   LoRALinear,

@@ -1,9 +1,11 @@
 import {
+  checkPretrainedOptions,
   type Module,
   openWeights,
   type PretrainedOptions,
   readModelFile,
   readModelJson,
+  resolvePretrained,
   type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 import { CLIPImageProcessor } from "./clip/clip-image-processor.js";
@@ -19,7 +21,7 @@ import {
   type ImageProcessorConfig,
   needImageProcessorConfig,
 } from "./image-processor/image-processor.js";
-import { checkOptions, describe } from "./shared/check-options.js";
+import { describe } from "./shared/check-options.js";
 import { SiglipImageProcessor } from "./siglip/siglip-image-processor.js";
 import { SiglipModel } from "./siglip/siglip-model.js";
 import { SiglipTextModel } from "./siglip/siglip-text-model.js";
@@ -103,7 +105,7 @@ export interface LoadedImageEncoder {
  * Loads the visual encoder of a Hugging Face folder, whatever its class, with its image processor, and for a whole model its
  * text tower and tokenizer. The class is read from config.json.
  *
- * @param folder for example a copy of `openai/clip-vit-large-patch14` or `google/siglip-so400m-patch14-384`
+ * @param source a folder, or a model's id on the hub such as `openai/clip-vit-large-patch14`
  * @param options see {@link LoadImageEncoderOptions}
  * @returns the encoder and what belongs to it; the caller disposes it
  * @throws on a class that is not known, with those that are; if a file or a weight is missing, or has another shape than the
@@ -114,18 +116,14 @@ export interface LoadedImageEncoder {
  * const z = encoder.encodeImage(processor.normalize(images)); // [batch, 768]
  */
 export async function loadImageEncoder(
-  folder: string,
+  source: string,
   options: LoadImageEncoderOptions = {},
 ): Promise<LoadedImageEncoder> {
   const what = "loadImageEncoder";
-  const { text = true, ...how } = checkOptions(what, options, {
-    text: true,
-    storage: true,
-    variant: true,
-    acceptKeys: true,
-  });
+  const { text = true, ...pretrained } = options ?? {};
   if (typeof text !== "boolean")
     throw new TypeError(`${what}: text must be a boolean, got ${describe(text)}`);
+  const { folder, how } = await resolve(what, source, pretrained);
   const architecture = await architectureOf(folder, what, imageClasses);
   const { family, load, tower } = imageClasses[architecture]!;
   const processor = await loadImageProcessor(folder, what, family, how.acceptKeys);
@@ -170,14 +168,15 @@ export interface LoadedTextEncoder {
  * Loads the text tower of a Hugging Face folder, of a whole model or alone, with its tokenizer: for zero-shot classification by
  * features that an image tower gave before.
  *
+ * @param source a folder, or a model's id on the hub
  * @throws as {@link loadImageEncoder} does
  */
 export async function loadTextEncoder(
-  folder: string,
+  source: string,
   options: PretrainedOptions = {},
 ): Promise<LoadedTextEncoder> {
   const what = "loadTextEncoder";
-  const how = checkOptions(what, options, { storage: true, variant: true, acceptKeys: true });
+  const { folder, how } = await resolve(what, source, options);
   const architecture = await architectureOf(folder, what, textClasses);
   const { family, load } = textClasses[architecture]!;
   const encoder = await load.fromPretrained(folder, how);
@@ -189,6 +188,17 @@ export async function loadTextEncoder(
     encoder.dispose();
     throw error;
   }
+}
+
+/** Everything is read from one folder, which is found or fetched once. */
+async function resolve(
+  what: string,
+  source: string,
+  options: PretrainedOptions,
+): Promise<{ folder: string; how: PretrainedOptions }> {
+  const { storage, variant, acceptKeys } = checkPretrainedOptions(what, options);
+  const folder = await resolvePretrained(what, source, options);
+  return { folder, how: { storage, variant, acceptKeys } };
 }
 
 /** The class that config.json names, or that its model_type stands for. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expectClose, expectNoLeaks } from "@dcr-js/testing";
@@ -115,6 +115,11 @@ describe("saveModelFolder", () => {
     ).rejects.toThrow(/model\.safetensors\/below: could not be written/);
     expect((await readdir(place)).sort()).toEqual(names);
     expect((await readFile(join(place, "model.safetensors"))).equals(before)).toBe(true);
+    await mkdir(join(place, "vocab.json"));
+    await expect(save(other, place, { files: { "vocab.json": new Uint8Array(1) } })).rejects.toThrow(
+      "vocab.json: could not be written (a folder is in its place)",
+    );
+    expect((await readdir(place)).sort()).toEqual([...names, "vocab.json"].sort());
     await expect(save(other, place, { dtype: "F64" })).rejects.toThrow(
       "Small.savePretrained: dtype must be one of",
     );

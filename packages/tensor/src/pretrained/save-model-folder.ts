@@ -47,6 +47,9 @@ export async function saveModelFolder(model: Module, folder: string, parts: Mode
 
   const staged: StagedFile[] = [];
   try {
+    for (const name of [...Object.keys(files), weights, "config.json"]) {
+      await refuseFolder(join(folder, name));
+    }
     for (const [name, bytes] of Object.entries(files))
       staged.push(await stageFile(join(folder, name), bytes));
     const state = model.stateDict();
@@ -67,6 +70,14 @@ export async function saveModelFolder(model: Module, folder: string, parts: Mode
   for (const file of staged.slice(0, -1)) await file.commit();
   for (const name of former) await rm(join(folder, name), { force: true });
   await staged.at(-1)!.commit();
+}
+
+/** A file cannot take the place of a folder: to be known before anything of the former model is removed. */
+async function refuseFolder(path: string): Promise<void> {
+  const stats = await nodeModule("node:fs/promises")
+    .lstat(path)
+    .catch(() => undefined);
+  if (stats?.isDirectory()) throw new Error(`${path}: could not be written (a folder is in its place)`);
 }
 
 const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" };

@@ -32,6 +32,16 @@ describe("requestWebGPUDevice", () => {
     expect(asked).toEqual([{ powerPreference: "low-power" }]);
   });
 
+  it("refuses options that it does not know, and values that they do not take", async () => {
+    await expect(requestWebGPUDevice({ sofware: true } as object)).rejects.toThrow(/"?sofware"?/);
+    await expect(requestWebGPUDevice({ software: "yes" } as object)).rejects.toThrow(
+      'requestWebGPUDevice: software must be true or false, got "yes"',
+    );
+    await expect(requestWebGPUDevice({ powerPreference: "max" } as object)).rejects.toThrow(
+      'requestWebGPUDevice: powerPreference must be one of low-power, high-performance, got "max"',
+    );
+  });
+
   it("refuses an adapter of the other kind by name", async () => {
     const info = {
       device: "",

@@ -1,4 +1,6 @@
-/** What a WebGPU adapter says of itself, and the device taken from it. */
+import { checkChoice, checkOptions, describe } from "../shared/check-options.js";
+
+/** A WebGPU device, and what its adapter says of itself. */
 export interface WebGPUDevice {
   device: GPUDevice;
   /** The adapter's own name, e.g. "llvmpipe" or "NVIDIA GeForce RTX 3060". */
@@ -10,7 +12,7 @@ export interface WebGPUDevice {
 }
 
 export interface WebGPUDeviceOptions {
-  /** `true` asks for a software adapter, `false` refuses one; left out, either will do. */
+  /** `true` asks for a software adapter, `false` refuses one. Default: takes either. */
   software?: boolean;
   powerPreference?: GPUPowerPreference;
 }
@@ -87,10 +89,18 @@ const nameOf = ({ device, description, vendor, architecture }: GPUAdapterInfo): 
  * Takes the features shader-f16, subgroups and timestamp-query where the adapter has them, and raises the limits
  * that bound a tensor's size to the adapter's own.
  *
- * @throws when there is no WebGPU, no adapter, or no adapter of the kind asked for; the message says what was tried.
+ * @throws when there is no WebGPU, no adapter, or no adapter of the kind asked for (the message says what was tried), and on an
+ * unknown option.
  */
 export async function requestWebGPUDevice(options: WebGPUDeviceOptions = {}): Promise<WebGPUDevice> {
-  const { software, powerPreference } = options;
+  const checked = checkOptions("requestWebGPUDevice", options, { software: true, powerPreference: true });
+  const { software, powerPreference } = checked;
+  if (software !== undefined && typeof software !== "boolean") {
+    throw new TypeError(`requestWebGPUDevice: software must be true or false, got ${describe(software)}`);
+  }
+  if (powerPreference !== undefined) {
+    checkChoice("requestWebGPUDevice: powerPreference", powerPreference, ["low-power", "high-performance"]);
+  }
   const { gpu, origin } = await gpuEntry();
   const requests: GPURequestAdapterOptions[] =
     software === true ? [{ forceFallbackAdapter: true }, { powerPreference }] : [{ powerPreference }];

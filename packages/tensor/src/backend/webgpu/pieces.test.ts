@@ -84,11 +84,27 @@ if (device)
         expect(await gathered(x, [1, 11])).toEqual(Float32Array.of(...row(1), ...row(11)));
       });
 
-      it("and says that their gradient does not fit", () => {
-        const ids = tf.tensor1d([1, 2], "int32");
-        expect(() => tf.grad((x) => tf.gather(x, ids))(weights())).toThrow(
-          /UnsortedSegmentSum of .* needs a tensor \[13,100\] of 5200 bytes; a kernel that is not elementwise reaches at most 1024/,
+      it("with the table's gradient", async () => {
+        const ids = tf.tensor1d([12, 3], "int32");
+        const scale = tf.tensor2d([2, 3], [2, 1]);
+        const x = weights();
+        const gradient = tf.grad((x) => tf.sum(tf.mul(tf.gather(x, ids), scale)))(x);
+        const expected = new Float32Array(1300).fill(2, 1200).fill(3, 300, 400);
+        expect(await gradient.data()).toEqual(expected);
+        tf.dispose([x, ids, scale, gradient]);
+      });
+
+      it("as sums by segment", async () => {
+        const x = tf.ones([2, 100]);
+        const y = tf.unsortedSegmentSum(x, tf.tensor1d([4, 4], "int32"), 6);
+        expect(await y.data()).toEqual(new Float32Array(600).fill(2, 400, 500));
+        const few = tf.unsortedSegmentSum(
+          tf.ones([9, 20]),
+          tf.tensor1d([0, 1, 2, 0, 1, 2, 0, 1, 0], "int32"),
+          3,
         );
+        expect(await few.data()).toEqual(new Float32Array(60).fill(4, 0, 20).fill(3, 20, 40).fill(2, 40));
+        tf.dispose([x, y, few]);
       });
     });
 

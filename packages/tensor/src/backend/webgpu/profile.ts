@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "../../shared/check-options.js";
 import type { KernelTime } from "./dispatch-timer.js";
 import { WebGPUBackend } from "./webgpu-backend.js";
 
@@ -14,6 +15,7 @@ import { WebGPUBackend } from "./webgpu-backend.js";
  * when another profile is under way.
  */
 export async function profile(f: () => unknown): Promise<Record<string, KernelTime>> {
+  if (typeof f !== "function") throw new TypeError(`profile: f must be a function, got ${describe(f)}`);
   const backend = tf.backend();
   if (!(backend instanceof WebGPUBackend)) {
     throw new Error(`profile: only the WebGPU backend times its kernels, and tfjs runs "${tf.getBackend()}"`);

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "../../shared/check-options.js";
 import { WebGPUBackend } from "./webgpu-backend.js";
 
 /**
@@ -13,6 +14,7 @@ import { WebGPUBackend } from "./webgpu-backend.js";
  * @throws when `f` is async.
  */
 export async function warm(f: () => unknown): Promise<number> {
+  if (typeof f !== "function") throw new TypeError(`warm: f must be a function, got ${describe(f)}`);
   const backend = tf.backend();
   return backend instanceof WebGPUBackend ? backend.warm(f) : 0;
 }

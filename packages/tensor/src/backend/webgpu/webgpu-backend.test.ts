@@ -209,6 +209,18 @@ whenAdapter("WebGPUBackend", () => {
     expect(backend.numDataIds()).toBe(0);
   });
 
+  it("refuses options of its registration that it does not know, and numbers out of range", () => {
+    const register = (options: object) => () => registerWebGPUBackend(device!, options);
+    expect(register({ maxDispatch: 3 })).toThrow(/registerWebGPUBackend.*maxDispatch/);
+    expect(register({ maxDispatches: 0 })).toThrow("registerWebGPUBackend: maxDispatches must be");
+    expect(register({ maxFreeBytes: Number.NaN })).toThrow("registerWebGPUBackend: maxFreeBytes must be");
+    expect(register({ maxBindingBytes: 100 })).toThrow("registerWebGPUBackend: maxBindingBytes must be");
+    expect(() => registerWebGPUBackend(undefined as never)).toThrow(
+      "registerWebGPUBackend: source must be the result of requestWebGPUDevice, got undefined",
+    );
+    expect(tf.getBackend()).toBe(backendName);
+  });
+
   it("gives tfjs's own error for a kernel it lacks", () => {
     expect(() => tf.engine().runKernel("NoSuchKernel", {})).toThrow(
       /not registered for backend 'dcr-webgpu'/,

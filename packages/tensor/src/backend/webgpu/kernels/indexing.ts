@@ -132,7 +132,8 @@ const oneHot: Kernel = ({ inputs: { indices }, attrs, backend }) => {
 
 /**
  * Rows of `x` summed by segment, in the order of rows, so that the result does not depend on scheduling. The loop runs over
- * segments or over rows, whichever are fewer: a vocabulary is large and a batch names few of its words.
+ * segments or over rows, whichever are fewer: a vocabulary is large and a batch names few of its words. A result that is larger than
+ * a binding is written in parts.
  */
 export function segmentSum(
   backend: WebGPUBackend,
@@ -147,33 +148,43 @@ export function segmentSum(
     ? fill(backend, [numSegments, ...rest], { dtype: x.dtype, value: 0 })
     : backend.output([numSegments, ...rest], x.dtype);
   const type = elementType(x.dtype);
-  backend.launch({
-    name: "UnsortedSegmentSum",
-    key: byRow ? "row" : "segment",
-    inputs: [
-      { name: "x", info: x },
-      { name: "ids", info: segmentIds },
-    ],
-    outputs: [{ name: "result", info: output }],
-    count: (byRow ? rows : numSegments) * inner,
-    uniforms: [u32("rows", rows), u32("inner", inner), u32("segments", numSegments)],
-    body: () => {
-      const start = byRow
-        ? `let first = index / u.inner;
-  let segment = load_ids(first);
+  for (const part of partsOf(backend, output)) {
+    backend.launch({
+      name: "UnsortedSegmentSum",
+      key: byRow ? "row" : "segment",
+      inputs: [
+        { name: "x", info: x },
+        { name: "ids", info: segmentIds },
+      ],
+      outputs: [{ name: "result", info: output, part: part.count < size(output.shape) ? part : undefined }],
+      count: (byRow ? rows : numSegments) * inner,
+      uniforms: [
+        u32("rows", rows),
+        u32("inner", inner),
+        u32("segments", numSegments),
+        u32("first", part.first),
+        u32("end", part.first + part.count),
+      ],
+      body: () => {
+        const start = byRow
+          ? `let firstRow = index / u.inner;
+  let segment = load_ids(firstRow);
   if (segment < 0 || u32(segment) >= u.segments) { return; }
   // The first row of a segment sums for all of them.
-  for (var j = 0u; j < first; j++) { if (load_ids(j) == segment) { return; } }`
-        : "let first = 0u;\n  let segment = i32(index / u.inner);";
-      return `${start}
+  for (var j = 0u; j < firstRow; j++) { if (load_ids(j) == segment) { return; } }`
+          : "let firstRow = 0u;\n  let segment = i32(index / u.inner);";
+        return `${start}
   let column = index % u.inner;
+  let offset = u32(segment) * u.inner + column;
+  if (offset < u.first || offset >= u.end) { return; }
   var sum = ${type}(0);
-  for (var j = first; j < u.rows; j++) {
+  for (var j = firstRow; j < u.rows; j++) {
     if (load_ids(j) == segment) { sum += load_x(j * u.inner + column); }
   }
-  store_result(u32(segment) * u.inner + column, sum);`;
-    },
-  });
+  store_result(offset - u.first, sum);`;
+      },
+    });
+  }
   return output;
 }
 

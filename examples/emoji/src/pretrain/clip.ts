@@ -7,7 +7,7 @@ import { augmentView } from "../data/augment-view.js";
 import { sampleCaption } from "../data/captions.js";
 import type { EmojiData } from "../data/emoji.js";
 import { IMAGE_SIZE, imageAt } from "../data/images.js";
-import { heldOutRetrieval, type Retrieval } from "../run/retrieval.js";
+import { heldOutRetrieval, type Retrieval } from "../evaluate/retrieval.js";
 import { batchOf, trainingIndices } from "./images.js";
 import { type CurvePoint, trainLoop } from "./train-loop.js";
 
@@ -86,5 +86,7 @@ export function evaluateClip(
   clipTokenizer: CLIPTokenizer,
   set: EmojiData,
 ): Promise<Retrieval> {
-  return heldOutRetrieval({ encoder, processor: imageProcessor, clipTokenizer }, set);
+  const encodeText = async (texts: string[]) =>
+    tf.tidy(() => encoder.encodeText(clipTokenizer.encode(texts)));
+  return heldOutRetrieval({ encoder, processor: imageProcessor, encodeText }, set);
 }

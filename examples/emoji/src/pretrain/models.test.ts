@@ -7,7 +7,7 @@ import { initialize } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type EmojiData, loadEmoji } from "../data/emoji.js";
-import type { Retrieval } from "../run/retrieval.js";
+import type { Retrieval } from "../evaluate/retrieval.js";
 import { evaluateClip } from "./clip.js";
 import { evaluateUNet, type UNetFigures } from "./unet.js";
 import { evaluateVae, type VaeFigures } from "./vae.js";

@@ -7,14 +7,9 @@ import { addEvaluateCommand } from "../commands/evaluate.js";
 import { addPlanCommand } from "../commands/plan.js";
 import { addReportCommand } from "../commands/report.js";
 import { RunStopped } from "../run/stop-signals.js";
+import type { CommandContext } from "./command-context.js";
 
-/** How the command is run, where it is not from a shell. */
-export interface CommandLineOptions {
-  /** The folder that relative paths start from. Default the current one. */
-  base?: string;
-}
-
-function createProgram(): Command {
+function createProgram(context: CommandContext): Command {
   const manifest = new URL("../../package.json", import.meta.url);
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
   const program = new Command("dcr")
@@ -27,11 +22,11 @@ function createProgram(): Command {
     // Commander adds "(Did you mean ...?)" on a line of its own.
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll("\n", " ")}\n`) })
     .exitOverride();
-  addEnhanceCommand(program);
-  addPlanCommand(program);
-  addEncodeCommand(program);
-  addEvaluateCommand(program);
-  addReportCommand(program);
+  addEnhanceCommand(program, context);
+  addPlanCommand(program, context);
+  addEncodeCommand(program, context);
+  addEvaluateCommand(program, context);
+  addReportCommand(program, context);
   addDoctorCommand(program);
   return program;
 }
@@ -40,9 +35,15 @@ function createProgram(): Command {
  * Runs a command line, such as `["doctor"]`. An error is printed as one line on standard error and sets the exit code.
  *
  * @param args what follows the command's name
+ * @param options `base`: the folder that relative paths start from, by default the current one; `invocation`: how messages call
+ * `dcr enhance`, for a program that runs it under another name
  */
-export async function runCommandLine(args: readonly string[]): Promise<void> {
-  const program = createProgram();
+export async function runCommandLine(
+  args: readonly string[],
+  options?: Partial<CommandContext>,
+): Promise<void> {
+  const { base = process.cwd(), invocation = "dcr enhance" } = options ?? {};
+  const program = createProgram({ base, invocation });
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {

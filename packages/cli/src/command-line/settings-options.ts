@@ -1,7 +1,9 @@
+import { dirname, resolve } from "node:path";
 import { deviceChoices } from "@dcr-js/tensor";
 import { type Command, Option } from "commander";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
 import { mergeSettings, type PartialConfig, readSettings } from "../config/read-config.js";
+import { resolvePaths } from "../config/resolve-paths.js";
 import { aggregatorNames, alignmentChoices, defaultConfig, methodNames } from "../config/run-config.js";
 import { integer, listOf, number, oneOf, text } from "./parse-option.js";
 
@@ -185,7 +187,7 @@ function describeWithDefault(description: string, path: string): string {
 }
 
 /** The settings that a command line asks for. */
-export async function givenSettings(command: Command): Promise<GivenSettings> {
+export async function givenSettings(command: Command, base: string): Promise<GivenSettings> {
   const values = command.opts<Record<string, unknown>>();
   const byOption = settingOptions.flatMap(({ flags, path, value }) => {
     const option = new Option(flags);
@@ -195,13 +197,19 @@ export async function givenSettings(command: Command): Promise<GivenSettings> {
     return [{ option: option.long!, path, value: value ?? given }];
   });
   const preset = values.preset === undefined ? {} : presets[values.preset as PresetName];
-  const file = values.config === undefined ? {} : await readSettings(values.config as string);
+  const file =
+    values.config === undefined ? {} : await readConfigFile(resolve(base, values.config as string));
   const options = byOption.reduce(
     (all: PartialConfig, { path, value }) => mergeSettings(all, settingAt(path, value)),
     {},
   );
   const settings = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
   return { settings, byOption };
+}
+
+/** Settings of a file, whose relative paths start from the file's own folder. */
+async function readConfigFile(path: string): Promise<PartialConfig> {
+  return resolvePaths(await readSettings(path), dirname(path));
 }
 
 /** The setting at a path, such as `lora.rank`. */

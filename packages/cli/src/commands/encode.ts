@@ -4,6 +4,7 @@ import { openImages } from "@dcr-js/data";
 import { initialize, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Command } from "commander";
+import type { CommandContext } from "../command-line/command-context.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
 import { text } from "../command-line/parse-option.js";
 import { resolveModelName } from "../config/resolve-paths.js";
@@ -16,7 +17,7 @@ interface Options extends DeviceOption {
   out: string;
 }
 
-export function addEncodeCommand(program: Command): void {
+export function addEncodeCommand(program: Command, context: CommandContext): void {
   const command = program
     .command("encode")
     .description(
@@ -30,11 +31,11 @@ export function addEncodeCommand(program: Command): void {
       "\nExample:\n  dcr encode --encoder runs/photos/encoder --images photos --out features.safetensors",
     );
   addDeviceOption(command).action(async (options: Options) => {
-    const out = resolve(options.out);
+    const out = resolve(context.base, options.out);
     if (!existsSync(dirname(out))) throw new Error(`--out: ${dirname(out)}: no such folder`);
-    const dataset = await openImages(resolve(options.images));
+    const dataset = await openImages(resolve(context.base, options.images));
     await initialize({ device: options.device });
-    const loaded = await loadWholeEncoder(resolveModelName(options.encoder, process.cwd()));
+    const loaded = await loadWholeEncoder(resolveModelName(options.encoder, context.base));
     try {
       const { features: unsorted, names } = await encodeDataset(dataset, loaded);
       // Tar files hold images in an order of their own.

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { CommandContext } from "../command-line/command-context.js";
 import { text } from "../command-line/parse-option.js";
 import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
 import { enhance, resume } from "../run/enhance.js";
@@ -11,7 +12,7 @@ Examples:
   dcr enhance --config run.yaml --seeds 0,1,2 --methods rec,dcr --evaluate mmvp:MMVP_VLM --out runs/compare
   dcr enhance --resume runs/photos`;
 
-export function addEnhanceCommand(program: Command): void {
+export function addEnhanceCommand(program: Command, context: CommandContext): void {
   const command = program
     .command("enhance")
     .description("Trains: stage 1 aligns the projector, stage 2 enhances the encoder. Writes a run folder.")
@@ -20,12 +21,12 @@ export function addEnhanceCommand(program: Command): void {
     .addHelpText("after", examples);
   addSettingOptions(command).action(async () => {
     const { out, resume: stopped } = command.opts<{ out?: string; resume?: string }>();
-    const given = await givenSettings(command);
-    if (stopped === undefined) await enhance(given.settings, { out });
+    const given = await givenSettings(command, context.base);
+    if (stopped === undefined) await enhance(given.settings, { out, context });
     else {
       if (out !== undefined)
         throw new Error("--out: a resumed run goes on in its own folder; leave --out away");
-      await resume(stopped, given);
+      await resume(stopped, given, context);
     }
   });
 }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import type { Command } from "commander";
+import type { CommandContext } from "../command-line/command-context.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
 import { integer, listOf, text } from "../command-line/parse-option.js";
 import { resolveEvaluation, resolveModelName } from "../config/resolve-paths.js";
@@ -14,7 +15,7 @@ interface Options extends DeviceOption {
   out?: string;
 }
 
-export function addEvaluateCommand(program: Command): void {
+export function addEvaluateCommand(program: Command, context: CommandContext): void {
   const command = program
     .command("evaluate")
     .description(
@@ -33,7 +34,7 @@ export function addEvaluateCommand(program: Command): void {
       "\nExample:\n  dcr evaluate --encoder runs/photos/encoder --on mmvp:MMVP_VLM,folder:birds",
     );
   addDeviceOption(command).action(async (options: Options) => {
-    const base = process.cwd();
+    const { base } = context;
     const what = options.on.map((one) => resolveEvaluation(one, base));
     await checkEvaluations(what);
     await initialize({ device: options.device });
@@ -45,7 +46,10 @@ export function addEvaluateCommand(program: Command): void {
         console.log(`${group}: ${shown.join(", ")}`);
       }
       if (options.out)
-        await writeFileAtomically(resolve(options.out), `${JSON.stringify(evaluation, null, 2)}\n`);
+        await writeFileAtomically(
+          resolve(context.base, options.out),
+          `${JSON.stringify(evaluation, null, 2)}\n`,
+        );
     } finally {
       loaded.dispose();
     }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { initialize } from "@dcr-js/tensor";
 import type { Command } from "commander";
+import type { CommandContext } from "../command-line/command-context.js";
 import { integer } from "../command-line/parse-option.js";
 import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
 import { checkConfig } from "../config/read-config.js";
@@ -13,7 +14,7 @@ import type { MemoryPlan } from "../plan/plan-memory.js";
 import { jobLabel } from "../run/jobs.js";
 import { formatSeconds } from "../run/progress.js";
 
-export function addPlanCommand(program: Command): void {
+export function addPlanCommand(program: Command, context: CommandContext): void {
   const command = program
     .command("plan")
     .description(
@@ -32,11 +33,11 @@ export function addPlanCommand(program: Command): void {
   addSettingOptions(command).action(async () => {
     const { measure } = command.opts<{ measure: number }>();
     if (measure < 0) throw new Error(`--measure: expected a number of steps, got ${measure}`);
-    const { settings } = await givenSettings(command);
-    const config = resolvePaths(checkConfig("options", settings), process.cwd());
+    const { settings } = await givenSettings(command, context.base);
+    const config = resolvePaths(checkConfig("options", settings), context.base);
     const device = await initialize({ device: config.device as "auto" });
     console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
-    const checked = await checkRun(resolve("."), config, device);
+    const checked = await checkRun(resolve(context.base, "."), config, device);
     console.log(memoryTable(checked.memory));
     console.log(`\nwritten: ${formatBytes(checked.written)} at most`);
     if (measure > 0) await printTimes(checked.config, measure);

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
+import type { CommandContext } from "../command-line/command-context.js";
 import { text } from "../command-line/parse-option.js";
 import { readRunConfig } from "../config/read-config.js";
 import { writeReport } from "../report/report.js";
@@ -10,7 +11,7 @@ import { resultsText } from "../report/score-table.js";
 import { jobFiles, jobName, listJobs } from "../run/jobs.js";
 import { lockRun } from "../run/run-lock.js";
 
-export function addReportCommand(program: Command): void {
+export function addReportCommand(program: Command, context: CommandContext): void {
   program
     .command("report")
     .description(
@@ -19,11 +20,13 @@ export function addReportCommand(program: Command): void {
     .argument("<run>", "the run's folder", text)
     .addHelpText("after", "\nExample:\n  dcr report runs/photos")
     .action(async (run: string) => {
-      const folder = resolve(run);
+      const folder = resolve(context.base, run);
       const config = await readRunConfig(folder);
       const missing = listJobs(config).find((job) => !existsSync(jobFiles(folder, job).result));
       if (missing)
-        throw new Error(`${run}: ${jobName(missing)} is not done; go on with: dcr enhance --resume ${run}`);
+        throw new Error(
+          `${run}: ${jobName(missing)} is not done; go on with: ${context.invocation} --resume ${run}`,
+        );
       const lock = await lockRun(folder);
       try {
         const before = JSON.parse(await readFile(join(folder, "results.json"), "utf8")) as Results;
@@ -31,7 +34,7 @@ export function addReportCommand(program: Command): void {
         const report = await writeReport(folder, config, found);
         const table = resultsText(found.results);
         if (table) console.log(`${table}\n`);
-        console.log(`report: ${relative(process.cwd(), report)}`);
+        console.log(`report: ${relative(context.base, report)}`);
       } finally {
         await lock.release();
       }

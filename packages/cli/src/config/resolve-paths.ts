@@ -1,19 +1,30 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { isOwnMethod } from "../run/jobs.js";
-import type { RunConfig } from "./run-config.js";
 
-/** Makes every path of a configuration absolute, so that a run can be resumed from any folder. Hub ids stay as they are. */
-export function resolvePaths(config: RunConfig, base: string): RunConfig {
+/**
+ * Makes every path of a configuration, or of a part of one, absolute, so that a run can be resumed from any folder. Hub ids stay
+ * as they are, and so does what is not a path at all, which the schema refuses.
+ */
+export function resolvePaths<C extends object>(config: C, base: string): C {
   const absolute = (path: string) => resolve(base, path);
-  return {
-    ...config,
-    encoder: resolveModelName(config.encoder, base),
-    diffusion: resolveModelName(config.diffusion, base),
-    images: absolute(config.images),
-    methods: config.methods.map((method) => (isOwnMethod(method) ? method : absolute(method))),
-    evaluate: config.evaluate.map((what) => resolveEvaluation(what, base)),
+  const resolvers: Record<string, (name: string) => string> = {
+    encoder: (name) => resolveModelName(name, base),
+    diffusion: (name) => resolveModelName(name, base),
+    images: absolute,
+    methods: (method) => (isOwnMethod(method) ? method : absolute(method)),
+    evaluate: (what) => resolveEvaluation(what, base),
   };
+  const entries = Object.entries(config).map(([key, value]) => {
+    const resolver = resolvers[key];
+    return [key, resolver ? resolveTexts(value, resolver) : value];
+  });
+  return Object.fromEntries(entries) as C;
+}
+
+function resolveTexts(value: unknown, resolver: (text: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((each) => resolveTexts(each, resolver));
+  return typeof value === "string" && value !== "" ? resolver(value) : value;
 }
 
 /** A folder's absolute path, or a hub id as it is. */

@@ -16,7 +16,7 @@ export async function evaluateJob(
   const { output } = jobFiles(run, job);
   const folder = job.method === "original" ? config.encoder : join(output, "encoder");
   const loaded = await loadWholeEncoder(folder);
-  const first = alignmentJob({ ...job, method: "rec" }, config);
+  const first = alignmentJob(job, config);
   const projector =
     job.method === "original"
       ? first && jobFiles(run, first).projector

@@ -15,6 +15,13 @@ export const evaluationSchema = z.strictObject({
       }),
     )
     .optional(),
+  /** Features of labelled images, for a map of them. */
+  features: z
+    .strictObject({ values: z.array(z.array(z.number())), labels: z.array(z.string()) })
+    .refine(({ values, labels }) => values.length === labels.length, "a label for each row of values")
+    .optional(),
+  /** Pictures for the report: PNG files in base64. */
+  pictures: z.array(z.strictObject({ title: z.string(), png: z.base64() })).optional(),
 });
 
 export type Evaluation = z.infer<typeof evaluationSchema>;
@@ -24,5 +31,7 @@ export function joinEvaluations(evaluations: readonly Evaluation[]): Evaluation 
   return {
     figures: Object.assign({}, ...evaluations.map(({ figures }) => figures)) as Evaluation["figures"],
     patterns: evaluations.flatMap(({ patterns = [] }) => patterns),
+    features: evaluations.findLast(({ features }) => features !== undefined)?.features,
+    pictures: evaluations.flatMap(({ pictures = [] }) => pictures),
   };
 }

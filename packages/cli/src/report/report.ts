@@ -2,11 +2,13 @@ import { join } from "node:path";
 import { writeFileAtomically } from "@dcr-js/tensor";
 import { configToYaml } from "../config/read-config.js";
 import type { RunConfig } from "../config/run-config.js";
-import { alignmentJob, methodLabel, methodsOf } from "../run/jobs.js";
+import type { Evaluation } from "../evaluate/evaluation.js";
+import { alignmentJob, methodLabel } from "../run/jobs.js";
 import type { MetricsRow } from "../run/metrics-file.js";
-import { cosineCharts, courses, patternChart } from "./charts.js";
-import type { Results } from "./results.js";
+import { cosineCharts, courses, mapCharts, patternChart } from "./charts.js";
+import type { Results, RunFindings } from "./results.js";
 import { conflictLines, escapeHtml, scoreTable } from "./score-table.js";
+import { tsneMap } from "./tsne-map.js";
 
 const style = `
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff; }
@@ -19,8 +21,7 @@ img { image-rendering: pixelated; width: 800px; max-width: 100%; display: block;
 pre { background: #f6f6f6; padding: 1rem; font-size: 12px; columns: 2; white-space: pre-wrap; overflow-wrap: anywhere; }
 `;
 
-/** A part of a report that is a user's own: a heading and HTML that loads nothing. */
-export interface ReportSection {
+interface ReportSection {
   title: string;
   html: string;
 }
@@ -29,14 +30,14 @@ export interface ReportSection {
 export async function writeReport(
   run: string,
   config: RunConfig,
-  { results, metrics }: { results: Results; metrics: MetricsRow[] },
-  own: readonly ReportSection[] = [],
+  { results, metrics, evaluations }: RunFindings,
 ): Promise<string> {
   const sections = [
     ...evaluationSections(results, await patternSection(results)),
     ...(results.conflict.length > 0 ? [await conflictSection(results, metrics)] : []),
     ...(metrics.length > 0 ? [await lossSection(metrics)] : []),
-    ...own,
+    ...(await mapSection(evaluations, config)),
+    ...pictureSections(evaluations, config),
     { title: "Configuration", html: `<pre>${escapeHtml(configToYaml(config))}</pre>` },
   ];
   const facts = factsOf(config, results).map(
@@ -59,7 +60,7 @@ function factsOf(config: RunConfig, results: Results): [string, string][] {
   const { device, seeds } = results;
   const stage = ({ steps, batch, accumulation, learningRate }: RunConfig["enhance"]) =>
     `${steps} steps of ${accumulation} x ${batch} images, learning rate ${learningRate}`;
-  const losses = methodsOf(config).flatMap((method) => {
+  const losses = config.methods.flatMap((method) => {
     const job = alignmentJob({ kind: "method", method, seed: 0 }, config);
     return job?.kind === "align" ? [job.loss] : [];
   });
@@ -115,4 +116,41 @@ ${await courses(metrics, "loss", "loss")}
 <p>The global norm of the gradient, before clipping.</p>
 ${await courses(metrics, "gradNorm", "gradient norm")}`,
   };
+}
+
+/** Each method's evaluation with the first seed. */
+const firstOf = (evaluations: RunFindings["evaluations"]): [method: string, Evaluation][] =>
+  Object.entries(evaluations).map(([method, list]) => [method, list[0]!]);
+
+/** Maps of the features before and after, or of the first two methods. */
+async function mapSection(
+  evaluations: RunFindings["evaluations"],
+  { seeds }: RunConfig,
+): Promise<ReportSection[]> {
+  const all = firstOf(evaluations).filter(([, { features }]) => features && features.values.length > 3);
+  const pair = all.filter(([method]) => method === "original" || method === "dcr");
+  const shown = pair.length === 2 ? pair : all.slice(0, 2);
+  if (shown.length === 0) return [];
+  const points = shown.flatMap(([map, { features }]) =>
+    tsneMap(features!).map((point) => ({ map, ...point })),
+  );
+  const methods = shown.map(([method]) => method);
+  const note = `<p>t-SNE maps of the features of ${points.length / shown.length} images. Seed ${seeds[0]}.</p>`;
+  return [{ title: "Features, before and after", html: note + (await mapCharts(points, methods)) }];
+}
+
+/** Pictures of one title from all methods, below each other. */
+function pictureSections(evaluations: RunFindings["evaluations"], { seeds }: RunConfig): ReportSection[] {
+  const rows = firstOf(evaluations).flatMap(([method, { pictures = [] }]) =>
+    pictures.map(({ title, png }) => ({ method, title, png })),
+  );
+  return [...new Set(rows.map(({ title }) => title))].map((title) => {
+    const lines = rows
+      .filter((row) => row.title === title)
+      .map(({ method, png }) => {
+        const alt = escapeHtml(`${method}: ${title}`);
+        return `<tr><th>${escapeHtml(method)}</th><td><img src="data:image/png;base64,${png}" alt="${alt}"></td></tr>`;
+      });
+    return { title, html: `<p>Seed ${seeds[0]}.</p><table>${lines.join("")}</table>` };
+  });
 }

@@ -44,17 +44,21 @@ export interface Results {
   metricsSha256: string;
 }
 
+/** All that a run's jobs left behind. */
+export interface RunFindings {
+  results: Results;
+  metrics: MetricsRow[];
+  /** By method, one for each seed. */
+  evaluations: Record<string, Evaluation[]>;
+}
+
 /** Whether a change is larger than its spread over seeds; with one seed nobody knows. */
 export function standsOut({ mean, std }: Spread, seeds: readonly number[]): boolean {
   return seeds.length > 1 && Math.abs(mean) > std;
 }
 
 /** Gathers the jobs' files into `metrics.jsonl` and `results.json`. */
-export async function writeResults(
-  run: string,
-  config: RunConfig,
-  device: DeviceInfo,
-): Promise<{ results: Results; metrics: MetricsRow[] }> {
+export async function writeResults(run: string, config: RunConfig, device: DeviceInfo): Promise<RunFindings> {
   const metrics = await gatherMetrics(run, config);
   const methods = methodsOf(config);
   const evaluations = new Map<string, Evaluation[]>();
@@ -83,7 +87,8 @@ export async function writeResults(
     results.patterns.push(...meanPatterns(label, own));
   }
   await writeFileAtomically(join(run, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
-  return { results, metrics };
+  const byLabel = [...evaluations].map(([method, own]) => [methodLabel(method), own] as const);
+  return { results, metrics, evaluations: Object.fromEntries(byLabel) };
 }
 
 /** Writes `metrics.jsonl` of the run, the rows of all jobs. */

@@ -1,28 +1,27 @@
-import { openSafetensors, Random } from "@dcr-js/tensor";
+import { Random } from "@dcr-js/tensor";
 import { TSNE } from "@keckelt/tsne";
-import * as tf from "@tensorflow/tfjs-core";
+import type { Evaluation } from "../evaluate/evaluation.js";
 
-/** A t-SNE map (van der Maaten & Hinton 2008) of a job's features; the same for the same features. */
-export async function tsneMap(path: string): Promise<{ x: number; y: number; label: string }[]> {
-  const file = await openSafetensors(path);
-  const classes = JSON.parse(file.metadata.classes) as string[];
-  const [stored, labels] = [await file.tensor("features"), await file.tensor("labels")];
-  await file.close();
-  const unit = tf.tidy(() => tf.div(stored, tf.norm(stored, 2, 1, true)) as tf.Tensor2D);
-  const features = await unit.array();
-  const names = Array.from(await labels.data(), (label) => classes[label]);
-  tf.dispose([stored, labels, unit]);
+/** A t-SNE map (van der Maaten & Hinton 2008) of features by their direction; the same for the same features. */
+export function tsneMap({
+  values,
+  labels,
+}: NonNullable<Evaluation["features"]>): { x: number; y: number; label: string }[] {
+  const unit = values.map((row) => {
+    const norm = Math.hypot(...row) || 1;
+    return row.map((value) => value / norm);
+  });
   const random = new Random(0);
-  const tsne = new TSNE({ dim: 2, perplexity: 20, epsilon: 10 });
+  const tsne = new TSNE({ dim: 2, perplexity: Math.min(20, (values.length - 1) / 3), epsilon: 10 });
   // The library draws its start from Math.random.
   const original = Math.random;
   Math.random = () => random.number();
   try {
-    tsne.initDataRaw(features);
+    tsne.initDataRaw(unit);
   } finally {
     Math.random = original;
   }
   for (let i = 0; i < 300; i++) tsne.step();
   const solution = tsne.getSolution() as number[][];
-  return solution.map(([x, y], i) => ({ x, y, label: names[i] }));
+  return solution.map(([x, y], i) => ({ x: x!, y: y!, label: labels[i]! }));
 }

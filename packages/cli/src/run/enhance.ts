@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { type DeviceInfo, initialize, writeFileAtomically } from "@dcr-js/tensor";
+import type { CommandContext } from "../command-line/command-context.js";
 import { at, type GivenSettings, settingAt } from "../command-line/settings-options.js";
 import {
   checkConfig,
@@ -25,8 +26,11 @@ import { RunStopped } from "./stop-signals.js";
 import { endOrphan } from "./workers.js";
 
 /** Starts a run. @param settings as the user gave them */
-export async function enhance(settings: PartialConfig, { out }: { out?: string }): Promise<void> {
-  const base = process.cwd();
+export async function enhance(
+  settings: PartialConfig,
+  { out, context }: { out?: string; context: CommandContext },
+): Promise<void> {
+  const { base } = context;
   const config = resolvePaths(checkConfig("options", settings), base);
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
   const folder = resolve(base, out ?? `runs/${stamp}`);
@@ -48,24 +52,24 @@ export async function enhance(settings: PartialConfig, { out }: { out?: string }
       if (isNew) await rm(folder, { recursive: true, force: true });
       throw error;
     }
-    await work(folder, checked.config, device);
+    await work(folder, checked.config, { device, context });
   } finally {
     await lock.release();
   }
 }
 
 /** Goes on with a stopped run. @param given options, which must not differ from the run's */
-export async function resume(stopped: string, given: GivenSettings): Promise<void> {
-  const folder = resolve(stopped);
+export async function resume(stopped: string, given: GivenSettings, context: CommandContext): Promise<void> {
+  const folder = resolve(context.base, stopped);
   const config = await readRunConfig(folder);
-  refuseOtherSettings(stopped, config, given);
+  refuseOtherSettings(stopped, config, given, context);
   const lock = await lockRun(folder);
   try {
     const device = await startDevice(config);
     for (const job of listJobs(config)) await endOrphan(jobFiles(folder, job).worker);
     await removeLeftovers(folder);
     await checkRun(folder, config, device);
-    await work(folder, config, device);
+    await work(folder, config, { device, context });
   } finally {
     await lock.release();
   }
@@ -84,13 +88,18 @@ function refuseUsedFolder(folder: string): void {
     throw new Error(`--out: ${folder} is not empty, it holds ${found}; name another folder`);
 }
 
-function refuseOtherSettings(run: string, config: RunConfig, { byOption }: GivenSettings): void {
+function refuseOtherSettings(
+  run: string,
+  config: RunConfig,
+  { byOption }: GivenSettings,
+  { base }: CommandContext,
+): void {
   if (byOption.length === 0) return;
   const asked = byOption.reduce(
     (all: PartialConfig, { path, value }) => mergeSettings(all, settingAt(path, value)),
     config as PartialConfig,
   );
-  const resolved = resolvePaths(checkConfig("options", asked), process.cwd()) as PartialConfig;
+  const resolved = resolvePaths(checkConfig("options", asked), base) as PartialConfig;
   for (const { option, path } of byOption) {
     const [own, other] = [at(config as PartialConfig, path), at(resolved, path)].map((value) =>
       JSON.stringify(value),
@@ -108,8 +117,13 @@ async function startDevice(config: RunConfig): Promise<DeviceInfo> {
 }
 
 /** Everything from a run's configuration to its report. */
-async function work(folder: string, config: RunConfig, device: DeviceInfo): Promise<void> {
-  const name = relative(process.cwd(), folder) || ".";
+async function work(
+  folder: string,
+  config: RunConfig,
+  { device, context }: { device: DeviceInfo; context: CommandContext },
+): Promise<void> {
+  const { base, invocation } = context;
+  const name = relative(base, folder) || ".";
   console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
   console.log(`run:    ${name}`);
   try {
@@ -117,9 +131,9 @@ async function work(folder: string, config: RunConfig, device: DeviceInfo): Prom
   } catch (error) {
     await gatherMetrics(folder, config).catch(() => {});
     throw error instanceof RunStopped
-      ? new RunStopped(error.signal, `stopped; go on with: dcr enhance --resume ${name}`)
+      ? new RunStopped(error.signal, `stopped; go on with: ${invocation} --resume ${name}`)
       : new Error(
-          `${(error as Error).message}; when that is mended, go on with: dcr enhance --resume ${name}`,
+          `${(error as Error).message}; when that is mended, go on with: ${invocation} --resume ${name}`,
           {
             cause: error,
           },
@@ -132,5 +146,5 @@ async function work(folder: string, config: RunConfig, device: DeviceInfo): Prom
   const report = await writeReport(folder, config, found);
   const text = resultsText(found.results);
   if (text) console.log(`\n${text}\n`);
-  console.log(`report: ${relative(process.cwd(), report)}`);
+  console.log(`report: ${relative(base, report)}`);
 }

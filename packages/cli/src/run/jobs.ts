@@ -52,10 +52,18 @@ export function alignmentOf(method: string, { align }: Pick<RunConfig, "align">)
   return method === "dcr" ? "dcr" : "rec";
 }
 
-/** The alignment that a method's job starts from; undefined where it starts from none. */
-export function alignmentJob(job: Job, config: Pick<RunConfig, "align" | "endToEnd">): Job | undefined {
-  if (job.kind === "align" || job.method === "original" || config.endToEnd) return undefined;
-  return { kind: "align", loss: alignmentOf(job.method, config), seed: job.seed };
+/**
+ * The alignment that a job starts from; undefined where it starts from none. `original` waits for that of the first method that
+ * trains, so that an evaluation can look at a projector too.
+ */
+export function alignmentJob(
+  job: Job,
+  config: Pick<RunConfig, "methods" | "align" | "endToEnd">,
+): Job | undefined {
+  if (job.kind === "align" || config.endToEnd) return undefined;
+  const method = job.method === "original" ? config.methods.find((name) => name !== "original") : job.method;
+  if (method === undefined) return undefined;
+  return { kind: "align", loss: alignmentOf(method, config), seed: job.seed };
 }
 
 /** The methods of a run. The encoder as it was is among them where something is evaluated, to compare with. */

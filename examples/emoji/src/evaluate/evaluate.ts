@@ -1,3 +1,4 @@
+import type { Evaluation, EvaluationInput } from "@dcr-js/cli";
 import {
   type ClusteringScores,
   clusteringScores,
@@ -10,9 +11,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { detailPairImages, loadDetailPairs } from "../data/detail-pairs.js";
 import { type EmojiData, type EmojiItem, itemIndices } from "../data/emoji.js";
 import type { MnistData } from "../data/mnist.js";
-import type { RunConfig } from "./config.js";
 import { encodeImages } from "./encode-images.js";
-import type { Models } from "./models.js";
 import { heldOutRetrieval } from "./retrieval.js";
 import { visiblePairs } from "./visible-pairs.js";
 
@@ -22,45 +21,33 @@ export interface DScores extends ClusteringScores {
   knn: number;
 }
 
-export interface Evaluation {
-  /** Means over the data sets, and each of them. */
-  D: DScores & { bySet: Record<"emoji" | "mnist", DScores> };
-  P: {
-    /** Statements to images, both drawings; MMVP-VLM's rule. */
-    text: number;
-    /** Images to their twins in the other drawing. */
-    image: number;
-    byPattern: Record<string, { text: number; image: number; count: number }>;
-  };
-  /** What must not be lost while details are won: held-out image to caption, and google to twitter, R@1. */
-  retention: { imageToText: number; crossStyle: number };
-}
+/** The codes that are evaluated on: `reserved` for the final evaluation, `validation` to choose settings with. */
+export type EvaluatedSplit = "reserved" | "validation";
 
 const neighbours = 5;
 /** A class needs this many images to be one; validation holds a third of the images that reserved does. */
-const minimalClass: Record<RunConfig["evaluate"], number> = { reserved: 8, validation: 4 };
+const minimalClass: Record<EvaluatedSplit, number> = { reserved: 8, validation: 4 };
 /** As scikit-learn's `n_init`. */
 const restarts = 10;
+const digitsPerClass = 100;
 
 /** The images that D-Ability is measured on: whole subcategories of codes that no model was trained on. */
 export function discriminationSet(
   emoji: EmojiData,
-  config: Pick<RunConfig, "evaluate">,
+  split: EvaluatedSplit,
 ): { rows: number[]; labels: Int32Array; classes: string[] } {
   const inPairs = new Set(loadDetailPairs().flatMap(({ a, b }) => [a.code, b.code]));
   const plain = ({ code, baseCode }: EmojiItem) => code === baseCode;
   const candidates = itemIndices(
     emoji.items,
-    (item) => item.split === config.evaluate && plain(item) && !inPairs.has(item.code),
+    (item) => item.split === split && plain(item) && !inPairs.has(item.code),
   );
   const counts = new Map<string, number>();
   for (const row of candidates) {
     const { subcategory } = emoji.items[row];
     counts.set(subcategory, (counts.get(subcategory) ?? 0) + 1);
   }
-  const rows = candidates.filter(
-    (row) => counts.get(emoji.items[row].subcategory)! >= minimalClass[config.evaluate],
-  );
+  const rows = candidates.filter((row) => counts.get(emoji.items[row].subcategory)! >= minimalClass[split]);
   const classes = [...new Set(rows.map((row) => emoji.items[row].subcategory))];
   const labels = Int32Array.from(rows, (row) => classes.indexOf(emoji.items[row].subcategory));
   return { rows, labels, classes };
@@ -74,44 +61,43 @@ async function discrimination(features: tf.Tensor2D, labels: Int32Array, seed: n
   };
 }
 
-/** D-Ability, P-Ability and retention of the encoder as it is. */
-export async function evaluate(
-  models: Pick<Models, "encoder" | "processor" | "clipTokenizer">,
-  data: { emoji: EmojiData; mnist: MnistData },
-  config: RunConfig,
-  seed: number,
+/** D-Ability, P-Ability and retention of the encoder as it is, with the features that D-Ability is measured on. */
+export async function evaluateEmoji(
+  input: Pick<EvaluationInput, "encoder" | "processor" | "encodeText" | "seed">,
+  { emoji, mnist }: { emoji: EmojiData; mnist: MnistData },
+  split: EvaluatedSplit,
 ): Promise<Evaluation> {
-  const { emoji, mnist } = data;
-  const { encoder, clipTokenizer } = models;
-  encoder.train(false);
+  const { seed } = input;
   const own: tf.Tensor[] = [];
   const images = (source: Uint8Array, rows: ArrayLike<number>) => {
-    const features = encodeImages(models, source, rows);
+    const features = encodeImages(input, source, rows);
     own.push(features);
     return features;
   };
-  const texts = (list: string[]) => {
-    const features = tf.tidy(() => encoder.encodeText(clipTokenizer.encode(list)));
+  const texts = async (list: string[]) => {
+    const features = await input.encodeText(list);
     own.push(features);
     return features;
   };
 
-  const { rows, labels } = discriminationSet(emoji, config);
+  const { rows, labels, classes } = discriminationSet(emoji, split);
   const digits = Array.from({ length: 10 }, (_, digit) => {
     const first = mnist.labels.indexOf(digit);
-    return Array.from({ length: config.digitsPerClass }, (_, i) => first + i);
+    return Array.from({ length: digitsPerClass }, (_, i) => first + i);
   }).flat();
-  const bySet = {
-    emoji: await discrimination(images(emoji.images, rows), labels, seed),
-    mnist: await discrimination(
+  const features = images(emoji.images, rows);
+  const sets = [
+    await discrimination(features, labels, seed),
+    await discrimination(
       images(mnist.images, digits),
       Int32Array.from(digits, (i) => mnist.labels[i]),
       seed,
     ),
-  };
-  const mean = (name: keyof DScores) => (bySet.emoji[name] + bySet.mnist[name]) / 2;
+  ];
+  const mean = (name: keyof DScores) => (sets[0][name] + sets[1][name]) / 2;
+  const D = { NMI: mean("nmi"), ACC: mean("acc"), ARI: mean("ari"), kNN: mean("knn") };
 
-  const pairs = config.evaluate === "reserved" ? loadDetailPairs() : visiblePairs(emoji);
+  const pairs = split === "reserved" ? loadDetailPairs() : visiblePairs(emoji);
   const patterns = pairs.map(({ pattern }) => pattern);
   const side = (style: "google" | "twitter", which: 0 | 1) =>
     images(
@@ -124,31 +110,35 @@ export async function evaluate(
     side("twitter", 0),
     side("twitter", 1),
   ];
-  const [saysA, saysB] = [texts(pairs.map(({ a }) => a.statement)), texts(pairs.map(({ b }) => b.statement))];
+  const saysA = await texts(pairs.map(({ a }) => a.statement));
+  const saysB = await texts(pairs.map(({ b }) => b.statement));
   const text = [
     await textImagePairs(googleA, googleB, saysA, saysB, patterns),
     await textImagePairs(twitterA, twitterB, saysA, saysB, patterns),
   ];
   const image = await imageImagePairs(googleA, googleB, twitterA, twitterB, patterns);
+  const P = { text: (text[0].accuracy + text[1].accuracy) / 2, image: image.accuracy };
 
-  const { imageToText, crossStyle } = await heldOutRetrieval(models, emoji);
+  const { imageToText, crossStyle } = await heldOutRetrieval(input, emoji);
+  const values = (await features.array()) as number[][];
   tf.dispose(own);
+  const [meanD, meanP] = [(D.NMI + D.ACC + D.ARI + D.kNN) / 4, (P.text + P.image) / 2];
   return {
-    D: { nmi: mean("nmi"), acc: mean("acc"), ari: mean("ari"), knn: mean("knn"), bySet },
-    P: {
-      text: (text[0].accuracy + text[1].accuracy) / 2,
-      image: image.accuracy,
-      byPattern: Object.fromEntries(
-        Object.entries(image.byPattern).map(([pattern, { accuracy, count }]) => [
-          pattern,
-          {
-            text: (text[0].byPattern[pattern].accuracy + text[1].byPattern[pattern].accuracy) / 2,
-            image: accuracy,
-            count,
-          },
-        ]),
-      ),
+    figures: {
+      "D-Ability": D,
+      "P-Ability": P,
+      retention: { "image to text R@1": imageToText.r1, "google to twitter R@1": crossStyle.r1 },
+      means: { D: meanD, P: meanP, both: (meanD + meanP) / 2 },
     },
-    retention: { imageToText: imageToText.r1, crossStyle: crossStyle.r1 },
+    patterns: Object.entries(image.byPattern).flatMap(([pattern, { accuracy, count }]) => [
+      { measure: "P image", pattern, accuracy, count },
+      {
+        measure: "P text",
+        pattern,
+        accuracy: (text[0].byPattern[pattern].accuracy + text[1].byPattern[pattern].accuracy) / 2,
+        count,
+      },
+    ]),
+    features: { values, labels: Array.from(labels, (label) => classes[label]) },
   };
 }

@@ -1,10 +1,10 @@
+import type { EvaluationInput } from "@dcr-js/cli";
 import { recallAtK } from "@dcr-js/eval";
 import * as tf from "@tensorflow/tfjs-core";
 import { plainCaption } from "../data/captions.js";
 import type { EmojiData } from "../data/emoji.js";
 import { validationIndices } from "../pretrain/images.js";
 import { encodeImages } from "./encode-images.js";
-import type { Models } from "./models.js";
 
 /** What an encoder finds among held-out emoji, skin tones left out. Ties count against it. */
 export interface Retrieval {
@@ -16,7 +16,7 @@ export interface Retrieval {
 
 /** Measures {@link Retrieval} with the encoder as it is. */
 export async function heldOutRetrieval(
-  models: Pick<Models, "encoder" | "processor" | "clipTokenizer">,
+  models: Pick<EvaluationInput, "encoder" | "processor" | "encodeText">,
   { items, images }: EmojiData,
 ): Promise<Retrieval> {
   const rows = validationIndices({ items, images });
@@ -27,7 +27,7 @@ export async function heldOutRetrieval(
     style === "google" && twitter.some((other) => shown[other].code === code) ? [at] : [],
   );
   const features = encodeImages(models, images, rows);
-  const texts = tf.tidy(() => models.encoder.encodeText(models.clipTokenizer.encode(captions)));
+  const texts = await models.encodeText(captions);
   const [fromGoogle, toTwitter] = [twins, twitter].map((at) => tf.gather(features, at));
   const byText = await recallAtK(features, texts, (i, j) => plainCaption(shown[i]) === captions[j], [1, 5]);
   const byStyle = await recallAtK(

@@ -10,7 +10,7 @@ beforeAll(async () => {
 
 describe.each(["reserved", "validation"] as const)("discriminationSet of %s codes", (evaluate) => {
   it("has images of that split alone, no variant, and no code of a detail pair", () => {
-    const { rows } = discriminationSet(emoji, { evaluate });
+    const { rows } = discriminationSet(emoji, evaluate);
     const inPairs = new Set(loadDetailPairs().flatMap(({ a, b }) => [a.code, b.code]));
     expect(new Set(rows).size).toBe(rows.length);
     for (const row of rows) {
@@ -22,7 +22,7 @@ describe.each(["reserved", "validation"] as const)("discriminationSet of %s code
   });
 
   it("has subcategories as classes, each of eight images or, of the fewer validation codes, four", () => {
-    const { rows, labels, classes } = discriminationSet(emoji, { evaluate });
+    const { rows, labels, classes } = discriminationSet(emoji, evaluate);
     expect(classes.length).toBeGreaterThan(4);
     expect(new Set(classes).size).toBe(classes.length);
     expect(Array.from(labels, (label) => classes[label])).toEqual(

@@ -1,10 +1,10 @@
+import type { EvaluationInput } from "@dcr-js/cli";
 import * as tf from "@tensorflow/tfjs-core";
 import { imageTensor } from "../data/images.js";
-import type { Models } from "./models.js";
 
 /** Features `[n, d]` of images, a few at a time; the caller disposes it. */
 export function encodeImages(
-  { encoder, processor }: Pick<Models, "encoder" | "processor">,
+  { encoder, processor }: Pick<EvaluationInput, "encoder" | "processor">,
   images: Uint8Array,
   rows: ArrayLike<number>,
 ): tf.Tensor2D {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { IMAGE_BYTES } from "../data/images.js";
+import { IMAGE_BYTES } from "./data/images.js";
 import { emojiSource } from "./emoji-source.js";
 
 const images = Uint8Array.from({ length: 12 * IMAGE_BYTES }, (_, at) => (at * 7) % 251);

@@ -1,12 +1,12 @@
-import { DDIMScheduler } from "@dcr-js/diffusion";
-import { Random, writeFileAtomically } from "@dcr-js/tensor";
+import type { EvaluationInput } from "@dcr-js/cli";
+import { createDenoiser, Projector } from "@dcr-js/dcr";
+import { DDIMScheduler, loadStableDiffusion } from "@dcr-js/diffusion";
+import { Random, readSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import sharp from "sharp";
 import type { EmojiData } from "../data/emoji.js";
 import { IMAGE_SIZE, imageTensor } from "../data/images.js";
-import type { RunConfig } from "./config.js";
-import { discriminationSet } from "./evaluate.js";
-import type { Models } from "./models.js";
+import { discriminationSet, type EvaluatedSplit } from "./evaluate.js";
 
 const count = 10;
 const samplingSteps = 20;
@@ -15,17 +15,22 @@ const rowNumbers = Int32Array.from({ length: count }, (_, i) => i);
 /**
  * What the denoiser paints from noise when all that it knows of an image is the encoder's feature: a row of held-out
  * originals above a row of samples, the same noise for every method.
+ *
+ * @returns a PNG file
  */
-export async function writeReconstructions(
-  path: string,
-  models: Models,
+export async function paintReconstructions(
+  { encoder, processor, seed, projector: projectorFile, diffusion: folder }: Required<EvaluationInput>,
   emoji: EmojiData,
-  config: RunConfig,
-  seed: number,
-): Promise<void> {
-  const { encoder, processor, projector, denoiser, diffusion } = models;
-  const { rows } = discriminationSet(emoji, config);
+  split: EvaluatedSplit,
+): Promise<Uint8Array> {
+  const { rows } = discriminationSet(emoji, split);
   const chosen = Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)]);
+  const diffusion = await loadStableDiffusion(folder);
+  const denoiser = createDenoiser(diffusion);
+  const projector = new Projector(encoder.featureSize, denoiser.conditionSize);
+  const weights = await readSafetensors(projectorFile);
+  projector.loadStateDict(weights);
+  tf.dispose(weights as tf.NamedTensorMap);
   const scheduler = new DDIMScheduler(diffusion.scheduler.config);
   const painting = tf.tidy(() => {
     const images = imageTensor(emoji.images, chosen);
@@ -49,10 +54,11 @@ export async function writeReconstructions(
   });
   const pixels = await painting.data();
   painting.dispose();
-  const png = await sharp(Uint8Array.from(pixels), {
+  denoiser.dispose();
+  for (const model of [projector, diffusion.unet, diffusion.vae, diffusion.textEncoder]) model.dispose();
+  return sharp(Uint8Array.from(pixels), {
     raw: { width: count * IMAGE_SIZE, height: 2 * IMAGE_SIZE, channels: 3 },
   })
     .png()
     .toBuffer();
-  await writeFileAtomically(path, png);
 }

@@ -1,7 +1,7 @@
 import type { ImageBatch, ImageSource, SourcePosition } from "@dcr-js/data";
 import { Random } from "@dcr-js/tensor";
-import { type AugmentOptions, augmentView } from "../data/augment-view.js";
-import { IMAGE_SIZE, imageAt } from "../data/images.js";
+import { type AugmentOptions, augmentView } from "./data/augment-view.js";
+import { IMAGE_SIZE, imageAt } from "./data/images.js";
 
 export interface EmojiSourceOptions {
   /** `[n, 32, 32, 3]` bytes. */

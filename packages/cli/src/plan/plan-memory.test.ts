@@ -55,7 +55,7 @@ it("countWeights knows the published counts", () => {
 describe("planMemory", () => {
   it("takes the usual sizes where nobody knows the device's memory", () => {
     const { chunk, microBatch, rows, peak } = planMemory(paper, config, { name: "a GPU" });
-    expect([chunk, microBatch]).toEqual([32, 8]);
+    expect([chunk, microBatch]).toEqual([16, 8]);
     expect(rows.find(({ what }) => what === "unet")?.bytes).toBe(4 * 865_910_724);
     const always = rows.filter(({ held }) => held === "always").reduce((sum, { bytes }) => sum + bytes, 0);
     const phases = rows.filter(({ held }) => held === "phase").map(({ bytes }) => bytes);
@@ -63,7 +63,7 @@ describe("planMemory", () => {
   });
 
   it("shrinks the phase that does not fit, down to one", () => {
-    let before = { chunk: 32, microBatch: 8 };
+    let before = { chunk: 16, microBatch: 8 };
     for (const total of [80, 40, 24, 16].map((size) => size * GiB)) {
       const plan = planMemory(paper, config, { name: "a GPU", total });
       expect(plan.peak).toBeLessThanOrEqual(total);
@@ -71,7 +71,7 @@ describe("planMemory", () => {
       expect(plan.microBatch).toBeLessThanOrEqual(before.microBatch);
       before = plan;
     }
-    expect(before.chunk).toBeLessThan(32);
+    expect(before.chunk).toBeLessThan(16);
   });
 
   it("refuses what cannot fit, with advice", () => {

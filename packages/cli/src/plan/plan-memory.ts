@@ -34,7 +34,7 @@ export interface DeviceMemory {
 /** float32. */
 const valueBytes = 4;
 /** As the trainer has them without these settings. */
-const usualSizes = { chunk: 32, microBatch: 8 };
+const usualSizes = { chunk: 16, microBatch: 8 };
 
 /**
  * A run's memory, and the largest chunk and micro-batch that fit.

@@ -232,6 +232,18 @@ describe("CLIPTokenizer", () => {
     await expect(CLIPTokenizer.fromPretrained(fixtures, { padToken: "<pad>" })).rejects.toThrow(
       /padToken "<pad>" is not in the vocabulary of 742 pieces/,
     );
+    expect(
+      () => new CLIPTokenizer({ vocab: { a: 0.5, "<|startoftext|>": 1, "<|endoftext|>": 2 }, merges: [] }),
+    ).toThrow('CLIPTokenizer: the id of "a" must be an integer, at least 0 and less than 4194304, got 0.5');
+    await expect(CLIPTokenizer.fromPretrained(fixtures, { paddingSide: "both" as "left" })).rejects.toThrow(
+      'CLIPTokenizer: paddingSide must be one of left, right, got "both"',
+    );
+    await expect(CLIPTokenizer.fromPretrained(fixtures, { padding: "left" } as never)).rejects.toThrow(
+      /CLIPTokenizer\.fromPretrained: unknown option "padding"/,
+    );
+    expect(() => tokenizer.encodeRows(["a"], { max_length: 5 } as never)).toThrow(
+      /unknown option "max_length"/,
+    );
     expect(() => tokenizer.encode([])).toThrow(/non-empty array of strings, got an array of 0/);
     expect(() => tokenizer.encode(["a"], { maxLength: 1 })).toThrow(
       /maxLength must be an integer, at least 2 .* got 1/,

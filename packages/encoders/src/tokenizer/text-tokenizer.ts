@@ -63,9 +63,16 @@ export class TextTokenizer {
     this.bosTokenId = parts.bosTokenId;
     this.eosTokenId = parts.eosTokenId;
     this.padTokenId = parts.padTokenId;
-    this.paddingSide = parts.paddingSide;
+    this.paddingSide = checkChoice(`${name}: paddingSide`, parts.paddingSide, ["left", "right"]);
     let largest = -1;
-    for (const id of vocabulary.values()) largest = Math.max(largest, id);
+    for (const [piece, id] of vocabulary) {
+      checkNumber(`${name}: the id of ${JSON.stringify(piece)}`, id, {
+        min: 0,
+        below: 2 ** 22,
+        integer: true,
+      });
+      largest = Math.max(largest, id);
+    }
     for (const { id } of addedTokens) largest = Math.max(largest, id);
     this.vocabSize = largest + 1;
     const raw = addedTokens.filter(({ normalized }) => !normalized);

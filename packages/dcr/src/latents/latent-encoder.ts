@@ -77,20 +77,20 @@ export function createLatentEncoder(vae: AutoencoderKL, options?: LatentEncoderO
             maxBytes: cacheFolderBytes,
             precision: cachePrecision,
           });
-  const cache = createImageCache(cacheBytes, openFolder);
+  // Without a cache no image is hashed, which takes time, and in browsers a secure context.
+  const cache = cacheBytes > 0 || openFolder ? createImageCache(cacheBytes, openFolder) : undefined;
   return {
     latentChannels: vae.config.latent_channels,
     scalingFactor: vae.config.scaling_factor,
     encode: async (images, size) => {
-      const rows = await cache.rows(images, size, (fresh) =>
-        rowsOfTensor(encodeMoments(vae, fresh, size, microBatch)),
-      );
+      const compute = (fresh: Float32Array) => encodeMoments(vae, fresh, size, microBatch);
+      const rows = await cache?.rows(images, size, (fresh) => rowsOfTensor(compute(fresh)));
       return tf.tidy(() => {
-        const [mean, logvar] = tf.split(tensorOfRows(rows), 2, 3);
+        const [mean, logvar] = tf.split(rows ? tensorOfRows(rows) : compute(images), 2, 3);
         return { mean, logvar } as never;
       }) as unknown as LatentDistribution;
     },
-    dispose: () => cache.clear(),
+    dispose: () => cache?.clear(),
   };
 }
 

@@ -1,0 +1,161 @@
+import { initialize, Random } from "@dcr-js/tensor";
+import { expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createUNetDenoiser, type Denoiser, type DenoiserOptions } from "./denoiser.js";
+import { UNet2DConditionModel } from "./unet/unet-2d-condition-model.js";
+
+const timesteps = Int32Array.of(20, 900);
+const rows = Int32Array.of(1, 0, 1);
+let unet: UNet2DConditionModel;
+let emptyPrompt: tf.Tensor3D;
+let noisy: tf.Tensor4D;
+
+beforeAll(async () => {
+  await initialize({ device: "wasm" });
+  const random = new Random(5);
+  unet = makeUNet().initialize(random);
+  emptyPrompt = random.normal([1, 5, 12]) as tf.Tensor3D;
+  noisy = random.normal([2, 8, 8, 4]) as tf.Tensor4D;
+});
+afterAll(() => {
+  unet.dispose();
+  tf.dispose([emptyPrompt, noisy]);
+});
+
+const makeUNet = (change: object = {}) =>
+  new UNet2DConditionModel({
+    down_block_types: ["CrossAttnDownBlock2D", "DownBlock2D"],
+    up_block_types: ["UpBlock2D", "CrossAttnUpBlock2D"],
+    block_out_channels: [8, 16],
+    layers_per_block: 1,
+    cross_attention_dim: 12,
+    attention_head_dim: 2,
+    norm_num_groups: 4,
+    ...change,
+  });
+
+function withDenoiser<T>(options: DenoiserOptions | undefined, use: (denoiser: Denoiser) => T): T {
+  const denoiser = createUNetDenoiser(unet, tf.clone(emptyPrompt), options);
+  try {
+    return use(denoiser);
+  } finally {
+    denoiser.dispose();
+  }
+}
+
+/** Predictions of some rows, and their gradient at the conditions. */
+function predict(conditions: tf.Tensor, options?: DenoiserOptions): [tf.Tensor, tf.Tensor] {
+  return withDenoiser(options, (denoiser) => {
+    const prepared = denoiser.prepare(noisy, timesteps);
+    const made = denoiser.predict(prepared, rows, conditions);
+    const weights = new Random(9).normal(made.shape);
+    const gradient = tf.grad((e) => denoiser.predict(prepared, rows, e))(conditions, weights);
+    prepared.dispose();
+    weights.dispose();
+    return [made, gradient];
+  });
+}
+
+/** The same by the UNet alone, a row at a time, with the states written out. */
+function plain(conditions: tf.Tensor): [tf.Tensor, tf.Tensor] {
+  return tf.tidy(() => {
+    const run = (e: tf.Tensor) =>
+      tf.concat(
+        Array.from(rows, (image, row) => {
+          const own = tf.slice(e, row, 1);
+          const first = e.rank === 2 ? tf.expandDims(own, 1) : tf.slice(own, [0, 0, 0], [1, 1, 12]);
+          const states = [tf.add(emptyPrompt, first)];
+          if (e.rank === 3) states.push(tf.slice(own, [0, 1, 0], [1, e.shape[1]! - 1, 12]));
+          return unet.forward(tf.slice(noisy, image, 1), tf.tensor1d([timesteps[image]], "int32"), {
+            encoderHiddenStates: tf.concat(states, 1) as tf.Tensor3D,
+          });
+        }),
+      );
+    const made = run(conditions);
+    return [made, tf.grad(run)(conditions, new Random(9).normal(made.shape))];
+  });
+}
+
+describe("createUNetDenoiser", () => {
+  it.each<[string, number[], DenoiserOptions | undefined]>([
+    ["one vector", [3, 12], undefined],
+    ["one vector, without savings", [3, 12], { sharedPrefix: false, additive: false }],
+    ["one vector, with a shared prefix", [3, 12], { additive: false }],
+    ["one vector, added after the attention", [3, 12], { sharedPrefix: false }],
+    ["several tokens", [3, 4, 12], undefined],
+    ["several tokens, without savings", [3, 4, 12], { sharedPrefix: false, additive: false }],
+  ])("predicts what the UNet does for conditions of %s, with its gradient", async (_, shape, options) => {
+    await expectNoLeaks(() => {
+      const conditions = new Random(6).normal(shape);
+      const [made, expected] = [predict(conditions, options), plain(conditions)];
+      expectCloseNorm(made[0], expected[0], { relative: 1e-5 });
+      expectCloseNorm(made[1], expected[1], { relative: 1e-5 });
+      tf.dispose([conditions, made, expected]);
+    });
+  });
+
+  it("takes a single token for one vector", async () => {
+    await expectNoLeaks(() => {
+      const one = new Random(6).normal([3, 12]);
+      const token = tf.reshape(one, [3, 1, 12]);
+      const [made, expected] = [predict(token), predict(one)];
+      expectCloseNorm(made[0], expected[0], { relative: 1e-6 });
+      tf.dispose([one, token, made, expected]);
+    });
+  });
+
+  it("says what it takes and what it can do, and freezes the UNet", () => {
+    unet.requiresGrad(true);
+    withDenoiser({ additive: false }, ({ conditionSize, latentChannels, capabilities }) => {
+      expect({ conditionSize, latentChannels, capabilities }).toEqual({
+        conditionSize: 12,
+        latentChannels: 4,
+        capabilities: { additiveConditions: false, sharedPrefix: true, tokenConditions: true },
+      });
+    });
+    withDenoiser({ additive: undefined }, ({ capabilities }) =>
+      expect(capabilities.additiveConditions).toBe(true),
+    );
+    expect(unet.trainableParameters()).toEqual([]);
+  });
+
+  it("checkpoints the UNet's blocks where it is asked to", () => {
+    withDenoiser(undefined, (denoiser) => {
+      denoiser.enableGradientCheckpointing?.(true);
+      expect(unet.gradientCheckpointing).toBe(true);
+      denoiser.enableGradientCheckpointing?.(false);
+      expect(unet.gradientCheckpointing).toBe(false);
+    });
+  });
+
+  it("refuses what does not fit", () => {
+    withDenoiser(undefined, (denoiser) => {
+      const prepared = denoiser.prepare(noisy, timesteps);
+      tf.tidy(() => {
+        for (const shape of [[2, 12], [3, 11], [3, 4, 11], [36]]) {
+          expect(() => denoiser.predict(prepared, rows, tf.zeros(shape))).toThrow(
+            `Denoiser.predict: conditions must be [3, 12] or [3, tokens, 12], got [${shape}]`,
+          );
+        }
+        for (const row of [-1, 2]) {
+          expect(() => denoiser.predict(prepared, Int32Array.of(0, row, 1), tf.zeros([3, 12]))).toThrow(
+            `Denoiser.predict: rows must name images in 0..1, got ${row}`,
+          );
+        }
+      });
+      prepared.dispose();
+    });
+    tf.tidy(() => {
+      expect(() => createUNetDenoiser(unet, tf.zeros([1, 5, 13]))).toThrow(
+        "the empty prompt must be [1, tokens, 12] for this UNet, got [1,5,13]",
+      );
+      expect(() => createUNetDenoiser(makeUNet({ in_channels: 9 }), emptyPrompt)).toThrow(
+        "the UNet must predict as many channels as it takes, got 9 in and 4 out",
+      );
+      expect(() => createUNetDenoiser(unet, emptyPrompt, { chunk: 3 } as never)).toThrow(
+        'unknown option "chunk"',
+      );
+    });
+  });
+});

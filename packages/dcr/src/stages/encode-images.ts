@@ -1,12 +1,7 @@
 import type { ImageEncoder } from "@dcr-js/encoders";
-import {
-  accumulateGradients,
-  type Parameter,
-  type Random,
-  type RandomState,
-  valueAndGradients,
-} from "@dcr-js/tensor";
+import { accumulateGradients, type Parameter, type Random, valueAndGradients } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "../shared/check-options.js";
 import type { ImageNormalizer } from "./stage-options.js";
 
 /** The images of a batch, and how they go through the encoder. */
@@ -73,15 +68,26 @@ function encode(given: EncodedImages, { start, count }: MicroBatch): tf.Tensor {
   const values = size * size * 3;
   const part = images.subarray(start * values, (start + count) * values);
   const pixels = processor.normalize(tf.tensor4d(part, [count, size, size, 3]));
-  if (dropout) dropout.source.state = dropout.masks.fork(start).state as RandomState;
-  const features = localTokens
-    ? someTokens(encoder.tokens(pixels), localTokens)
-    : encoder.encodeImage(pixels);
-  const shape = localTokens ? features.shape : [count, encoder.featureSize];
-  if (String(features.shape) !== String(shape)) {
-    throw new Error(`encoder: features must be [${shape}], got [${features.shape}]`);
+  if (dropout) dropout.source.state = dropout.masks.fork(start).state;
+  if (localTokens) {
+    const tokens = encoder.tokens(pixels);
+    checkEncoded("tokens", tokens, [count, "1 + local tokens", encoder.featureSize]);
+    return someTokens(tokens, localTokens);
   }
+  const features = encoder.encodeImage(pixels);
+  checkEncoded("features", features, [count, encoder.featureSize]);
   return features;
+}
+
+/** An encoder may be anybody's code. */
+function checkEncoded(what: string, given: unknown, shape: readonly (number | string)[]): void {
+  const valid =
+    given instanceof tf.Tensor &&
+    given.rank === shape.length &&
+    shape.every((size, axis) => typeof size === "string" || size === given.shape[axis]);
+  if (valid) return;
+  const got = given instanceof tf.Tensor ? `[${given.shape}]` : describe(given);
+  throw new Error(`encoder: ${what} must be [${shape.join(", ")}], got ${got}`);
 }
 
 /** The feature and a random share of the local tokens, the same positions in every image. */

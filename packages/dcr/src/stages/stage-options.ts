@@ -113,7 +113,17 @@ const names: OptionNames<StageOptions & { objective: Objective }> = {
   communicator: true,
 };
 
-const required = ["source", "processor", "encoder", "projector", "denoiser", "scheduler", "latents"] as const;
+/** The parts that a stage cannot do without, and what it calls of each. */
+const parts = {
+  source: ["position", "restore", Symbol.asyncIterator],
+  processor: ["normalize"],
+  encoder: ["encodeImage"],
+  projector: ["forward"],
+  denoiser: ["prepare", "predict"],
+  scheduler: ["addNoise", "target"],
+  latents: ["encode"],
+  objective: ["terms"],
+} as const;
 
 /**
  * Checks all options of a stage once, each alone and against the others, and fills in the defaults.
@@ -125,17 +135,14 @@ export function checkStageOptions(
   options: StageOptions & { objective: Objective },
 ): StageSettings {
   const given = checkOptions(caller, options, names);
-  for (const name of required) {
-    if (typeof given[name] !== "object") {
-      throw new TypeError(`${caller}: ${name} is required, got ${describe(given[name])}`);
-    }
+  for (const [name, methods] of Object.entries(parts)) {
+    const part = (given as unknown as Record<string, Record<string | symbol, unknown> | undefined>)[name];
+    const missing = methods.find((method) => typeof part?.[method] !== "function");
+    if (missing === undefined) continue;
+    const method = typeof missing === "symbol" ? "[Symbol.asyncIterator]" : missing;
+    throw new TypeError(`${caller}: ${name} must be an object with ${method}(), got ${describe(part)}`);
   }
-  const { source, encoder, projector, denoiser, scheduler, latents, objective } = given;
-  if (typeof objective?.terms !== "function") {
-    throw new TypeError(
-      `${caller}: objective must be an Objective, such as dcrObjective(), got ${describe(objective)}`,
-    );
-  }
+  const { source, encoder, projector, denoiser, scheduler, latents } = given;
   const steps = scheduler.config.num_train_timesteps;
   const settings: StageSettings = {
     warmupSteps: 10,

@@ -1,26 +1,14 @@
-import type { ImageBatch } from "@dcr-js/data";
 import { gradVac, pcgrad, weightedSum } from "@dcr-js/gradient-conflict";
-import { type Communicator, initialize } from "@dcr-js/tensor";
-import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import { initialize } from "@dcr-js/tensor";
+import { expectClose, expectCloseNorm, expectNoLeaks, uniformArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import {
-  adapt,
-  enhance,
-  flat,
-  gradientMoments,
-  readState,
-  setting,
-  take,
-  testBatch,
-  testLatents,
-  testSource,
-} from "../../test/setting.js";
+import { enhance, flat, gradientMoments, readState, take, testSource } from "../../test/setting.js";
 import { featureObjective } from "../objectives/feature-objective.js";
 import { jointObjective } from "../objectives/joint.js";
 import type { Objective } from "../objectives/objective.js";
 import { objectives } from "../objectives/objectives.js";
-import { createEnhancementStage, type EnhancementOptions } from "./enhancement-stage.js";
+import type { EnhancementOptions } from "./enhancement-stage.js";
 import type { StageState } from "./stage-state.js";
 
 beforeAll(() => initialize({ device: "wasm" }));
@@ -201,79 +189,6 @@ describe("aggregator", () => {
   });
 });
 
-/** As many communicators in one process as ranks; each collective waits until all ranks have called it. */
-function communicators(size: number): Communicator[] {
-  let calls: { tensors: tf.Tensor[]; resolve: (all: tf.Tensor[][]) => void }[] = [];
-  const meet = (rank: number, tensors: tf.Tensor[]) =>
-    new Promise<tf.Tensor[][]>((resolve) => {
-      calls[rank] = { tensors, resolve };
-      if (Object.keys(calls).length < size) return;
-      const met = calls;
-      calls = [];
-      for (const call of met) call.resolve(met.map((each) => each.tensors));
-    });
-  return Array.from({ length: size }, (_, rank) => ({
-    rank,
-    size,
-    allReduce: async (tensors) => {
-      const all = await meet(rank, tensors);
-      // The inputs are the ranks' until every rank has its sums.
-      const sums = tensors.map((_, i) => tf.addN(all.map((each) => each[i])));
-      await meet(rank, []);
-      return sums;
-    },
-    allGather: async (tensor) => {
-      const all = await meet(rank, [tensor]);
-      const gathered = tf.concat(all.map(([each]) => each));
-      await meet(rank, []);
-      return gathered;
-    },
-    barrier: async () => {
-      await meet(rank, []);
-    },
-  }));
-}
-
-describe("data parallel", () => {
-  it.each(["rec", "con", "naive", "dcr"] as const)(
-    "equals one process with the whole batch, with %s",
-    async (name) => {
-      const common = { maxGradNorm: 1e9, dropout: 0, conflict: true };
-      const run = (change: Partial<EnhancementOptions>) =>
-        enhance(objectives[name](), { ...common, ...change }, async (stage) => {
-          const record = await stage.step();
-          const moments = flat(gradientMoments(stage.state()));
-          await stage.step();
-          return { record, moments, state: readState(stage.state()) };
-        });
-      await expectNoLeaks(async () => {
-        const whole = await run({ source: testSource({ batchSize: 4 }) });
-        const parts = await Promise.all(
-          communicators(2).map((communicator) =>
-            run({
-              communicator,
-              source: testSource({ batchSize: 2, rank: communicator.rank, processes: 2 }),
-            }),
-          ),
-        );
-        expect(parts[0].record).toEqual(parts[1].record);
-        expect(parts[0].state.tensors).toEqual(parts[1].state.tensors);
-        const [{ record, moments }] = parts;
-        for (const [loss, value] of Object.entries(whole.record.losses)) {
-          expectClose([record.losses[loss]], [value], { relative: 1e-5 });
-        }
-        for (const [metric, value] of Object.entries(whole.record.metrics)) {
-          expectClose([record.metrics[metric]], [value], { absolute: 1e-5 });
-        }
-        expectClose([record.loss, record.gradNorm], [whole.record.loss, whole.record.gradNorm], {
-          relative: 1e-5,
-        });
-        expectCloseNorm(moments, whole.moments, { relative: 1e-5 });
-      });
-    },
-  );
-});
-
 describe("a stage's memory options", () => {
   it.each(["naive", "dcr"] as const)(
     "give the same step in any micro-batches and chunks, with checkpoints or without, with %s",
@@ -300,159 +215,41 @@ describe("a stage's memory options", () => {
   );
 });
 
-describe("what a stage is given", () => {
-  const create = (change: Partial<EnhancementOptions>) => {
-    const { options, dispose } = setting();
-    const adapters = adapt(options.encoder);
-    try {
-      createEnhancementStage({ ...options, adapters, objective: objectives.rec(), ...change }).dispose();
-    } finally {
-      dispose();
-    }
-  };
-  const batchOf = (change: object) =>
-    ({
-      ...testSource(),
-      async *[Symbol.asyncIterator]() {
-        for (;;) yield { ...testBatch([0, 1, 2]), ...change } as ImageBatch;
-      },
-    }) as EnhancementOptions["source"];
-
-  it.each<[string, object, string]>([
-    ["an unknown option", { batchSize: 3 }, 'unknown option "batchSize"'],
-    ["a missing part", { denoiser: undefined }, "denoiser is required, got undefined"],
-    ["a seed", { seed: -1 }, "seed must be an integer, at least 0, got -1"],
-    ["a rate", { learningRate: Number.NaN }, "learningRate must be a finite number, at least 0, got NaN"],
-    [
-      "no rate",
-      { learningRate: undefined },
-      "learningRate must be a finite number, at least 0, got undefined",
-    ],
-    ["warm-up", { warmupSteps: 1.5 }, "warmupSteps must be an integer, at least 0, got 1.5"],
-    ["decay", { weightDecay: -1 }, "weightDecay must be a finite number, at least 0, got -1"],
-    ["a norm", { maxGradNorm: 0 }, "maxGradNorm must be a finite number, greater than 0, got 0"],
-    ["accumulation", { accumulation: 0 }, "accumulation must be an integer, at least 1, got 0"],
-    [
-      "a share of tokens",
-      { localTokens: 2 },
-      "localTokens must be a finite number, at least 0 and at most 1, got 2",
-    ],
-    ["a chunk", { chunk: -1 }, "chunk must be an integer, at least 0, got -1"],
-    [
-      "a micro-batch",
-      { encoderMicroBatch: 0.5 },
-      "encoderMicroBatch must be an integer, at least 0, got 0.5",
-    ],
-    ["a target", { target: "noise" }, 'target must be one of scheduler, velocity, got "noise"'],
-    ["a range", { timestepRange: [10, 10] }, "timestepRange[1] must be an integer, greater than 10"],
-    [
-      "a long range",
-      { timestepRange: [0, 1001] },
-      "timestepRange[1] must be an integer, greater than 0 and at most 1000, got 1001",
-    ],
-    ["conflict", { conflict: 1 }, "conflict must be true or false, got 1"],
-    [
-      "an objective",
-      { objective: "dcr" },
-      'objective must be an Objective, such as dcrObjective(), got "dcr"',
-    ],
-    ["adapters", { adapters: {} }, "adapters must be a LoRA or { parameters() }, got a Object"],
-    ["no adapters", { adapters: { parameters: () => [] } }, "adapters have no parameters to train"],
-    ["a batch of one", { source: testSource({ batchSize: 1 }) }, "a batch of one has no negatives"],
-    ["little data", { source: testSource({ length: 2 }) }, "source has 2 images, fewer than its batch of 3"],
-    [
-      "other images",
-      { source: { ...testSource(), size: 16 } },
-      "imageSize and the source's size must be equal, got 8 and 16",
-    ],
-    ["other latents", { latents: { ...testLatents(), latentChannels: 16 } }, "must be equal, got 16 and 4"],
-  ])("is checked before anything is trained: %s", async (_, change, message) => {
-    await expectNoLeaks(() => {
-      expect(() => create(change as never)).toThrow(`createEnhancementStage: `);
-      expect(() => create(change as never)).toThrow(message);
-    });
-  });
-
-  it.each<[string, object, string]>([
-    [
-      "a promise of images",
-      { images: Promise.resolve(new Float32Array(3)) },
-      "images must be a Float32Array, got a Promise",
-    ],
-    [
-      "images of another size",
-      { images: new Float32Array(5) },
-      "images must hold 3 x 8 x 8 x 3 = 576 values, got 5",
-    ],
-    [
-      "NaN",
-      { augmented: new Float32Array(576).fill(Number.NaN) },
-      'augmented must be in [0, 1], got NaN in "image 0"',
-    ],
-    ["bytes", { images: new Float32Array(576).fill(255) }, 'images must be in [0, 1], got 255 in "image 0"'],
-    ["no names", { names: undefined }, "names must be an array of 3, got undefined"],
-    ["another size", { size: 9 }, "size must be the source's, 8, got 9"],
-  ])("is checked in each batch: %s", async (_, change, message) => {
-    await expectNoLeaks(() =>
-      enhance(objectives.rec(), { source: batchOf(change) }, async (stage) => {
-        await expect(stage.step()).rejects.toThrow(`step 0 was not taken: source: a batch's ${message}`);
-      }),
-    );
-  });
-
-  it("is a source without end, a latent encoder of its shape and a denoiser of its shape", async () => {
-    const source = { ...testSource(), async *[Symbol.asyncIterator]() {} };
-    const latents = { ...testLatents(), encode: async () => ({ mean: 3, logvar: 3 }) as never };
-    const { options, dispose } = setting();
-    const denoiser = { ...options.denoiser, predict: () => 7 as never };
-    for (const [change, message] of [
-      [{ source }, "source: ended; a training source must go on epoch after epoch"],
-      [{ latents }, "latents: mean must be [3, h, w, 4], got 3"],
-      [{ denoiser }, "denoiser: predictions must be [3,4,4,4], got 7"],
-    ] as const) {
-      await expectNoLeaks(() =>
-        enhance(objectives.rec(), change, async (stage) => {
-          await expect(stage.step()).rejects.toThrow(`step 0 was not taken: ${message}`);
-        }),
+describe("dropout", () => {
+  it("drops the same inputs in every pass of a step: gradients are those of the reported loss", async () => {
+    // The slope of the loss along the gradient, by losses of steps that start a little before and behind.
+    const at = (shift: number, direction?: number[]) =>
+      enhance(
+        jointObjective(),
+        { learningRate: 0, maxGradNorm: 1e9, dropout: 0.5, encoderMicroBatch: 2 },
+        async (stage, { lora }) => {
+          let place = 0;
+          for (const [i, parameter] of lora.parameters().entries()) {
+            // B starts at zero, where dropout makes no difference.
+            const start = tf.tidy(() =>
+              tf.add(
+                parameter.value,
+                tf.tensor(uniformArray(i, parameter.value.size, -0.3, 0.3), parameter.shape),
+              ),
+            );
+            const values = (start.dataSync() as Float32Array).map(
+              (x) => x + shift * (direction?.[place++] ?? 0),
+            );
+            const moved = tf.tensor(values, parameter.shape);
+            parameter.assign(moved);
+            tf.dispose([start, moved]);
+          }
+          const { loss } = await stage.step();
+          return { loss, gradient: flat(gradientMoments(stage.state())).map((m) => 10 * m) };
+        },
       );
-    }
-    dispose();
-  });
-
-  it("is an objective whose gradients have the shapes of its inputs, and whose losses have names of their own", async () => {
-    const zeros = (shape: number[]) => ({ value: tf.scalar(0), features: tf.zeros(shape) as tf.Tensor2D });
-    const made = (terms: Objective["terms"]): Objective => ({
-      name: "mine",
-      usesAugmented: false,
-      usesPredictions: false,
-      terms,
-    });
-    for (const [terms, message] of [
-      [() => [], "objective mine: terms must return an array of one loss or more"],
-      [
-        () => [{ name: "a", weight: 1, ...zeros([3, 2]) }],
-        "objective mine: the gradient of a at features must be [3,12], got [3,2]",
-      ],
-      [
-        () => [1, 2].map(() => ({ name: "a", weight: 1, ...zeros([3, 12]) })),
-        "objective mine: two losses have the name a",
-      ],
-    ] as [Objective["terms"], string][]) {
-      await expectNoLeaks(() =>
-        enhance(made(terms), {}, async (stage) => {
-          await expect(stage.step()).rejects.toThrow(message);
-        }),
-      );
-    }
-  });
-
-  it("is used by one step at a time, and not after its end", async () => {
-    await enhance(objectives.con(), {}, async (stage) => {
-      const running = stage.step();
-      await expect(stage.step()).rejects.toThrow("step: the stage is busy with step; await that first");
-      await running;
-      stage.dispose();
-      await expect(stage.step()).rejects.toThrow("step: the stage is disposed");
+    await expectNoLeaks(async () => {
+      const { gradient } = await at(0);
+      const norm = Math.hypot(...gradient);
+      const direction = gradient.map((x) => x / norm);
+      const h = 5e-3;
+      const [above, below] = [await at(h, direction), await at(-h, direction)];
+      expectClose([(above.loss - below.loss) / (2 * h)], [norm], { relative: 1e-2 });
     });
   });
 });

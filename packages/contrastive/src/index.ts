@@ -11,7 +11,6 @@ export { cosineSimilarity } from "./distances/cosine-similarity.js";
 export type { Distance, Similarity } from "./distances/distance.js";
 export { dotSimilarity } from "./distances/dot-similarity.js";
 export { euclideanDistance, type LpDistanceOptions, lpDistance } from "./distances/lp-distance.js";
-export { normalizeRows } from "./distances/normalize-rows.js";
 export { snrDistance } from "./distances/snr-distance.js";
 export { type LearnedTemperature, learnedTemperature } from "./learned-temperature.js";
 export { type AlignmentOptions, alignment, uniformity } from "./losses/alignment-uniformity.js";
@@ -116,3 +115,4 @@ export {
   reduce,
 } from "./reducers/reduce.js";
 export { type ThresholdOptions, threshold } from "./reducers/threshold.js";
+export { l2Normalize } from "./shared/l2-normalize.js";

@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import type { Similarity } from "../distances/distance.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
-import { firstOrderOnly } from "../math/first-order-only.js";
 import { absent } from "../math/masked-log-sum-exp.js";
 import { checkNumber } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 /** A contrastive loss whose similarity matrix is too large to hold. */
 export interface BlockwiseInputs {
@@ -69,7 +68,7 @@ export function contrastInBlocks(caller: string, inputs: BlockwiseInputs): tf.Te
     const loss = tf.customGrad((a, c, save) => {
       const [anchors, candidates] = [a, c] as tf.Tensor[];
       (save as tf.GradSaveFunc)([anchors, candidates]);
-      const [x, y] = [normalizeRows(anchors), normalizeRows(candidates)];
+      const [x, y] = [l2Normalize(anchors), l2Normalize(candidates)];
       const losses = eachBlock((first, rows) =>
         tf.tidy(() => {
           const { scores, shares } = block(x, y, first, rows);
@@ -82,7 +81,7 @@ export function contrastInBlocks(caller: string, inputs: BlockwiseInputs): tf.Te
         }),
       );
       const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const rows = saved.map((z) => normalizeRows(z));
+        const rows = saved.map((z) => l2Normalize(z));
         let toCandidates: tf.Tensor = tf.zerosLike(rows[1]);
         const toAnchors = eachBlock((first, count) => {
           const [da, dc] = tf.tidy(() => {
@@ -96,10 +95,9 @@ export function contrastInBlocks(caller: string, inputs: BlockwiseInputs): tf.Te
           toCandidates = dc;
           return da;
         });
-        const gradients = [tf.concat(toAnchors), toCandidates].map((dz, i) =>
+        return [tf.concat(toAnchors), toCandidates].map((dz, i) =>
           throughNormalization(saved[i], rows[i], dz),
         );
-        return firstOrderOnly(caller, { gradients, sources: [...saved, dy] });
       };
       return { value: tf.concat(losses), gradFunc };
     });

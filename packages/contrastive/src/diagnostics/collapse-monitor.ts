@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 /** How near a batch of embeddings is to collapse. */
 export interface CollapseRecord {
@@ -29,7 +29,7 @@ export async function collapse(
   const [deviations, mean] = tf.tidy(() => {
     const x = checkEmbeddings("collapse: embeddings", embeddings);
     checkBatch("collapse", x.shape[0]);
-    const rows = normalizeRows(x);
+    const rows = l2Normalize(x);
     const center = tf.mean(rows, 0, true);
     return [tf.sqrt(tf.mean(tf.square(tf.sub(rows, center)), 0)), tf.sum(tf.square(center))];
   });

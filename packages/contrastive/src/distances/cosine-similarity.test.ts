@@ -2,14 +2,14 @@ import "@tensorflow/tfjs-backend-cpu";
 import { checkGradients, expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
-import { cosineSimilarity, dotSimilarity, normalizeRows, reduce } from "../index.js";
+import { cosineSimilarity, dotSimilarity, l2Normalize, reduce } from "../index.js";
 
 describe("similarities", () => {
   it("are pairwise dot products, of normalised rows or as they are", async () => {
     const a = tf.tensor2d([3, 4, 0, 2], [2, 2]);
     const b = tf.tensor2d([1, 0, 6, 8, 0, 0], [3, 2]);
     await expectNoLeaks(() => {
-      const [cosine, dot, rows] = [cosineSimilarity(a, b), dotSimilarity(a, b), normalizeRows(b)];
+      const [cosine, dot, rows] = [cosineSimilarity(a, b), dotSimilarity(a, b), l2Normalize(b)];
       expectClose(cosine, [0.6, 1, 0, 0, 0.8, 0], { absolute: 1e-6 });
       expectClose(dot, [3, 50, 0, 0, 16, 0], { relative: 1e-6 });
       expectClose(rows, [1, 0, 0.6, 0.8, 0, 0], { absolute: 1e-6 });

@@ -3,10 +3,10 @@ import { expectClose, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import "../shared/register-gradients.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 import { batched } from "./batched.js";
 import { cosineSimilarity } from "./cosine-similarity.js";
 import { euclideanDistance, lpDistance } from "./lp-distance.js";
-import { normalizeRows } from "./normalize-rows.js";
 import { snrDistance } from "./snr-distance.js";
 
 const matrix = (seed: number, n: number, dim = 3) => tf.tensor2d(normalArray(seed, n * dim), [n, dim]);
@@ -45,16 +45,16 @@ it("batched gives the same values and gradients", () => {
   });
 });
 
-it("normalizeRows takes any length, and zero rows have a gradient of 0", () => {
+it("l2Normalize takes any length, and zero rows have a gradient of 0", () => {
   tf.tidy(() => {
     for (const length of [1e-38, 1e-20, 1, 1e20, 1e37]) {
-      expectClose(normalizeRows(tf.tensor2d([3 * length, 4 * length], [1, 2])), [0.6, 0.8], {
+      expectClose(l2Normalize(tf.tensor2d([3 * length, 4 * length], [1, 2])), [0.6, 0.8], {
         relative: 1e-6,
       });
     }
     const zero = tf.zeros([2, 3]);
-    expectClose(normalizeRows(zero), [0, 0, 0, 0, 0, 0], {});
-    expectClose(tf.grad((x) => tf.sum(normalizeRows(x)))(zero), [0, 0, 0, 0, 0, 0], {});
+    expectClose(l2Normalize(zero), [0, 0, 0, 0, 0, 0], {});
+    expectClose(tf.grad((x) => tf.sum(l2Normalize(x)))(zero), [0, 0, 0, 0, 0, 0], {});
   });
 });
 

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 import { checkWidths, type Distance } from "./distance.js";
-import { normalizeRows } from "./normalize-rows.js";
 
 export interface LpDistanceOptions {
   /** The order of the norm, at least 1. Default 2, the Euclidean distance. */
@@ -36,7 +36,7 @@ export function lpDistance(options: LpDistanceOptions = {}): Distance {
   checkNumber("lpDistance: power", power, { above: 0 });
   return (a, b) =>
     tf.tidy(() => {
-      const [x, y] = checkWidths("lpDistance", a, b).map((z) => (normalize ? normalizeRows(z) : z));
+      const [x, y] = checkWidths("lpDistance", a, b).map((z) => (normalize ? l2Normalize(z) : z));
       const differences = tf.abs(tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0)));
       const sums = tf.sum(
         p === 2 ? tf.square(differences) : p === 1 ? differences : tf.pow(differences, p),

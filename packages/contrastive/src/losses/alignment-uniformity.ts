@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings, checkSameShape } from "../check-embeddings.js";
 import { lpDistance } from "../distances/lp-distance.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { absent } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface AlignmentOptions<R extends Reduction = Reduction> {
   /** The power of the distance, greater than 0. Default 2. */
@@ -32,7 +32,7 @@ export function alignment<R extends Reduction = "mean">(
   checkNumber("alignment: alpha", alpha, { above: 0 });
   return tf.tidy(() => {
     const rows = checkSameShape("alignment", { viewA, viewB });
-    const squares = tf.sum(tf.square(tf.sub(normalizeRows(rows.viewA), normalizeRows(rows.viewB))), 1);
+    const squares = tf.sum(tf.square(tf.sub(l2Normalize(rows.viewA), l2Normalize(rows.viewB))), 1);
     if (alpha === 2) return reduce(squares as tf.Tensor1D, reduction);
     // A root has no finite slope at 0; equal rows have a gradient of 0.
     const isZero = stopGradient(squares, (y) => tf.equal(y, 0));

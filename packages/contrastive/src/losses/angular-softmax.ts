@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { classMask, crossEntropy } from "../math/cross-entropy.js";
 import { type ClassLossOptions, readClasses } from "../proxies/class-weights.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 /** Options of the softmax losses with a margin on the cosine or the angle. */
 export interface MarginSoftmaxOptions<R extends Reduction = Reduction> extends ClassLossOptions<R> {
@@ -31,7 +31,7 @@ export function marginSoftmax<R extends Reduction>(
   checkNumber(`${caller}: scale`, scale, { above: 0 });
   return tf.tidy(() => {
     const { x, proxies, classes, centers } = readClasses(caller, embeddings, { labels, weights, rank });
-    const all = tf.matMul(normalizeRows(x), normalizeRows(proxies), false, true);
+    const all = tf.matMul(l2Normalize(x), l2Normalize(proxies), false, true);
     // Of a class's centers the nearest counts.
     const cosines = centers > 1 ? tf.max(tf.reshape(all, [-1, classes, centers]), 2) : all;
     const logits = tf.mul(tf.where(classMask(labels, classes), toTarget(cosines), cosines), scale);

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface AngularOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** The greatest angle at the negative, in degrees, in (0, 90). Default 40. */
@@ -36,7 +36,7 @@ export function angular<R extends Reduction = "mean">(
     const { anchors, others, otherLabels, pairs } = readTuples("angular", embeddings, { labels, ...tuples });
     const { positive } = pairs();
     const rows = (x: tf.Tensor2D, indices: Int32Array) =>
-      normalizeRows(tf.gather(x, tf.tensor1d(indices, "int32")));
+      l2Normalize(tf.gather(x, tf.tensor1d(indices, "int32")));
     const [a, p] = [rows(anchors, positive.anchor), rows(others, positive.other)];
     const squaredTangent = Math.tan((alpha * Math.PI) / 180) ** 2;
     const toNegatives = tf.mul(tf.matMul(tf.add(a, p), others, false, true), 4 * squaredTangent);

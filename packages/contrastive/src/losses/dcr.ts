@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { toFloat } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 import { contrastScores } from "./multi-positive.js";
 
 /** The tensors that DCR contrasts; each is flattened from its item axes on. */
@@ -72,7 +72,7 @@ export function dcr<R extends Reduction = "mean">(
   }
   return tf.tidy(() => {
     const flat = (name: string, x: tf.Tensor, shape: number[]) =>
-      normalizeRows(tf.reshape(toFloat(`dcr: ${name}`, x), [...shape, -1]));
+      l2Normalize(tf.reshape(toFloat(`dcr: ${name}`, x), [...shape, -1]));
     const rows = tf.expandDims(flat("anchor", anchor, [n]), 1);
     const columns = [
       ...positives.map((positive, i) => tf.expandDims(flat(`positives[${i}]`, positive, [n]), 1)),

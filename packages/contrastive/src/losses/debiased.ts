@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { absent } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface DebiasedOptions<R extends Reduction = Reduction> {
   /** Greater than 0. Default 0.5. */
@@ -78,7 +78,7 @@ function correctedLoss<R extends Reduction>(
     const n = rows.viewA.shape[0];
     checkBatch(caller, n);
     const count = 2 * n - 2;
-    const [a, b] = [normalizeRows(rows.viewA), normalizeRows(rows.viewB)];
+    const [a, b] = [l2Normalize(rows.viewA), l2Normalize(rows.viewB)];
     const all = tf.concat([a, b]);
     const scores = tf.div(tf.matMul(all, all, false, true), temperature);
     const own = tf.div(tf.tile(tf.sum(tf.mul(a, b), 1), [2]), temperature);

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { absent } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface DecoupledOptions<R extends Reduction = Reduction> {
   /** Greater than 0. Default 0.1. */
@@ -45,7 +45,7 @@ export function decoupled<R extends Reduction = "mean">(
     const rows = checkSameShape("decoupled", { viewA, viewB });
     const n = rows.viewA.shape[0];
     checkBatch("decoupled", n);
-    const [a, b] = [normalizeRows(rows.viewA), normalizeRows(rows.viewB)];
+    const [a, b] = [l2Normalize(rows.viewA), l2Normalize(rows.viewB)];
     const own = tf.sum(tf.mul(a, b), 1);
     const weights =
       sigma === undefined

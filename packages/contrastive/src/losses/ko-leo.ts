@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface KoLeoOptions<R extends Reduction = Reduction> {
   /** Added to differences and to distances, greater than 0. Default 1e-8. */
@@ -32,7 +32,7 @@ export function koLeo<R extends Reduction = "mean">(
     const x = checkEmbeddings("koLeo: embeddings", embeddings);
     const n = x.shape[0];
     checkBatch("koLeo", n);
-    const rows = normalizeRows(x);
+    const rows = l2Normalize(x);
     // A product with a one-hot matrix takes each row's nearest other row, differentiably on every backend.
     const isNearest = stopGradient<tf.Tensor2D>(rows, (y) => {
       const cosines = tf.matMul(y as tf.Tensor2D, y as tf.Tensor2D, false, true);

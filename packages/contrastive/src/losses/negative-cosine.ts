@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkSameShape } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface NegativeCosineOptions<R extends Reduction = Reduction> {
   /** Whether no gradient flows to the target: SimSiam's stop-gradient, BYOL's momentum network. Default true. */
@@ -34,8 +34,8 @@ export function negativeCosine<R extends Reduction = "mean">(
   );
   return tf.tidy(() => {
     const rows = checkSameShape("negativeCosine", { prediction, target });
-    const towards = normalizeRows(stopTarget ? stopGradient(rows.target) : rows.target);
-    const cosines = tf.sum(tf.mul(normalizeRows(rows.prediction), towards), 1);
+    const towards = l2Normalize(stopTarget ? stopGradient(rows.target) : rows.target);
+    const cosines = tf.sum(tf.mul(l2Normalize(rows.prediction), towards), 1);
     return reduce(tf.neg(cosines) as tf.Tensor1D, reduction);
   }) as Reduced<R>;
 }

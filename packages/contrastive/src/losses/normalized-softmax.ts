@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { crossEntropy } from "../math/cross-entropy.js";
 import { type ClassLossOptions, classOptionNames, readClasses } from "../proxies/class-weights.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface NormalizedSoftmaxOptions<R extends Reduction = Reduction> extends ClassLossOptions<R> {
   /** Greater than 0. Default 0.05. */
@@ -32,7 +32,7 @@ export function normalizedSoftmax<R extends Reduction = "mean">(
   checkNumber(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {
     const { x, proxies } = readClasses(caller, embeddings, { labels, weights, rank: 2 });
-    const cosines = tf.matMul(normalizeRows(x), normalizeRows(proxies), false, true);
+    const cosines = tf.matMul(l2Normalize(x), l2Normalize(proxies), false, true);
     const anchor = Int32Array.from({ length: x.shape[0] }, (_, i) => i);
     const losses = crossEntropy(tf.div(cosines, temperature), labels);
     return reduce(losses, reduction, { anchor, count: anchor.length, labels });

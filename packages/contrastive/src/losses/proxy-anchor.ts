@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { classMask } from "../math/cross-entropy.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { classOptionNames, readClasses } from "../proxies/class-weights.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface ProxyAnchorOptions {
   /** The proxies, `[classes, dim]`; trained with the model. */
@@ -40,7 +40,7 @@ export function proxyAnchor(embeddings: tf.Tensor, labels: Labels, options: Prox
   checkNumber("proxyAnchor: alpha", alpha, { above: 0 });
   return tf.tidy(() => {
     const { x, proxies, classes } = readClasses("proxyAnchor", embeddings, { labels, weights, rank: 2 });
-    const cosines = tf.matMul(normalizeRows(proxies), normalizeRows(x), false, true);
+    const cosines = tf.matMul(l2Normalize(proxies), l2Normalize(x), false, true);
     const own = tf.cast(tf.transpose(tf.cast(classMask(labels, classes), "int32")), "bool");
     const together = logOnePlusSumExp(keepWhere(own, tf.mul(tf.sub(cosines, margin), -alpha)));
     const apart = logOnePlusSumExp(keepWhere(tf.logicalNot(own), tf.mul(tf.add(cosines, margin), alpha)));

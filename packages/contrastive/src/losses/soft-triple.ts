@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { classMask, crossEntropy } from "../math/cross-entropy.js";
 import { type ClassLossOptions, classOptionNames, readClasses } from "../proxies/class-weights.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface SoftTripleOptions<R extends Reduction = Reduction> extends ClassLossOptions<R> {
   /** Factor of the similarities, greater than 0 (lambda in the paper). Default 20. */
@@ -49,7 +49,7 @@ export function softTriple<R extends Reduction = "mean">(
       weights,
       rank: 3,
     });
-    const cosines = tf.reshape(tf.matMul(normalizeRows(x), normalizeRows(proxies), false, true), [
+    const cosines = tf.reshape(tf.matMul(l2Normalize(x), l2Normalize(proxies), false, true), [
       -1,
       classes,
       centers,

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings, checkSameShape } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface TiCoOptions {
   /** The covariance of earlier steps, `[dim, dim]`, see {@link tiCoCovariance}. Default zeros. */
@@ -34,7 +34,7 @@ export function tiCo(viewA: tf.Tensor, viewB: tf.Tensor, options: TiCoOptions = 
   return tf.tidy(() => {
     const rows = checkSameShape("tiCo", { viewA, viewB });
     checkBatch("tiCo", rows.viewA.shape[0]);
-    const [a, b] = [normalizeRows(rows.viewA), normalizeRows(rows.viewB)];
+    const [a, b] = [l2Normalize(rows.viewA), l2Normalize(rows.viewB)];
     const c = stopGradient(tiCoCovariance(rows.viewA, { covariance, beta }));
     const invariance = tf.sub(1, tf.mean(tf.sum(tf.mul(a, b), 1)));
     const contrast = tf.mean(tf.sum(tf.mul(tf.matMul(a, c), a), 1));
@@ -56,7 +56,7 @@ export function tiCoCovariance(view: tf.Tensor, options: Omit<TiCoOptions, "rho"
   });
   checkNumber("tiCoCovariance: beta", beta, { min: 0, max: 1 });
   return tf.tidy(() => {
-    const z = normalizeRows(checkEmbeddings("tiCoCovariance: view", view));
+    const z = l2Normalize(checkEmbeddings("tiCoCovariance: view", view));
     const [n, dim] = z.shape;
     if (covariance && String(covariance.shape) !== String([dim, dim])) {
       throw new Error(`tiCoCovariance: covariance must be [${dim}, ${dim}], got [${covariance.shape}]`);

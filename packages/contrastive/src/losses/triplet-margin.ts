@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkSameShape } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 /** How far apart two rows are: Euclidean distance, its square, or one minus the cosine of their angle. */
 export type RowDistance = "euclidean" | "squaredEuclidean" | "cosine";
@@ -72,5 +72,5 @@ export function tripletMargin<R extends Reduction = "mean">(
 const distances: Record<RowDistance, (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor> = {
   euclidean: (x, y) => tf.sqrt(tf.sum(tf.square(tf.add(tf.sub(x, y), 1e-6)), 1)),
   squaredEuclidean: (x, y) => tf.sum(tf.square(tf.sub(x, y)), 1),
-  cosine: (x, y) => tf.sub(1, tf.sum(tf.mul(normalizeRows(x), normalizeRows(y)), 1)),
+  cosine: (x, y) => tf.sub(1, tf.sum(tf.mul(l2Normalize(x), l2Normalize(y)), 1)),
 };

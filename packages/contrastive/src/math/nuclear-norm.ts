@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { firstOrderOnly } from "./first-order-only.js";
 
 /**
  * Steps of the Newton-Schulz iteration. Each multiplies small singular values by 1.5, so that those above 1e-6 of the largest have
@@ -30,14 +29,11 @@ export function nuclearNorm(x: tf.Tensor): tf.Tensor {
       }
       return p;
     });
-    (save as tf.GradSaveFunc)([polar, matrix]);
+    (save as tf.GradSaveFunc)([polar]);
     const value = tf.sum(tf.mul(matrix, polar), [-2, -1]);
     return {
       value,
-      gradFunc: (dy: tf.Tensor, [factor, x]: tf.Tensor[]) => {
-        const gradient = tf.mul(factor, tf.reshape(dy, [...dy.shape, 1, 1]));
-        return firstOrderOnly("nuclearNorm", { gradients: [gradient], sources: [x, dy] })[0];
-      },
+      gradFunc: (dy: tf.Tensor, [factor]: tf.Tensor[]) => tf.mul(factor, tf.reshape(dy, [...dy.shape, 1, 1])),
     };
   });
   return norm(x);

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { normalizeRows } from "../distances/normalize-rows.js";
 import type { Triplets } from "../pairs/pairs.js";
 import { type Reference, readTuples } from "../pairs/tuple-inputs.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface AngularMinerOptions {
   /** In degrees, in (0, 90). Default 20. */
@@ -33,7 +33,7 @@ export async function angularMiner(
     const inputs = readTuples("angularMiner", embeddings, { labels, reference });
     triplets = inputs.triplets();
     const rows = (x: tf.Tensor2D, indices: Int32Array) =>
-      tf.gather(normalizeRows(x), tf.tensor1d(indices, "int32"));
+      tf.gather(l2Normalize(x), tf.tensor1d(indices, "int32"));
     const a = rows(inputs.anchors, triplets.anchor);
     const p = rows(inputs.others, triplets.positive);
     const n = rows(inputs.others, triplets.negative);

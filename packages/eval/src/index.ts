@@ -1,20 +1,34 @@
 import "./shared/register-gradients.js";
 
+export { adjustedMutualInformation } from "./clustering/adjusted-mutual-information.js";
+export { adjustedRandIndex } from "./clustering/adjusted-rand-index.js";
+export { clusteringAccuracy } from "./clustering/clustering-accuracy.js";
+export { type ClusteringScores, clusteringScores } from "./clustering/clustering-scores.js";
+export { fowlkesMallows } from "./clustering/fowlkes-mallows.js";
+export { fitKMeans, type KMeansOptions, type KMeansResult, kMeans } from "./clustering/k-means.js";
+export { normalizedMutualInformation } from "./clustering/normalized-mutual-information.js";
+export { purity } from "./clustering/purity.js";
+export { silhouette } from "./clustering/silhouette.js";
+export { type VMeasureOptions, type VMeasureScores, vMeasure } from "./clustering/v-measure.js";
+export type { Labels } from "./features/check-labels.js";
+export type { Features } from "./features/open-features.js";
+export type { TieOptions } from "./features/tie-tolerance.js";
 export {
-  adjustedRandIndex,
-  type ClusteringScores,
-  clusteringAccuracy,
-  clusteringScores,
-  type KMeansOptions,
-  kMeans,
-  normalizedMutualInformation,
-} from "./clustering.js";
+  type NearestNeighbourOptions,
+  nearestNeighbourAccuracy,
+} from "./neighbours/nearest-neighbour-accuracy.js";
+export {
+  type NearestNeighboursOptions,
+  nearestNeighbours,
+} from "./neighbours/nearest-neighbours.js";
+export type { Neighbours } from "./neighbours/top-k.js";
 export {
   type DetailPairScores,
+  type ImageImageOptions,
   imageImagePairs,
   type PairResult,
   textImagePairs,
-  wilsonInterval,
-} from "./detail-pairs.js";
-export { nearestNeighbourAccuracy } from "./nearest-neighbours.js";
-export { recallAtK, zeroShotAccuracy } from "./retrieval.js";
+} from "./pairs/detail-pairs.js";
+export { recallAtK } from "./retrieval/recall-at-k.js";
+export { type ZeroShotScores, zeroShotAccuracy, zeroShotScores } from "./retrieval/zero-shot-accuracy.js";
+export { wilsonInterval } from "./statistics/wilson-interval.js";

@@ -16,7 +16,7 @@ import { heldOutRetrieval } from "./retrieval.js";
 import { visiblePairs } from "./visible-pairs.js";
 
 /** Clustering and nearest neighbours of one data set, each in [0, 1]. */
-export interface DScores extends ClusteringScores {
+export interface DScores extends Pick<ClusteringScores, "nmi" | "acc" | "ari"> {
   /** Leave-one-out accuracy of the 5 nearest neighbours. */
   knn: number;
 }
@@ -55,8 +55,11 @@ export function discriminationSet(
 
 async function discrimination(features: tf.Tensor2D, labels: Int32Array, seed: number): Promise<DScores> {
   const clusters = await kMeans(features, { clusters: new Set(labels).size, seed, restarts });
+  const { nmi, acc, ari } = clusteringScores(labels, clusters);
   return {
-    ...clusteringScores(labels, clusters),
+    nmi,
+    acc,
+    ari,
     knn: await nearestNeighbourAccuracy(features, labels, { k: neighbours }),
   };
 }

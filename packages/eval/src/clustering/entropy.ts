@@ -1,0 +1,19 @@
+import type { Contingency } from "./contingency.js";
+
+/** Entropy of a partition in nats, from the sizes of its parts. */
+export function entropy(counts: Float64Array, n: number): number {
+  let sum = 0;
+  for (const count of counts) if (count > 0) sum -= (count / n) * Math.log(count / n);
+  return sum;
+}
+
+/** Mutual information of labels and clusters in nats. */
+export function mutualInformation({ table, rows, columns, n }: Contingency): number {
+  let sum = 0;
+  for (const [i, row] of table.entries()) {
+    for (const [j, count] of row.entries()) {
+      if (count > 0) sum += (count / n) * (Math.log(n / rows[i]) + Math.log(count / columns[j]));
+    }
+  }
+  return Math.max(0, sum);
+}

@@ -1,0 +1,61 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { integers } from "../random.js";
+import { kMeansPlusPlus } from "./k-means-plus-plus.js";
+import type { Clustering } from "./lloyd.js";
+import { nearestCenters } from "./nearest-center.js";
+import { type Points, squaredDistance } from "./points.js";
+
+/** Steps without a better mean of the batches' inertia after which mini-batch k-means stops, as in scikit-learn. */
+const patience = 10;
+
+/**
+ * Mini-batch k-means (Sculley 2010): a step draws a batch and moves each centre to the mean of all points that it was given so
+ * far. The first centres are k-means++'s on three batches.
+ *
+ * @param maxIterations passes over the data at most
+ */
+export async function miniBatch(
+  points: Points,
+  clusters: number,
+  { batchSize, maxIterations, uniform }: { batchSize: number; maxIterations: number; uniform: () => number },
+): Promise<Clustering> {
+  const { n, dim, data } = points;
+  const sample = pick(points, Math.min(n, Math.max(clusters, 3 * batchSize)), uniform);
+  const centers = await kMeansPlusPlus(sample, clusters, uniform);
+  sample.tensor.dispose();
+  const counts = new Float64Array(clusters);
+  const rate = Math.min(1, (2 * batchSize) / (n + 1));
+  const steps = Math.ceil((maxIterations * n) / batchSize);
+  let [mean, best, worse] = [Number.NaN, Number.POSITIVE_INFINITY, 0];
+  let step = 0;
+  while (step < steps && worse < patience) {
+    const batch = pick(points, batchSize, uniform);
+    const labels = await nearestCenters(batch.tensor, centers);
+    batch.tensor.dispose();
+    let inertia = 0;
+    for (let i = 0; i < batchSize; i++) inertia += squaredDistance(batch, i, centers, labels[i]);
+    for (let i = 0; i < batchSize; i++) {
+      const share = 1 / ++counts[labels[i]];
+      for (let j = 0, a = i * dim, b = labels[i] * dim; j < dim; j++, b++) {
+        centers[b] += share * (batch.data[a++] - centers[b]);
+      }
+    }
+    mean = Number.isNaN(mean) ? inertia : mean + rate * (inertia - mean);
+    worse = mean < best ? 0 : worse + 1;
+    best = Math.min(best, mean);
+    step++;
+  }
+  const labels = await nearestCenters(points.tensor, centers);
+  return { labels, centers, iterations: Math.ceil((step * batchSize) / n) };
+
+  function pick(from: Points, count: number, draw: () => number): Points {
+    const rows = new Float32Array(count * dim);
+    const squaredNorms = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      const row = count === n ? i : integers(draw, n);
+      rows.set(data.subarray(row * dim, (row + 1) * dim), i * dim);
+      squaredNorms[i] = from.squaredNorms[row];
+    }
+    return { ...from, n: count, data: rows, squaredNorms, tensor: tf.tensor2d(rows, [count, dim]) };
+  }
+}

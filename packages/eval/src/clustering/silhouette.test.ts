@@ -1,0 +1,33 @@
+import "@tensorflow/tfjs-backend-cpu";
+import { expectClose, expectNoLeaks, recordParity } from "@dcr-js/testing";
+import { expect, it } from "vitest";
+import { golden } from "../../test/golden.js";
+import { silhouette } from "./silhouette.js";
+
+it("is scikit-learn's", async () => {
+  const { features, labels, silhouette: expected } = golden.knn;
+  await expectNoLeaks(async () => {
+    const value = await silhouette(features, labels);
+    recordParity({ name: "silhouette", peer: "scikit-learn", value: Math.abs(value / expected - 1) });
+    expectClose([value], [expected], { absolute: 1e-6 });
+  });
+});
+
+it("counts a row that is alone as 0", async () => {
+  // Rows 0 and 1: a = 1, b = 10 and 9. Row 2 is alone.
+  expectClose([await silhouette([[0], [1], [10]], ["x", "x", "y"])], [(9 / 10 + 8 / 9 + 0) / 3], {
+    absolute: 1e-6,
+  });
+});
+
+it("refuses one cluster, and a cluster for each row", async () => {
+  await expectNoLeaks(async () => {
+    await expect(silhouette([[0], [1], [2]], [1, 1, 1])).rejects.toThrow(
+      /2 to 2 different clusters for 3 rows, got 1/,
+    );
+    await expect(silhouette([[0], [1], [2]], [1, 2, 3])).rejects.toThrow(/got 3/);
+    await expect(silhouette([[0], [1]], [1])).rejects.toThrow(
+      /silhouette: clusters must hold 2 labels.*got 1/,
+    );
+  });
+});

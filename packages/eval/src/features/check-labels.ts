@@ -1,0 +1,41 @@
+import { checkNumber, describe } from "../shared/check-options.js";
+
+/** Labels of rows, numbers or names: rows of equal label are of one class. */
+export type Labels = ArrayLike<number | string>;
+
+/** Checks labels, one for each of `n` rows: finite numbers or strings. */
+export function checkLabels(name: string, labels: Labels, n: number): void {
+  if (typeof labels !== "object" || labels === null || labels.length !== n) {
+    const got = labels?.length === undefined ? describe(labels) : `${labels.length}`;
+    throw new Error(`${name} must hold ${n} labels, one for each row, got ${got}`);
+  }
+  for (let i = 0; i < n; i++) {
+    const label = labels[i];
+    if (typeof label !== "string" && !Number.isFinite(label)) {
+      throw new TypeError(`${name}[${i}] must be a finite number or a string, got ${describe(label)}`);
+    }
+  }
+}
+
+/** Checks class numbers, integers in `0..classes-1`, one for each of `n` rows. */
+export function checkClasses(
+  name: string,
+  labels: ArrayLike<number>,
+  { n, classes }: { n: number; classes: number },
+): void {
+  checkLabels(name, labels, n);
+  for (let i = 0; i < n; i++) {
+    checkNumber(`${name}[${i}]`, labels[i], { min: 0, max: classes - 1, integer: true });
+  }
+}
+
+/** Numbers the labels in the order of their first appearance. */
+export function numberLabels(labels: Labels): { names: (number | string)[]; numbers: Int32Array } {
+  const numberOf = new Map<number | string, number>();
+  const numbers = Int32Array.from({ length: labels.length }, (_, i) => {
+    const label = labels[i];
+    if (!numberOf.has(label)) numberOf.set(label, numberOf.size);
+    return numberOf.get(label)!;
+  });
+  return { names: [...numberOf.keys()], numbers };
+}

@@ -1,0 +1,71 @@
+import "@tensorflow/tfjs-backend-cpu";
+import { expectNoLeaks } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { expect, it } from "vitest";
+import { type Features, openFeatures, openSameWidth } from "./open-features.js";
+
+const rows = [
+  [1, 2, 3],
+  [4, 5, 6],
+];
+
+it("takes tensors, lists of rows, and numbers with a shape", async () => {
+  const tensors = [tf.tensor2d(rows), tf.tensor2d(rows, [2, 3], "int32")];
+  const inputs: Features[] = [
+    ...tensors,
+    rows,
+    rows.map((row) => Float64Array.from(row)),
+    { data: rows.flat(), shape: [2, 3] },
+    { data: Float32Array.from(rows.flat()), shape: [2, 3] },
+  ];
+  await expectNoLeaks(async () => {
+    for (const input of inputs) {
+      const x = await openFeatures("f: features", input);
+      expect(x.dtype).toBe("float32");
+      expect(await x.array()).toEqual(rows);
+      x.dispose();
+    }
+  });
+  expect(tensors.every((tensor) => !tensor.isDisposed)).toBe(true);
+  tf.dispose(tensors);
+});
+
+it.each<[unknown, string]>([
+  [null, "f: features must be a tensor [n, dim], a list of rows, or { data, shape }, got null"],
+  [3, "or { data, shape }, got 3"],
+  [[], "f: features must be [n, dim], n and dim at least 1, got [0,0]"],
+  [[[]], "n and dim at least 1, got [1,0]"],
+  [[1, 2], "f: features[0] must be a row of numbers, got 1"],
+  [[[1], ["2"]], "f: features[1] must be a row of numbers, got an array of 1"],
+  [[[1], [1, 2]], "f: features must have rows of one length, got 1 in row 0 and 2 in row 1"],
+  [[[1], [Number.POSITIVE_INFINITY]], "f: features must be finite, row 1 is not"],
+  [[[1], [1e39]], "f: features must be finite, row 1 is not"],
+  [{ data: [1, 2, 3], shape: [2, 2] }, "f: features must hold 4 numbers for [2,2], got 3"],
+  [{ data: [1, 2], shape: [2] }, "f: features must be [n, dim], n and dim at least 1, got [2]"],
+  [{ data: [1, 2] }, "or { data, shape }, got a Object"],
+])("refuses %j", async (features, message) => {
+  await expectNoLeaks(async () => {
+    await expect(openFeatures("f: features", features as Features)).rejects.toThrow(message);
+  });
+});
+
+it("refuses tensors of another rank, and text", async () => {
+  const vector = tf.tensor1d([1, 2]);
+  const text = tf.tensor2d([["a", "b"]]);
+  await expect(openFeatures("f: x", vector)).rejects.toThrow(
+    "f: x must be [n, dim], n and dim at least 1, got [2]",
+  );
+  await expect(openFeatures("f: x", text)).rejects.toThrow("f: x must hold numbers, got dtype string");
+  tf.dispose([vector, text]);
+});
+
+it("disposes what is open where another is refused", async () => {
+  await expectNoLeaks(async () => {
+    await expect(openSameWidth("f", { a: rows, b: [[1, 2]] })).rejects.toThrow(
+      "f: expected features of one width, got a [2,3], b [1,2]",
+    );
+    await expect(openSameWidth("f", { a: rows, b: [[Number.NaN]] })).rejects.toThrow(
+      "f: b must be finite, row 0 is not",
+    );
+  });
+});

@@ -1,0 +1,111 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "../shared/check-options.js";
+
+/**
+ * Features, a row for each image or text: a tensor `[n, dim]`, a list of rows (plain or typed arrays), or flat numbers with
+ * their shape. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
+ *
+ * @example
+ * await kMeans({ data: new Float32Array(8 * 4), shape: [8, 4] }, { clusters: 2 });
+ */
+export type Features =
+  | tf.Tensor
+  | readonly ArrayLike<number>[]
+  | { readonly data: ArrayLike<number>; readonly shape: readonly number[] };
+
+/**
+ * Checks features and puts them on the device.
+ *
+ * @param name how errors name them, such as `"kMeans: features"`
+ * @returns float32 `[n, dim]`; the caller disposes it
+ * @throws unless they are a matrix of finite numbers with a row and a column, naming the first row that is not finite
+ */
+export async function openFeatures(name: string, features: Features): Promise<tf.Tensor2D> {
+  const x = toTensor(name, features);
+  const finite = tf.tidy(() => tf.all(tf.isFinite(x), 1));
+  try {
+    const bad = (await finite.data()).findIndex((value) => !value);
+    if (bad >= 0) throw new RangeError(`${name} must be finite, row ${bad} is not`);
+    return x;
+  } catch (error) {
+    x.dispose();
+    throw error;
+  } finally {
+    finite.dispose();
+  }
+}
+
+/**
+ * Opens several features of one width; disposes those that are open where one is refused.
+ *
+ * @param caller the public function, for errors
+ * @returns a tensor for each name; the caller disposes all
+ */
+export async function openSameWidth<K extends string>(
+  caller: string,
+  inputs: Readonly<Record<K, Features>>,
+): Promise<Record<K, tf.Tensor2D>> {
+  const opened: Partial<Record<K, tf.Tensor2D>> = {};
+  try {
+    for (const name of Object.keys(inputs) as K[]) {
+      opened[name] = await openFeatures(`${caller}: ${name}`, inputs[name]);
+    }
+    const tensors = Object.entries(opened) as [K, tf.Tensor2D][];
+    if (new Set(tensors.map(([, { shape }]) => shape[1])).size > 1) {
+      const given = tensors.map(([name, { shape }]) => `${name} [${shape}]`).join(", ");
+      throw new Error(`${caller}: expected features of one width, got ${given}`);
+    }
+    return opened as Record<K, tf.Tensor2D>;
+  } catch (error) {
+    tf.dispose(opened as tf.NamedTensorMap);
+    throw error;
+  }
+}
+
+function toTensor(name: string, features: Features): tf.Tensor2D {
+  if (features instanceof tf.Tensor) {
+    checkShape(name, features.shape);
+    if (!["float32", "int32", "bool"].includes(features.dtype)) {
+      throw new TypeError(`${name} must hold numbers, got dtype ${features.dtype}`);
+    }
+    return (features.dtype === "float32" ? tf.clone(features) : tf.cast(features, "float32")) as tf.Tensor2D;
+  }
+  if (Array.isArray(features)) return fromRows(name, features);
+  const { data, shape } = (features ?? {}) as { data?: ArrayLike<number>; shape?: readonly number[] };
+  if (!isNumbers(data) || !Array.isArray(shape)) {
+    throw new TypeError(
+      `${name} must be a tensor [n, dim], a list of rows, or { data, shape }, got ${describe(features)}`,
+    );
+  }
+  checkShape(name, shape);
+  if (data.length !== shape[0] * shape[1]) {
+    throw new Error(`${name} must hold ${shape[0] * shape[1]} numbers for [${shape}], got ${data.length}`);
+  }
+  return tf.tensor2d(Float32Array.from(data), shape as [number, number]);
+}
+
+function fromRows(name: string, rows: readonly ArrayLike<number>[]): tf.Tensor2D {
+  for (const [i, row] of rows.entries()) {
+    if (!isNumbers(row)) throw new TypeError(`${name}[${i}] must be a row of numbers, got ${describe(row)}`);
+    if (row.length !== rows[0].length) {
+      throw new Error(
+        `${name} must have rows of one length, got ${rows[0].length} in row 0 and ${row.length} in row ${i}`,
+      );
+    }
+  }
+  const shape: [number, number] = [rows.length, rows[0]?.length ?? 0];
+  checkShape(name, shape);
+  const data = new Float32Array(shape[0] * shape[1]);
+  for (const [i, row] of rows.entries()) data.set(row, i * shape[1]);
+  return tf.tensor2d(data, shape);
+}
+
+function checkShape(name: string, shape: readonly number[]): void {
+  if (shape.length === 2 && shape.every((size) => Number.isSafeInteger(size) && size > 0)) return;
+  throw new Error(`${name} must be [n, dim], n and dim at least 1, got [${shape}]`);
+}
+
+const isNumbers = (value: unknown): value is ArrayLike<number> =>
+  (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) &&
+  (value as unknown as ArrayLike<unknown>).length !== undefined &&
+  typeof ((value as unknown as ArrayLike<unknown>)[0] ?? 0) === "number";

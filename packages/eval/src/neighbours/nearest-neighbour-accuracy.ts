@@ -1,0 +1,93 @@
+import { checkLabels, type Labels } from "../features/check-labels.js";
+import type { Features } from "../features/open-features.js";
+import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { findNeighbours } from "./nearest-neighbours.js";
+import type { Neighbours } from "./top-k.js";
+
+export interface NearestNeighbourOptions {
+  /** Neighbours that vote. Default 1. */
+  k?: number;
+  /** Rows that vote, with their labels. Default: the features themselves, leaving out the row that is asked for. */
+  train?: { features: Features; labels: Labels };
+  /**
+   * The weight of a vote: `"uniform"` (the default), or `"exponential"`, `exp(similarity / temperature)`, the weighted k-NN of
+   * instance discrimination (Wu et al. 2018, section 3.4) and DINO.
+   */
+  weights?: "uniform" | "exponential";
+  /** Of the exponential weights. Default 0.07; above 0. */
+  temperature?: number;
+}
+
+/**
+ * Accuracy of the k nearest neighbours by cosine similarity: each row takes the label with most votes; among equally frequent ones
+ * the label of the nearest. Leave-one-out, or with training rows of their own.
+ *
+ * @param features `[n, dim]`. @param labels one for each row
+ * @returns a share in [0, 1]
+ *
+ * @example
+ * const accuracy = await nearestNeighbourAccuracy(test, testLabels, {
+ *   k: 20,
+ *   train: { features: train, labels: trainLabels },
+ *   weights: "exponential",
+ * });
+ */
+export async function nearestNeighbourAccuracy(
+  features: Features,
+  labels: Labels,
+  options?: NearestNeighbourOptions,
+): Promise<number> {
+  const predicted = await predict("nearestNeighbourAccuracy", features, { ...options, labels });
+  let right = 0;
+  for (const [i, label] of predicted.entries()) if (label === labels[i]) right++;
+  return right / predicted.length;
+}
+
+async function predict(
+  caller: string,
+  features: Features,
+  { labels, ...options }: NearestNeighbourOptions & { labels: Labels },
+): Promise<(number | string)[]> {
+  const checked = checkOptions<NearestNeighbourOptions>(caller, options, {
+    k: true,
+    train: true,
+    weights: true,
+    temperature: true,
+  });
+  const { k = 1, train, temperature = 0.07 } = checked;
+  const weights = checkChoice(`${caller}: weights`, checked.weights ?? "uniform", ["uniform", "exponential"]);
+  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  if (train !== undefined && (typeof train !== "object" || train === null)) {
+    throw new TypeError(`${caller}: train must be { features, labels }, got ${describe(train)}`);
+  }
+  const own = checkOptions(`${caller}: train`, train, { features: true, labels: true });
+  const found = await findNeighbours(caller, features, { among: own.features, k });
+  checkLabels(`${caller}: labels`, labels, found.length);
+  if (train) checkLabels(`${caller}: train.labels`, train.labels, rowsOf(train.features));
+  const voters = train?.labels ?? labels;
+  return found.map((neighbours) =>
+    vote(
+      neighbours,
+      voters,
+      weights === "uniform" ? () => 1 : (s, most) => Math.exp((s - most) / temperature),
+    ),
+  );
+}
+
+/** The label with the largest weight; the map keeps the order of nearness, so the nearest decides a draw. */
+function vote(
+  { indices, similarities }: Neighbours,
+  labels: Labels,
+  weight: (similarity: number, largest: number) => number,
+): number | string {
+  const votes = new Map<number | string, number>();
+  for (const [at, j] of indices.entries()) {
+    votes.set(labels[j], (votes.get(labels[j]) ?? 0) + weight(similarities[at], similarities[0]));
+  }
+  let best = labels[indices[0]];
+  for (const [label, sum] of votes) if (sum > votes.get(best)!) best = label;
+  return best;
+}
+
+const rowsOf = (features: Features): number =>
+  "shape" in features ? features.shape[0] : (features as readonly unknown[]).length;

@@ -1,0 +1,45 @@
+import type { Features } from "../features/open-features.js";
+import { checkTieTolerance, type TieOptions } from "../features/tie-tolerance.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { rightRanks } from "./ranks.js";
+
+/**
+ * Recall at k: the share of queries with a right candidate among the k most similar ones. Ties count against it: a wrong
+ * candidate that is as similar as the right one stands before it.
+ *
+ * @param queries `[n, dim]`. @param candidates `[m, dim]`. @param isRight whether candidate j answers query i
+ * @param ks ranks, integers above 0
+ */
+export async function recallAtK(
+  queries: Features,
+  candidates: Features,
+  isRight: (query: number, candidate: number) => boolean,
+  ks: readonly number[],
+  options?: TieOptions,
+): Promise<Record<number, number>> {
+  const checked = checkOptions("recallAtK", options, { tieTolerance: true });
+  const tie = checkTieTolerance("recallAtK", checked);
+  if (typeof isRight !== "function")
+    throw new TypeError(`recallAtK: isRight must be a function, got ${describe(isRight)}`);
+  checkKs("recallAtK", ks);
+  const rightOf = (query: number, count: number) => {
+    const right: number[] = [];
+    for (let j = 0; j < count; j++) if (isRight(query, j)) right.push(j);
+    return right;
+  };
+  const ranks = await rightRanks("recallAtK", { queries, candidates }, { rightOf, tie });
+  return recalls(ranks, ks);
+}
+
+/** Checks the ranks at which recall is asked for. */
+export function checkKs(caller: string, ks: readonly number[]): void {
+  if (!Array.isArray(ks) || ks.length === 0) {
+    throw new TypeError(`${caller}: ks must be a list of at least one rank, got ${describe(ks)}`);
+  }
+  for (const [i, k] of ks.entries()) checkNumber(`${caller}: ks[${i}]`, k, { min: 1, integer: true });
+}
+
+/** Share of the queries whose best right candidate is among the first k. */
+export function recalls(ranks: readonly Int32Array[], ks: readonly number[]): Record<number, number> {
+  return Object.fromEntries(ks.map((k) => [k, ranks.filter(([best]) => best < k).length / ranks.length]));
+}

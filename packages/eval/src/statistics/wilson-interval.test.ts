@@ -1,0 +1,24 @@
+import { expectClose } from "@dcr-js/testing";
+import { expect, it } from "vitest";
+import { wilsonInterval } from "./wilson-interval.js";
+
+it("is Wilson's", () => {
+  // Brown, Cai & DasGupta 2001: 0 of 10 gives [0, 0.2775].
+  expectClose(wilsonInterval(0, 10), [0, 0.2775], { absolute: 1e-4 });
+  expectClose(wilsonInterval(0.5, 100), [0.4038, 0.5962], { absolute: 1e-4 });
+  // With z = 1: centre (p + 1/2n)/(1 + 1/n) = 3/5, half sqrt(p q/n + 1/4n^2)/(1 + 1/n) = sqrt(1/16)/(5/4) for n = 4.
+  const half = Math.sqrt((0.625 * 0.375) / 4 + 1 / 64) / 1.25;
+  expectClose(wilsonInterval(0.625, 4, 1), [0.6 - half, 0.6 + half], { absolute: 1e-12 });
+  expect(wilsonInterval(1, 3)[1]).toBeLessThanOrEqual(1);
+});
+
+it("refuses what is no share of trials", () => {
+  expect(() => wilsonInterval(5, 10)).toThrow(
+    "wilsonInterval: share must be a finite number, at least 0 and at most 1, got 5",
+  );
+  expect(() => wilsonInterval(Number.NaN, 10)).toThrow(/share must be/);
+  expect(() => wilsonInterval(0.5, 0)).toThrow("wilsonInterval: n must be an integer, at least 1, got 0");
+  expect(() => wilsonInterval(0.5, 10, 0)).toThrow(
+    "wilsonInterval: z must be a finite number, greater than 0, got 0",
+  );
+});

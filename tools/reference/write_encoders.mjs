@@ -1,7 +1,17 @@
 // Writes the folder of every class of @dcr-js/encoders with its features, for read_encoders.py. Each model is one of the fixtures'
 // with adapters merged in. Run: node tools/reference/write_encoders.mjs FOLDER (after npm run build)
 import { fileURLToPath } from "node:url";
-import * as encoders from "@dcr-js/encoders";
+import {
+  addLoRA,
+  CLIPModel,
+  CLIPTextModel,
+  CLIPTextModelWithProjection,
+  CLIPVisionModel,
+  CLIPVisionModelWithProjection,
+  SiglipModel,
+  SiglipTextModel,
+  SiglipVisionModel,
+} from "@dcr-js/encoders";
 import { initialize, readSafetensors, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
@@ -9,22 +19,22 @@ const [folder] = process.argv.slice(2);
 if (!folder) throw new Error("write_encoders: name a folder to write to");
 const fixture = (name) => fileURLToPath(new URL(`../../packages/encoders/fixtures/${name}`, import.meta.url));
 const classes = {
-  "clip-quick-gelu": [
-    "CLIPModel",
-    "CLIPVisionModelWithProjection",
-    "CLIPVisionModel",
-    "CLIPTextModelWithProjection",
-    "CLIPTextModel",
-  ],
-  siglip: ["SiglipModel", "SiglipVisionModel", "SiglipTextModel"],
+  "clip-quick-gelu": {
+    CLIPModel,
+    CLIPVisionModelWithProjection,
+    CLIPVisionModel,
+    CLIPTextModelWithProjection,
+    CLIPTextModel,
+  },
+  siglip: { SiglipModel, SiglipVisionModel, SiglipTextModel },
 };
 
 await initialize({ device: "cpu" });
 for (const [name, architectures] of Object.entries(classes)) {
   const golden = await readSafetensors(`${fixture(name)}/golden.safetensors`);
-  for (const architecture of architectures) {
-    const model = await encoders[architecture].fromPretrained(fixture(name));
-    const lora = encoders.addLoRA(model, { rank: 2, targetModules: ["fc1"] });
+  for (const [architecture, Class] of Object.entries(architectures)) {
+    const model = await Class.fromPretrained(fixture(name));
+    const lora = addLoRA(model, { rank: 2, targetModules: ["fc1"] });
     for (const { lora_B } of lora.layers.values()) lora_B.weight.assign(tf.fill(lora_B.weight.shape, 0.1));
     lora.merge();
     await model.savePretrained(`${folder}/${architecture}`);

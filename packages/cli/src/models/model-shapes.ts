@@ -1,7 +1,9 @@
 import { AutoencoderKL, CLIPTextModel, UNet2DConditionModel } from "@dcr-js/diffusion";
 import type { ImageEncoder } from "@dcr-js/encoders";
-import { type Module, readModelJson } from "@dcr-js/tensor";
-import { readEncoderForm } from "./encoder-forms.js";
+import { type Module, openWeights, readModelJson } from "@dcr-js/tensor";
+import type { RunConfig } from "../config/run-config.js";
+import { readEncoderShape } from "./encoder-shape.js";
+import { resolveDiffusion, resolveEncoder } from "./resolve-models.js";
 
 /** A run's models without weights: what can be known from the settings in their folders. */
 export interface ModelShapes {
@@ -12,25 +14,35 @@ export interface ModelShapes {
 }
 
 /**
- * Reads the settings of an encoder and of a diffusion model, and checks that the two fit together. No weights are read.
+ * Finds or downloads an encoder and a diffusion model, reads their settings and their weights' headers, and checks that the two
+ * fit together. No weights are read.
  *
- * @throws naming the folder and the setting that is missing, not supported, or does not fit
+ * @throws naming the folder and what is missing, damaged, not supported, or does not fit
  */
-export async function readModelShapes(encoderFolder: string, diffusionFolder: string): Promise<ModelShapes> {
-  const part = <M>(name: string, create: (config: never) => M): Promise<M> => {
+export async function readModelShapes(
+  config: Pick<RunConfig, "encoder" | "diffusion" | "variant">,
+): Promise<ModelShapes> {
+  const encoderFolder = await resolveEncoder(config.encoder);
+  const diffusionFolder = await resolveDiffusion(config);
+  const part = <M>(name: string, create: (settings: never) => M): Promise<M> => {
     const folder = `${diffusionFolder}/${name}`;
-    return inFolder(folder, async () => create((await readModelJson(folder, "config.json", "--diffusion")) as never));
+    return inFolder(folder, async () =>
+      create((await readModelJson(folder, "config.json", "--diffusion")) as never),
+    );
   };
   const shapes: ModelShapes = {
-    encoder: await inFolder(encoderFolder, async () => {
-      const { tower, towerConfig } = await readEncoderForm(encoderFolder);
-      return new tower(towerConfig as never);
-    }),
+    encoder: await inFolder(encoderFolder, () => readEncoderShape(encoderFolder)),
     unet: await part("unet", (settings) => new UNet2DConditionModel(settings)),
     vae: await part("vae", (settings) => new AutoencoderKL(settings)),
     textEncoder: await part("text_encoder", (settings) => new CLIPTextModel(settings)),
   };
   checkFit(diffusionFolder, shapes);
+  const variant = config.variant ? { variant: config.variant } : {};
+  await (await openWeights(encoderFolder, "model")).close();
+  await (await openWeights(`${diffusionFolder}/text_encoder`, "model", variant)).close();
+  for (const name of ["vae", "unet"]) {
+    await (await openWeights(`${diffusionFolder}/${name}`, "diffusion_pytorch_model", variant)).close();
+  }
   return shapes;
 }
 

@@ -23,7 +23,7 @@ export interface CheckedRun {
 /** Finds what is wrong with a run's inputs, before anything is loaded or written. @throws one line that names it */
 export async function checkRun(folder: string, config: RunConfig, device: DeviceInfo): Promise<CheckedRun> {
   await checkMethods(config);
-  const shapes = await readModelShapes(config.encoder, config.diffusion);
+  const shapes = await readModelShapes(config);
   await checkImages(config, shapes.encoder.imageSize);
   await checkEvaluations(config.evaluate);
   const memory = planMemory(shapes, config, await deviceMemory(device));

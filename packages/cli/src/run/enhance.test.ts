@@ -236,7 +236,7 @@ describe("bad input", () => {
     [[...models, "--learning-rate", "-1"], /^error: options: enhance\.learningRate: .*, got -1$/m],
     [[...models, "--stpes", "1"], /^error: unknown option '--stpes' \(Did you mean --steps\?\)$/m],
     [[...models, "--preset", "openai"], /Expected one of openai-l14-224, /],
-    [[...models, "--config", "none.yaml"], /^error: none\.yaml: no such file$/m],
+    [[...models, "--config", "none.yaml"], /^error: .*none\.yaml: no such file$/m],
     [[...models, "--encoder", "./none"], /none/],
     [[...models, "--diffusion", "./none"], /none/],
     [[...models, "--images", "./none"], /none does not exist/],
@@ -246,7 +246,59 @@ describe("bad input", () => {
       [...models, "--methods", "original"],
       /original trains nothing, and without --evaluate nothing is measured/,
     ],
-  ])("refuses %j", expectRefusal, 60_000);
+  ])("refuses %#", expectRefusal, 60_000);
+
+  it.each([
+    [
+      "a truncated file",
+      "stable-diffusion/unet/diffusion_pytorch_model.safetensors",
+      "x",
+      /unet\/diffusion_pytorch_model\.safetensors: truncated/,
+    ],
+    ["settings that are no JSON", "clip/config.json", "{", /clip\/config\.json is not valid JSON/],
+    [
+      "settings of another width",
+      "stable-diffusion/text_encoder/config.json",
+      undefined,
+      /text_encoder gives vectors of 64, and unet attends to vectors of 32/,
+    ],
+  ])(
+    "refuses models with %s before anything is trained",
+    async (_, file, contents, message) => {
+      const damaged = await mkdtemp(path("models-"));
+      await cp(join(fixtures, "models"), damaged, { recursive: true });
+      const wider = () =>
+        readFileSync(join(damaged, file), "utf8").replace('"hidden_size": 32', '"hidden_size": 64');
+      await writeFile(join(damaged, file), contents ?? wider());
+      const own = ["--encoder", join(damaged, "clip"), "--diffusion", join(damaged, "stable-diffusion")];
+      await expectRefusal([...models, ...own], message);
+    },
+    60_000,
+  );
+
+  it.skipIf(process.platform === "win32")(
+    "names the file that a full disk cuts off, and leaves no part of it",
+    async () => {
+      // The shell's limit on file sizes, 2 or 4 KiB: writes fail part-way, as on a full disk, with no need to fill one.
+      const args = ["enhance", ...models, ...few, "--out", "full-disk"];
+      const limited = ["-c", 'ulimit -f 4 && exec "$@"', "sh", process.execPath, main, ...args];
+      const ended = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
+        const child = spawn("sh", limited, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+        let stderr = "";
+        child.stderr.on("data", (text: Buffer) => {
+          stderr += text.toString();
+        });
+        child.on("close", (code) => resolve({ code, stderr }));
+      });
+      expect(ended.stderr).toMatch(
+        /^error: align-rec-seed0: .*checkpoint\.safetensors: could not be written \(EFBIG.*--resume full-disk\n$/,
+      );
+      expect(ended.code).toBe(1);
+      const left = readdirSync(path("full-disk"), { recursive: true }) as string[];
+      expect(left.filter((name) => /\.tmp|safetensors|lock\./.test(name))).toEqual([]);
+    },
+    60_000,
+  );
 
   it("refuses a folder that holds something else, or a run", async () => {
     await mkdir(path("full"));

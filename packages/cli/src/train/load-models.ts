@@ -1,13 +1,13 @@
 import { createDenoiser, createLatentEncoder, type LatentEncoder, Projector } from "@dcr-js/dcr";
 import { type DDPMScheduler, type Denoiser, loadStableDiffusion } from "@dcr-js/diffusion";
-import { CLIPImageProcessor, type ImageEncoder } from "@dcr-js/encoders";
+import { type ImageEncoder, type ImageProcessor, loadImageEncoder } from "@dcr-js/encoders";
 import type { RunConfig } from "../config/run-config.js";
-import { readEncoderForm } from "../models/encoder-forms.js";
+import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
 
 /** What a stage trains with. The projector has no weights yet. */
 export interface TrainingModels {
   encoder: ImageEncoder;
-  processor: CLIPImageProcessor;
+  processor: ImageProcessor;
   denoiser: Denoiser;
   scheduler: DDPMScheduler;
   latents: LatentEncoder;
@@ -19,19 +19,19 @@ export interface TrainingModels {
  * Loads the encoder's image tower and the diffusion model's parts. Its text encoder is freed once the empty prompt is
  * encoded.
  */
-export async function loadTrainingModels({
-  encoder: encoderName,
-  diffusion: diffusionName,
-
-  storage,
-}: Pick<RunConfig, "encoder" | "diffusion" | "storage">): Promise<TrainingModels> {
-  const { tower } = await readEncoderForm(encoderName);
-  const encoder = await tower.fromPretrained(encoderName, { storage });
-  const processor = await CLIPImageProcessor.fromPretrained(encoderName);
-  const diffusion = await loadStableDiffusion(diffusionName, { storage });
+export async function loadTrainingModels(
+  config: Pick<RunConfig, "encoder" | "diffusion" | "variant" | "storage">,
+): Promise<TrainingModels> {
+  const { storage, variant } = config;
+  const loaded = await loadImageEncoder(await resolveEncoder(config.encoder), { text: false, storage });
+  const diffusion = await loadStableDiffusion(await resolveDiffusion(config), {
+    storage,
+    ...(variant && { variant }),
+  });
   const denoiser = createDenoiser(diffusion);
   diffusion.textEncoder.dispose();
   const latents = createLatentEncoder(diffusion.vae);
+  const { encoder, processor } = loaded;
   return {
     encoder,
     processor,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { loadAdapter } from "@dcr-js/encoders";
-import { readEncoderForm } from "../models/encoder-forms.js";
+import { loadAdapter, loadImageEncoder } from "@dcr-js/encoders";
+import { resolveEncoder } from "../models/resolve-models.js";
 
 /**
  * Writes the enhanced encoder: the whole model that the image tower was taken from, with the trained adapters merged. It is
@@ -11,12 +11,11 @@ import { readEncoderForm } from "../models/encoder-forms.js";
  * @param output a folder with `adapter/`, which gets `encoder/`
  */
 export async function writeEnhancedEncoder(name: string, output: string): Promise<void> {
-  const { whole } = await readEncoderForm(name);
-  const model = await whole.fromPretrained(name);
+  const loaded = await loadImageEncoder(await resolveEncoder(name));
   try {
-    (await loadAdapter(model, join(output, "adapter"))).merge();
-    await model.savePretrained(join(output, "encoder"));
+    (await loadAdapter(loaded.encoder, join(output, "adapter"))).merge();
+    await loaded.savePretrained(join(output, "encoder"));
   } finally {
-    model.dispose();
+    loaded.dispose();
   }
 }

@@ -1,0 +1,102 @@
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { initialize } from "@dcr-js/tensor";
+import { expectNoLeaks } from "@dcr-js/testing";
+import { writeTestImages } from "@dcr-js/testing/images";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkEvaluations, evaluateEncoder } from "./evaluate-encoder.js";
+import { type LoadedEncoder, loadWholeEncoder } from "./loaded-encoder.js";
+
+let folder: string;
+let loaded: LoadedEncoder;
+const path = (...names: string[]) => join(folder, ...names);
+beforeAll(async () => {
+  await initialize({ device: "wasm" });
+  folder = await mkdtemp(join(tmpdir(), "dcr-evaluate-"));
+  loaded = await loadWholeEncoder(fileURLToPath(new URL("../../fixtures/models/clip", import.meta.url)));
+  const names = await writeTestImages(path("classes"), 30);
+  await mkdir(path("mmvp/MLLM_VLM Images/Colour, and more"), { recursive: true });
+  for (const [i, name] of names.slice(0, 4).entries()) {
+    await cp(path("classes", name), path(`mmvp/MLLM_VLM Images/Colour, and more/${i + 1}.jpg`));
+  }
+  await writeFile(
+    path("mmvp/Questions.csv"),
+    '\ufeffQuestion ID,Type,Statement\r\n1,"Colour, and more","A ""red"" one"\r\n2,"Colour, and more",A blue one\r\n3,"Colour, and more",up\r\n4,"Colour, and more",down\r\n',
+  );
+});
+afterAll(async () => {
+  loaded.dispose();
+  await rm(folder, { recursive: true });
+});
+
+const evaluate = (what: string) => evaluateEncoder([what], { ...loaded, seed: 0 });
+
+describe("evaluateEncoder", () => {
+  it("measures MMVP-VLM's pairs as published", async () => {
+    await expectNoLeaks(async () => {
+      const { figures, patterns } = await evaluate(`mmvp:${path("mmvp")}`);
+      expect([0, 0.5, 1]).toContain(figures["MMVP-VLM"]!.pairs);
+      expect(patterns).toEqual([
+        { measure: "MMVP-VLM", pattern: "Colour, and more", accuracy: figures["MMVP-VLM"]!.pairs, count: 2 },
+      ]);
+    });
+  });
+
+  it("measures a folder with a folder for each class", async () => {
+    await expectNoLeaks(async () => {
+      const { figures } = await evaluate(`folder:${path("classes")}`);
+      expect(Object.keys(figures.classes!)).toEqual(["NMI", "ACC", "ARI", "kNN"]);
+      // Three classes of ten: the best matching of clusters puts a third right at least.
+      expect(figures.classes!.ACC).toBeGreaterThanOrEqual(1 / 3);
+      expect(await evaluate(`folder:${path("classes")}`)).toEqual({
+        figures,
+        patterns: [],
+        pictures: [],
+        features: undefined,
+      });
+    });
+  });
+
+  it("takes a module, and names what is wrong with its result", async () => {
+    const write = async (name: string, code: string) => {
+      await writeFile(path(name), code);
+      return path(name);
+    };
+    const good = await write("good.mjs", "export default ({ seed }) => ({ figures: { own: { seed } } });");
+    expect((await evaluate(good)).figures).toEqual({ own: { seed: 0 } });
+    const bad = await write("bad.mjs", "export default () => ({ figures: { own: { x: NaN } } });");
+    await expect(evaluate(bad)).rejects.toThrow(/bad\.mjs: figures\.own\.x: /);
+    const none = await write("none.mjs", "export const x = 1;");
+    await expect(checkEvaluations([none])).rejects.toThrow(
+      /none\.mjs: the default export must be a function, got undefined/,
+    );
+  });
+});
+
+describe("checkEvaluations", () => {
+  it.each([
+    ["mmvp", /expected mmvp:<folder>, folder:<folder> or a module, got "mmvp"/],
+    ["folder:/none", /--evaluate folder:\/none: no such folder/],
+  ])("refuses %s", async (what, message) => {
+    await expect(checkEvaluations([what])).rejects.toThrow(message);
+  });
+
+  it("names rows that are no pairs, and folders that are no classes", async () => {
+    await mkdir(path("odd"));
+    await writeFile(path("odd/Questions.csv"), "id,type,text\n1,a,b\n");
+    await expect(checkEvaluations([`mmvp:${path("odd")}`])).rejects.toThrow(
+      /Questions\.csv: expected pairs of questions, got 1 rows/,
+    );
+    await writeFile(path("odd/Questions.csv"), "id,type,text\n1,a,b\n2,c,d\n");
+    await expect(checkEvaluations([`mmvp:${path("odd")}`])).rejects.toThrow(
+      /rows 2 and 3 are a pair and must have one pattern/,
+    );
+    await writeFile(path("odd/Questions.csv"), "id,type,text\n1,a,b\nx,a,d\n");
+    await expect(checkEvaluations([`mmvp:${path("odd")}`])).rejects.toThrow(/row 3 must have a number/);
+    await expect(checkEvaluations([`folder:${path("classes/stripes")}`])).rejects.toThrow(
+      /two classes or more, got 0/,
+    );
+  });
+});

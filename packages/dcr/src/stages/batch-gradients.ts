@@ -17,7 +17,7 @@ export type FrozenFeatures = (
 ) => Promise<tf.Tensor>;
 
 /** One loss of a batch, or the weighted sum of several, with its gradient at what trains. */
-export interface LossGradients extends TermValues {
+export interface TermGradients extends TermValues {
   /** This rank's share, one for each parameter: the encoder's, then the projector's. */
   gradients: tf.Tensor[];
 }
@@ -40,7 +40,7 @@ export async function batchGradients(
   batch: ImageBatch,
   random: Random,
   frozenFeatures?: FrozenFeatures,
-): Promise<LossGradients[]> {
+): Promise<TermGradients[]> {
   const { objective, communicator } = settings;
   return withTensorScope(async (scope) => {
     const pass = imagePass(settings, trained, batch, random);
@@ -69,7 +69,7 @@ export async function batchGradients(
     });
     scope.own(terms);
 
-    const results: LossGradients[] = [];
+    const results: TermGradients[] = [];
     try {
       for (const term of apart ? terms : [scope.own(weightedSum(terms))]) {
         const figures = await readTerm(term);
@@ -141,7 +141,17 @@ async function gatherOverRanks(
 ): Promise<Shared[]> {
   const shared: Shared[] = [];
   // One after the other: all ranks must gather in the same order.
-  for (const own of tensors) shared.push({ own, all: scope.own(await communicator.allGather(own)) });
+  for (const own of tensors) {
+    const all = scope.own(await communicator.allGather(own));
+    const expected = own.shape[0] * communicator.size;
+    if (all.shape[0] !== expected) {
+      throw new Error(
+        `communicator: ${communicator.size} ranks with batches of ${own.shape[0]} have ${expected} images, ` +
+          `gathered ${all.shape[0]}; all ranks need one batch size`,
+      );
+    }
+    shared.push({ own, all });
+  }
   return shared;
 }
 

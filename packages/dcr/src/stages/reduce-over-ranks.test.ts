@@ -79,4 +79,22 @@ describe("data parallel", () => {
       });
     },
   );
+
+  it("refuses ranks with batches of different sizes", async () => {
+    await expectNoLeaks(async () => {
+      const results = await Promise.allSettled(
+        communicators(2).map((communicator) =>
+          enhance(
+            objectives.rec(),
+            { communicator, source: testSource({ batchSize: 2 + communicator.rank }) },
+            (stage) => stage.step(),
+          ),
+        ),
+      );
+      expect(results.map((result) => (result as PromiseRejectedResult).reason.message)).toEqual([
+        "step 0 was not taken: communicator: 2 ranks with batches of 2 have 4 images, gathered 5; all ranks need one batch size",
+        "step 0 was not taken: communicator: 2 ranks with batches of 3 have 6 images, gathered 5; all ranks need one batch size",
+      ]);
+    });
+  });
 });

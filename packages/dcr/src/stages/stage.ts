@@ -4,7 +4,7 @@ import { AdamW, clipGradNorm, type Parameter, Random, warmupConstant } from "@dc
 import * as tf from "@tensorflow/tfjs-core";
 import { aggregate } from "./aggregate.js";
 import type { Trained } from "./backward.js";
-import { batchGradients, type FrozenFeatures, type LossGradients } from "./batch-gradients.js";
+import { batchGradients, type FrozenFeatures, type TermGradients } from "./batch-gradients.js";
 import { readBatches } from "./read-batch.js";
 import type { StageSettings } from "./stage-options.js";
 import { checkState, type StageState, stageState } from "./stage-state.js";
@@ -76,7 +76,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
     parts.prepare();
     encoder.enableGradientCheckpointing(gradientCheckpointing);
     denoiser.enableGradientCheckpointing?.(gradientCheckpointing);
-    const sums = new Map<string, LossGradients>();
+    const sums = new Map<string, TermGradients>();
     let gradient: tf.Tensor[] | undefined;
     try {
       for (let i = 0; i < accumulation; i++) {

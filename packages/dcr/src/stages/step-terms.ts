@@ -1,10 +1,10 @@
 import { accumulateGradients, type Communicator } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import type { LossGradients } from "./batch-gradients.js";
+import type { TermGradients } from "./batch-gradients.js";
 import { sumNumbersOverRanks } from "./reduce-over-ranks.js";
 
 /** Adds one batch's term to the step's; takes its gradients over. */
-export function addTerm(sums: Map<string, LossGradients>, term: LossGradients): void {
+export function addTerm(sums: Map<string, TermGradients>, term: TermGradients): void {
   const sum = sums.get(term.name);
   if (!sum) {
     sums.set(term.name, term);
@@ -31,7 +31,7 @@ export interface StepFigures {
  */
 export async function reduceTerms(
   communicator: Communicator,
-  terms: readonly LossGradients[],
+  terms: readonly TermGradients[],
   batches: number,
 ): Promise<StepFigures> {
   for (const term of terms) {

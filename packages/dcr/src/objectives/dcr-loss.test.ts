@@ -225,7 +225,7 @@ describe("dcrLoss", () => {
   it("keeps the digits of losses and gradients far below float32's resolution of a score", () => {
     // The positive is nearly the anchor and the negatives are not: a loss of about exp(-0.3 / tau).
     const anchors = normalArray(7, n * size);
-    const near = normalArray(8, n * size).map((x, i) => anchors[i] + 1e-3 * x);
+    const near = normalArray(8, n * size).map((x, i) => anchors[i] + 1e-2 * x);
     const far = normalArray(9, n * n * size).map((x, at) => {
       const [i, k] = [Math.floor(at / (n * size)), Math.floor(at / size) % n];
       return anchors[i * size + (at % size)] + (i === k ? 0 : 1.6 * x);

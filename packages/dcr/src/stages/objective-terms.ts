@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkScalarLoss } from "../objectives/feature-objective.js";
 import type { Objective, ObjectiveInput, ObjectiveTerm } from "../objectives/objective.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 
 /** The numbers of a term on the host: this rank's share of each. */
 export interface TermValues {
@@ -19,8 +21,19 @@ export interface TermValues {
  */
 export function askObjective(objective: Objective, input: ObjectiveInput): ObjectiveTerm[] {
   const terms = tf.tidy(() => objective.terms(input) as never) as ObjectiveTerm[];
+  try {
+    checkTerms(objective, input, terms);
+  } catch (error) {
+    tf.dispose(terms as unknown as tf.TensorContainer);
+    throw error;
+  }
+  return terms;
+}
+
+function checkTerms({ name: objective }: Objective, input: ObjectiveInput, terms: ObjectiveTerm[]): void {
+  const where = `objective ${objective}`;
   if (!Array.isArray(terms) || terms.length === 0) {
-    throw new Error(`objective ${objective.name}: terms must return an array of one loss or more`);
+    throw new Error(`${where}: terms must return an array of one loss or more, got ${describe(terms)}`);
   }
   const shapes = {
     features: input.features.shape,
@@ -29,22 +42,26 @@ export function askObjective(objective: Objective, input: ObjectiveInput): Objec
     augmentedConditions: input.predictor?.augmentedConditions?.shape,
   };
   const names = terms.map(({ name }) => name);
-  const repeated = names.find((name, i) => names.indexOf(name) !== i);
-  if (repeated !== undefined) {
-    tf.dispose(terms as unknown as tf.TensorContainer);
-    throw new Error(`objective ${objective.name}: two losses have the name ${repeated}`);
-  }
-  for (const term of terms) {
+  for (const [i, term] of terms.entries()) {
+    const { name, weight, value } = term;
+    if (typeof name !== "string" || name === "") {
+      throw new TypeError(`${where}: a loss's name must be a string, got ${describe(name)}`);
+    }
+    if (names.indexOf(name) !== i) throw new Error(`${where}: two losses have the name ${name}`);
+    checkNumber(`${where}: the weight of ${name}`, weight);
+    checkScalarLoss(objective, value);
+    let gradients = 0;
     for (const [key, shape] of Object.entries(shapes)) {
       const gradient = term[key as keyof typeof shapes];
-      if (gradient === undefined || String(gradient.shape) === String(shape)) continue;
-      tf.dispose(terms as unknown as tf.TensorContainer);
+      if (gradient === undefined) continue;
+      gradients++;
+      if (String(gradient.shape) === String(shape)) continue;
       throw new Error(
-        `objective ${objective.name}: the gradient of ${term.name} at ${key} must be [${shape}], got [${gradient.shape}]`,
+        `${where}: the gradient of ${name} at ${key} must be ${shape ? `[${shape}]` : "left out"}, got [${gradient.shape}]`,
       );
     }
+    if (gradients === 0) throw new Error(`${where}: ${name} has no gradient`);
   }
-  return terms;
 }
 
 /** The terms as one, with the weighted sum of their gradients. The caller disposes the gradients. */

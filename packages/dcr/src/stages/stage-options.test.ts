@@ -187,7 +187,7 @@ describe("what a stage is given", () => {
     dispose();
   });
 
-  it("is an objective whose gradients have the shapes of its inputs, and whose losses have names of their own", async () => {
+  it("is an objective whose terms are whole, with gradients of the shapes of its inputs", async () => {
     const zeros = (shape: number[]) => ({ value: tf.scalar(0), features: tf.zeros(shape) as tf.Tensor2D });
     const made = (terms: Objective["terms"]): Objective => ({
       name: "mine",
@@ -196,7 +196,25 @@ describe("what a stage is given", () => {
       terms,
     });
     for (const [terms, message] of [
-      [() => [], "objective mine: terms must return an array of one loss or more"],
+      [() => [], "objective mine: terms must return an array of one loss or more, got an array of 0"],
+      [() => ({}) as never, "objective mine: terms must return an array of one loss or more, got a Object"],
+      [
+        () => [{ weight: 1, ...zeros([3, 12]) } as never],
+        "objective mine: a loss's name must be a string, got undefined",
+      ],
+      [
+        () => [{ name: "a", ...zeros([3, 12]) } as never],
+        "objective mine: the weight of a must be a finite number, got undefined",
+      ],
+      [
+        () => [{ name: "a", weight: 1, value: tf.zeros([2]) as never }],
+        "objective mine: the loss must be a scalar tensor, got shape [2]",
+      ],
+      [() => [{ name: "a", weight: 1, value: tf.scalar(0) }], "objective mine: a has no gradient"],
+      [
+        () => [{ name: "a", weight: 1, ...zeros([3, 12]), conditions: tf.zeros([3, 10]) }],
+        "objective mine: the gradient of a at conditions must be left out, got [3,10]",
+      ],
       [
         () => [{ name: "a", weight: 1, ...zeros([3, 2]) }],
         "objective mine: the gradient of a at features must be [3,12], got [3,2]",

@@ -209,8 +209,14 @@ describe.each(await testBackends())("checkpoint on $name", ({ start }) => {
     expectClose(await beside.data(), [12]);
   });
 
-  it("refuses what is no tensor", () => {
+  it("refuses what is no tensor, and keeps nothing where fn throws", async () => {
     expect(() => checkpoint(() => 3 as never, [])).toThrow("fn must return a tensor or an array of tensors");
+    const x = tf.tensor1d([1]);
+    const failing = (y: tf.Tensor) =>
+      checkpoint((): tf.Tensor => {
+        throw new Error("no such layer");
+      }, [y]);
+    await expectNoLeaks(() => expect(() => tf.grad(failing)(x)).toThrow("no such layer"));
   });
 
   it("stores activations as float16 in both runs, where the caller does", async () => {

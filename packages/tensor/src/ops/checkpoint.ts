@@ -43,15 +43,17 @@ export function checkpoint<T extends Result, I extends tf.Tensor[]>(
     const constants = new Set<tf.Tensor>();
     const firstOwn = tf.scalar(0).id;
     const ownInputs = new Set(saved.map(({ id }) => id));
-    const { result, repeat } = visitOps(
-      () => recordDraws(() => run(fn, saved)),
-      ({ inputs }) => {
-        for (const x of Object.values(inputs)) {
-          if (x instanceof tf.Variable) variables.add(x);
-          else if (x.id < firstOwn && !ownInputs.has(x.id)) constants.add(x);
-        }
-      },
-    );
+    const firstRun = () =>
+      visitOps(
+        () => recordDraws(() => run(fn, saved)),
+        ({ inputs }) => {
+          for (const x of Object.values(inputs)) {
+            if (x instanceof tf.Variable) variables.add(x);
+            else if (x.id < firstOwn && !ownInputs.has(x.id)) constants.add(x);
+          }
+        },
+      );
+    const { result, repeat } = orDispose(saved, firstRun);
     const sources = [...inputs, ...variables, ...constants];
     /** What the second run is differentiated at, for each of the sources. */
     const points = [...saved, ...variables, ...constants];
@@ -124,4 +126,14 @@ function vectorJacobian(f: () => Result, points: tf.Tensor[], dys: (tf.Tensor | 
     const { grads } = apartFromTape(() => tf.engine().gradients(contracted, points, single, true));
     return points.map(({ shape }, i) => grads[i] ?? tf.zeros(shape));
   });
+}
+
+/** Runs `f`; where it throws, the tensors that wait for the tape to dispose them are disposed here. */
+function orDispose<T>(tensors: tf.Tensor[], f: () => T): T {
+  try {
+    return f();
+  } catch (error) {
+    tf.dispose(tensors);
+    throw error;
+  }
 }

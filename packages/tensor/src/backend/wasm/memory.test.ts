@@ -95,6 +95,10 @@ it("names the kernel of tfjs-backend-wasm whose own allocation fails", async () 
   expect(() => runNamed(backend, "Conv2D", () => 12, failing)).toThrow(
     /^wasm: out of memory in Conv2D: memory of its own beside 12 bytes of inputs wanted, /,
   );
+  const trap = () => {
+    throw new WebAssembly.RuntimeError("remainder by zero");
+  };
+  expect(() => runNamed(backend, "Mod", () => 12, trap)).toThrow("wasm: Mod failed: remainder by zero");
   const half = () => {
     backend.makeOutput([4], "float32");
     throw new Error("stride must be positive");

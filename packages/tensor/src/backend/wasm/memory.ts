@@ -61,11 +61,10 @@ class OutOfMemory extends Error {
   }
 }
 
-/** Whether the module itself gave up, as it does where its own allocation fails. */
+/** Whether the module itself gave up in the ways in which it does where its own allocation fails. */
 const isFailure = (error: unknown) =>
   !(error instanceof OutOfMemory) &&
-  (error instanceof WebAssembly.RuntimeError ||
-    /^Aborted|^abort|bad_alloc/i.test(String((error as Error)?.message ?? error)));
+  /^abort|bad_alloc|out of bounds|unreachable/i.test(String((error as Error)?.message ?? error));
 
 /**
  * Runs a kernel. Where it fails, the tensors that it made are freed, and a failure inside the module names the kernel.
@@ -90,7 +89,10 @@ export function runNamed<T>(
     return kernel();
   } catch (error) {
     for (const dataId of made) if (!isTracked(dataId)) backend.disposeData(dataId, true);
-    if (!isFailure(error)) throw error;
+    if (!isFailure(error)) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      throw new Error(`wasm: ${kernelName} failed: ${error.message}`, { cause: error });
+    }
     throw new OutOfMemory(
       backend.wasm,
       `memory of its own beside ${inputBytes()} bytes of inputs wanted`,

@@ -58,6 +58,7 @@ export {
   lossGradients,
   type Trainable,
 } from "./measure/loss-gradients.js";
+export { type StepProjection, stepProjection } from "./measure/projection.js";
 export {
   type ConflictRecorder,
   type ConflictSummary,
@@ -66,3 +67,12 @@ export {
   recordConflict,
   summarizeConflict,
 } from "./record/conflict-recorder.js";
+export {
+  type BackwardOptions,
+  type BackwardResult,
+  backward,
+  type StepAggregator,
+  type StepMeasures,
+} from "./step/backward.js";
+export type { Features } from "./step/features.js";
+export { minimize, type StepOptimizer } from "./step/minimize.js";

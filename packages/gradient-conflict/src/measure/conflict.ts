@@ -43,6 +43,15 @@ export async function groupedGramMatrices(
   gradients: readonly (readonly tf.Tensor[])[],
   groups: readonly (string | undefined)[],
 ): Promise<GroupedGram> {
+  const { whole, groups: grouped } = await readGrams(gradients, { groups });
+  return { whole, groups: grouped };
+}
+
+/** {@link groupedGramMatrices}, and some scalars with the same readback. */
+export async function readGrams(
+  gradients: readonly (readonly tf.Tensor[])[],
+  { groups = [], scalars = [] }: { groups?: readonly (string | undefined)[]; scalars?: readonly tf.Tensor[] },
+): Promise<GroupedGram & { scalars: Float64Array }> {
   const m = gradients.length;
   if (m === 0 || gradients[0].length === 0 || gradients.some((list) => list.length !== gradients[0].length)) {
     throw new Error(
@@ -61,12 +70,19 @@ export async function groupedGramMatrices(
     const group = groups[at] ?? ungrouped;
     members.set(group, [...(members.get(group) ?? []), at]);
   }
-  const gramsOf = async (scales?: Float64Array): Promise<GroupedGram> => {
+  const gramsOf = async (scales?: Float64Array) => {
     const keys = [...members.keys()];
-    const cells = tf.tidy(() => tf.stack(keys.map((key) => gramOf(gradients, members.get(key)!, scales))));
+    const cells = tf.tidy(() => {
+      const grams = tf.stack(keys.map((key) => gramOf(gradients, members.get(key)!, scales)));
+      return tf.concat([grams, ...scalars].map((x) => tf.reshape(x, [-1])));
+    });
     const values = await cells.data();
     cells.dispose();
-    const result: GroupedGram = { whole: new Float64Array(m * m), groups: {} };
+    const result = {
+      whole: new Float64Array(m * m),
+      groups: {} as Record<string, Float64Array>,
+      scalars: Float64Array.from(values.subarray(keys.length * m * m)),
+    };
     for (const [at, key] of keys.entries()) {
       const gram = Float64Array.from(values.subarray(at * m * m, (at + 1) * m * m), (value, cell) =>
         scales ? value * scales[Math.floor(cell / m)] * scales[cell % m] : value,

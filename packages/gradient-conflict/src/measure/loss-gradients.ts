@@ -34,6 +34,71 @@ export interface LossGradients {
   gradients: tf.Tensor[][];
 }
 
+/** Tensors by name, in the order of their first names. A tensor under two names, such as a tied weight, counts once. */
+export function inputsOf(
+  name: string,
+  variables: Readonly<Record<string, Trainable>> | readonly Trainable[],
+): { names: string[]; tensors: tf.Tensor[] } {
+  const inputs: { names: string[]; tensors: tf.Tensor[] } = { names: [], tensors: [] };
+  for (const [key, trainable] of Object.entries(variables as Record<string, Trainable>)) {
+    const tensor = tensorOf(`${name}[${JSON.stringify(key)}]`, trainable);
+    if (inputs.tensors.includes(tensor)) continue;
+    inputs.names.push(key);
+    inputs.tensors.push(tensor);
+  }
+  if (inputs.names.length === 0) throw new Error(`${name} must not be empty`);
+  return inputs;
+}
+
+/**
+ * Each loss's value and its gradients at the inputs, undefined where it does not depend on one. The caller disposes them.
+ *
+ * @throws with the loss's name when it is no function or no scalar, or depends on no input
+ */
+export function differentiate(
+  caller: string,
+  losses: Readonly<Record<string, () => tf.Scalar>>,
+  inputs: tf.Tensor[],
+): { values: tf.Scalar[]; gradients: (tf.Tensor | undefined)[][] } {
+  const names = Object.keys(losses);
+  if (names.length === 0) throw new Error(`${caller}: losses must not be empty`);
+  const result: { values: tf.Scalar[]; gradients: (tf.Tensor | undefined)[][] } = {
+    values: [],
+    gradients: [],
+  };
+  try {
+    for (const name of names) {
+      if (typeof losses[name] !== "function") {
+        throw new TypeError(
+          `${caller}: losses[${JSON.stringify(name)}] must be a function, got ${describe(losses[name])}`,
+        );
+      }
+      // A clone, as the loss may return a tensor that is its caller's. Unlike variableGrads this takes untrainable variables too.
+      const { value, grads } = tf.engine().gradients(() => tf.clone(losses[name]()), inputs, undefined, true);
+      result.values.push(value as tf.Scalar);
+      result.gradients.push(grads.map((gradient) => gradient ?? undefined));
+      if (value.size !== 1) {
+        throw new Error(
+          `${caller}: loss ${JSON.stringify(name)} must be a scalar, got shape [${value.shape}]`,
+        );
+      }
+      if (grads.every((gradient) => gradient == null)) {
+        throw new Error(`${caller}: loss ${JSON.stringify(name)} depends on none of the variables`);
+      }
+    }
+  } catch (error) {
+    disposeAll(result);
+    throw error;
+  }
+  return result;
+}
+
+/** Disposes the values and the gradients that are there. */
+export function disposeAll(result: { values: tf.Tensor[]; gradients: (tf.Tensor | undefined)[][] }): void {
+  tf.dispose(result.values);
+  tf.dispose(result.gradients.flat().filter((gradient) => gradient !== undefined));
+}
+
 /**
  * The gradient of each loss by itself. A forward and a backward pass for each; memory of all gradients, `O(m n)`.
  *
@@ -44,46 +109,14 @@ export function lossGradients(options: LossGradientsOptions): LossGradients {
     losses: true,
     variables: true,
   });
-  const names = Object.keys(losses);
-  const entries = Object.entries(variables as Record<string, Trainable>);
-  if (names.length === 0) throw new Error("lossGradients: losses must not be empty");
-  if (entries.length === 0) throw new Error("lossGradients: variables must not be empty");
-  const all = entries.map(
-    ([name, trainable]) =>
-      [name, tensorOf(`lossGradients: variables[${JSON.stringify(name)}]`, trainable)] as const,
-  );
-  // A tensor under two names, such as a tied weight, counts once.
-  const once = all.filter(([, tensor], i) => all.findIndex(([, other]) => other === tensor) === i);
-  const inputs = once.map(([, tensor]) => tensor);
-  const result: LossGradients = {
-    losses: names,
-    variables: once.map(([name]) => name),
-    values: [],
-    gradients: [],
+  const inputs = inputsOf("lossGradients: variables", variables);
+  const { values, gradients } = differentiate("lossGradients", losses, inputs.tensors);
+  return {
+    losses: Object.keys(losses),
+    variables: inputs.names,
+    values,
+    gradients: gradients.map((list) =>
+      list.map((gradient, i) => gradient ?? tf.zerosLike(inputs.tensors[i])),
+    ),
   };
-  try {
-    for (const name of names) {
-      if (typeof losses[name] !== "function") {
-        throw new TypeError(
-          `lossGradients: losses[${JSON.stringify(name)}] must be a function, got ${describe(losses[name])}`,
-        );
-      }
-      // What variableGrads does, which skips variables that are marked untrainable.
-      const { value, grads } = tf.engine().gradients(losses[name], inputs, undefined, true);
-      result.values.push(value as tf.Scalar);
-      result.gradients.push(grads.map((gradient, i) => gradient ?? tf.zerosLike(inputs[i])));
-      if (grads.every((gradient) => gradient == null)) {
-        throw new Error(`lossGradients: loss ${JSON.stringify(name)} depends on none of the variables`);
-      }
-      if (value.size !== 1) {
-        throw new Error(
-          `lossGradients: loss ${JSON.stringify(name)} must be a scalar, got shape [${value.shape}]`,
-        );
-      }
-    }
-  } catch (error) {
-    tf.dispose([result.values, result.gradients] as tf.TensorContainer);
-    throw error;
-  }
-  return result;
 }

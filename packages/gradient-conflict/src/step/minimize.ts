@@ -1,0 +1,64 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "../shared/check-options.js";
+import { type BackwardOptions, backward, inputsOfStep, type StepMeasures } from "./backward.js";
+import type { Features } from "./features.js";
+
+/**
+ * A `tf.Optimizer`, or one that takes the gradients in the order of its parameters, as `AdamW` of `@dcr-js/tensor`: those of `variables` and
+ * then of `heads`.
+ */
+export type StepOptimizer =
+  | { applyGradients(gradients: tf.NamedTensorMap): void }
+  | { step(gradients: readonly tf.Tensor[]): void };
+
+/**
+ * {@link backward}, and a step of the optimizer along its gradient, which is disposed.
+ *
+ * @returns what the step measured; give its `memory` to the next call
+ * @throws as {@link backward}, and when a tf.Optimizer meets what is no tf.Variable; no variable has changed then
+ *
+ * @example
+ * let memory;
+ * for (let step = 0; step < steps; step++) {
+ *   const measures = await minimize(tf.train.adam(1e-3), { losses, variables, aggregator: gradVac(), step, memory });
+ *   memory = measures.memory;
+ * }
+ */
+export async function minimize<F extends Features = never>(
+  optimizer: StepOptimizer,
+  options: BackwardOptions<F>,
+): Promise<StepMeasures> {
+  const apply = applierOf(optimizer, options);
+  const { gradients, ...measures } = await backward(options);
+  try {
+    apply(gradients);
+    return measures;
+  } finally {
+    tf.dispose(gradients);
+  }
+}
+
+function applierOf<F extends Features>(
+  optimizer: StepOptimizer,
+  options: BackwardOptions<F>,
+): (gradients: Record<string, tf.Tensor>) => void {
+  const { shared, heads } = inputsOfStep(options);
+  const names = [...shared.names, ...heads.names];
+  if (optimizer && "applyGradients" in optimizer) {
+    const variables = [...shared.tensors, ...heads.tensors].map((tensor, i) => {
+      if (tensor instanceof tf.Variable) return tensor;
+      throw new TypeError(
+        `minimize: ${JSON.stringify(names[i])} must be a tf.Variable for a tf.Optimizer, got a tensor`,
+      );
+    });
+    return (gradients) =>
+      optimizer.applyGradients(
+        Object.fromEntries(variables.map((variable, i) => [variable.name, gradients[names[i]]])),
+      );
+  }
+  if (optimizer && "step" in optimizer)
+    return (gradients) => optimizer.step(names.map((name) => gradients[name]));
+  throw new TypeError(
+    `minimize: optimizer must be a tf.Optimizer or have a method step(gradients), got ${describe(optimizer)}`,
+  );
+}

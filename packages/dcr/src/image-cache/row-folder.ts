@@ -17,6 +17,8 @@ export interface RowFolderOptions {
 /** A file is the SHA-256 digest of a safetensors file, then that file. */
 const digestBytes = 32;
 const extension = ".row";
+/** No process takes an hour to write a row. */
+const abandonedMs = 3_600_000;
 
 /**
  * Rows as files in a folder, which several processes may share: a file is written whole or not at all, and one that is damaged or that
@@ -27,23 +29,27 @@ export function createRowFolder({ folder, maxBytes, precision }: RowFolderOption
   let total: number | undefined;
   const pathOf = (key: string) => `${folder}/${key.slice(0, 2)}/${key}${extension}`;
 
-  const listFiles = async () => {
+  /** The rows that are there. Deletes what a process left that was killed while it wrote. */
+  const listRows = async () => {
     await mkdir(folder, { recursive: true });
-    const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(extension));
-    const files = await Promise.all(
-      names.map(async (name) => {
-        const path = `${folder}/${name}`;
-        // Another process may have deleted it since.
-        const found = await stat(path).catch(() => undefined);
-        return found ? [{ path, bytes: found.size, used: found.mtimeMs }] : [];
-      }),
-    );
-    return files.flat();
+    const names = await readdir(folder, { recursive: true });
+    const rows: { path: string; bytes: number; used: number }[] = [];
+    for (const name of names) {
+      const path = `${folder}/${name}`;
+      // Another process may have deleted it since.
+      const found = await stat(path).catch(() => undefined);
+      if (!found?.isFile()) continue;
+      if (name.endsWith(extension)) rows.push({ path, bytes: found.size, used: found.mtimeMs });
+      else if (name.endsWith(".tmp") && Date.now() - found.mtimeMs > abandonedMs) {
+        await rm(path, { force: true });
+      }
+    }
+    return rows;
   };
 
   /** Counts what is there, and deletes the oldest files until a tenth of the room is free. */
   const makeRoom = async () => {
-    const files = (await listFiles()).sort((a, b) => a.used - b.used);
+    const files = (await listRows()).sort((a, b) => a.used - b.used);
     let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     for (const file of bytes > maxBytes ? files : []) {
       if (bytes <= 0.9 * maxBytes) break;

@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { AutoencoderKL } from "@dcr-js/diffusion";
 import { initialize, Random } from "@dcr-js/tensor";
 import { expectClose, expectNoLeaks, uniformArray } from "@dcr-js/testing";
@@ -134,6 +134,19 @@ describe("createLatentEncoder", () => {
     await encode(options, [images.subarray(2 * values)]);
     expect((await filesIn(cacheFolder)).length).toBeLessThanOrEqual(3);
     expect((await encode(options, [images.subarray(0, values)])).through).toEqual([]);
+  });
+
+  it("deletes what a killed process left half-written, and nothing that is being written", async () => {
+    const cacheFolder = join(folder, "killed");
+    await encode({ cacheFolder, cacheBytes: 0 }, [images.subarray(0, values)]);
+    const [file] = await filesIn(cacheFolder);
+    const [old, fresh] = ["old", "fresh"].map((name) => `${file}.${name}.tmp`);
+    for (const path of [old, fresh]) await writeFile(path, "half");
+    const longAgo = new Date(Date.now() - 2 * 3_600_000);
+    await utimes(old, longAgo, longAgo);
+    await encode({ cacheFolder, cacheBytes: 0 });
+    const left = await readdir(cacheFolder, { recursive: true });
+    expect(left.filter((name) => name.endsWith(".tmp"))).toEqual([relative(cacheFolder, fresh)]);
   });
 
   it("is shared by runs at the same time", async () => {

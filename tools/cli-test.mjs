@@ -11,6 +11,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,6 +23,12 @@ const models = join(root, "packages/cli/fixtures/models");
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "dcr-js-cli-")));
 const project = join(folder, "project");
 let checks = 0;
+/** As the README has it; what it imports comes with the command. */
+const ownObjective = `import { featureObjective } from "@dcr-js/dcr";
+import * as tf from "@tensorflow/tfjs-core";
+
+export default featureObjective("together", (z, augmented) => tf.mean(tf.squaredDifference(z, augmented)));
+`;
 
 try {
   installProject(project, ["@dcr-js/cli"], packAll(folder));
@@ -47,6 +54,22 @@ checkpoint: { everySteps: 2 }
     ...["--device", "wasm"],
   ];
   enhance("runs/folder", [...options, "--images", "photos", "--evaluate", "folder:photos", "--tensorboard"]);
+  writeFileSync(join(project, "my-loss.mjs"), ownObjective);
+  dcr(
+    "enhance",
+    ...options,
+    "--images",
+    "photos",
+    "--method",
+    "./my-loss.mjs",
+    "--end-to-end",
+    "--out",
+    "runs/own",
+  );
+  check(
+    "an objective of one's own is named",
+    /"method":"my-loss".*"losses":\{"together":/.test(read("runs/own/metrics.jsonl")),
+  );
   enhance("runs/shards", [...options, "--images", "shards/{00000..00002}.tar"]);
 
   const printed = dcr(
@@ -77,6 +100,8 @@ checkpoint: { everySteps: 2 }
     /61 is more than/,
   );
   refused(["enhance", ...options, "--images", "nothing", "--out", "runs/refused"], /nothing does not exist/);
+  truncateSync(join(project, "shards/00001.tar"), 1000);
+  refused(["enhance", ...options, "--images", "shards", "--out", "runs/refused"], /00001\.tar: .*cut short/);
   check("a refused run leaves nothing", !existsSync(join(project, "runs/refused")));
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -97,6 +122,10 @@ function npx(args) {
     shell: process.platform === "win32",
     timeout: 600_000,
   });
+}
+
+function read(name) {
+  return readFileSync(join(project, name), "utf8");
 }
 
 function refused(args, message) {

@@ -1,4 +1,5 @@
 import { existsSync, statfsSync } from "node:fs";
+import { availableParallelism, freemem } from "node:os";
 import { dirname } from "node:path";
 import type { DeviceInfo } from "@dcr-js/tensor";
 import type { RunConfig } from "../config/run-config.js";
@@ -18,6 +19,8 @@ export interface CheckedRun {
   memory: MemoryPlan;
   /** Bytes of all that the run writes. */
   written: number;
+  /** Jobs that may run at the same time. */
+  atOnce: number;
 }
 
 /** Finds what is wrong with a run's inputs, before anything is loaded or written. @throws one line that names it */
@@ -30,7 +33,14 @@ export async function checkRun(folder: string, config: RunConfig, device: Device
   const written = bytesWritten(shapes, config);
   checkDisk(folder, written);
   const { chunk, microBatch } = memory;
-  return { config: { ...config, memory: { chunk, microBatch } }, memory, written };
+  const fixed = { ...config, memory: { chunk, microBatch } };
+  return { config: fixed, memory, written, atOnce: jobsAtOnce(memory, device) };
+}
+
+/** A GPU works on one job at a time; a machine of several cores on two, where its memory holds both. */
+function jobsAtOnce({ peak }: MemoryPlan, { kind }: DeviceInfo): number {
+  if (kind === "webgpu" || availableParallelism() < 2) return 1;
+  return 2 * peak <= freemem() ? 2 : 1;
 }
 
 /** For each method and seed the encoder, its adapters, a checkpoint, and as much again while a file is replaced. */

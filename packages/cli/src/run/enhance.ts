@@ -52,7 +52,7 @@ export async function enhance(
       if (isNew) await rm(folder, { recursive: true, force: true });
       throw error;
     }
-    await work(folder, checked.config, { device, context });
+    await work(folder, checked, { device, context });
   } finally {
     await lock.release();
   }
@@ -68,8 +68,8 @@ export async function resume(stopped: string, given: GivenSettings, context: Com
     const device = await startDevice(config);
     for (const job of listJobs(config)) await endOrphan(jobFiles(folder, job).worker);
     await removeLeftovers(folder);
-    await checkRun(folder, config, device);
-    await work(folder, config, { device, context });
+    const { atOnce } = await checkRun(folder, config, device);
+    await work(folder, { config, atOnce }, { device, context });
   } finally {
     await lock.release();
   }
@@ -119,7 +119,7 @@ async function startDevice(config: RunConfig): Promise<DeviceInfo> {
 /** Everything from a run's configuration to its report. */
 async function work(
   folder: string,
-  config: RunConfig,
+  { config, atOnce }: Pick<CheckedRun, "config" | "atOnce">,
   { device, context }: { device: DeviceInfo; context: CommandContext },
 ): Promise<void> {
   const { base, invocation } = context;
@@ -127,7 +127,7 @@ async function work(
   console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
   console.log(`run:    ${name}`);
   try {
-    await runJobs(folder, config);
+    await runJobs(folder, config, { atOnce });
   } catch (error) {
     await gatherMetrics(folder, config).catch(() => {});
     throw error instanceof RunStopped

@@ -54,8 +54,10 @@ function createJobProgress(bars: MultiBar, name: string, log: (text: string) => 
       });
     },
     end(how) {
-      bar?.update({ phase: how, left: "0 s" });
-      bar?.stop();
+      if (!bar) return;
+      if (how === "done") bar.update(bar.getTotal(), { phase: how, left: "0 s" });
+      else bar.update({ phase: how });
+      bar.stop();
     },
   };
 }

@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { RunConfig } from "../config/run-config.js";
 import { alignmentJob, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
@@ -25,15 +24,19 @@ const workerProgram = fileURLToPath(new URL("../train/job-process.js", import.me
 const patience = { steps: 4, leastMs: 60_000 };
 
 /**
- * Runs every job that has no result yet, each in a process of its own, as many at once as there are cores, two at most. A job
- * is a function of the configuration and its seed alone, so their order does not matter to the numbers.
+ * Runs every job that has no result yet, each in a process of its own, `atOnce` of them at the same time. A job is a function of
+ * the configuration and its seed alone, so their order does not matter to the numbers.
  *
  * After Ctrl-C, SIGTERM, SIGHUP, or when nobody reads the output any more, every worker saves the step just done; a second
  * Ctrl-C, or a worker that does not answer, ends the workers at once.
  *
  * @throws {RunStopped} when the run was stopped
  */
-export async function runJobs(run: string, config: RunConfig): Promise<void> {
+export async function runJobs(
+  run: string,
+  config: RunConfig,
+  { atOnce = 1 }: { atOnce?: number } = {},
+): Promise<void> {
   const all = listJobs(config);
   for (const job of all) await endOrphan(jobFiles(run, job).worker);
   const waiting = all.filter((job) => !isDone(run, job));
@@ -53,17 +56,16 @@ export async function runJobs(run: string, config: RunConfig): Promise<void> {
       for (const worker of workers.values()) worker.kill();
     },
   });
-  const ready = ({ job }: { job: Job }) => {
+  const isReady = (job: Job) => {
     const first = alignmentJob(job, config);
     return !first || isDone(run, first);
   };
-  const limit = Math.min(2, availableParallelism());
   const running = new Map<Job, Promise<void>>();
   let failure: unknown;
   try {
     for (;;) {
-      const next = waiting.findIndex((job) => ready({ job }));
-      if (!failure && !stopped && running.size < limit && next >= 0) {
+      const next = waiting.findIndex(isReady);
+      if (!failure && !stopped && running.size < atOnce && next >= 0) {
         const [job] = waiting.splice(next, 1) as [Job];
         const worker = startWorker(run, job, progress.job(jobName(job)));
         workers.set(job, worker);

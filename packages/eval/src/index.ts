@@ -29,6 +29,34 @@ export {
   type PairResult,
   textImagePairs,
 } from "./pairs/detail-pairs.js";
+export { type ConfusionMatrix, confusionMatrix } from "./probe/confusion-matrix.js";
+export {
+  type LabelledFeatures,
+  type LinearProbeOptions,
+  type LinearProbeScores,
+  linearProbe,
+} from "./probe/linear-probe.js";
+export {
+  classify,
+  type LinearClassifier,
+  type LogisticRegressionOptions,
+  logisticRegression,
+  type Predictions,
+} from "./probe/logistic-regression.js";
 export { recallAtK } from "./retrieval/recall-at-k.js";
+export {
+  type ImageTextOptions,
+  imageTextRetrieval,
+  type RetrievalOptions,
+  type RetrievalScores,
+  retrievalScores,
+} from "./retrieval/retrieval-scores.js";
 export { type ZeroShotScores, zeroShotAccuracy, zeroShotScores } from "./retrieval/zero-shot-accuracy.js";
+export {
+  type EncodeText,
+  type ZeroShotOptions,
+  zeroShotClassifier,
+} from "./retrieval/zero-shot-classifier.js";
+export { zeroShotTemplates } from "./retrieval/zero-shot-templates.js";
+export { type ClassScatter, classScatter } from "./scatter/class-scatter.js";
 export { wilsonInterval } from "./statistics/wilson-interval.js";

@@ -1,0 +1,64 @@
+import "@tensorflow/tfjs-backend-cpu";
+import { expectClose, expectCloseNorm, expectNoLeaks, recordParity, relativeError } from "@dcr-js/testing";
+import { expect, it } from "vitest";
+import { golden } from "../../test/golden.js";
+import { classify, logisticRegression } from "./logistic-regression.js";
+
+const { features, queries } = golden.knn;
+
+it.each(golden.probes)("is scikit-learn's optimum: $classes classes, C = $C", async (probe) => {
+  const { C, classes, labels } = probe;
+  await expectNoLeaks(async () => {
+    const classifier = await logisticRegression(features, labels, { C, tolerance: 1e-6 });
+    expect(classifier.converged).toBe(true);
+    const { data, shape } = classifier.weights;
+    // scikit-learn's are [classes, dim]; for two classes one row, of which the fixture has minus and plus a half.
+    const expected = Array.from({ length: shape[0] }, (_, j) =>
+      Array.from({ length: shape[1] }, (_, c) =>
+        classes === 2 ? 2 * probe.weights[1][j] : probe.weights[c][j],
+      ),
+    ).flat();
+    recordParity({ name: "logisticRegression", peer: "scikit-learn", value: relativeError(data, expected) });
+    expectCloseNorm(data, expected, { relative: 1e-3 });
+    const { probabilities } = await classify(classifier, features);
+    expectClose(
+      probabilities.flatMap((row) => [...row]),
+      probe.probabilities.flat(),
+      { absolute: 1e-4 },
+    );
+    const found = await classify(classifier, queries);
+    expect(found.labels).toEqual(probe.queries);
+  });
+});
+
+it("stops after maxIterations and says so", async () => {
+  const { labels } = golden.probes[3];
+  const short = await logisticRegression(features, labels, { maxIterations: 2 });
+  expect(short.iterations).toBe(2);
+  expect(short.converged).toBe(false);
+});
+
+it("has the labels as they came, sorted", async () => {
+  const classifier = await logisticRegression([[0], [1], [2], [3]], ["low", "low", "high", "high"], {
+    C: 100,
+  });
+  expect(classifier.classes).toEqual(["high", "low"]);
+  expect((await classify(classifier, [[-1], [4]])).labels).toEqual(["low", "high"]);
+});
+
+it("refuses what has no classifier", async () => {
+  await expectNoLeaks(async () => {
+    const refuse = (labels: number[], options: object, message: RegExp) =>
+      expect(logisticRegression([[0], [1]], labels, options)).rejects.toThrow(message);
+    await refuse([1, 1], {}, /logisticRegression: labels must hold at least two classes, got 1/);
+    await refuse([1], {}, /labels must hold 2 labels, one for each row, got 1/);
+    await refuse([0, 1], { C: 0 }, /logisticRegression: C must be a finite number, greater than 0, got 0/);
+    await refuse([0, 1], { maxIterations: 0 }, /maxIterations must be an integer, at least 1, got 0/);
+    await refuse([0, 1], { tolerance: 0 }, /tolerance must be/);
+    await refuse([0, 1], { l2: 1 }, /unknown option "l2"/);
+    const classifier = await logisticRegression([[0], [1]], [0, 1]);
+    await expect(classify(classifier, [[1, 2]])).rejects.toThrow(
+      /classify: features must be \[n, 1\], .*got \[1,2\]/,
+    );
+  });
+});

@@ -1,0 +1,202 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { checkLabels, type Labels, numberLabels } from "../features/check-labels.js";
+import { type Features, openFeatures } from "../features/open-features.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { lbfgs, type Objective } from "./lbfgs.js";
+
+export interface LogisticRegressionOptions {
+  /** Inverse of the strength of the L2 penalty, scikit-learn's `C`. Default 1; above 0. */
+  C?: number;
+  /** Steps of L-BFGS at most. Default 1000. */
+  maxIterations?: number;
+  /** The fit ends where no component of the mean loss's gradient is larger. Default 1e-5; above 0. */
+  tolerance?: number;
+}
+
+/** A linear classifier of features. */
+export interface LinearClassifier {
+  /** The labels, in the order of the outputs. */
+  classes: (number | string)[];
+  /** `[dim, classes]`; `[dim, 1]` for two classes, the logit of the second. */
+  weights: { data: Float32Array; shape: [number, number] };
+  /** One for each output. */
+  bias: Float32Array;
+  C: number;
+  iterations: number;
+  /** Whether the optimum was reached before `maxIterations`. */
+  converged: boolean;
+}
+
+/** What a linear classifier says about rows. */
+export interface Predictions {
+  /** The most probable class of each row. */
+  labels: (number | string)[];
+  /** `[n, classes]`, in the order of the classifier's classes. */
+  probabilities: Float32Array[];
+}
+
+const optionNames = { C: true, maxIterations: true, tolerance: true } as const;
+
+/**
+ * Logistic regression with an L2 penalty and an intercept, scikit-learn's: minimises `C sum(loss) + |weights|^2 / 2`, softmax for
+ * three classes or more, one logit for two. L-BFGS on the host with loss and gradient on the tensor backend.
+ *
+ * @param features `[n, dim]`. @param labels one for each row, at least two different ones
+ */
+export async function logisticRegression(
+  features: Features,
+  labels: Labels,
+  options?: LogisticRegressionOptions,
+): Promise<LinearClassifier> {
+  const checked = checkFitOptions("logisticRegression", options);
+  const x = await openFeatures("logisticRegression: features", features);
+  try {
+    checkLabels("logisticRegression: labels", labels, x.shape[0]);
+    return await fit("logisticRegression", x, labels, checked);
+  } finally {
+    x.dispose();
+  }
+}
+
+/** Checks the options of a fit and fills in their defaults. */
+export function checkFitOptions(
+  caller: string,
+  options: LogisticRegressionOptions | undefined,
+): Required<LogisticRegressionOptions> {
+  const { C = 1, maxIterations = 1000, tolerance = 1e-5 } = checkOptions(caller, options, optionNames);
+  return {
+    C: checkNumber(`${caller}: C`, C, { above: 0 }),
+    maxIterations: checkNumber(`${caller}: maxIterations`, maxIterations, { min: 1, integer: true }),
+    tolerance: checkNumber(`${caller}: tolerance`, tolerance, { above: 0 }),
+  };
+}
+
+/** {@link logisticRegression} on features that are on the device. */
+export async function fit(
+  caller: string,
+  x: tf.Tensor2D,
+  labels: Labels,
+  { C, maxIterations, tolerance }: Required<LogisticRegressionOptions>,
+): Promise<LinearClassifier> {
+  const classes = [...new Set(Array.from(labels))].sort((a, b) => (a < b ? -1 : 1));
+  if (classes.length < 2) {
+    throw new Error(`${caller}: labels must hold at least two classes, got ${classes.length}`);
+  }
+  const [n, dim] = x.shape;
+  const outputs = classes.length === 2 ? 1 : classes.length;
+  const { names, numbers } = numberLabels(labels);
+  const place = names.map((name) => classes.indexOf(name));
+  const numbered = Int32Array.from(numbers, (number) => place[number]);
+  const targets = tf.tidy(() =>
+    outputs === 1
+      ? (tf.tensor2d(Float32Array.from(numbered), [n, 1]) as tf.Tensor2D)
+      : (tf.cast(tf.oneHot(tf.tensor1d(numbered, "int32"), outputs), "float32") as tf.Tensor2D),
+  );
+  try {
+    const objective = meanLoss({ x, targets, penalty: 1 / (C * n) });
+    const found = await lbfgs(objective, new Float64Array((dim + 1) * outputs), { maxIterations, tolerance });
+    return {
+      classes,
+      weights: { data: Float32Array.from(found.x.subarray(0, dim * outputs)), shape: [dim, outputs] },
+      bias: Float32Array.from(found.x.subarray(dim * outputs)),
+      C,
+      iterations: found.iterations,
+      converged: found.converged,
+    };
+  } finally {
+    targets.dispose();
+  }
+}
+
+/** Mean loss plus `penalty / 2 |weights|^2`, as a function of the weights and then the biases. */
+function meanLoss({
+  x,
+  targets,
+  penalty,
+}: {
+  x: tf.Tensor2D;
+  targets: tf.Tensor2D;
+  penalty: number;
+}): Objective {
+  const [n, dim] = x.shape;
+  const outputs = targets.shape[1];
+  const size = dim * outputs;
+  return async (parameters) => {
+    const [losses, gradient] = tf.tidy(() => {
+      const weights = tf.tensor2d(Float32Array.from(parameters.subarray(0, size)), [dim, outputs]);
+      const bias = tf.tensor1d(Float32Array.from(parameters.subarray(size)));
+      const logits = tf.add(tf.matMul(x, weights), bias) as tf.Tensor2D;
+      const { loss, residual } = outputs === 1 ? binary(logits, targets) : multinomial(logits, targets);
+      const ofWeights = tf.div(tf.matMul(x, residual, true, false), n);
+      const ofBias = tf.mean(residual, 0);
+      return [loss, tf.concat([tf.reshape(ofWeights, [-1]), ofBias])];
+    });
+    const [lossValues, gradientValues] = [await losses.data(), await gradient.data()];
+    tf.dispose([losses, gradient]);
+    // Summed in float64: the line search sees small falls.
+    let value = 0;
+    for (const loss of lossValues) value += loss;
+    value /= n;
+    const total = Float64Array.from(gradientValues);
+    for (let i = 0; i < size; i++) {
+      value += (penalty / 2) * parameters[i] ** 2;
+      total[i] += penalty * parameters[i];
+    }
+    return { value, gradient: total };
+  };
+}
+
+function multinomial(logits: tf.Tensor2D, targets: tf.Tensor2D) {
+  const logProbabilities = tf.logSoftmax(logits);
+  return {
+    loss: tf.neg(tf.sum(tf.mul(logProbabilities, targets), 1)) as tf.Tensor1D,
+    residual: tf.sub(tf.exp(logProbabilities), targets) as tf.Tensor2D,
+  };
+}
+
+/** `log(1 + e^z) - y z`, in a form that does not overflow. */
+function binary(logits: tf.Tensor2D, targets: tf.Tensor2D) {
+  const size = tf.log1p(tf.exp(tf.neg(tf.abs(logits))));
+  return {
+    loss: tf.sub(tf.add(tf.relu(logits), size), tf.mul(logits, targets)),
+    residual: tf.sub(tf.sigmoid(logits), targets) as tf.Tensor2D,
+  };
+}
+
+/**
+ * Applies a classifier.
+ *
+ * @param features `[n, dim]`
+ */
+export async function classify(classifier: LinearClassifier, features: Features): Promise<Predictions> {
+  const x = await openFeatures("classify: features", features);
+  try {
+    return await predict("classify", classifier, x);
+  } finally {
+    x.dispose();
+  }
+}
+
+/** {@link classify} on features that are on the device. */
+export async function predict(
+  caller: string,
+  { weights, bias, classes }: LinearClassifier,
+  x: tf.Tensor2D,
+): Promise<Predictions> {
+  if (x.shape[1] !== weights.shape[0]) {
+    throw new Error(
+      `${caller}: features must be [n, ${weights.shape[0]}], as the classifier's were, got [${x.shape}]`,
+    );
+  }
+  const output = tf.tidy(() => {
+    const logits = tf.add(tf.matMul(x, tf.tensor2d(weights.data, weights.shape)), tf.tensor1d(bias));
+    if (classes.length > 2) return tf.softmax(logits);
+    return tf.concat([tf.sigmoid(tf.neg(logits)), tf.sigmoid(logits)], 1);
+  });
+  const flat = (await output.data()) as Float32Array;
+  output.dispose();
+  const count = classes.length;
+  const probabilities = Array.from({ length: x.shape[0] }, (_, i) => flat.slice(i * count, (i + 1) * count));
+  const labels = probabilities.map((row) => classes[row.indexOf(Math.max(...row))]);
+  return { labels, probabilities };
+}

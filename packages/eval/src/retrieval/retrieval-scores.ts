@@ -1,0 +1,129 @@
+import type { Features } from "../features/open-features.js";
+import { checkTieTolerance, type TieOptions } from "../features/tie-tolerance.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { rightRanks } from "./ranks.js";
+import { checkKs, recalls } from "./recall-at-k.js";
+
+export interface RetrievalOptions extends TieOptions {
+  /** The numbers of the right candidates of each query, at least one. */
+  right: readonly (readonly number[])[];
+  /** Ranks at which recall is counted. Default 1, 5 and 10. */
+  ks?: readonly number[];
+}
+
+/** Measures of a search, each in [0, 1]; higher is better. Ties count against it. */
+export interface RetrievalScores {
+  /** Share of queries with a right candidate among the first k. */
+  recall: Record<number, number>;
+  /** Mean average precision (Manning, Raghavan & Schuetze 2008, section 8.4). */
+  mAP: number;
+  /** Mean reciprocal rank of the first right candidate. */
+  mrr: number;
+  /** Mean share of right ones among the first R, where R is how many a query has. */
+  rPrecision: number;
+  /** Rank of each query's first right candidate, from 0. */
+  ranks: Int32Array;
+}
+
+/**
+ * Measures of a search by cosine similarity.
+ *
+ * @param queries `[n, dim]`. @param candidates `[m, dim]`
+ *
+ * @example
+ * const { recall, mAP } = await retrievalScores(queries, candidates, { right: [[0, 3], [1]] });
+ */
+export async function retrievalScores(
+  queries: Features,
+  candidates: Features,
+  options: RetrievalOptions,
+): Promise<RetrievalScores> {
+  return search("retrievalScores", { queries, candidates }, options);
+}
+
+export interface ImageTextOptions extends TieOptions {
+  /** The image that each text describes; images may have several texts, and each has at least one. */
+  imageOf: ArrayLike<number>;
+  /** Ranks at which recall is counted. Default 1, 5 and 10. */
+  ks?: readonly number[];
+}
+
+/**
+ * Retrieval both ways, as on Flickr30K and MS-COCO with five captions an image: an image's search is right with any of its captions.
+ *
+ * @param images `[n, dim]`. @param texts `[m, dim]`
+ */
+export async function imageTextRetrieval(
+  images: Features,
+  texts: Features,
+  options: ImageTextOptions,
+): Promise<{ imageToText: RetrievalScores; textToImage: RetrievalScores }> {
+  const { imageOf, ...rest } = checkOptions("imageTextRetrieval", options, {
+    imageOf: true,
+    ks: true,
+    tieTolerance: true,
+  });
+  if (typeof imageOf !== "object" || imageOf === null || !(imageOf.length > 0)) {
+    throw new TypeError(
+      `imageTextRetrieval: imageOf must hold an image for each text, got ${describe(imageOf)}`,
+    );
+  }
+  const ofText = Array.from(imageOf, (image, i) => [
+    checkNumber(`imageTextRetrieval: imageOf[${i}]`, image, { min: 0, integer: true }),
+  ]);
+  const ofImage: number[][] = [];
+  for (const [text, [image]] of ofText.entries()) {
+    ofImage[image] ??= [];
+    ofImage[image].push(text);
+  }
+  return {
+    imageToText: await search(
+      "imageTextRetrieval",
+      { queries: images, candidates: texts },
+      { right: Array.from(ofImage, (list) => list ?? []), ...rest },
+    ),
+    textToImage: await search(
+      "imageTextRetrieval",
+      { queries: texts, candidates: images },
+      { right: ofText, ...rest },
+    ),
+  };
+}
+
+async function search(
+  caller: string,
+  inputs: { queries: Features; candidates: Features },
+  options: RetrievalOptions,
+): Promise<RetrievalScores> {
+  const checked = checkOptions(caller, options, { right: true, ks: true, tieTolerance: true });
+  const { right, ks = [1, 5, 10] } = checked;
+  const tie = checkTieTolerance(caller, checked);
+  checkKs(caller, ks);
+  if (!Array.isArray(right))
+    throw new TypeError(`${caller}: right must be a list for each query, got ${describe(right)}`);
+  const ranks = await rightRanks(caller, inputs, {
+    tie,
+    rightOf: (query, count) => {
+      const list: unknown = right[query];
+      if (!Array.isArray(list))
+        throw new Error(`${caller}: right[${query}] must be a list of candidates, got ${describe(list)}`);
+      for (const j of list)
+        checkNumber(`${caller}: right[${query}]`, j, { min: 0, max: count - 1, integer: true });
+      return [...new Set(list as number[])];
+    },
+  });
+  if (right.length !== ranks.length) {
+    throw new Error(
+      `${caller}: right must have a list for each of ${ranks.length} queries, got ${right.length}`,
+    );
+  }
+  const mean = (of: (own: Int32Array) => number) =>
+    ranks.reduce((sum, own) => sum + of(own), 0) / ranks.length;
+  return {
+    recall: recalls(ranks, ks),
+    mAP: mean((own) => own.reduce((sum, rank, place) => sum + (place + 1) / (rank + 1), 0) / own.length),
+    mrr: mean(([first]) => 1 / (first + 1)),
+    rPrecision: mean((own) => own.filter((rank) => rank < own.length).length / own.length),
+    ranks: Int32Array.from(ranks, ([first]) => first),
+  };
+}

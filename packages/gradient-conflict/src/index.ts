@@ -50,8 +50,9 @@ export {
   gradientConflict,
   gramMatrix,
   groupedGramMatrices,
-  summarizeCosines,
+  type MeasuredConflict,
 } from "./measure/conflict.js";
+export { type GradientCurvatureOptions, gradientCurvature } from "./measure/curvature.js";
 export {
   type LossGradients,
   type LossGradientsOptions,
@@ -59,6 +60,8 @@ export {
   type Trainable,
 } from "./measure/loss-gradients.js";
 export { type StepProjection, stepProjection } from "./measure/projection.js";
+export { summarizeCosines } from "./measure/summarize-cosines.js";
+export type { ConflictRecord } from "./record/conflict-record.js";
 export {
   type ConflictRecorder,
   type ConflictSummary,
@@ -67,6 +70,8 @@ export {
   recordConflict,
   summarizeConflict,
 } from "./record/conflict-recorder.js";
+export { jsonLinesBefore, parseJsonLines, toJsonLine } from "./record/json-lines.js";
+export { toScalars } from "./record/scalars.js";
 export {
   type BackwardOptions,
   type BackwardResult,

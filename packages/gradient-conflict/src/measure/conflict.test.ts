@@ -2,13 +2,7 @@ import { initialize, Linear, Random } from "@dcr-js/tensor";
 import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import {
-  conflictFromGram,
-  gradientConflict,
-  gramMatrix,
-  groupedGramMatrices,
-  summarizeCosines,
-} from "./conflict.js";
+import { conflictFromGram, gradientConflict, gramMatrix, groupedGramMatrices } from "./conflict.js";
 import { lossGradients } from "./loss-gradients.js";
 
 beforeAll(() => initialize({ device: "cpu" }));
@@ -94,6 +88,7 @@ describe("gradientConflict", () => {
         variables: { "layers.0.w": w, "layers.1.b": b },
         groups: (name) => /layers\.\d+/.exec(name)?.[0],
       });
+      expect(conflict.values).toEqual({ square: 8, fall: 10, bias: 6 });
       expectClose(Object.values(conflict.norms), [Math.sqrt(21), Math.sqrt(38), 2], { relative: 1e-6 });
       expect(conflict.pairs.map((pair) => pair.losses)).toEqual([
         ["square", "fall"],
@@ -151,13 +146,6 @@ describe("gradientConflict", () => {
       expect(() => lossGradients({ losses, variables: [] })).toThrow(/variables must not be empty/);
     });
     w.dispose();
-  });
-});
-
-describe("summarizeCosines", () => {
-  it("gives the share of negative cosines and their mean", () => {
-    expect(summarizeCosines([0.5, -0.25, 0, -1])).toEqual({ negativeShare: 0.5, meanCosine: -0.1875 });
-    expect(() => summarizeCosines([])).toThrow(/must not be empty/);
   });
 });
 

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
 
 /** How the gradients of several losses stand to one another. */
@@ -214,6 +214,12 @@ export function conflictFromGroupedGram(
   };
 }
 
+/** Conflict as {@link gradientConflict} measures it. */
+export interface MeasuredConflict extends GradientConflict {
+  /** The losses' values. */
+  values: Record<string, number>;
+}
+
 export interface GradientConflictOptions extends LossGradientsOptions {
   /**
    * The group, such as the layer, of the variable of this name; none where it gives undefined. Without it nothing is
@@ -232,13 +238,13 @@ export interface GradientConflictOptions extends LossGradientsOptions {
  * @throws as {@link lossGradients}.
  *
  * @example
- * const { pairs, groups } = await gradientConflict({
+ * const { values, ...conflict } = await gradientConflict({
  *   losses: { con: () => supCon(encode(x), labels), rec: () => reconstructionLoss(decode(encode(x)), x) },
  *   variables: Object.fromEntries(encoder.namedParameters()),
  *   groups: (name) => /layers\.\d+/.exec(name)?.[0],
  * });
  */
-export async function gradientConflict(options: GradientConflictOptions): Promise<GradientConflict> {
+export async function gradientConflict(options: GradientConflictOptions): Promise<MeasuredConflict> {
   const { groups: groupOf, ...rest } = checkOptions<GradientConflictOptions>("gradientConflict", options, {
     losses: true,
     variables: true,
@@ -246,19 +252,14 @@ export async function gradientConflict(options: GradientConflictOptions): Promis
   });
   const { losses, variables, values, gradients } = lossGradients(rest);
   try {
-    if (!groupOf) return conflictFromGram(losses, await gramMatrix(gradients));
-    const gram = await groupedGramMatrices(gradients, variables.map(groupOf));
-    return conflictFromGroupedGram(losses, gram);
+    const read = await readGrams(gradients, { groups: groupOf && variables.map(groupOf), scalars: values });
+    const conflict = groupOf ? conflictFromGroupedGram(losses, read) : conflictFromGram(losses, read.whole);
+    const named = losses.map((name, i) => [
+      name,
+      checkNumber(`gradientConflict: loss ${JSON.stringify(name)}`, read.scalars[i]),
+    ]);
+    return { ...conflict, values: Object.fromEntries(named) };
   } finally {
     tf.dispose([values, gradients] as tf.TensorContainer);
   }
-}
-
-/** Over a run's cosines: the share of negative ones and their mean. */
-export function summarizeCosines(cosines: readonly number[]): { negativeShare: number; meanCosine: number } {
-  if (cosines.length === 0) throw new Error("summarizeCosines: cosines must not be empty");
-  return {
-    negativeShare: cosines.filter((cosine) => cosine < 0).length / cosines.length,
-    meanCosine: cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length,
-  };
 }

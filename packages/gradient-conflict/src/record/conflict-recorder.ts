@@ -1,4 +1,5 @@
-import { type GradientConflict, summarizeCosines } from "../measure/conflict.js";
+import type { GradientConflict } from "../measure/conflict.js";
+import { summarizeCosines } from "../measure/summarize-cosines.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 /** The conflict of one pair of losses over a run, of all variables or of one group. */

@@ -1,0 +1,8 @@
+/** Over a run's cosines: the share of negative ones and their mean. */
+export function summarizeCosines(cosines: readonly number[]): { negativeShare: number; meanCosine: number } {
+  if (cosines.length === 0) throw new Error("summarizeCosines: cosines must not be empty");
+  return {
+    negativeShare: cosines.filter((cosine) => cosine < 0).length / cosines.length,
+    meanCosine: cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length,
+  };
+}

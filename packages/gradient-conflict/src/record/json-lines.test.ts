@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { conflictFromGroupedGram } from "../measure/conflict.js";
+import { stepProjection } from "../measure/projection.js";
+import type { ConflictRecord } from "./conflict-record.js";
+import { jsonLinesBefore, parseJsonLines, toJsonLine } from "./json-lines.js";
+
+const record = (step: number): ConflictRecord => {
+  const gram = [4, -1, -1, 1];
+  const names = ["con", "rec"];
+  return {
+    step,
+    values: { con: 1, rec: 0.5 },
+    conflict: conflictFromGroupedGram(names, {
+      whole: Float64Array.from(gram),
+      groups: { "layers.0": Float64Array.from(gram) },
+    }),
+    weights: { con: 1, rec: 1 },
+    projection: stepProjection(names, gram, [1, 1]),
+    curvature: { con: 3, rec: 0 },
+    memory: [1, 2],
+  };
+};
+
+describe("JSON lines", () => {
+  it("hold records whole, one a line", () => {
+    const text = [0, 1, 2].map((step) => toJsonLine(record(step))).join("");
+    expect(text.split("\n").length).toBe(4);
+    expect(parseJsonLines(text)).toEqual([0, 1, 2].map(record));
+  });
+
+  it("go on after an interruption: a torn line and the steps that come again are dropped", () => {
+    const text = [0, 1, 2].map((step) => toJsonLine(record(step))).join("");
+    const torn = text + toJsonLine(record(3)).slice(0, 40);
+    expect(parseJsonLines(torn)).toEqual([0, 1, 2].map(record));
+    const kept = jsonLinesBefore(torn, 2);
+    expect(kept + toJsonLine(record(2))).toBe(text);
+    expect(jsonLinesBefore("", 0)).toBe("");
+  });
+
+  it("refuse what JSON cannot hold and what is no record, with the place", () => {
+    const broken = (change: object) => () => toJsonLine({ ...record(1), ...change } as never);
+    expect(broken({ values: { con: Number.NaN } })).toThrow('values["con"] must be a finite number, got NaN');
+    expect(broken({ step: 0.5 })).toThrow("step must be an integer, at least 0, got 0.5");
+    expect(broken({ gradients: {} })).toThrow('unknown option "gradients"');
+    expect(broken({ conflict: undefined })).toThrow(
+      "conflict must be what gradientConflict gives, got undefined",
+    );
+    expect(
+      broken({ conflict: { norms: {}, pairs: [{ losses: ["a"], cosine: 0, magnitudeSimilarity: 1 }] } }),
+    ).toThrow("conflict.pairs[0].losses must be two names, got an array of 1");
+    expect(
+      broken({ conflict: { norms: {}, pairs: [{ losses: ["a", "b"], cosine: 2, magnitudeSimilarity: 1 }] } }),
+    ).toThrow("conflict.pairs[0].cosine must be a finite number, at least -1 and at most 1, got 2");
+    expect(() => parseJsonLines(`${toJsonLine(record(0))}{"step":\n`)).toThrow(/line 2 is not JSON/);
+    expect(() => parseJsonLines("3\n")).toThrow("line 1 must be a record of a step, got 3");
+  });
+});

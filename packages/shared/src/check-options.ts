@@ -25,7 +25,7 @@ export function checkOptions<T extends object>(
   const known = Object.keys(names);
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    const list = unknown.map((name) => JSON.stringify(name)).join(", ");
+    const list = unknown.map(describe).join(", ");
     throw new TypeError(
       `${caller}: unknown option${unknown.length > 1 ? "s" : ""} ${list}; expected some of ${known.join(", ")}`,
     );

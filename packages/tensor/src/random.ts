@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber } from "./shared/check-options.js";
+import { checkNumber, describe } from "./shared/check-options.js";
 import { philox } from "./shared/philox.js";
 
 /** What a stream of random numbers needs to go on where it was. */
@@ -21,7 +21,7 @@ export class Random {
   /** @param seed an integer in [0, 2^53). */
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new Error(`Random: seed must be an integer in [0, 2^53), got ${seed}`);
+      throw new Error(`Random: seed must be an integer in [0, 2^53), got ${describe(seed)}`);
     }
     this.key = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
   }

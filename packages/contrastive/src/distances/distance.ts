@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings } from "../check-embeddings.js";
+import { describe } from "../shared/check-options.js";
 
 /** Compares every row of `a [n, dim]` with every row of `b [m, dim]`: `[n, m]`, differentiable, greater is closer. */
 export type Similarity = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.Tensor2D;
@@ -22,6 +23,7 @@ export function compare(
   a: tf.Tensor2D,
   b: tf.Tensor2D,
 ): tf.Tensor2D {
+  if (typeof how !== "function") throw new TypeError(`${name} must be a function, got ${describe(how)}`);
   const matrix = how(a, b);
   if (
     !(matrix instanceof tf.Tensor) ||

@@ -5,7 +5,7 @@ import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { type ContrastiveOptions, contrast, contrastiveOptionNames } from "./multi-positive.js";
 import { diagonal } from "./sup-con.js";
 
@@ -52,13 +52,13 @@ export function infoNCE<R extends Reduction = "mean">(
   });
   const { temperature = 0.1, similarity = cosineSimilarity, reduction = "mean" as R } = rest;
   checkNumber(`${caller}: temperature`, temperature, { above: 0 });
-  if (negatives && (symmetric || blockSize !== undefined)) {
+  if (negatives !== undefined && (symmetric || blockSize !== undefined)) {
     throw new Error(`${caller}: negatives cannot be used with ${symmetric ? "symmetric" : "blockSize"}`);
   }
   return tf.tidy(() => {
     const rows = checkSameShape(caller, { query, positive });
     const n = rows.query.shape[0];
-    if (negatives) {
+    if (negatives !== undefined) {
       return reduce(lossWithNegatives(rows, negatives, { temperature, similarity }), reduction);
     }
     checkBatch(caller, n);
@@ -82,6 +82,9 @@ function lossWithNegatives(
   { temperature, similarity }: { temperature: number; similarity: Similarity },
 ): tf.Tensor1D {
   const [n, dim] = query.shape;
+  if (!(given instanceof tf.Tensor)) {
+    throw new TypeError(`infoNCE: negatives must be a tensor, got ${describe(given)}`);
+  }
   const isOwn = given.rank === 3;
   const m = given.shape[isOwn ? 1 : 0]!;
   const expected = isOwn ? [n, m, dim] : [m, dim];

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, checkLabels, type Labels } from "../check-embeddings.js";
 import type { Reduction } from "../reducers/reduce.js";
-import { checkOptions } from "../shared/check-options.js";
+import { checkOptions, describe } from "../shared/check-options.js";
 import {
   checkIndices,
   type Pairs,
@@ -55,9 +55,10 @@ export function readTuples(
   const anchors = checkEmbeddings(`${caller}: embeddings`, embeddings);
   const n = anchors.shape[0];
   checkLabels(`${caller}: labels`, labels, n);
-  if (pairs && triplets) throw new Error(`${caller}: expected pairs or triplets, got both`);
+  if (pairs !== undefined && triplets !== undefined)
+    throw new Error(`${caller}: expected pairs or triplets, got both`);
   let others = anchors;
-  if (reference) {
+  if (reference !== undefined) {
     const { embeddings: rows, labels: theirs } = checkOptions(`${caller}: reference`, reference, {
       embeddings: true,
       labels: true,
@@ -71,23 +72,34 @@ export function readTuples(
     checkLabels(`${caller}: reference.labels`, theirs, others.shape[0]);
   }
   const m = others.shape[0];
-  if (pairs) {
+  if (pairs !== undefined) {
     const { positive, negative } = checkOptions(`${caller}: pairs`, pairs, {
       positive: true,
       negative: true,
     });
-    checkIndices(`${caller}: pairs.positive`, { ...positive }, { anchor: n, other: m });
-    checkIndices(`${caller}: pairs.negative`, { ...negative }, { anchor: n, other: m });
+    for (const [part, list] of Object.entries({ positive, negative })) {
+      if (!list) throw new TypeError(`${caller}: pairs.${part} must be given, got ${describe(list)}`);
+      const { anchor, other } = checkOptions(`${caller}: pairs.${part}`, list, { anchor: true, other: true });
+      checkIndices(`${caller}: pairs.${part}`, { anchor, other }, { anchor: n, other: m });
+    }
   }
-  if (triplets) checkIndices(`${caller}: triplets`, { ...triplets }, { anchor: n, positive: m, negative: m });
+  if (triplets !== undefined) {
+    const lists = checkOptions(`${caller}: triplets`, triplets, {
+      anchor: true,
+      positive: true,
+      negative: true,
+    });
+    checkIndices(`${caller}: triplets`, { ...lists }, { anchor: n, positive: m, negative: m });
+  }
   const allPairs = () =>
-    pairs ?? (triplets ? pairsFromTriplets(triplets) : pairsFromLabels(labels, reference?.labels));
+    pairs ??
+    (triplets !== undefined ? pairsFromTriplets(triplets) : pairsFromLabels(labels, reference?.labels));
   return {
     anchors,
     others,
     labels,
     otherLabels: reference?.labels ?? labels,
-    sameRows: !reference,
+    sameRows: reference === undefined,
     pairs: allPairs,
     triplets: () => triplets ?? tripletsFromPairs(allPairs()),
   };

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { gramMatrix } from "../measure/conflict.js";
-import { checkNumber } from "../shared/check-options.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 import { eigenSymmetric } from "./dense.js";
 
 /** What an aggregator may know beside the gradients of the step. */
@@ -103,6 +103,9 @@ export function cleanGram(
   gram: ArrayLike<number>,
   { names }: AggregatorContext = {},
 ): CleanGram {
+  if (typeof gram !== "object" || gram === null || typeof gram.length !== "number") {
+    throw new TypeError(`${caller}: gram must be an array of inner products, got ${describe(gram)}`);
+  }
   const m = Math.sqrt(gram.length);
   if (m === 0 || !Number.isInteger(m)) {
     throw new Error(`${caller}: gram must have m * m entries for m losses, got ${gram.length}`);
@@ -114,7 +117,7 @@ export function cleanGram(
     const [i, j] = [Math.floor(at / m), at % m];
     const own = [i, j].find((k) => !Number.isFinite(gram[k * m + k]));
     const whose = own === undefined ? `of losses ${nameOf(i)} and ${nameOf(j)}` : `of loss ${nameOf(own)}`;
-    throw new Error(`${caller}: the gradient ${whose} is not finite (inner product ${gram[at]})`);
+    throw new Error(`${caller}: the gradient ${whose} is not finite (inner product ${describe(gram[at])})`);
   }
   const norms = Float64Array.from({ length: m }, (_, i) => Math.sqrt(Math.max(0, gram[i * m + i])));
   const raw = Float64Array.from({ length: m * m }, (_, at) => {

@@ -1,4 +1,4 @@
-import { checkNumber } from "../shared/check-options.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 
 /** Checks how much each loss counts: `m` positive numbers, by default `1/m` each. */
 export function preferenceOf(
@@ -6,10 +6,15 @@ export function preferenceOf(
   preference: readonly number[] | undefined,
   m: number,
 ): Float64Array {
-  if (!preference) return new Float64Array(m).fill(1 / m);
+  if (preference === undefined) return new Float64Array(m).fill(1 / m);
+  if (!Array.isArray(preference)) {
+    throw new TypeError(
+      `${caller}: preference must be an array of ${m} positive numbers, got ${describe(preference)}`,
+    );
+  }
   if (preference.length !== m) {
     throw new Error(
-      `${caller}: preference must have ${m} positive entries, one for each loss, got [${preference}]`,
+      `${caller}: preference must have ${m} positive entries, one for each loss, got ${preference.length}`,
     );
   }
   return Float64Array.from(preference, (value, i) =>

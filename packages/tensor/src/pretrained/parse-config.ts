@@ -60,6 +60,11 @@ export function parseConfig<Schema extends z.ZodObject>(
   const given = Object.entries(config).filter(
     ([, value]) => value !== undefined && !(nullIsAbsent && value === null),
   );
+  const foreign = given.find(([, value]) => !isJson(value));
+  if (foreign) {
+    const [key, value] = foreign;
+    throw new Error(`${where}: ${nameOf(key)}: expected a value that JSON can hold, got ${describe(value)}`);
+  }
   const supported = given.filter(([key]) => Object.hasOwn(schema.shape, key));
   const others = given.filter(([key]) => !Object.hasOwn(schema.shape, key));
 
@@ -109,9 +114,20 @@ function expectation(issue: z.core.$ZodIssue): string {
       );
       return forms.length > 0 ? `expected ${[...new Set(forms)].join(" or ")}` : issue.message;
     }
+    case "unrecognized_keys":
+      return `unknown key${issue.keys.length > 1 ? "s" : ""} ${issue.keys.map(shown).join(", ")}`;
     default:
       return issue.message;
   }
+}
+
+/** Whether a value is made of what JSON has, NaN and infinities included, which Python writes. A schema may crash on others. */
+function isJson(value: unknown): boolean {
+  if (value === null || ["string", "number", "boolean", "undefined"].includes(typeof value)) return true;
+  if (typeof value !== "object") return false;
+  if (Array.isArray(value)) return value.every(isJson);
+  const prototype = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isJson);
 }
 
 const limited = (origin: string): string =>

@@ -130,7 +130,9 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
         always ||
         (forIntegers && tensors.some(({ dtype }) => dtype === "int32")) ||
         (forNaN && tensors.some(hasNaN)) ||
-        (kernelName === "Cast" && attrs.dtype === "bool");
+        (kernelName === "Cast" && attrs.dtype === "bool") ||
+        // It writes int32 whatever it is asked for, beyond the end of a bool tensor.
+        (kernelName === "OneHot" && attrs.dtype !== "int32");
       if (hasHost && (isWrong || (!theirs && !ours)))
         return runOnHost(kernelName, { inputs, attrs }, backend);
       if (ours && (!theirs || tensors.every(({ dtype }) => dtype === "float32"))) {

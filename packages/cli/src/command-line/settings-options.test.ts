@@ -1,0 +1,97 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkConfig, settingNames } from "../config/read-config.js";
+import { addSettingOptions, at, givenSettings, settingOptions } from "./settings-options.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dcr-settings-"));
+  await mkdir(join(folder, "sub"));
+  await writeFile(
+    join(folder, "sub/run.yaml"),
+    "encoder: ./clip\nseeds: [5]\nenhance: { steps: 7, batch: 4 }\nmethods: [rec, ./own.mjs]\n",
+  );
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function given(...args: string[]) {
+  const command = addSettingOptions(new Command().exitOverride());
+  command.parse(args, { from: "user" });
+  return givenSettings(command, folder);
+}
+
+describe("givenSettings", () => {
+  it("puts options over the file over the preset over the defaults", async () => {
+    const args = [
+      "--preset",
+      "openai-l14-224",
+      "--config",
+      "sub/run.yaml",
+      "--steps",
+      "9",
+      "--lora-rank",
+      "2",
+    ];
+    const { settings, byOption } = await given(...args, "--images", "x");
+    expect(checkConfig("x", settings)).toMatchObject({
+      encoder: join(folder, "sub/clip"),
+      diffusion: "stabilityai/stable-diffusion-2-1-base",
+      methods: ["rec", join(folder, "sub/own.mjs")],
+      seeds: [5],
+      enhance: { steps: 9, batch: 4, learningRate: 1e-5 },
+      align: { steps: 100_000 },
+      lora: { rank: 2, alpha: 16 },
+    });
+    expect(byOption).toEqual([
+      { option: "--images", path: "images", value: "x" },
+      { option: "--steps", path: "enhance.steps", value: 9 },
+      { option: "--lora-rank", path: "lora.rank", value: 2 },
+    ]);
+  });
+
+  it("has flags that switch on, and one that switches off", async () => {
+    const { settings, byOption } = await given("--strict", "--end-to-end", "--no-conflict");
+    expect(settings).toMatchObject({ strict: true, endToEnd: true, conflict: false, tensorboard: false });
+    expect(byOption.map(({ path }) => path)).toEqual(["strict", "conflict", "endToEnd"]);
+    expect((await given()).byOption).toEqual([]);
+    expect((await given()).settings.conflict).toBe(true);
+  });
+
+  it("takes both names of methods and seeds", async () => {
+    for (const [methods, seeds] of [
+      ["--method", "--seed"],
+      ["--methods", "--seeds"],
+    ] as const) {
+      const { settings } = await given(methods, "rec,dcr", seeds, "0,3");
+      expect([settings.methods, settings.seeds]).toEqual([
+        ["rec", "dcr"],
+        [0, 3],
+      ]);
+    }
+  });
+
+  it("names a file that is not there", async () => {
+    await expect(given("--config", "none.yaml")).rejects.toThrow(
+      `${join(folder, "none.yaml")}: no such file`,
+    );
+  });
+});
+
+it("every option sets a setting that exists", () => {
+  for (const { path } of settingOptions) expect(settingNames()).toContain(path);
+});
+
+it("help tells the defaults", () => {
+  const help = addSettingOptions(new Command("x")).helpInformation().replaceAll(/\s+/g, " ");
+  for (const text of [
+    "learning rate, stage 2 (default 0.00001)",
+    "(default augmented,target)",
+    "(default dcr)",
+  ]) {
+    expect(help).toContain(text);
+  }
+  expect(at({ a: { b: 1 } }, "a.b")).toBe(1);
+});

@@ -19,6 +19,8 @@ export interface Case {
   goal?: number;
   /** Floating-point operations, where they are the measure. */
   flops?: number;
+  /** Bytes of the inputs, where they are known: with those of the outputs, the least that the device moves. */
+  inputBytes?: number;
   prepare: (side: Side) => Prepared | Promise<Prepared>;
   /** The same in jax-js, on inputs as {@link hostInputs} makes them. */
   jax?: { shapes: number[][]; run: (...inputs: numpy.Array[]) => numpy.Array };
@@ -26,7 +28,7 @@ export interface Case {
 
 type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
 
-export interface OpCase extends Omit<Case, "prepare"> {
+export interface OpCase extends Omit<Case, "prepare" | "inputBytes"> {
   /** Shapes of the inputs. */
   shapes: number[][];
   ours: (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
@@ -42,6 +44,7 @@ export const hostInputs = (shapes: number[][]): Float32Array[] =>
 export function opCase({ shapes, ours, stock = ours, ...rest }: OpCase): Case {
   return {
     ...rest,
+    inputBytes: 4 * shapes.reduce((sum, shape) => sum + tf.util.sizeFromShape(shape), 0),
     prepare: (side) => {
       const inputs = hostInputs(shapes).map((values, i) => tf.tensor(values, shapes[i]));
       const f = side === "ours" ? ours : stock;

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -14,6 +14,7 @@ const usage = `npm run conformance -w packages/tensor -- [options]
   --float16                      ours with every input stored as float16 whose values allow it exactly
   --only <text>                  the specs whose name holds the text
   --json <file>                  writes { ours, official }, each { run, passed, failed, leftOut: [{ spec, reason }] }
+  --bundle <file>                writes the suite and ours in one CommonJS file, for conformance-run.mjs, and runs nothing
   --verbose                      names every failed spec`;
 const { values: options } = parseArgs({
   options: {
@@ -21,6 +22,7 @@ const { values: options } = parseArgs({
     float16: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     json: { type: "string" },
+    bundle: { type: "string" },
     verbose: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -60,9 +62,8 @@ const folder = join(here, "..", "node_modules", ".cache");
 mkdirSync(folder, { recursive: true });
 
 /** The suite and a backend in one CommonJS file. */
-async function bundle(which) {
+async function bundle(which, outfile = join(folder, `conformance-${which}.cjs`)) {
   const { name, imports, start } = backends[which];
-  const outfile = join(folder, `conformance-${which}.cjs`);
   const contents = `
 import { setTestEnvs, setupTestFilters } from ${JSON.stringify(join(core, "jasmine_util.js"))};
 import { getBackend, setBackend } from "@tensorflow/tfjs-core";
@@ -150,6 +151,10 @@ function report({ specs }) {
   }
 }
 
+if (options.bundle) {
+  await bundle("ours", resolve(options.bundle));
+  process.exit(0);
+}
 const results = {};
 const rows = [["", "run", "passed", "failed", "left out", "processes"]];
 for (const which of chosen) {

@@ -23,12 +23,24 @@ export {
 } from "./neighbours/nearest-neighbours.js";
 export type { Neighbours } from "./neighbours/top-k.js";
 export {
+  type CaptionChoiceOptions,
+  type CaptionChoiceResult,
+  type CaptionChoiceScores,
+  captionChoice,
+} from "./pairs/caption-choice.js";
+export {
   type DetailPairScores,
   type ImageImageOptions,
   imageImagePairs,
   type PairResult,
   textImagePairs,
 } from "./pairs/detail-pairs.js";
+export {
+  type WinogroundFeatures,
+  type WinogroundResult,
+  type WinogroundScores,
+  winogroundScores,
+} from "./pairs/winoground.js";
 export { type ConfusionMatrix, confusionMatrix } from "./probe/confusion-matrix.js";
 export {
   type LabelledFeatures,
@@ -59,4 +71,12 @@ export {
 } from "./retrieval/zero-shot-classifier.js";
 export { zeroShotTemplates } from "./retrieval/zero-shot-templates.js";
 export { type ClassScatter, classScatter } from "./scatter/class-scatter.js";
+export {
+  type BootstrapInterval,
+  type BootstrapOptions,
+  bootstrapInterval,
+  pairedBootstrap,
+} from "./statistics/bootstrap.js";
+export { type McNemarTest, mcNemar } from "./statistics/mcnemar.js";
+export type { Outcomes } from "./statistics/outcomes.js";
 export { wilsonInterval } from "./statistics/wilson-interval.js";

@@ -1,0 +1,94 @@
+import { join } from "node:path";
+import { type CustomImage, imageStream } from "@dcr-js/data";
+import { checkChoice, checkOptions } from "../shared/check-options.js";
+import type { LabelledImages } from "./labelled-images.js";
+import { checkFile, readLines, readRecords } from "./published-files.js";
+
+const side = 32;
+const plane = side * side;
+
+export interface CIFAR10Options {
+  /** Default `"test"`, 10,000 images; `"train"` has 50,000. */
+  split?: "train" | "test";
+}
+
+export interface CIFAR100Options extends CIFAR10Options {
+  /** The 100 fine classes (the default) or their 20 coarse ones. */
+  labels?: "fine" | "coarse";
+}
+
+/**
+ * CIFAR-10 (Krizhevsky 2009) from the files of its binary version, `cifar-10-batches-bin`: `test_batch.bin`, `data_batch_1.bin` to
+ * `data_batch_5.bin`, `batches.meta.txt`. The Python version, of pickles, is not read.
+ *
+ * @throws where a file is missing, or while reading, where it ends early or has a label that is no class
+ */
+export async function cifar10(folder: string, options?: CIFAR10Options): Promise<LabelledImages> {
+  const checked = checkOptions("cifar10", options, { split: true });
+  const split = checkChoice("cifar10: split", checked.split ?? "test", ["train", "test"]);
+  const files = split === "test" ? ["test_batch.bin"] : [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`);
+  const classes = await readLines("cifar10", join(folder, "batches.meta.txt"));
+  return read("cifar10", { folder, files, classes, labelBytes: 1, labelAt: 0 });
+}
+
+/**
+ * CIFAR-100 (Krizhevsky 2009) from the files of its binary version, `cifar-100-binary`: `test.bin`, `train.bin`, `fine_label_names.txt`,
+ * `coarse_label_names.txt`. The Python version, of pickles, is not read.
+ *
+ * @throws as {@link cifar10}
+ */
+export async function cifar100(folder: string, options?: CIFAR100Options): Promise<LabelledImages> {
+  const checked = checkOptions("cifar100", options, { split: true, labels: true });
+  const split = checkChoice("cifar100: split", checked.split ?? "test", ["train", "test"]);
+  const labels = checkChoice("cifar100: labels", checked.labels ?? "fine", ["fine", "coarse"]);
+  const classes = await readLines("cifar100", join(folder, `${labels}_label_names.txt`));
+  return read("cifar100", {
+    folder,
+    files: [`${split}.bin`],
+    classes,
+    labelBytes: 2,
+    labelAt: labels === "coarse" ? 0 : 1,
+  });
+}
+
+async function read(
+  caller: string,
+  {
+    folder,
+    files,
+    classes,
+    labelBytes,
+    labelAt,
+  }: { folder: string; files: string[]; classes: string[]; labelBytes: number; labelAt: number },
+): Promise<LabelledImages> {
+  for (const file of files) await checkFile(caller, join(folder, file));
+  async function* images(): AsyncGenerator<CustomImage> {
+    for (const file of files) {
+      const path = join(folder, file);
+      let index = 0;
+      for await (const record of readRecords(caller, path, { record: labelBytes + 3 * plane })) {
+        const label = classes[record[labelAt]];
+        if (label === undefined) {
+          throw new Error(
+            `${caller}: ${path}: image ${index} has label ${record[labelAt]}, and there are ${classes.length} classes`,
+          );
+        }
+        yield {
+          name: `${file}/${index++}`,
+          image: { data: interleave(record.subarray(labelBytes)), width: side, height: side },
+          label,
+        };
+      }
+    }
+  }
+  return { dataset: imageStream(images, { name: `${caller} ${folder}` }), classes };
+}
+
+/** From a plane for each colour to a colour for each pixel. */
+function interleave(planes: Buffer): Uint8Array {
+  const pixels = new Uint8Array(3 * plane);
+  for (let i = 0; i < plane; i++) {
+    for (let colour = 0; colour < 3; colour++) pixels[3 * i + colour] = planes[colour * plane + i];
+  }
+  return pixels;
+}

@@ -1,0 +1,15 @@
+export { type CIFAR10Options, type CIFAR100Options, cifar10, cifar100 } from "./cifar.js";
+export {
+  type Caltech101Options,
+  caltech101,
+  classFolder,
+  type DTDOptions,
+  dtd,
+  type ImageNetOptions,
+  imageNet,
+} from "./class-folders.js";
+export { type EncodedImages, type EncodeImagesOptions, encodeImages } from "./encode-images.js";
+export { type CaptionedImages, type KarpathyOptions, karpathy } from "./karpathy.js";
+export { classNumbers, type LabelledImages } from "./labelled-images.js";
+export { type MMVPVLM, mmvpPatterns, mmvpVLM } from "./mmvp-vlm.js";
+export { type MNISTOptions, mnist } from "./mnist.js";

@@ -1,0 +1,27 @@
+import type { ImageDataset } from "@dcr-js/data";
+
+/** Images with a class each. */
+export interface LabelledImages {
+  /** For `encodeImages`; each image has a label, one of the classes. */
+  dataset: ImageDataset;
+  /** The names of the classes, in the data set's order. */
+  classes: string[];
+}
+
+/**
+ * The number of each label.
+ *
+ * @throws on a label that is no class
+ */
+export function classNumbers(
+  labels: readonly (string | undefined)[],
+  classes: readonly string[],
+): Int32Array {
+  const place = new Map(classes.map((name, i) => [name, i]));
+  return Int32Array.from(labels, (label, i) => {
+    const number = label === undefined ? undefined : place.get(label);
+    if (number === undefined)
+      throw new Error(`classNumbers: labels[${i}] is no class: ${JSON.stringify(label)}`);
+    return number;
+  });
+}

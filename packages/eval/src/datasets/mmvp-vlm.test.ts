@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import { readDataset } from "../../test/read-dataset.js";
+import { folderOf } from "../../test/temporary-folder.js";
+import { mmvpVLM } from "./mmvp-vlm.js";
+
+const header = "\uFEFFQuestion ID,Type,Statement\n";
+
+it("reads questions and images in pairs", async () => {
+  const folder = folderOf({
+    "Questions.csv": `${header}1,Texts,"A sign, that says ""stop"""\n2,Texts,A sign\n3,Quantity and Count,One dog\n4,Quantity and Count,Two dogs\n`,
+    ...Object.fromEntries([1, 2].map((i) => [`MLLM_VLM Images/Texts/${i}.jpg`, ""])),
+    ...Object.fromEntries([3, 4].map((i) => [`MLLM_VLM Images/Quantity and Count/${i}.jpg`, ""])),
+  });
+  const { dataset, statements, patterns } = await mmvpVLM(folder);
+  expect(patterns).toEqual(["Texts", "Quantity and Count"]);
+  expect(statements).toEqual(['A sign, that says "stop"', "A sign", "One dog", "Two dogs"]);
+  expect((await readDataset(dataset)).map(({ name }) => name)).toEqual([
+    "Texts/1.jpg",
+    "Texts/2.jpg",
+    "Quantity and Count/3.jpg",
+    "Quantity and Count/4.jpg",
+  ]);
+});
+
+it.each([
+  ["1,Texts,A\n", /must hold pairs of questions, got 1 rows/],
+  ["", /must hold pairs of questions, got 0 rows/],
+  ["1,Texts,A\n2,Quantity and Count,B\n", /rows 2 and 3 are a pair and must have one pattern/],
+  ["1,Text,A\n2,Text,B\n", /row 2 has the unknown pattern "Text"/],
+  ["x,Texts,A\n2,Texts,B\n", /row 2 must have a number, a pattern and a statement/],
+  ["1,Texts\n2,Texts,B\n", /row 2 must have a number/],
+  ["1,Texts,A\n2,Texts,B\n", /MLLM_VLM Images.*1.jpg: no such file/],
+])("refuses %j", async (rows, message) => {
+  await expect(mmvpVLM(folderOf({ "Questions.csv": header + rows }))).rejects.toThrow(message);
+});

@@ -1,0 +1,73 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type ImageDataset, imageArray } from "@dcr-js/data";
+import { parse } from "csv-parse/sync";
+import { describe } from "../shared/check-options.js";
+import { checkFile } from "./published-files.js";
+
+/** The nine visual patterns (Tong et al. 2024, section 3.1), as the published folders are named. */
+export const mmvpPatterns = [
+  "Orientation and Direction",
+  "Presence of Specific Features",
+  "State and Condition",
+  "Quantity and Count",
+  "Positional and Relational Context",
+  "Color and Appearance",
+  "Structural Characteristics",
+  "Texts",
+  "Viewpoint and Perspective",
+] as const;
+
+/** The pairs of MMVP-VLM: image `2 i` and statement `2 i` belong together, and so do those of `2 i + 1`. */
+export interface MMVPVLM {
+  /** For `encodeImages`. */
+  dataset: ImageDataset;
+  statements: string[];
+  /** The pattern of each pair, half as many as there are statements. */
+  patterns: string[];
+}
+
+/**
+ * MMVP-VLM as published (Tong et al. 2024): `Questions.csv` with a number, a pattern and a statement in each row, and
+ * `MLLM_VLM Images/<pattern>/<number>.jpg`. Rows 1 and 2 are a pair, 3 and 4 the next.
+ *
+ * @throws naming the file and the row that is not as published, and an image that is missing
+ */
+export async function mmvpVLM(folder: string): Promise<MMVPVLM> {
+  const path = join(folder, "Questions.csv");
+  await checkFile("mmvpVLM", path);
+  const [, ...rows] = parse(await readFile(path, "utf8"), {
+    bom: true,
+    skip_empty_lines: true,
+    trim: true,
+    relax_column_count: true,
+  }) as string[][];
+  const questions = rows.map(([id, pattern, statement], i) => {
+    if (!/^\d+$/.test(id ?? "") || !statement) {
+      throw new Error(`mmvpVLM: ${path}: row ${i + 2} must have a number, a pattern and a statement`);
+    }
+    if (!mmvpPatterns.includes(pattern as never)) {
+      throw new Error(`mmvpVLM: ${path}: row ${i + 2} has the unknown pattern ${describe(pattern)}`);
+    }
+    return { id, pattern, statement };
+  });
+  if (questions.length === 0 || questions.length % 2 !== 0) {
+    throw new Error(`mmvpVLM: ${path} must hold pairs of questions, got ${questions.length} rows`);
+  }
+  const patterns: string[] = [];
+  for (let i = 0; i < questions.length; i += 2) {
+    if (questions[i].pattern !== questions[i + 1].pattern) {
+      throw new Error(`mmvpVLM: ${path}: rows ${i + 2} and ${i + 3} are a pair and must have one pattern`);
+    }
+    patterns.push(questions[i].pattern);
+  }
+  const images = questions.map(({ id, pattern }) => {
+    const name = `${pattern}/${id}.jpg`;
+    return { name, image: join(folder, "MLLM_VLM Images", pattern, `${id}.jpg`) };
+  });
+  for (const { image } of images) {
+    if (!(await stat(image).catch(() => undefined))?.isFile())
+      throw new Error(`mmvpVLM: ${image}: no such file`);
+  }
+  return { dataset: imageArray(images), statements: questions.map(({ statement }) => statement), patterns };
+}

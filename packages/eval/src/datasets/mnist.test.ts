@@ -1,0 +1,62 @@
+import { gzipSync } from "node:zlib";
+import { expect, it } from "vitest";
+import { pixelsOf, readDataset } from "../../test/read-dataset.js";
+import { folderOf } from "../../test/temporary-folder.js";
+import { mnist } from "./mnist.js";
+
+/** An idx file of unsigned bytes. */
+function idx(shape: number[], bytes: Uint8Array): Buffer {
+  const header = Buffer.alloc(4 + 4 * shape.length);
+  header.writeUInt32BE(0x0800 + shape.length);
+  for (const [i, length] of shape.entries()) header.writeUInt32BE(length, 4 + 4 * i);
+  return Buffer.concat([header, bytes]);
+}
+
+const images = (n: number, count = n) =>
+  idx(
+    [count, 28, 28],
+    Uint8Array.from({ length: n * 784 }, (_, i) => i % 251),
+  );
+const labels = (...values: number[]) => idx([values.length], Uint8Array.from(values));
+
+it.each([
+  ["plain", (data: Buffer) => data, ""],
+  ["packed", (data: Buffer) => gzipSync(data), ".gz"],
+])("reads idx files, %s", async (_, pack, ending) => {
+  const folder = folderOf({
+    [`t10k-images-idx3-ubyte${ending}`]: pack(images(3)),
+    [`t10k-labels-idx1-ubyte${ending}`]: pack(labels(7, 2, 1)),
+  });
+  const { dataset, classes } = await mnist(folder);
+  expect(classes).toHaveLength(10);
+  const entries = await readDataset(dataset);
+  expect(entries.map(({ label }) => label)).toEqual(["7", "2", "1"]);
+  const grey = (784 + 300) % 251;
+  expect(pixelsOf(entries[1]).slice(900, 903)).toEqual([grey, grey, grey]);
+});
+
+it("names what is no such file, or ends early", async () => {
+  const folder = (imageFile: Buffer, labelFile: Buffer) =>
+    folderOf({ "train-images-idx3-ubyte": imageFile, "train-labels-idx1-ubyte": labelFile });
+  const read = async (imageFile: Buffer, labelFile: Buffer) =>
+    readDataset((await mnist(folder(imageFile, labelFile), { split: "train" })).dataset);
+  expect(await read(images(2), labels(1, 2))).toHaveLength(2);
+  await expect(read(images(2), labels(1))).rejects.toThrow(/labels-idx1-ubyte has no label for image 1/);
+  await expect(read(images(1), labels(1, 2))).rejects.toThrow(
+    /expected 2 labels, as their file says, got 1 images/,
+  );
+  await expect(read(images(1, 2), labels(1, 2))).rejects.toThrow(
+    /expected 2 images, as their file says, got 1 images/,
+  );
+  await expect(read(images(2).subarray(0, 1000), labels(1, 2))).rejects.toThrow(
+    /images-idx3-ubyte ends within a record of 784 bytes/,
+  );
+  await expect(read(labels(1, 2), labels(1, 2))).rejects.toThrow(/ends within a record/);
+  await expect(read(idx([1, 20, 20], new Uint8Array(400)), labels(1))).rejects.toThrow(
+    /no idx file of unsigned bytes with 3 axes, 28 x 28 each/,
+  );
+  await expect(read(images(1), labels(12))).rejects.toThrow(/label 0 must be 0 to 9, got 12/);
+  await expect(mnist(folder(images(1), labels(1)))).rejects.toThrow(
+    /t10k-images-idx3-ubyte: no such file, with or without .gz/,
+  );
+});

@@ -142,6 +142,12 @@ const running: SettingOption[] = [
     integer,
   ),
   setting(
+    "--latent-cache <folder>",
+    "latentCache",
+    "keep the VAE's latents of images here, for later runs too",
+    text,
+  ),
+  setting(
     "--checkpoint-steps <n>",
     "checkpoint.everySteps",
     "steps from one checkpoint to the next",

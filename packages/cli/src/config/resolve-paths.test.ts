@@ -14,6 +14,7 @@ it("makes paths absolute and leaves hub ids and our methods", () => {
       diffusion: "./sd",
       images: "a/{00..03}.tar",
       methods: ["dcr", "./my-loss.mjs"],
+      latentCache: "cache",
       evaluate: ["mmvp:data/mmvp", "folder:/x", "./own.mjs"],
     },
     "/base",
@@ -22,6 +23,7 @@ it("makes paths absolute and leaves hub ids and our methods", () => {
     encoder: "openai/clip-vit-base-patch32",
     diffusion: "/base/sd",
     images: "/base/a/{00..03}.tar",
+    latentCache: "/base/cache",
     methods: ["dcr", "/base/my-loss.mjs"],
     evaluate: ["mmvp:/base/data/mmvp", "folder:/x", "/base/own.mjs"],
   });

@@ -12,6 +12,7 @@ export function resolvePaths<C extends object>(config: C, base: string): C {
     encoder: (name) => resolveModelName(name, base),
     diffusion: (name) => resolveModelName(name, base),
     images: absolute,
+    latentCache: absolute,
     methods: (method) => (isOwnMethod(method) ? method : absolute(method)),
     evaluate: (what) => resolveEvaluation(what, base),
   };

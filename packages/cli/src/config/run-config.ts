@@ -101,6 +101,8 @@ export const runConfigSchema = z.strictObject({
     /** Images that the encoder's gradient holds at once; null takes what fits. */
     microBatch: z.int().positive().nullable(),
   }),
+  /** A folder that keeps the VAE's latents of images for this run and later ones; null keeps them in memory alone. */
+  latentCache: text.nullable(),
   checkpoint: z.strictObject({
     everySteps: z.int().positive(),
     everySeconds: positive,
@@ -155,6 +157,7 @@ export const defaultConfig: Omit<RunConfig, RequiredSetting> = {
   aggregator: "sum",
   augment: { colorJitter: 0.1, hue: 0.05, horizontalFlip: 0.5, verticalFlip: 0.5 },
   memory: { chunk: null, microBatch: null },
+  latentCache: null,
   checkpoint: { everySteps: 50, everySeconds: 300 },
   evaluate: [],
   tensorboard: false,

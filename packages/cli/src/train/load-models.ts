@@ -20,9 +20,9 @@ export interface TrainingModels {
  * encoded.
  */
 export async function loadTrainingModels(
-  config: Pick<RunConfig, "encoder" | "diffusion" | "variant" | "storage">,
+  config: Pick<RunConfig, "encoder" | "diffusion" | "variant" | "storage" | "latentCache">,
 ): Promise<TrainingModels> {
-  const { storage, variant } = config;
+  const { storage, variant, latentCache } = config;
   const loaded = await loadImageEncoder(await resolveEncoder(config.encoder), { text: false, storage });
   const diffusion = await loadStableDiffusion(await resolveDiffusion(config), {
     storage,
@@ -30,7 +30,10 @@ export async function loadTrainingModels(
   });
   const denoiser = createDenoiser(diffusion);
   diffusion.textEncoder.dispose();
-  const latents = createLatentEncoder(diffusion.vae);
+  const latents = createLatentEncoder(
+    diffusion.vae,
+    latentCache === null ? {} : { cacheFolder: latentCache },
+  );
   const { encoder, processor } = loaded;
   return {
     encoder,

@@ -88,7 +88,8 @@ export function hostileValues(next) {
         }
         const action = integer(4);
         if (action === 0) delete at[key];
-        else if (action === 1 && !Array.isArray(at)) at[pick(strings) || "extra"] = value();
+        else if (action === 1 && !Array.isArray(at) && !ArrayBuffer.isView(at))
+          at[pick(strings) || "extra"] = value();
         // A symbol cannot be an element of a typed array.
         else at[key] = ArrayBuffer.isView(at) ? Number(integer(256)) : value();
         break;

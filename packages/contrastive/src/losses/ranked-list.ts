@@ -49,8 +49,8 @@ export function rankedList<R extends Reduction = "mean">(
     reduction: true,
   });
   const { margin = 0.4, imbalance = 0.5, positiveTemperature = 0, negativeTemperature = 10 } = given;
-  const { alpha = 1 + margin / 2, distance = lpDistance(), reduction = "mean" as R } = given;
   checkNumber(`${caller}: margin`, margin, { min: 0 });
+  const { alpha = 1 + margin / 2, distance = lpDistance(), reduction = "mean" as R } = given;
   checkNumber(`${caller}: alpha`, alpha);
   checkNumber(`${caller}: imbalance`, imbalance, { min: 0, max: 1 });
   checkNumber(`${caller}: positiveTemperature`, positiveTemperature, { min: 0 });

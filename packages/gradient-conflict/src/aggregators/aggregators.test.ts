@@ -1,6 +1,13 @@
 import { readFileSync } from "node:fs";
 import { initialize } from "@dcr-js/tensor";
-import { expectClose, expectCloseNorm, expectNoLeaks, normalArray } from "@dcr-js/testing";
+import {
+  expectClose,
+  expectCloseNorm,
+  expectNoLeaks,
+  normalArray,
+  recordParity,
+  relativeError,
+} from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Aggregator, aggregateGradients, combineGradients } from "./aggregator.js";
@@ -77,39 +84,58 @@ describe("the reference's weights", () => {
   it.each(Object.keys(golden))("for gradients that are %s", (name) => {
     const expected = golden[name];
     const weights = (aggregator: Aggregator) => aggregator.weigh(expected["gram"]).weights;
+    const record = (key: string, actual: ArrayLike<number>, peer = "TorchJD", wanted = expected[key]) =>
+      recordParity({ name: key, peer, value: relativeError(actual, wanted) });
     for (const key of ["pcgrad", "imtlG"]) {
       expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-9 });
+      record(key, weights(aggregators[key]));
     }
     for (const key of ["upgrad", "dualProj"]) {
       expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-7 });
+      record(key, weights(aggregators[key]));
     }
+    record("conFIG", weights(conFIG()));
     expectCloseNorm(weights(conFIG()), expected["conFIG"], { relative: 1e-9 });
     for (const scaleMode of ["min", "median", "rmse"] as const) {
       expectCloseNorm(weights(alignedMTL({ scaleMode })), expected[`alignedMTL ${scaleMode}`], {
         relative: 1e-9,
       });
+      record(
+        "alignedMTL",
+        weights(alignedMTL({ scaleMode })),
+        "TorchJD",
+        expected[`alignedMTL ${scaleMode}`],
+      );
     }
     for (const alpha of [0.5, 1, 2]) {
       const key = `fairGrad ${alpha.toFixed(1)}`;
       expectCloseNorm(weights(fairGrad({ alpha })), expected[key], { relative: 1e-7 });
+      record("fairGrad", weights(fairGrad({ alpha })), "SciPy, solving its equation", expected[key]);
     }
-    if (expected["krum"]) expectClose(weights(krum({ selected: 2 })), expected["krum"], { absolute: 1e-12 });
+    if (expected["krum"]) {
+      expectClose(weights(krum({ selected: 2 })), expected["krum"], { absolute: 1e-12 });
+      record("krum", weights(krum({ selected: 2 })));
+    }
     // These are limited by how far the reference's solvers go: Frank-Wolfe and CLARABEL.
     for (const key of ["mgda", "cagrad", "cagrad1"]) {
       expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-4 });
+      record(key.replace("1", ""), weights(aggregators[key]), "TorchJD", expected[key]);
     }
     expectCloseNorm(weights(nashMTL()), expected["nashMTL"], { relative: 1e-6 });
+    record("nashMTL", weights(nashMTL()), "SciPy, solving its equation");
     let memory: number[] | undefined;
     for (const step of [0, 1]) {
       const result = aggregators["gradVac"].weigh(expected["gram"], { step, memory });
       memory = JSON.parse(JSON.stringify(result.memory));
       expectCloseNorm(result.weights, expected["gradVac"][step] as never, { relative: 1e-6 });
+      record("gradVac", result.weights, "TorchJD", expected["gradVac"][step] as never);
     }
     memory = undefined;
     for (const step of [0, 1]) {
       const result = sdmGrad().weigh(expected["gram"], { step, memory });
       memory = JSON.parse(JSON.stringify(result.memory));
       expectCloseNorm(result.weights, expected["sdmGrad"][step] as never, { relative: 1e-6 });
+      record("sdmGrad", result.weights, "TorchJD", expected["sdmGrad"][step] as never);
     }
   });
 
@@ -125,12 +151,19 @@ describe("the reference's weights", () => {
       for (const vector of expected["excessMTL"]) {
         const result = await excess.combine(gradients);
         expectCloseNorm(flat(result.gradients), vector, { relative: 1e-4 });
+        recordParity({
+          name: "ExcessMTL",
+          peer: "TorchJD",
+          value: relativeError(flat(result.gradients), vector),
+        });
         tf.dispose(result.gradients);
       }
       excess.dispose();
       if (expected.trimmedMean) {
         const result = trimmedMean().combine(gradients);
         expectCloseNorm(flat(result), expected.trimmedMean, { relative: 1e-6 });
+        const value = relativeError(flat(result), expected.trimmedMean);
+        recordParity({ name: "trimmedMean", peer: "TorchJD", value });
         tf.dispose(result);
       }
     });
@@ -147,9 +180,11 @@ describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
           aggregator,
           j.map((row) => row.map((x) => x * scale)),
         );
-        // The directions of Nash-MTL and FairGrad have a length of their own.
-        const expected = ["nashMTL", "fairGrad"].includes(name) ? plain : plain.map((x) => x * scale);
-        expectCloseNorm(scaled, expected, { relative: 1e-5, absolute: norm(j.flat()) * scale * 1e-9 });
+        // The directions of Nash-MTL and FairGrad have a length of their own, about 1.
+        const ownLength = ["nashMTL", "fairGrad"].includes(name);
+        const expected = ownLength ? plain : plain.map((x) => x * scale);
+        const absolute = ownLength ? 1e-7 : norm(j.flat()) * scale * 1e-9;
+        expectCloseNorm(scaled, expected, { relative: 1e-5, absolute });
       }
     }
   });
@@ -376,6 +411,21 @@ describe("edges", () => {
       expectCloseNorm(result, expected, { relative: 1e-5 });
       expect(dot(result, j[1]) / norm(result) / norm(j[1])).toBeGreaterThan(-1e-5);
     }
+  });
+
+  it("dualProj and upgrad give the exact projections of TorchJD's test_values, which has its regularization in the fourth digit", () => {
+    const j = [
+      [-4, 1, 1],
+      [6, 1, 1],
+    ];
+    // The mean (1, 1, 1) has -2 with the first, whose square is 18.
+    const exact = { regularization: 1e-12 };
+    expectClose(direction(dualProj(exact), j), [5 / 9, 10 / 9, 10 / 9], { relative: 1e-9 });
+    // The halves of g_1 + (22 / 38) g_2 and g_2 + (22 / 18) g_1.
+    const [a, b] = [1 + 22 / 18, 1 + 22 / 38];
+    expectClose(direction(upgrad(exact), j), [(6 * b - 4 * a) / 2, (a + b) / 2, (a + b) / 2], {
+      relative: 1e-9,
+    });
   });
 
   it("imtlG is not noise for gradients that depend on one another in float32", () => {

@@ -15,44 +15,56 @@ export function fairGrad(options: { alpha?: number } = {}): Aggregator {
   return {
     name: "fairGrad",
     weigh: (gram, context) => {
-      const { m, norms, entries, trace } = cleanGram("fairGrad", gram, context);
+      const { m, norms, cosines } = cleanGram("fairGrad", gram, context);
       if (alpha === 0) return { weights: new Float64Array(m).fill(1 / m) };
       const present = Array.from(norms.keys()).filter((i) => norms[i] > 0);
       const k = present.length;
+      const power = 1 / alpha;
+      const longest = Math.max(...norms);
+      const ratios = present.map((i) => norms[i] / longest);
       const matrix = Float64Array.from(
         { length: k * k },
         (_, at) =>
-          entries[present[Math.floor(at / k)] * m + present[at % k]] + (at % (k + 1) === 0 ? 1e-12 : 0),
+          cosines[present[Math.floor(at / k)] * m + present[at % k]] + (at % (k + 1) === 0 ? ridge : 0),
       );
-      const w = solve(matrix, 1 / alpha);
-      // For the gradients as given G is `trace` times as large.
-      const scale = trace ** (-1 / (1 + 1 / alpha));
+      const v = solve(
+        matrix,
+        ratios.map((ratio) => Math.max(1e-280, ratio ** (power - 1))),
+        power,
+      );
       const weights = new Float64Array(m);
-      for (const [at, i] of present.entries()) weights[i] = w[at] * scale;
+      const scale = longest ** (2 / (1 + power));
+      for (const [at, i] of present.entries()) weights[i] = v[at] / ratios[at] / scale;
       return { weights };
     },
   };
 }
 
-/** The positive solution of `A w = w^-power`, the minimum of a convex function, by Newton's method in the logarithm of `w`. */
-function solve(matrix: Float64Array, power: number): Float64Array {
-  const n = Math.sqrt(matrix.length);
-  const w = Float64Array.from({ length: n }, (_, i) => matrix[i * (n + 1)] ** (-1 / (1 + power)));
-  const residual = (x: Float64Array) =>
-    x.map((own, i) => x.reduce((sum, value, j) => sum + matrix[i * n + j] * value, 0) - own ** -power);
-  // w_i times its residual, relative to the two terms, which are equal at the solution.
-  const error = (x: Float64Array) => Math.max(0, ...residual(x).map((r, i) => Math.abs(r) / x[i] ** -power));
+/** Added to the diagonal of the cosines: two opposite gradients would bargain without end. */
+const ridge = 1e-12;
+
+/**
+ * The positive solution of `C v = b v^-power`, the minimum of a convex function, by Newton's method. With unit gradients `v_i = |g_i| w_i` and
+ * `b_i = |g_i|^(power - 1)` it is that of `G w = w^-power`.
+ */
+function solve(matrix: Float64Array, b: number[], power: number): Float64Array {
+  const n = b.length;
+  const v = Float64Array.from(b, (value) => value ** (1 / (1 + power)));
+  const residual = () =>
+    v.map((own, i) => v.reduce((sum, value, j) => sum + matrix[i * n + j] * value, 0) - b[i] * own ** -power);
   for (let round = 0; round < 500; round++) {
-    const slope = residual(w);
-    if (error(w) < 1e-12) break;
-    const curvature = matrix.map((x, at) =>
-      at % (n + 1) === 0 ? x + power * w[Math.floor(at / n)] ** (-power - 1) : x,
-    );
+    const slope = residual();
+    // Relative to the two terms, which are equal at the solution.
+    if (Math.max(0, ...slope.map((r, i) => Math.abs(r) / (b[i] * v[i] ** -power))) < 1e-12) break;
+    const curvature = matrix.map((x, at) => {
+      const i = Math.floor(at / n);
+      return at % (n + 1) === 0 ? x + power * b[i] * v[i] ** (-power - 1) : x;
+    });
     const step = solvePositiveDefinite(curvature, slope);
     // A step that keeps every weight above a tenth of itself: the function ends at 0.
     let length = 1;
-    for (let i = 0; i < n; i++) if (step[i] > 0) length = Math.min(length, (0.9 * w[i]) / step[i]);
-    for (let i = 0; i < n; i++) w[i] -= length * step[i];
+    for (let i = 0; i < n; i++) if (step[i] > 0) length = Math.min(length, (0.9 * v[i]) / step[i]);
+    for (let i = 0; i < n; i++) v[i] -= length * step[i];
   }
-  return w;
+  return v;
 }

@@ -178,6 +178,9 @@ function copyPackage(packageName, from) {
 for (const each of external)
   copyPackage(each, each === "jasmine-core" ? join(root, "packages/tensor") : join(root, "packages/cli"));
 
+const dawn = join(app, "node_modules/webgpu/dist/linux-x64/dawn.node");
+run("strip", ["--strip-unneeded", dawn]);
+
 // Images for the main job.
 mkdirSync(join(app, "images"));
 const emoji = join(root, "node_modules/emoji-datasource-google/img/google/64");

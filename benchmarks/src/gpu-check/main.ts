@@ -48,7 +48,9 @@ async function findAdapter(): Promise<NodeJS.ProcessEnv | undefined> {
   const { env } = process;
   // A rehearsal takes the driver that the environment names.
   const own = { why: "the environment", env: { LD_LIBRARY_PATH: join(root, "lib") } };
-  const candidates: VulkanSettings[] = rehearse ? [own] : vulkanSettings(join(root, "lib"), file("vulkan"));
+  const candidates: VulkanSettings[] = rehearse
+    ? [own]
+    : vulkanSettings(join(root, "lib"), { folder: file("vulkan") });
   const attempts: object[] = [];
   result["attempts"] = attempts;
   for (const [i, candidate] of candidates.entries()) {

@@ -7,13 +7,13 @@ export interface VulkanSettings {
   env: Record<string, string>;
 }
 
-const manifestFolders = ["/etc/vulkan/icd.d", "/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
+const manifestFolders = ["etc/vulkan/icd.d", "usr/share/vulkan/icd.d", "usr/local/share/vulkan/icd.d"];
 const libraryFolders = [
-  "/usr/lib/x86_64-linux-gnu",
-  "/usr/lib64",
-  "/usr/lib",
-  "/usr/local/nvidia/lib64",
-  "/usr/lib/x86_64-linux-gnu/nvidia/current",
+  "usr/lib/x86_64-linux-gnu",
+  "usr/lib64",
+  "usr/lib",
+  "usr/local/nvidia/lib64",
+  "usr/lib/x86_64-linux-gnu/nvidia/current",
 ];
 
 /**
@@ -21,11 +21,14 @@ const libraryFolders = [
  * finds by itself. Each with the bundle's loader alone, then with the X11 libraries too that libGLX_nvidia needs.
  *
  * @param lib the folder with the bundle's libraries, with `x11` in it
- * @param folder for manifests of ours
+ * @param options `folder`: for manifests of ours; `root`: where the machine's files are, `"/"` by default
  */
-export function vulkanSettings(lib: string, folder: string): VulkanSettings[] {
+export function vulkanSettings(
+  lib: string,
+  { folder, root = "/" }: { folder: string; root?: string },
+): VulkanSettings[] {
   const drivers: VulkanSettings[] = [];
-  for (const path of manifestFolders) {
+  for (const path of manifestFolders.map((each) => join(root, each))) {
     const names = existsSync(path) ? readdirSync(path) : [];
     for (const name of names.filter((each) => each.includes("nvidia") && each.endsWith(".json"))) {
       drivers.push({ why: `${path}/${name}`, env: { VK_DRIVER_FILES: join(path, name) } });
@@ -33,7 +36,7 @@ export function vulkanSettings(lib: string, folder: string): VulkanSettings[] {
   }
   mkdirSync(folder, { recursive: true });
   for (const library of ["libEGL_nvidia.so.0", "libGLX_nvidia.so.0"]) {
-    const at = libraryFolders.map((path) => join(path, library)).find(existsSync);
+    const at = libraryFolders.map((path) => join(root, path, library)).find(existsSync);
     if (!at) continue;
     const manifest = join(folder, `${library}.json`);
     const ICD = { library_path: at, api_version: "1.3.0" };
@@ -47,7 +50,7 @@ export function vulkanSettings(lib: string, folder: string): VulkanSettings[] {
   return drivers.flatMap(({ why, env }) =>
     paths.map((path, i) => ({
       why: i === 0 ? why : `${why}, with our X11 libraries`,
-      env: { ...env, VK_ICD_FILENAMES: env["VK_DRIVER_FILES"] ?? "", LD_LIBRARY_PATH: path },
+      env: { ...env, LD_LIBRARY_PATH: path },
     })),
   );
 }

@@ -55,6 +55,23 @@ export {
   logisticRegression,
   type Predictions,
 } from "./probe/logistic-regression.js";
+export { type EvaluationReport, reportHTML } from "./report/evaluation-report.js";
+export {
+  type Projection,
+  projectTSNE,
+  projectUMAP,
+  type TSNEOptions,
+  type UMAPOptions,
+} from "./report/project.js";
+export type {
+  ConfusionSection,
+  GalleryImage,
+  GallerySection,
+  PointsSection,
+  Section,
+  SharesSection,
+  TableSection,
+} from "./report/section.js";
 export { recallAtK } from "./retrieval/recall-at-k.js";
 export {
   type ImageTextOptions,

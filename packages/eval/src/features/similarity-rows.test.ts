@@ -39,18 +39,18 @@ it("are cosines of rows of any length", async () => {
 });
 
 it("shows every query once where there are several blocks, and 0 for a zero row", async () => {
-  // 2^22 similarities make a block: 1500 x 3000 need two.
-  const queries = tf.tensor2d(normalArray(3, 1500 * 2), [1500, 2]);
-  const candidates = tf.tensor2d(normalArray(4, 3000 * 2).fill(0, 0, 2), [3000, 2]);
+  // 2^24 similarities make a block: 3000 x 6000 need two.
+  const queries = tf.tensor2d(normalArray(3, 3000 * 2), [3000, 2]);
+  const candidates = tf.tensor2d(normalArray(4, 6000 * 2).fill(0, 0, 2), [6000, 2]);
   const [q, c] = [await queries.array(), await candidates.array()];
   const seen: number[] = [];
   await forEachSimilarityRow(queries, candidates, (i, similarities) => {
     seen.push(i);
-    expect(similarities).toHaveLength(3000);
+    expect(similarities).toHaveLength(6000);
     expect(similarities[0]).toBe(0);
-    const cosine = dot(q[i], c[2999]) / (Math.hypot(...q[i]) * Math.hypot(...c[2999]));
-    expectClose([similarities[2999]], [cosine], { absolute: 1e-6 });
+    const cosine = dot(q[i], c[5999]) / (Math.hypot(...q[i]) * Math.hypot(...c[5999]));
+    expectClose([similarities[5999]], [cosine], { absolute: 1e-6 });
   });
-  expect(seen).toEqual(Array.from({ length: 1500 }, (_, i) => i));
+  expect(seen).toEqual(Array.from({ length: 3000 }, (_, i) => i));
   tf.dispose([queries, candidates]);
 });

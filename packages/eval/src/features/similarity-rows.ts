@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { unitRows } from "./unit-rows.js";
 
-/** Similarities that are in memory at a time. */
-const blockSize = 2 ** 22;
+/** Similarities that are in memory at a time, 64 MiB: products of few rows with many are slow. */
+const blockSize = 2 ** 24;
 
 /**
  * Computes the cosines of every query with every candidate on the device, a block of queries at a time, and shows them row by

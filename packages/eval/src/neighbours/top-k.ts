@@ -10,9 +10,11 @@ export function topK(values: Float32Array, k: number, left: number): Neighbours 
   const indices = new Int32Array(k);
   const similarities = new Float32Array(k);
   let count = 0;
+  // Most values end at this comparison.
+  let least = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    if ((count === k && value <= similarities[k - 1]) || i === left) continue;
+    if (value <= least || i === left) continue;
     // The last place falls out where all are taken.
     let place = count < k ? count++ : k - 1;
     for (; place > 0 && similarities[place - 1] < value; place--) {
@@ -21,6 +23,7 @@ export function topK(values: Float32Array, k: number, left: number): Neighbours 
     }
     similarities[place] = value;
     indices[place] = i;
+    if (count === k) least = similarities[k - 1];
   }
   return { indices, similarities };
 }

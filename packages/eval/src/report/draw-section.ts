@@ -1,0 +1,126 @@
+import { describe } from "../shared/check-options.js";
+import type {
+  ConfusionSection,
+  GalleryImage,
+  GallerySection,
+  PointsSection,
+  Section,
+  SharesSection,
+  TableSection,
+} from "./section.js";
+
+/** A section as HTML. @throws where it is none, with the name */
+export function drawSection(name: string, section: Section): string {
+  const title = `<h2>${escapeHTML(String(section?.title ?? ""))}</h2>`;
+  switch (section?.kind) {
+    case "table":
+      return title + table(name, section);
+    case "shares":
+      return title + shares(section);
+    case "confusion":
+      return title + confusion(name, section);
+    case "points":
+      return title + points(name, section);
+    case "gallery":
+      return title + gallery(name, section);
+    default:
+      throw new TypeError(
+        `${name}: kind must be one of table, shares, confusion, points, gallery, got ${describe((section as { kind?: unknown })?.kind)}`,
+      );
+  }
+}
+
+/** Text that HTML shows as it is. */
+export const escapeHTML = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const cell = (value: string | number): string =>
+  escapeHTML(typeof value === "string" || Number.isInteger(value) ? String(value) : value.toPrecision(4));
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+const cells = (tag: "th" | "td", values: readonly (string | number)[]): string =>
+  `<tr>${values.map((value) => `<${tag}>${cell(value)}</${tag}>`).join("")}</tr>`;
+
+function table(name: string, { columns, rows }: TableSection): string {
+  const wrong = rows.findIndex((row) => row.length !== columns.length);
+  if (wrong >= 0) {
+    throw new Error(
+      `${name}: rows[${wrong}] must have ${columns.length} cells, one for each column, got ${rows[wrong].length}`,
+    );
+  }
+  return `<table>${cells("th", columns)}${rows.map((row) => cells("td", row)).join("")}</table>`;
+}
+
+function shares({ shares: list }: SharesSection): string {
+  const rows = list.map(({ name, value, interval, count }) => [
+    name,
+    percent(value),
+    interval ? interval.map(percent).join(" to ") : "",
+    count ?? "",
+  ]);
+  return `<table>${cells("th", ["", "share", "interval", "count"])}${rows.map((row) => cells("td", row)).join("")}</table>`;
+}
+
+function confusion(name: string, { classes, counts }: ConfusionSection): string {
+  if (counts.length !== classes.length || counts.some((row) => row.length !== classes.length)) {
+    throw new Error(
+      `${name}: counts must be ${classes.length} x ${classes.length}, one row and column for each class`,
+    );
+  }
+  const rows = classes.map((label, i) => {
+    const sum = Array.from(counts[i]).reduce((a, b) => a + b, 0);
+    const boxes = Array.from(counts[i], (count) => {
+      const depth = sum > 0 ? count / sum : 0;
+      return `<td style="background: rgb(31 119 180 / ${depth.toFixed(3)})">${cell(count)}</td>`;
+    });
+    return `<tr><th>${cell(label)}</th>${boxes.join("")}</tr>`;
+  });
+  return `<table class="confusion">${cells("th", ["label \\ prediction", ...classes])}${rows.join("")}</table>`;
+}
+
+function points(name: string, { points: list, labels }: PointsSection): string {
+  const bad = list.findIndex((point) => point.length !== 2 || !point.every(Number.isFinite));
+  if (bad >= 0) throw new Error(`${name}: points[${bad}] must be two finite numbers, got ${list[bad]}`);
+  if (labels && labels.length !== list.length) {
+    throw new Error(`${name}: labels must hold one for each of ${list.length} points, got ${labels.length}`);
+  }
+  const classes = [...new Set(labels ?? [])];
+  const colour = (i: number) => `hsl(${Math.round((360 * i) / Math.max(1, classes.length))} 65% 45%)`;
+  const range = (axis: 0 | 1) => {
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const point of list) [low, high] = [Math.min(low, point[axis]), Math.max(high, point[axis])];
+    return (value: number) => (10 + (480 * (value - low)) / (high - low || 1)).toFixed(1);
+  };
+  const [x, y] = [range(0), range(1)];
+  const circles = list.map((point, i) => {
+    const label = labels?.[i];
+    const name = label === undefined ? "" : `<title>${cell(label)}</title>`;
+    const fill = label === undefined ? "#1f77b4" : colour(classes.indexOf(label));
+    return `<circle cx="${x(point[0])}" cy="${y(point[1])}" r="3" fill="${fill}">${name}</circle>`;
+  });
+  const legend = classes.map(
+    (label, i) => `<span style="color: ${colour(i)}">&#9679;</span> ${cell(label)} `,
+  );
+  return `<svg viewBox="0 0 500 500" width="500" height="500" role="img">${circles.join("")}</svg><p>${legend.join("")}</p>`;
+}
+
+function gallery(name: string, { rows }: GallerySection): string {
+  const picture = ({ image, caption }: GalleryImage, kind: string, where: string) => {
+    if (!/^data:image\/[a-z+.-]+;base64,[A-Za-z0-9+/=]*$/.test(image)) {
+      throw new Error(`${name}: ${where} must have a base64 data:image URL, got ${describe(image)}`);
+    }
+    return `<figure class="${kind}"><img src="${image}" alt=""><figcaption>${escapeHTML(caption)}</figcaption></figure>`;
+  };
+  const lines = rows.map(({ query, neighbours }, i) => {
+    const found = neighbours.map((one, j) =>
+      picture(
+        { image: one.image, caption: `${one.caption} ${one.similarity.toFixed(3)}` },
+        one.right ? "right" : "wrong",
+        `rows[${i}].neighbours[${j}]`,
+      ),
+    );
+    return `<div>${picture(query, "query", `rows[${i}].query`)} &rarr; ${found.join("")}</div>`;
+  });
+  return lines.join("\n");
+}

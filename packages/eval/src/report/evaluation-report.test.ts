@@ -1,0 +1,89 @@
+import { expect, it } from "vitest";
+import { confusionMatrix } from "../probe/confusion-matrix.js";
+import { type EvaluationReport, reportHTML } from "./evaluation-report.js";
+
+const image = "data:image/png;base64,iVBORw0KGgo=";
+const report: EvaluationReport = {
+  title: "<CLIP> & co",
+  sections: [
+    {
+      kind: "table",
+      title: "D",
+      columns: ["name", "NMI"],
+      rows: [
+        ["a<b", 0.123456],
+        ["c", 1],
+      ],
+    },
+    {
+      kind: "shares",
+      title: "Patterns",
+      shares: [{ name: "Texts", value: 0.25, interval: [0.1, 0.5], count: 12 }],
+    },
+    { kind: "confusion", title: "Confusion", ...confusionMatrix(["cat", "dog"], ["dog", "dog"]) },
+    {
+      kind: "points",
+      title: "t-SNE",
+      points: [
+        [0, 0],
+        [1, 2],
+      ],
+      labels: ["cat", "dog"],
+    },
+    {
+      kind: "gallery",
+      title: "Neighbours",
+      rows: [
+        {
+          query: { image, caption: "q" },
+          neighbours: [{ image, caption: "n", similarity: 0.98765, right: false }],
+        },
+      ],
+    },
+  ],
+};
+
+it("is one page with every section, that loads nothing", () => {
+  const html = reportHTML(report);
+  expect(html).toContain("<title>&#60;CLIP&#62; &#38; co</title>");
+  expect(html).toContain("<td>a&#60;b</td><td>0.1235</td>");
+  expect(html).toContain("<td>Texts</td><td>25.0 %</td><td>10.0 % to 50.0 %</td><td>12</td>");
+  expect(html).toContain(
+    '<tr><th>cat</th><td style="background: rgb(31 119 180 / 0.000)">0</td><td style="background: rgb(31 119 180 / 1.000)">1</td></tr>',
+  );
+  expect(html.match(/<circle /g)).toHaveLength(2);
+  expect(html).toContain('cx="490.0" cy="490.0"');
+  expect(html).toContain('<figure class="wrong"><img src="data:image/png');
+  expect(html).toContain("n 0.988");
+  expect(html).not.toMatch(/<script|https?:|<link/);
+});
+
+it("is plain data as JSON", () => {
+  const sections = JSON.parse(JSON.stringify(report)).sections as EvaluationReport["sections"];
+  expect(sections.map(({ kind }) => kind)).toEqual(["table", "shares", "confusion", "points", "gallery"]);
+});
+
+it.each<[object, RegExp]>([
+  [{ kind: "chart", title: "x" }, /sections\[0\]: kind must be one of table, shares, .*, got "chart"/],
+  [
+    { kind: "table", title: "x", columns: ["a"], rows: [[1, 2]] },
+    /rows\[0\] must have 1 cells, one for each column, got 2/,
+  ],
+  [{ kind: "confusion", title: "x", classes: ["a"], counts: [] }, /counts must be 1 x 1/],
+  [{ kind: "points", title: "x", points: [[0, Number.NaN]] }, /points\[0\] must be two finite numbers/],
+  [
+    { kind: "points", title: "x", points: [[0, 1]], labels: [] },
+    /labels must hold one for each of 1 points, got 0/,
+  ],
+  [
+    {
+      kind: "gallery",
+      title: "x",
+      rows: [{ query: { image: "http://x/y.png", caption: "" }, neighbours: [] }],
+    },
+    /rows\[0\].query must have a base64 data:image URL/,
+  ],
+])("refuses %j", (section, message) => {
+  expect(() => reportHTML({ title: "t", sections: [section as never] })).toThrow(message);
+  expect(() => reportHTML({ title: "t" } as never)).toThrow(/report must be \{ title, sections \}/);
+});

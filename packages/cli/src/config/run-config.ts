@@ -10,15 +10,31 @@ export type MethodName = (typeof methodNames)[number];
 export const alignmentChoices = ["rec", "dcr", "own"] as const;
 export type AlignmentLoss = "rec" | "dcr";
 
+/**
+ * The aggregators that two losses suffice for and that weigh whole gradients: the functions of `@dcr-js/gradient-conflict`, and `sum`, which is
+ * `weightedSum`.
+ */
 export const aggregatorNames = [
   "sum",
+  "random-weighting",
+  "uncertainty-weighting",
+  "dwa",
+  "grad-norm",
+  "imtl-l",
+  "famo",
+  "stch",
   "pcgrad",
+  "grad-vac",
   "cagrad",
   "mgda",
-  "grad-vac",
   "imtl-g",
   "nash-mtl",
   "upgrad",
+  "dual-proj",
+  "aligned-mtl",
+  "con-fig",
+  "fair-grad",
+  "sdm-grad",
 ] as const;
 
 const text = z.string().nonempty("must not be empty");

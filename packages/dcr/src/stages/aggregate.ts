@@ -26,12 +26,13 @@ export interface Aggregated {
 /**
  * Makes one gradient of the losses': their weighted sum, or what an aggregator makes of them, each times its weight.
  *
+ * @param context `losses`: their values, each times its weight, for aggregators that weigh by them
  * @throws when a loss's gradient is not finite, by the loss's name
  */
 export async function aggregate(
   losses: readonly StepGradients[],
   aggregator: Aggregator | undefined,
-  context: { step: number; memory?: readonly number[] },
+  context: { step: number; memory?: readonly number[]; losses?: readonly number[] },
 ): Promise<Aggregated> {
   const names = losses.map(({ name }) => name);
   const lists = losses.map(({ gradients }) => gradients);
@@ -44,7 +45,7 @@ export async function aggregate(
   const conflict = m > 1 ? conflictFromGram(names, gram) : undefined;
   if (!aggregator) return { gradient: combineGradients(lists, shares), conflict };
   const weighted = gram.map((inner, at) => inner * shares[Math.floor(at / m)] * shares[at % m]);
-  const { weights, memory } = aggregator.weigh(weighted, context);
+  const { weights, memory } = aggregator.weigh(weighted, { ...context, names });
   const gradient = combineGradients(
     lists,
     weights.map((weight, i) => weight * shares[i]),

@@ -1,4 +1,10 @@
-import { gradVac, pcgrad, weightedSum } from "@dcr-js/gradient-conflict";
+import {
+  type Aggregator,
+  type AggregatorContext,
+  gradVac,
+  pcgrad,
+  weightedSum,
+} from "@dcr-js/gradient-conflict";
 import { initialize } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks, uniformArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
@@ -140,6 +146,22 @@ describe("aggregator", () => {
       const scale = Math.hypot(...gradient) * Math.hypot(...projected.gradient);
       expect(dot(projected.gradient, gradient) / scale).toBeGreaterThan(-1e-6);
     }
+  });
+
+  it("is given the losses' names and their values, each times its weight", async () => {
+    let seen: AggregatorContext = {};
+    const aggregator: Aggregator = {
+      name: "seen",
+      weigh: (gram, context = {}) => {
+        seen = context;
+        return weightedSum().weigh(gram);
+      },
+    };
+    const objective = jointObjective({ lambdaCon: 0.25, lambdaRec: 3 });
+    const { record } = await first(objective, { accumulation: 2, aggregator });
+    const { con, rec } = record.losses;
+    expect(seen.names).toEqual(["con", "rec"]);
+    expectClose(seen.losses!, [0.25 * con, 3 * rec], { relative: 1e-6 });
   });
 
   it("goes on from a state with its memory", async () => {

@@ -87,11 +87,11 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         }
       }
       const terms = [...sums.values()];
-      const { loss, losses, metrics } = await reduceTerms(communicator, terms, accumulation);
+      const { loss, losses, metrics, terms: values } = await reduceTerms(communicator, terms, accumulation);
       const aggregated = await aggregate(
         terms.map(({ name, weight, gradients }) => ({ name, weight: weight / accumulation, gradients })),
         settings.aggregator,
-        { step: done, memory },
+        { step: done, memory, losses: values },
       );
       gradient = aggregated.gradient;
       const clipped = clipGradNorm(gradient, maxGradNorm);

@@ -21,6 +21,8 @@ export interface StepFigures {
   loss: number;
   losses: Record<string, number>;
   metrics: Record<string, number>;
+  /** Each term's value times its weight, in the order of the terms. */
+  terms: number[];
 }
 
 /**
@@ -47,9 +49,11 @@ export async function reduceTerms(
   const sums = await sumNumbersOverRanks(communicator, numbers);
   let at = 0;
   const next = () => sums[at++] / batches;
-  const figures: StepFigures = { loss: 0, losses: {}, metrics: {} };
+  const figures: StepFigures = { loss: 0, losses: {}, metrics: {}, terms: [] };
   for (const term of terms) {
-    figures.loss += term.weight * next();
+    const value = term.weight * next();
+    figures.loss += value;
+    figures.terms.push(value);
     for (const name of Object.keys(term.values)) figures.losses[name] = next();
     for (const name of Object.keys(term.metrics)) figures.metrics[name] = next();
   }

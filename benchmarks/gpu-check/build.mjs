@@ -161,7 +161,7 @@ function copyPackage(packageName, from) {
     dereference: true,
     filter: (path) => {
       const inside = relative(folder, path).split(sep);
-      if (inside.includes("node_modules") || /\.(d\.ts|map|md)$/.test(path)) return false;
+      if (inside.includes("node_modules") || /\.(d\.ts|map)$|README\.md$/.test(path)) return false;
       return (
         packageName !== "webgpu" || inside[0] !== "dist" || inside.length < 2 || inside[1] === "linux-x64"
       );
@@ -184,7 +184,9 @@ run("strip", ["--strip-unneeded", dawn]);
 // Images for the main job.
 mkdirSync(join(app, "images"));
 const emoji = join(root, "node_modules/emoji-datasource-google/img/google/64");
-const files = readdirSync(emoji).filter((file) => file.endsWith(".png"));
+const files = readdirSync(emoji)
+  .filter((file) => file.endsWith(".png"))
+  .sort();
 for (let i = 0; i < 128; i++) {
   const file = files[Math.floor((i * files.length) / 128)];
   copyFileSync(join(emoji, file), join(app, "images", file));

@@ -111,7 +111,7 @@ const parts: (Part & { key: string; read: () => Promise<unknown> })[] = [
     limit: 90,
     read: () => readRows(file("rows.json")),
   },
-  { key: "step4", ...step(rehearse ? 2 : 4, rehearse ? 400 : 70) },
+  { key: "step4", ...step(rehearse ? 2 : 4, rehearse ? 900 : 70) },
   ...(rehearse ? [] : [{ key: "step8", ...step(8, 90) }]),
   {
     key: "enhance",

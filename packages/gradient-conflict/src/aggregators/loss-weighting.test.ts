@@ -1,4 +1,5 @@
-import { expectClose } from "@dcr-js/testing";
+import { readFileSync } from "node:fs";
+import { expectClose, recordParity, relativeError } from "@dcr-js/testing";
 import { describe, expect, it } from "vitest";
 import type { Aggregator } from "./aggregator.js";
 import { dwa, famo, gradNorm, imtlL, stch, uncertaintyWeighting } from "./loss-weighting.js";
@@ -15,6 +16,32 @@ function run(aggregator: Aggregator, losses: number[][]): number[][] {
     return Array.from(result.weights);
   });
 }
+
+describe("TorchJD's scalarizers", () => {
+  const golden = JSON.parse(
+    readFileSync(new URL("../../fixtures/loss-weighting.json", import.meta.url), "utf8"),
+  ) as Record<"losses" | "dwa" | "famo" | "imtlL" | "stch" | "uncertaintyWeighting", number[][]> &
+    Record<"preference" | "ideal", number[]>;
+  const { preference, ideal } = golden;
+  const all = {
+    dwa: dwa({ temperature: 1.5 }),
+    famo: famo({ learningRate: 0.05, weightDecay: 1e-3 }),
+    imtlL: imtlL({ learningRate: 0.05 }),
+    stch: stch({ mu: 0.3, preference, ideal }),
+    uncertaintyWeighting: uncertaintyWeighting({ learningRate: 0.05 }),
+  };
+
+  it.each(Object.keys(all) as (keyof typeof all)[])("%s weighs alike over five steps", (name) => {
+    const three = [4, 0, 0, 0, 1, 0, 0, 0, 1];
+    let memory: number[] | undefined;
+    for (const [step, losses] of golden.losses.entries()) {
+      const result = all[name].weigh(three, { step, losses, memory });
+      memory = result.memory && JSON.parse(JSON.stringify(result.memory));
+      expectClose(result.weights, golden[name][step], { relative: 1e-7 });
+      recordParity({ name, peer: "TorchJD", value: relativeError(result.weights, golden[name][step]) });
+    }
+  });
+});
 
 it("uncertaintyWeighting starts at LibMTL's weights and descends its own objective", () => {
   const [first, second] = run(uncertaintyWeighting({ learningRate: 0.1 }), [

@@ -68,8 +68,11 @@ export interface BackwardResult extends StepMeasures {
 }
 
 /**
- * One step's gradient of several losses: differentiates each, compares the gradients, and combines them as the aggregator says. Values and
- * inner products are read back together, once.
+ * One step's gradient of several losses: differentiates each, compares the gradients, and combines them as the aggregator says.
+ *
+ * `m` forward and backward passes of the losses, and with a trunk two of its forward passes and one backward pass. Values and inner products, and so the
+ * weights, take one readback. What comes out of a trunk's backward pass is checked with a second, and the projection of an elementwise
+ * aggregator takes one of its own.
  *
  * @returns values, conflict, weights and memory as plain data, and the gradients, which the caller disposes; all else is disposed here
  * @throws when a loss or its gradient is not finite, with the loss's name; the aggregator's state does not change then

@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import { choiceAnswer, yesNoAnswer } from "./answers.js";
+
+it.each([
+  ["B", "B"],
+  ["b", "B"],
+  ["(B)", "B"],
+  ["B.", "B"],
+  ["B. A dog", "B"],
+  ["(B) A dog", "B"],
+  ["The answer is B.", "B"],
+  ["The answer is (b), since the dog looks left", "B"],
+  ["Answer: B", "B"],
+  ["The answer is B because of the tail", "B"],
+  ["I think (B) fits", "B"],
+  ["Either (A) or (B)", undefined],
+  ["A dog", undefined],
+  ["C", undefined],
+  ["", undefined],
+  ["The answer is a dog", undefined],
+])("choiceAnswer reads %j as %j", (answer, expected) => {
+  expect(choiceAnswer(answer, ["A", "B"])).toBe(expected);
+});
+
+it.each([
+  ["Yes", "yes"],
+  ["No, there is none.", "no"],
+  ["There is no dog in the image.", "no"],
+  ["There is not a dog", "no"],
+  ["Yes. There is no cat, though.", "yes"],
+  ["I know it is there", "yes"],
+])("yesNoAnswer reads %j as %j", (answer, expected) => {
+  expect(yesNoAnswer(answer)).toBe(expected);
+});
+
+it("refuses what is no answer", () => {
+  expect(() => choiceAnswer(undefined as never, ["A"])).toThrow(
+    "choiceAnswer: answer must be a text, got undefined",
+  );
+  expect(() => choiceAnswer("A", ["AB"])).toThrow(/options must be letters/);
+  expect(() => yesNoAnswer(3 as never)).toThrow("yesNoAnswer: answer must be a text, got 3");
+});

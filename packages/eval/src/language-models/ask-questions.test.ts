@@ -1,0 +1,159 @@
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterEach, expect, it } from "vitest";
+import { folderOf } from "../../test/temporary-folder.js";
+import { askQuestions, type Question } from "./ask-questions.js";
+
+const open: { close(): void }[] = [];
+afterEach(() => {
+  for (const server of open.splice(0)) server.close();
+});
+
+type Handler = (body: RequestBody, response: ServerResponse, request: IncomingMessage) => void;
+interface RequestBody {
+  model: string;
+  temperature: number;
+  max_tokens: number;
+  messages: { content: { type: string; text?: string; image_url?: { url: string } }[] }[];
+}
+
+const promptOf = (body: RequestBody) => body.messages[0].content.at(-1)!.text!;
+const reply = (response: ServerResponse, content: string) =>
+  response
+    .writeHead(200, { "content-type": "application/json" })
+    .end(JSON.stringify({ choices: [{ message: { content } }] }));
+
+/** A server on this machine. */
+async function serve(handler: Handler) {
+  const seen: RequestBody[] = [];
+  const server = createServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(part as Buffer);
+    const body = JSON.parse(Buffer.concat(parts).toString()) as RequestBody;
+    seen.push(body);
+    handler(body, response, request);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  open.push({
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+  const { port } = server.address() as AddressInfo;
+  return { seen, options: { endpoint: `http://127.0.0.1:${port}/v1/`, model: "m", retryDelay: 1 } };
+}
+
+const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 1, 2);
+const questions: Question[] = Array.from({ length: 9 }, (_, i) => ({
+  id: `q${i}`,
+  prompt: `What is ${i}?`,
+  images: [png],
+}));
+
+it("asks in OpenAI's form and keeps the order", async () => {
+  const { seen, options } = await serve((body, response, request) => {
+    expect(request.url).toBe("/v1/chat/completions");
+    expect(request.headers.authorization).toBe("Bearer key");
+    const delay = Number(/\d/.exec(promptOf(body))![0]) % 2 ? 1 : 15;
+    setTimeout(() => reply(response, `about ${promptOf(body)}`), delay);
+  });
+  const answers = await askQuestions(questions, { ...options, apiKey: "key", maxTokens: 7 });
+  expect(answers).toEqual(questions.map(({ prompt }) => `about ${prompt}`));
+  expect(seen[0]).toMatchObject({ model: "m", temperature: 0, max_tokens: 7 });
+  expect(seen[0].messages[0].content[0].image_url!.url).toBe(
+    `data:image/png;base64,${Buffer.from(png).toString("base64")}`,
+  );
+});
+
+it("never has more in flight than it may", async () => {
+  let [now, most] = [0, 0];
+  const { options } = await serve((_, response) => {
+    most = Math.max(most, ++now);
+    setTimeout(() => {
+      now--;
+      reply(response, "yes");
+    }, 10);
+  });
+  await askQuestions(questions, { ...options, concurrency: 3 });
+  expect(most).toBe(3);
+});
+
+it("tries again after a busy server, and not after a refusal", async () => {
+  const tries = new Map<string, number>();
+  const { options, seen } = await serve((body, response) => {
+    const count = (tries.get(promptOf(body)) ?? 0) + 1;
+    tries.set(promptOf(body), count);
+    if (count === 1) response.writeHead(503).end("busy");
+    else if (count === 2) response.writeHead(429, { "retry-after": "0" }).end();
+    else reply(response, "yes");
+  });
+  expect(await askQuestions(questions.slice(0, 2), options)).toEqual(["yes", "yes"]);
+  expect([...tries.values()]).toEqual([3, 3]);
+  await expect(askQuestions([{ ...questions[5] }], { ...options, retries: 1 })).rejects.toThrow(
+    /askQuestions: question q5: .*replied 429: .*after 2 of 2 tries/,
+  );
+  const refusing = await serve((_, response) => response.writeHead(400).end("no such model"));
+  await expect(askQuestions(questions.slice(0, 1), refusing.options)).rejects.toThrow(
+    /question q0: .*replied 400: no such model after 1 of 6 tries/,
+  );
+  expect(refusing.seen).toHaveLength(1);
+  expect(seen.length).toBe(8);
+});
+
+it("goes on from its cache after a failure, and after half a line", async () => {
+  const folder = folderOf({});
+  const cache = join(folder, "answers.jsonl");
+  let failing = true;
+  const { options, seen } = await serve((body, response) => {
+    if (failing && promptOf(body) === "What is 4?") response.writeHead(400).end("broken");
+    else reply(response, `about ${promptOf(body)}`);
+  });
+  const ask = () => askQuestions(questions, { ...options, cache, concurrency: 1 });
+  await expect(ask()).rejects.toThrow(/question q4/);
+  expect(seen).toHaveLength(5);
+  appendFileSync(cache, '{"key":"ab');
+  failing = false;
+  expect(await ask()).toEqual(questions.map(({ prompt }) => `about ${prompt}`));
+  expect(seen).toHaveLength(5 + 5);
+  await ask();
+  expect(seen).toHaveLength(10);
+  expect(readFileSync(cache, "utf8").trim().split("\n")).toHaveLength(9);
+  await askQuestions(questions, { ...options, cache, model: "other" });
+  expect(seen).toHaveLength(19);
+  writeFileSync(cache, "[]\n");
+  await expect(ask()).rejects.toThrow(/answers.jsonl: line 1 is no answer; delete the line or the file/);
+});
+
+it("names a reply without an answer, a silent server, and none", async () => {
+  const empty = await serve((_, response) => response.end("{}"));
+  await expect(askQuestions(questions.slice(0, 1), empty.options)).rejects.toThrow(
+    /replied without choices\[0\].message.content: \{\}/,
+  );
+  const silent = await serve(() => {});
+  await expect(
+    askQuestions(questions.slice(0, 1), { ...silent.options, timeout: 20, retries: 1 }),
+  ).rejects.toThrow(/question q0: no reply in 20 ms after 2 of 2 tries/);
+  await expect(
+    askQuestions(questions.slice(0, 1), { endpoint: "http://127.0.0.1:9", model: "m", retries: 0 }),
+  ).rejects.toThrow(/question q0: .* after 1 of 1 tries/);
+});
+
+it("refuses questions and options that are none", async () => {
+  const options = { endpoint: "http://127.0.0.1:9", model: "m" };
+  const refuse = (given: unknown[], extra: object, message: RegExp) =>
+    expect(askQuestions(given as Question[], { ...options, ...extra })).rejects.toThrow(message);
+  await refuse([{ id: "a" }], {}, /questions\[0\] must be \{ id, prompt, images \}/);
+  await refuse(
+    [{ id: "a", prompt: "b", images: ["x.png"] }],
+    {},
+    /images\[0\] must be a JPEG, PNG, GIF or WebP file's content/,
+  );
+  await refuse([], { endpoint: "localhost" }, /endpoint must be an http URL, got "localhost"/);
+  await refuse([], { model: "" }, /model must be a text that is not empty, got ""/);
+  await refuse([], { concurrency: 0 }, /concurrency must be an integer, at least 1, got 0/);
+  await refuse([], { temperature: 1 }, /unknown option "temperature"/);
+  expect(await askQuestions([], options)).toEqual([]);
+});

@@ -1,0 +1,126 @@
+import { createHash } from "node:crypto";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { openAnswerCache } from "./answer-cache.js";
+import { chatCompletion } from "./chat-completion.js";
+import { imageURL } from "./image-url.js";
+
+/** A question about images. */
+export interface Question {
+  /** For errors. */
+  id: string;
+  prompt: string;
+  /** The contents of JPEG, PNG, WebP or GIF files, or `data:` URLs. */
+  images: readonly (Uint8Array | string)[];
+}
+
+export interface AskOptions {
+  /** The base of an OpenAI-compatible interface, such as `"http://localhost:8000/v1"` of vLLM or llama.cpp. */
+  endpoint: string;
+  /** The model's name there. */
+  model: string;
+  /** Sent as a bearer token. */
+  apiKey?: string;
+  /** Questions in flight at a time. Default 4. */
+  concurrency?: number;
+  /** How often a request is tried again after a busy or failing server (408, 429, 5xx, no connection). Default 5. */
+  retries?: number;
+  /** Before the first retry, in ms, doubled each time, unless the server says when. Default 1000. */
+  retryDelay?: number;
+  /** Of a request, in ms. Default 120,000. */
+  timeout?: number;
+  /** Length of an answer at most. Default 128. */
+  maxTokens?: number;
+  /** A file that keeps answers. The same question to the same model is not asked again, so that a run can go on after a stop. */
+  cache?: string;
+}
+
+/**
+ * Asks a vision-language model, at temperature 0.
+ *
+ * @returns the answer to each question, in their order
+ * @throws naming the question and the server's reply, where a request fails for good; answers that came are in the cache
+ *
+ * @example
+ * const answers = await askQuestions(questions, { endpoint: "http://localhost:8000/v1", model: "llava", cache: "answers.jsonl" });
+ * const chosen = answers.map((answer) => choiceAnswer(answer, ["A", "B"]));
+ */
+export async function askQuestions(questions: readonly Question[], options: AskOptions): Promise<string[]> {
+  const { concurrency, cache: path, ...request } = checkAsk(options);
+  if (!Array.isArray(questions))
+    throw new TypeError(`askQuestions: questions must be a list, got ${describe(questions)}`);
+  const bodies = questions.map((question, i) => bodyOf(`askQuestions: questions[${i}]`, question, request));
+  const cache = path === undefined ? undefined : await openAnswerCache(path);
+  const answers = new Array<string>(questions.length);
+  const stop = new AbortController();
+  let next = 0;
+  const worker = async () => {
+    while (next < questions.length && !stop.signal.aborted) {
+      const i = next++;
+      const key = createHash("sha256").update(bodies[i]).digest("hex");
+      const known = cache?.get(key);
+      answers[i] =
+        known ?? (await chatCompletion(bodies[i], { ...request, id: questions[i].id, signal: stop.signal }));
+      if (known === undefined) await cache?.add(key, answers[i]);
+    }
+  };
+  const workers = Array.from({ length: Math.min(concurrency, questions.length) }, worker);
+  try {
+    await Promise.all(workers);
+  } finally {
+    stop.abort();
+    await Promise.allSettled(workers);
+  }
+  return answers;
+}
+
+function checkAsk(options: AskOptions) {
+  const checked = checkOptions("askQuestions", options, {
+    endpoint: true,
+    model: true,
+    apiKey: true,
+    concurrency: true,
+    retries: true,
+    retryDelay: true,
+    timeout: true,
+    maxTokens: true,
+    cache: true,
+  });
+  const { endpoint, model, apiKey, cache } = checked;
+  for (const [name, value] of Object.entries({ endpoint, model, apiKey, cache })) {
+    const optional = name === "apiKey" || name === "cache";
+    if ((typeof value !== "string" || value === "") && !(optional && value === undefined)) {
+      throw new TypeError(`askQuestions: ${name} must be a text that is not empty, got ${describe(value)}`);
+    }
+  }
+  if (!/^https?:\/\//.test(endpoint))
+    throw new Error(`askQuestions: endpoint must be an http URL, got ${describe(endpoint)}`);
+  const { concurrency = 4, retries = 5, retryDelay = 1000, timeout = 120_000, maxTokens = 128 } = checked;
+  checkNumber("askQuestions: concurrency", concurrency, { min: 1, integer: true });
+  checkNumber("askQuestions: retries", retries, { min: 0, integer: true });
+  checkNumber("askQuestions: retryDelay", retryDelay, { min: 0 });
+  checkNumber("askQuestions: timeout", timeout, { above: 0 });
+  checkNumber("askQuestions: maxTokens", maxTokens, { min: 1, integer: true });
+  return { endpoint, model, apiKey, cache, concurrency, retries, retryDelay, timeout, maxTokens };
+}
+
+function bodyOf(
+  name: string,
+  question: Question,
+  { model, maxTokens }: { model: string; maxTokens: number },
+): string {
+  const { id, prompt, images } = question ?? {};
+  if (typeof id !== "string" || typeof prompt !== "string" || !Array.isArray(images)) {
+    throw new TypeError(`${name} must be { id, prompt, images }, got ${describe(question)}`);
+  }
+  const pictures = images.map((image, i) => ({
+    type: "image_url",
+    image_url: { url: imageURL(`${name}.images[${i}]`, image) },
+  }));
+  const content = [...pictures, { type: "text", text: prompt }];
+  return JSON.stringify({
+    model,
+    temperature: 0,
+    max_tokens: maxTokens,
+    messages: [{ role: "user", content }],
+  });
+}

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
+import { groupsOf, type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
 
 /** How the gradients of several losses stand to one another. */
 export interface GradientConflict {
@@ -252,7 +252,10 @@ export async function gradientConflict(options: GradientConflictOptions): Promis
   });
   const { losses, variables, values, gradients } = lossGradients(rest);
   try {
-    const read = await readGrams(gradients, { groups: groupOf && variables.map(groupOf), scalars: values });
+    const read = await readGrams(gradients, {
+      groups: groupsOf("gradientConflict", variables, groupOf),
+      scalars: values,
+    });
     const conflict = groupOf ? conflictFromGroupedGram(losses, read) : conflictFromGram(losses, read.whole);
     const named = losses.map((name, i) => [
       name,

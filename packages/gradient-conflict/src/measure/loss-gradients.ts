@@ -39,6 +39,9 @@ export function inputsOf(
   name: string,
   variables: Readonly<Record<string, Trainable>> | readonly Trainable[],
 ): { names: string[]; tensors: tf.Tensor[] } {
+  if (typeof variables !== "object" || variables === null) {
+    throw new TypeError(`${name} must be variables by name or a list of them, got ${describe(variables)}`);
+  }
   const inputs: { names: string[]; tensors: tf.Tensor[] } = { names: [], tensors: [] };
   for (const [key, trainable] of Object.entries(variables as Record<string, Trainable>)) {
     const tensor = tensorOf(`${name}[${JSON.stringify(key)}]`, trainable);
@@ -60,6 +63,9 @@ export function differentiate(
   losses: Readonly<Record<string, () => tf.Scalar>>,
   inputs: tf.Tensor[],
 ): { values: tf.Scalar[]; gradients: (tf.Tensor | undefined)[][] } {
+  if (typeof losses !== "object" || losses === null) {
+    throw new TypeError(`${caller}: losses must be functions by name, got ${describe(losses)}`);
+  }
   const names = Object.keys(losses);
   if (names.length === 0) throw new Error(`${caller}: losses must not be empty`);
   const result: { values: tf.Scalar[]; gradients: (tf.Tensor | undefined)[][] } = {
@@ -91,6 +97,25 @@ export function differentiate(
     throw error;
   }
   return result;
+}
+
+/** The group of each variable, as the caller's function names it; undefined without one. */
+export function groupsOf(
+  caller: string,
+  names: readonly string[],
+  groups: ((variable: string) => string | undefined) | undefined,
+): (string | undefined)[] | undefined {
+  if (groups === undefined) return undefined;
+  if (typeof groups !== "function") {
+    throw new TypeError(`${caller}: groups must be a function, got ${describe(groups)}`);
+  }
+  return names.map((name) => {
+    const group = groups(name);
+    if (group === undefined || typeof group === "string") return group;
+    throw new TypeError(
+      `${caller}: groups must give a name or undefined, got ${describe(group)} for ${JSON.stringify(name)}`,
+    );
+  });
 }
 
 /** Disposes the values and the gradients that are there. */

@@ -299,6 +299,13 @@ describe("backward", () => {
         [{ trunk: () => 3 }, "trunk must return a tensor, a list of tensors or tensors by name, got 3"],
         [{ aggregator: {} }, "aggregator must be an aggregator, got a Object"],
         [{ aggregator: trimmedMean(), gramAt: "variables", memory: [1] }, "trimmedMean takes no memory"],
+        [{ aggregator: null }, "aggregator must be an aggregator, got null"],
+        [{ losses: undefined }, "losses must be functions by name, got undefined"],
+        [{ variables: null }, "variables must be variables by name or a list of them, got null"],
+        [{ heads: null }, "heads must be variables by name or a list of them, got null"],
+        [{ memory: 3 }, "memory must be an array of numbers, got 3"],
+        [{ gramAt: "variables", groups: () => 3 }, 'groups must give a name or undefined, got 3 for "a"'],
+        [{ gramAt: "variables", groups: "g" }, 'groups must be a function, got "g"'],
         [{ step: -1 }, "step must be an integer, at least 0, got -1"],
         [{ agregator: mgda() }, 'unknown option "agregator"'],
       ];

@@ -10,7 +10,7 @@ import {
   gramMatrix,
   readGrams,
 } from "../measure/conflict.js";
-import { differentiate, inputsOf, type Trainable } from "../measure/loss-gradients.js";
+import { differentiate, groupsOf, inputsOf, type Trainable } from "../measure/loss-gradients.js";
 import { projectionFrom, type StepProjection, stepProjection } from "../measure/projection.js";
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { type Features, featureTensors, runTrunk, trunkGradients } from "./features.js";
@@ -125,7 +125,7 @@ export async function backward<F extends Features = never>(
     const beside = gradients.map((list) => list.slice(compare.length).filter((x) => x !== undefined));
     const sizes = beside.map((list) => own(sizeOf(list)));
     const read = await readGrams(compared, {
-      groups: groups && shared.names.map(groups),
+      groups: groupsOf("backward", shared.names, groups),
       scalars: [...values, ...sizes],
     });
     const lossValues = read.scalars.subarray(0, names.length);
@@ -159,15 +159,16 @@ export async function backward<F extends Features = never>(
     for (const [i, tensor] of heads.tensors.entries()) {
       result[heads.names[i]] = own(sumOf(direct(shared.tensors.length + i), ones, tensor));
     }
+    const projection = combined.weights
+      ? stepProjection(names, read.whole, combined.weights)
+      : await measuredProjection(names, compared, combined.gradients);
     for (const x of Object.values(result)) owned.delete(x);
     const byName = (list: Float64Array) => Object.fromEntries(names.map((name, i) => [name, list[i]]));
     return {
       gradients: result,
       values: byName(lossValues),
       conflict,
-      projection: combined.weights
-        ? stepProjection(names, read.whole, combined.weights)
-        : await measuredProjection(names, compared, combined.gradients),
+      projection,
       ...(combined.weights && { weights: byName(combined.weights) }),
       ...(combined.memory && { memory: combined.memory }),
     };
@@ -189,6 +190,15 @@ function checkBackward<F extends Features>(options: BackwardOptions<F>) {
     memory: true,
   });
   const { losses, trunk, aggregator = weightedSum(), groups, step = 0, memory } = checked;
+  if (typeof losses !== "object" || losses === null) {
+    throw new TypeError(`backward: losses must be functions by name, got ${describe(losses)}`);
+  }
+  if (memory !== undefined && !Array.isArray(memory)) {
+    throw new TypeError(`backward: memory must be an array of numbers, got ${describe(memory)}`);
+  }
+  if (typeof aggregator !== "object" || aggregator === null) {
+    throw new TypeError(`backward: aggregator must be an aggregator, got ${describe(aggregator)}`);
+  }
   if (trunk !== undefined && typeof trunk !== "function") {
     throw new TypeError(`backward: trunk must be a function, got ${describe(trunk)}`);
   }
@@ -201,7 +211,7 @@ function checkBackward<F extends Features>(options: BackwardOptions<F>) {
     throw new Error('backward: groups are of variables; expected gramAt "variables" with them');
   }
   if (!("weigh" in aggregator)) {
-    if (typeof aggregator?.combine !== "function") {
+    if (typeof aggregator.combine !== "function") {
       throw new TypeError(`backward: aggregator must be an aggregator, got ${describe(aggregator)}`);
     }
     if (gramAt === "features") {
@@ -222,7 +232,10 @@ export function inputsOfStep<F extends Features>({
   heads: own = {},
 }: Pick<BackwardOptions<F>, "variables" | "heads">) {
   const shared = inputsOf("backward: variables", variables);
-  const heads = Object.keys(own).length > 0 ? inputsOf("backward: heads", own) : { names: [], tensors: [] };
+  const heads =
+    own === null || Object.keys(own).length > 0
+      ? inputsOf("backward: heads", own)
+      : { names: [], tensors: [] };
   const both = heads.names.find(
     (name, i) => shared.names.includes(name) || shared.tensors.includes(heads.tensors[i]),
   );

@@ -77,6 +77,9 @@ it("changes no weight when a loss is not finite, or the optimizer cannot step", 
       "optimizer must be a tf.Optimizer or have a method step(gradients), got a Object",
     );
   });
+  await expect(minimize("adam" as never, { losses: quadratics(v), variables: [v] })).rejects.toThrow(
+    'optimizer must be a tf.Optimizer or have a method step(gradients), got "adam"',
+  );
   const x = tf.tensor1d([1, 2]);
   await expect(minimize(optimizer, { losses: quadratics(x), variables: { x } })).rejects.toThrow(
     'minimize: "x" must be a tf.Variable for a tf.Optimizer, got a tensor',

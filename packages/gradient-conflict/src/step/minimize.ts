@@ -42,9 +42,18 @@ function applierOf<F extends Features>(
   optimizer: StepOptimizer,
   options: BackwardOptions<F>,
 ): (gradients: Record<string, tf.Tensor>) => void {
+  if (
+    typeof optimizer !== "object" ||
+    optimizer === null ||
+    !("applyGradients" in optimizer || "step" in optimizer)
+  ) {
+    throw new TypeError(
+      `minimize: optimizer must be a tf.Optimizer or have a method step(gradients), got ${describe(optimizer)}`,
+    );
+  }
   const { shared, heads } = inputsOfStep(options);
   const names = [...shared.names, ...heads.names];
-  if (optimizer && "applyGradients" in optimizer) {
+  if ("applyGradients" in optimizer) {
     const variables = [...shared.tensors, ...heads.tensors].map((tensor, i) => {
       if (tensor instanceof tf.Variable) return tensor;
       throw new TypeError(
@@ -56,9 +65,5 @@ function applierOf<F extends Features>(
         Object.fromEntries(variables.map((variable, i) => [variable.name, gradients[names[i]]])),
       );
   }
-  if (optimizer && "step" in optimizer)
-    return (gradients) => optimizer.step(names.map((name) => gradients[name]));
-  throw new TypeError(
-    `minimize: optimizer must be a tf.Optimizer or have a method step(gradients), got ${describe(optimizer)}`,
-  );
+  return (gradients) => optimizer.step(names.map((name) => gradients[name]));
 }

@@ -1,5 +1,3 @@
-import { appendFileSync } from "node:fs";
-
 /** How far a function is from its peer's on the tests' inputs, as relative errors. */
 export interface ParityEntry {
   /** The public function. */
@@ -14,8 +12,9 @@ export interface ParityEntry {
 
 /** Adds a line to the file that PARITY_FILE names, for `npm run parity`; without it nothing happens. */
 export function recordParity(entry: ParityEntry): void {
-  const file = process.env.PARITY_FILE;
-  if (file) appendFileSync(file, `${JSON.stringify(entry)}\n`);
+  // Tests in browsers import this file too, so Node's module is asked for only where it is needed.
+  const file = globalThis.process?.env.PARITY_FILE;
+  if (file) process.getBuiltinModule("node:fs").appendFileSync(file, `${JSON.stringify(entry)}\n`);
 }
 
 /** Norm of the difference over the norm of the expected values; the norm of the difference where those are zero. */

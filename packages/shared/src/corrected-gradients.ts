@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { gradientConfigs } from "./tfjs-gradients.js";
 
 type Gradient = Record<string, () => tf.Tensor>;
 type Attributes = Record<string, unknown>;
@@ -229,6 +230,19 @@ const stepwise = (kernelName: string, inputs: readonly string[]): tf.GradConfig 
 });
 const comparisons = ["Equal", "Greater", "Less", "LessEqual", "LogicalAnd", "LogicalOr", "NotEqual"];
 
+/**
+ * `tf.div` of integers runs this kernel too, and tfjs-core gives it the quotient's gradient; `tf.floorDiv` of floats only steps.
+ */
+const floorDiv: tf.GradConfig = {
+  ...stepwise("FloorDiv", ["a", "b"]),
+  gradFunc: (dy, saved, attrs) => {
+    const isInteger = (saved as tf.Tensor[]).every(({ dtype }) => dtype === "int32" || dtype === "bool");
+    const config = isInteger ? quotient : stepwise("FloorDiv", ["a", "b"]);
+    return config.gradFunc(dy, saved as tf.Tensor[], attrs);
+  },
+};
+const quotient = gradientConfigs.find(({ kernelName }) => kernelName === "FloorDiv")!;
+
 /** Gradients that take the place of tfjs-core's own. */
 export const correctedGradients: readonly tf.GradConfig[] = [
   averagePool("AvgPool"),
@@ -240,6 +254,7 @@ export const correctedGradients: readonly tf.GradConfig[] = [
   mirrorPad,
   prod,
   squaredDifference,
-  ...["FloorDiv", ...comparisons].map((kernelName) => stepwise(kernelName, ["a", "b"])),
+  floorDiv,
+  ...comparisons.map((kernelName) => stepwise(kernelName, ["a", "b"])),
   stepwise("LogicalNot", ["x"]),
 ];

@@ -1,4 +1,4 @@
-import { checkGradients, normalArray, uniformArray } from "@dcr-js/testing";
+import { checkGradients, expectClose, normalArray, uniformArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { gelu, silu } from "../src/ops/activation.js";
@@ -402,4 +402,14 @@ describe.each(await testBackends())("gradients of tfjs-core on $name", ({ start 
     }
     tf.dispose([x, small]);
   });
+});
+
+it.each(await testBackends())("integers divide with the quotient's gradient on $name", async ({ start }) => {
+  await start();
+  // tfjs-core's own spec, arithmetic_test.ts: "gradient: Tensor1D with int32".
+  const [a, b] = [tf.tensor1d([1, 2, 3], "int32"), tf.tensor1d([3, 4, 5], "int32")];
+  const gradients = tf.grads((x, y) => tf.div(x, y))([a, b], tf.tensor1d([1, 10, 20]));
+  expectClose(await gradients[0]!.data(), [1 / 3, 10 / 4, 20 / 5], { relative: 1e-6 });
+  expectClose(await gradients[1]!.data(), [-1 / 9, -20 / 16, -60 / 25], { relative: 1e-6 });
+  tf.dispose([a, b, gradients]);
 });

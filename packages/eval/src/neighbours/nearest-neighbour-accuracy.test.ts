@@ -54,6 +54,8 @@ it("refuses labels and settings that do not fit", async () => {
       { train: { features, labels: [1] } },
       /train.labels must hold 60 labels, one for each row, got 1/,
     );
+    await refuse({ train: { labels } }, /train must be \{ features, labels \}, got a Object/);
+    await refuse({ labels }, /unknown option "labels"/);
     await refuse({ train: 3 }, /train must be \{ features, labels \}, got 3/);
     await refuse({ train: { features, labels, k: 1 } }, /train: unknown option "k"/);
     await refuse({ k: 25 }, /k must be an integer, at least 1 and at most 24, got 25/);

@@ -37,41 +37,30 @@ export async function nearestNeighbourAccuracy(
   labels: Labels,
   options?: NearestNeighbourOptions,
 ): Promise<number> {
-  const predicted = await predict("nearestNeighbourAccuracy", features, { ...options, labels });
-  let right = 0;
-  for (const [i, label] of predicted.entries()) if (label === labels[i]) right++;
-  return right / predicted.length;
-}
-
-async function predict(
-  caller: string,
-  features: Features,
-  { labels, ...options }: NearestNeighbourOptions & { labels: Labels },
-): Promise<(number | string)[]> {
-  const checked = checkOptions<NearestNeighbourOptions>(caller, options, {
-    k: true,
-    train: true,
-    weights: true,
-    temperature: true,
-  });
+  const caller = "nearestNeighbourAccuracy";
+  const checked = checkOptions(caller, options, { k: true, train: true, weights: true, temperature: true });
   const { k = 1, train, temperature = 0.07 } = checked;
   const weights = checkChoice(`${caller}: weights`, checked.weights ?? "uniform", ["uniform", "exponential"]);
   checkNumber(`${caller}: temperature`, temperature, { above: 0 });
-  if (train !== undefined && (typeof train !== "object" || train === null)) {
-    throw new TypeError(`${caller}: train must be { features, labels }, got ${describe(train)}`);
-  }
-  const own = checkOptions(`${caller}: train`, train, { features: true, labels: true });
-  const found = await findNeighbours(caller, features, { among: own.features, k });
+  if (train !== undefined) checkTrain(`${caller}: train`, train);
+  const found = await findNeighbours(caller, features, { among: train?.features, k });
   checkLabels(`${caller}: labels`, labels, found.length);
   if (train) checkLabels(`${caller}: train.labels`, train.labels, rowsOf(train.features));
   const voters = train?.labels ?? labels;
-  return found.map((neighbours) =>
-    vote(
-      neighbours,
-      voters,
-      weights === "uniform" ? () => 1 : (s, most) => Math.exp((s - most) / temperature),
-    ),
-  );
+  const weightOf =
+    weights === "uniform"
+      ? () => 1
+      : (similarity: number, largest: number) => Math.exp((similarity - largest) / temperature);
+  const right = found.filter((neighbours, i) => vote(neighbours, voters, weightOf) === labels[i]);
+  return right.length / found.length;
+}
+
+function checkTrain(name: string, train: unknown): void {
+  const { features, labels } = (train ?? {}) as { features?: Features; labels?: Labels };
+  if (features === undefined || labels === undefined) {
+    throw new TypeError(`${name} must be { features, labels }, got ${describe(train)}`);
+  }
+  checkOptions(name, train as object, { features: true, labels: true } as object);
 }
 
 /** The label with the largest weight; the map keeps the order of nearness, so the nearest decides a draw. */

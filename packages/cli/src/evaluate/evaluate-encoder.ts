@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { mmvpVLM } from "@dcr-js/eval/datasets";
 import { describe } from "../shared/check-options.js";
 import { evaluateClassFolder, openClassFolder } from "./class-folder.js";
 import { type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
 import type { EvaluationInput } from "./evaluation-input.js";
-import { evaluateMMVP, readQuestions } from "./mmvp.js";
+import { evaluateMMVP } from "./mmvp.js";
 
 /** The default export of a user's evaluation module. */
 export type EvaluationModule = (input: EvaluationInput) => Promise<Evaluation> | Evaluation;
@@ -28,7 +29,7 @@ export async function checkEvaluations(what: readonly string[]): Promise<void> {
     if (!existsSync(path))
       throw new Error(`--evaluate ${one}: no such ${kind === "module" ? "file" : "folder"}`);
     if (kind === "module") await importEvaluation(path);
-    else if (kind === "mmvp") await readQuestions(path);
+    else if (kind === "mmvp") await mmvpVLM(path);
     else await openClassFolder(path);
   }
 }

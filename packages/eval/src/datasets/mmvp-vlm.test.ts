@@ -23,10 +23,9 @@ it("reads questions and images in pairs", async () => {
 });
 
 it.each([
-  ["1,Texts,A\n", /must hold pairs of questions, got 1 rows/],
-  ["", /must hold pairs of questions, got 0 rows/],
+  ["1,Texts,A\n", /expected pairs of questions, got 1 rows/],
+  ["", /expected pairs of questions, got 0 rows/],
   ["1,Texts,A\n2,Quantity and Count,B\n", /rows 2 and 3 are a pair and must have one pattern/],
-  ["1,Text,A\n2,Text,B\n", /row 2 has the unknown pattern "Text"/],
   ["x,Texts,A\n2,Texts,B\n", /row 2 must have a number, a pattern and a statement/],
   ["1,Texts\n2,Texts,B\n", /row 2 must have a number/],
   ["1,Texts,A\n2,Texts,B\n", /MLLM_VLM Images.*1.jpg: no such file/],

@@ -8,7 +8,7 @@ import type { Features } from "./features.js";
  * then of `heads`.
  */
 export type StepOptimizer =
-  | { applyGradients(gradients: tf.NamedTensorMap): void }
+  | { applyGradients(gradients: { name: string; tensor: tf.Tensor }[]): void }
   | { step(gradients: readonly tf.Tensor[]): void };
 
 /**
@@ -62,7 +62,7 @@ function applierOf<F extends Features>(
     });
     return (gradients) =>
       optimizer.applyGradients(
-        Object.fromEntries(variables.map((variable, i) => [variable.name, gradients[names[i]]])),
+        variables.map((variable, i) => ({ name: variable.name, tensor: gradients[names[i]] })),
       );
   }
   return (gradients) => optimizer.step(names.map((name) => gradients[name]));

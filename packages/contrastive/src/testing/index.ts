@@ -1,3 +1,4 @@
+export { type CheckGradientsOptions, checkGradients } from "../shared/check-gradients.js";
 export {
   checkLossProperties,
   type LossPropertyOptions,

@@ -2,6 +2,7 @@ import { initialize, profile } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Case } from "../case.js";
 import { allCases } from "../cases/all-cases.js";
+import { inOneLine } from "./in-one-line.js";
 import { writeRow } from "./row-file.js";
 
 /** The device's time for each benchmark case. Arguments: the file to write, "webgpu" or "software", a part of the names. */
@@ -47,7 +48,7 @@ async function measure({ name, flops, inputBytes, prepare }: Case): Promise<obje
   }
 }
 
-await initialize({ device: kind as "webgpu" });
+await inOneLine(() => initialize({ device: kind as "webgpu" }));
 for (const what of allCases.filter(({ name }) => name.includes(filter))) {
   try {
     await writeRow(file!, await measure(what));

@@ -123,11 +123,17 @@ function expectation(issue: z.core.$ZodIssue): string {
 
 /** Whether a value is made of what JSON has, NaN and infinities included, which Python writes. A schema may crash on others. */
 function isJson(value: unknown): boolean {
-  if (value === null || ["string", "number", "boolean", "undefined"].includes(typeof value)) return true;
-  if (typeof value !== "object") return false;
-  if (Array.isArray(value)) return value.every(isJson);
-  const prototype = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(isJson);
+  // A list of what is left to look at: files may nest more deeply than the stack.
+  const left = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (next === null || ["string", "number", "boolean", "undefined"].includes(typeof next)) continue;
+    if (typeof next !== "object") return false;
+    const prototype = Object.getPrototypeOf(next);
+    if (!Array.isArray(next) && prototype !== Object.prototype && prototype !== null) return false;
+    for (const item of Object.values(next as object)) left.push(item);
+  }
+  return true;
 }
 
 const limited = (origin: string): string =>

@@ -74,7 +74,8 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
       average[i] = tf.keep(tf.clone(saved[`average.${i}`]));
       old.dispose();
     });
-    optimizer.loadStateDict(saved);
+    const isOwn = ([name]: [string, tf.Tensor]) => !/^(weight|average)\./.test(name);
+    optimizer.loadStateDict(Object.fromEntries(Object.entries(saved).filter(isOwn)));
     tf.dispose(saved);
     start = optimizer.stepCount;
     const lines = (await readFile(curvePath, "utf8")).trim().split("\n");

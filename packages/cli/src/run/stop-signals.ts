@@ -48,7 +48,8 @@ export function watchStopSignals(handlers: {
   for (const signal of signals) process.on(signal, onSignal);
   for (const stream of [process.stdout, process.stderr]) stream.on("error", onOutputError);
   return () => {
-    for (const signal of signals) process.off(signal, onSignal);
+    // After a stop the process is about to end: without the listener a second Ctrl-C would kill it before it has cleaned up.
+    if (first === undefined) for (const signal of signals) process.off(signal, onSignal);
     // The listeners on the output stay: what is printed later, to a reader that has gone, must not end the process.
   };
 }

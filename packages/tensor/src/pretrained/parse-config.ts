@@ -60,12 +60,12 @@ export function parseConfig<Schema extends z.ZodObject>(
   const given = Object.entries(config).filter(
     ([, value]) => value !== undefined && !(nullIsAbsent && value === null),
   );
-  const foreign = given.find(([, value]) => !isJson(value));
+  const supported = given.filter(([key]) => Object.hasOwn(schema.shape, key));
+  const foreign = supported.find(([, value]) => !isJson(value));
   if (foreign) {
     const [key, value] = foreign;
     throw new Error(`${where}: ${nameOf(key)}: expected a value that JSON can hold, got ${describe(value)}`);
   }
-  const supported = given.filter(([key]) => Object.hasOwn(schema.shape, key));
   const others = given.filter(([key]) => !Object.hasOwn(schema.shape, key));
 
   const values = Object.fromEntries(supported);
@@ -125,8 +125,11 @@ function expectation(issue: z.core.$ZodIssue): string {
 function isJson(value: unknown): boolean {
   // A list of what is left to look at: files may nest more deeply than the stack.
   const left = [value];
+  const seen = new Set<unknown>();
   while (left.length > 0) {
     const next = left.pop();
+    if (seen.has(next)) continue;
+    seen.add(next);
     if (next === null || ["string", "number", "boolean", "undefined"].includes(typeof next)) continue;
     if (typeof next !== "object") return false;
     const prototype = Object.getPrototypeOf(next);

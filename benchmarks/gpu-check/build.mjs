@@ -87,7 +87,7 @@ function copyright(debianName, unpacked) {
   return readFileSync(file, "utf8");
 }
 
-// The packages. A file that finds others from where it lies goes on doing so: import.meta.url stays what it is in the repository.
+// The packages. Each file keeps its import.meta.url from the repository, so it still finds the files beside it.
 const whereItLies = {
   name: "where-it-lies",
   setup: ({ onLoad }) =>
@@ -145,7 +145,7 @@ writeFileSync(
   JSON.stringify({ ids: [], names: leftOut.map(({ spec }) => spec) }),
 );
 
-// What cannot be bundled, with what it needs in turn, for linux-x64 alone.
+// The packages that cannot be bundled, and their dependencies, for linux-x64 only.
 const copied = new Set();
 function copyPackage(packageName, from) {
   const require = createRequire(join(from, "package.json"));

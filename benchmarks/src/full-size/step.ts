@@ -29,7 +29,7 @@ export interface FullSizeOptions {
   profile: boolean;
 }
 
-/** What a step took. */
+/** The time and loss of one step. */
 export interface StepCost {
   seconds: number;
   /** Of all threads of the process, a software adapter's included. */
@@ -37,7 +37,7 @@ export interface StepCost {
   loss: number;
 }
 
-/** What a DCR step at the true shapes took. */
+/** The time and memory of one DCR step at the true shapes. */
 export interface FullSizeResult extends FullSizeOptions {
   adapter: string;
   node: string;

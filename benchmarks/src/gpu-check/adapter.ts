@@ -2,7 +2,7 @@ import { requestWebGPUDevice } from "@dcr-js/tensor";
 import { inOneLine } from "./in-one-line.js";
 import { writeRow } from "./row-file.js";
 
-/** What the adapter says of itself: its name, features and limits. Arguments: the file to write, and "webgpu" or "software". */
+/** Writes the adapter's name, features and limits. Arguments: the file to write, and "webgpu" or "software". */
 const [file, kind] = process.argv.slice(2);
 const { device, name, isSoftware, features, limits } = await inOneLine(() =>
   requestWebGPUDevice({ software: kind === "software" }),

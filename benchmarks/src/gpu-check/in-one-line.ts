@@ -1,4 +1,4 @@
-/** Runs what the process cannot go on without: an error is printed with its cause and ends it. Node would print the whole bundle's line. */
+/** Runs a function. If it fails, prints the error with its cause and ends the process. Node itself would print a line of the bundle. */
 export async function inOneLine<T>(f: () => Promise<T>): Promise<T> {
   try {
     return await f();

@@ -8,7 +8,7 @@ import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { differencesToOthers } from "./score-differences.js";
 
 export interface NPairsOptions<R extends Reduction = Reduction> {
-  /** Default {@link dotSimilarity} of normalised rows is pytorch-metric-learning's; the paper's, and the default here, is the plain dot product. */
+  /** Compares anchors with positives. Default {@link dotSimilarity}, the paper's dot product. pytorch-metric-learning normalises the rows first. */
   similarity?: Similarity;
   /** Weight of the mean squared length of the embeddings, at least 0 (Sohn 2016, section 3.2.2). Default 0. */
   l2Regularization?: number;

@@ -11,7 +11,7 @@ describe("krum", () => {
   const rows = [[0], [1], [2.5], [20], [-30]];
 
   it("takes the gradient whose nearest others are nearest, one by default", () => {
-    // Scores of the 3 nearest: 23.5, 22, 21.5 + ..., so row 1 has 1 + 1.5 + 19 = 21.5, row 0 has 1 + 2.5 + 20, row 2 has 1.5 + 2.5 + 17.5 = 21.5.
+    // Sums of the 3 nearest distances: row 0: 1 + 2.5 + 20 = 23.5; row 1: 1 + 1.5 + 19 = 21.5; row 2: 1.5 + 2.5 + 17.5 = 21.5. Row 1 comes first.
     expect(chosen({}, rows)).toEqual([0, 1, 0, 0, 0]);
     expect(chosen({ selected: 2 }, rows)).toEqual([0, 0.5, 0.5, 0, 0]);
   });

@@ -13,7 +13,7 @@ export { dotSimilarity } from "./distances/dot-similarity.js";
 export { euclideanDistance, type LpDistanceOptions, lpDistance } from "./distances/lp-distance.js";
 export { snrDistance } from "./distances/snr-distance.js";
 export { type LearnedTemperature, learnedTemperature } from "./learned-temperature.js";
-export { type AlignmentOptions, alignment, uniformity } from "./losses/alignment-uniformity.js";
+export { type AlignmentOptions, alignment } from "./losses/alignment.js";
 export { type AngularOptions, angular } from "./losses/angular.js";
 export type { MarginSoftmaxOptions } from "./losses/angular-softmax.js";
 export { arcFace } from "./losses/arc-face.js";
@@ -23,18 +23,17 @@ export { type ClipLossOptions, clipLoss } from "./losses/clip.js";
 export { type ContrastiveLossOptions, contrastiveLoss } from "./losses/contrastive-loss.js";
 export { cosFace } from "./losses/cos-face.js";
 export { type DCRInputs, type DCROptions, dcr } from "./losses/dcr.js";
-export { type DebiasedOptions, debiased, type HardNegativeOptions, hardNegative } from "./losses/debiased.js";
+export { type DebiasedOptions, debiased } from "./losses/debiased.js";
 export { type DecoupledOptions, decoupled } from "./losses/decoupled.js";
 export { type DINOOptions, dino, updateCenter } from "./losses/dino.js";
 export { type FastAPOptions, fastAP } from "./losses/fast-ap.js";
+export { generalizedLiftedStructure } from "./losses/generalized-lifted-structure.js";
+export { type HardNegativeOptions, hardNegative } from "./losses/hard-negative.js";
 export { type InfoNCEOptions, infoNCE } from "./losses/info-nce.js";
 export { type KoLeoOptions, koLeo } from "./losses/ko-leo.js";
-export { type LeJEPAOptions, leJEPA, type SIGRegOptions, sigReg } from "./losses/le-jepa.js";
-export {
-  generalizedLiftedStructure,
-  type LiftedStructureOptions,
-  liftedStructure,
-} from "./losses/lifted-structure.js";
+export { type LeJEPAOptions, leJEPA } from "./losses/le-jepa.js";
+export { liftedStructure } from "./losses/lifted-structure.js";
+export type { LiftedStructureOptions } from "./losses/lifted-structure-options.js";
 export { type MarginOptions, margin } from "./losses/margin.js";
 export { type MMCROptions, mmcr } from "./losses/mmcr.js";
 export {
@@ -55,11 +54,13 @@ export { type ProxyAnchorOptions, proxyAnchor } from "./losses/proxy-anchor.js";
 export { type ProxyNCAOptions, proxyNCA } from "./losses/proxy-nca.js";
 export { type RankedListOptions, rankedList } from "./losses/ranked-list.js";
 export { sigLipLoss } from "./losses/sig-lip.js";
+export { type SIGRegOptions, sigReg } from "./losses/sig-reg.js";
+export { type SinkhornOptions, sinkhorn } from "./losses/sinkhorn.js";
 export { snrContrastive } from "./losses/snr-contrastive.js";
 export { type SoftTripleOptions, softTriple } from "./losses/soft-triple.js";
 export { subCenterArcFace } from "./losses/sub-center-arc-face.js";
 export { type SupConOptions, supCon } from "./losses/sup-con.js";
-export { type SinkhornOptions, type SwAVOptions, sinkhorn, swav } from "./losses/swav.js";
+export { type SwAVOptions, swav } from "./losses/swav.js";
 export { type TiCoOptions, tiCo, tiCoCovariance } from "./losses/ti-co.js";
 export { type TripletLossOptions, tripletLoss } from "./losses/triplet-loss.js";
 export {
@@ -69,6 +70,7 @@ export {
   tripletMargin,
 } from "./losses/triplet-margin.js";
 export { type TupletMarginOptions, tupletMargin } from "./losses/tuplet-margin.js";
+export { type UniformityOptions, uniformity } from "./losses/uniformity.js";
 export { type VICRegOptions, vicReg } from "./losses/vic-reg.js";
 export { CrossBatchMemory } from "./memory/cross-batch-memory.js";
 export { type AngularMinerOptions, angularMiner } from "./miners/angular-miner.js";

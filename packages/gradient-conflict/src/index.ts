@@ -11,34 +11,26 @@ export { type AlignedMTLOptions, alignedMTL } from "./aggregators/aligned-mtl.js
 export { type CAGradOptions, cagrad } from "./aggregators/cagrad.js";
 export { conFIG } from "./aggregators/con-fig.js";
 export { dualProj } from "./aggregators/dual-proj.js";
-export {
-  type ElementwiseAggregator,
-  type ElementwiseContext,
-  gradDrop,
-  trimmedMean,
-} from "./aggregators/elementwise.js";
+export { dwa } from "./aggregators/dwa.js";
+export type { ElementwiseAggregator, ElementwiseContext } from "./aggregators/elementwise.js";
 export { ExcessMTL, type ExcessMTLOptions } from "./aggregators/excess-mtl.js";
 export { fairGrad } from "./aggregators/fair-grad.js";
+export { type FAMOOptions, famo } from "./aggregators/famo.js";
+export { gradDrop } from "./aggregators/grad-drop.js";
+export { type GradNormOptions, gradNorm } from "./aggregators/grad-norm.js";
 export { type GradVacOptions, gradVac } from "./aggregators/grad-vac.js";
 export { imtlG } from "./aggregators/imtl-g.js";
+export { imtlL } from "./aggregators/imtl-l.js";
 export { type KrumOptions, krum } from "./aggregators/krum.js";
-export {
-  dwa,
-  type FAMOOptions,
-  famo,
-  type GradNormOptions,
-  gradNorm,
-  imtlL,
-  type STCHOptions,
-  stch,
-  uncertaintyWeighting,
-} from "./aggregators/loss-weighting.js";
 export { mgda } from "./aggregators/mgda.js";
 export { type NashMTLOptions, nashMTL } from "./aggregators/nash-mtl.js";
 export { pcgrad } from "./aggregators/pcgrad.js";
 export { randomWeighting } from "./aggregators/random-weighting.js";
 export { type SDMGradOptions, sdmGrad } from "./aggregators/sdm-grad.js";
 export type { OrderOptions } from "./aggregators/shuffled.js";
+export { type STCHOptions, stch } from "./aggregators/stch.js";
+export { trimmedMean } from "./aggregators/trimmed-mean.js";
+export { uncertaintyWeighting } from "./aggregators/uncertainty-weighting.js";
 export { type UPGradOptions, upgrad } from "./aggregators/upgrad.js";
 export { weightedSum } from "./aggregators/weighted-sum.js";
 export {

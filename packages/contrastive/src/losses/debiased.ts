@@ -1,10 +1,7 @@
-import * as tf from "@tensorflow/tfjs-core";
-import { checkBatch, checkSameShape } from "../check-embeddings.js";
-import { absent } from "../math/masked-log-sum-exp.js";
-import { stopGradient } from "../math/stop-gradient.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { l2Normalize } from "../shared/l2-normalize.js";
+import type * as tf from "@tensorflow/tfjs-core";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
+import { checkOptions } from "../shared/check-options.js";
+import { correctedNegatives } from "./corrected-negatives.js";
 
 export interface DebiasedOptions<R extends Reduction = Reduction> {
   /** Greater than 0. Default 0.5. */
@@ -13,11 +10,6 @@ export interface DebiasedOptions<R extends Reduction = Reduction> {
   classPrior?: number;
   /** Over the 2n views. Default `"mean"`. */
   reduction?: R;
-}
-
-export interface HardNegativeOptions<R extends Reduction = Reduction> extends DebiasedOptions<R> {
-  /** How much hard negatives outweigh easy ones, at least 0; with 0 this is {@link debiased}. Default 1. */
-  beta?: number;
 }
 
 /**
@@ -40,66 +32,5 @@ export function debiased<R extends Reduction = "mean">(
     classPrior: true,
     reduction: true,
   });
-  return correctedLoss("debiased", { viewA, viewB }, { ...checked, beta: 0 });
-}
-
-/**
- * Contrastive loss with hard negatives (Robinson et al. 2021, eq. 4): {@link debiased} with each negative weighted by
- * `e^{beta s_j/t}` over the mean of these weights.
- *
- * @param viewA `[n, dim]`, n >= 2. @param viewB `[n, dim]`; row i is of the same image.
- * @returns `[2n]`, view A's first, or its reduction; the caller disposes it
- */
-export function hardNegative<R extends Reduction = "mean">(
-  viewA: tf.Tensor,
-  viewB: tf.Tensor,
-  options: HardNegativeOptions<R> = {},
-): Reduced<R> {
-  const { beta = 1, ...rest } = checkOptions<HardNegativeOptions<R>>("hardNegative", options, {
-    temperature: true,
-    classPrior: true,
-    beta: true,
-    reduction: true,
-  });
-  checkNumber("hardNegative: beta", beta, { min: 0 });
-  return correctedLoss("hardNegative", { viewA, viewB }, { ...rest, beta });
-}
-
-function correctedLoss<R extends Reduction>(
-  caller: string,
-  views: { viewA: tf.Tensor; viewB: tf.Tensor },
-  options: HardNegativeOptions<R> & { beta: number },
-): Reduced<R> {
-  const { temperature = 0.5, classPrior = 0.1, beta, reduction = "mean" as R } = options;
-  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
-  checkNumber(`${caller}: classPrior`, classPrior, { min: 0, below: 1 });
-  return tf.tidy(() => {
-    const rows = checkSameShape(caller, views);
-    const n = rows.viewA.shape[0];
-    checkBatch(caller, n);
-    const count = 2 * n - 2;
-    const [a, b] = [l2Normalize(rows.viewA), l2Normalize(rows.viewB)];
-    const all = tf.concat([a, b]);
-    const scores = tf.div(tf.matMul(all, all, false, true), temperature);
-    const own = tf.div(tf.tile(tf.sum(tf.mul(a, b), 1), [2]), temperature);
-    const taken = tf.cast(tf.tile(tf.eye(n), [2, 2]), "bool");
-    const negatives = tf.where(taken, tf.fill(scores.shape, absent), scores);
-    // Everything is divided by the largest exponential, which cancels in the loss.
-    const shift = stopGradient(tf.maximum(tf.max(negatives, 1), own));
-    const positive = tf.exp(tf.sub(own, shift));
-    const each = tf.exp(tf.sub(negatives, tf.expandDims(shift, 1)));
-    let sum = tf.sum(each, 1);
-    if (beta > 0) {
-      // exp(beta s) / mean(exp(beta s)) as a softmax, in which large scores do not overflow.
-      const weights = tf.mul(tf.softmax(tf.mul(negatives, beta)), count);
-      sum = tf.sum(tf.mul(weights, each), 1);
-    }
-    const corrected = tf.div(tf.sub(sum, tf.mul(positive, classPrior * count)), 1 - classPrior);
-    const least = tf.exp(tf.sub(Math.log(count) - 1 / temperature, shift));
-    const total = tf.maximum(corrected, least);
-    // log(positive + total) - (own - shift), with the digits of small losses.
-    const above = tf.sub(own, shift);
-    const losses = tf.sub(tf.log1p(tf.add(total, tf.expm1(above))), above) as tf.Tensor1D;
-    return reduce(losses, reduction);
-  }) as Reduced<R>;
+  return correctedNegatives("debiased", { viewA, viewB }, { ...checked, beta: 0 });
 }

@@ -1,14 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings } from "../check-embeddings.js";
-import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-
-export interface SinkhornOptions {
-  /** Default 3. */
-  iterations?: number;
-  /** Entropy regularisation, greater than 0. Default 0.05. */
-  epsilon?: number;
-}
+import { type SinkhornOptions, sinkhorn } from "./sinkhorn.js";
 
 export interface SwAVOptions extends SinkhornOptions {
   /** Scores of small crops, each `[n, prototypes]`, that predict the codes of the large ones. Default none. */
@@ -17,34 +10,6 @@ export interface SwAVOptions extends SinkhornOptions {
   temperature?: number;
   /** Scores of earlier batches, `[m, prototypes]` for each large crop, which take part in the assignment. Default none. */
   queue?: tf.Tensor[];
-}
-
-/**
- * Assigns rows to prototypes so that all prototypes are used alike (Sinkhorn-Knopp; Caron et al. 2020, eq. 3). No gradient flows.
- *
- * @param scores `[n, prototypes]`
- * @returns the codes, `[n, prototypes]`, rows that sum to 1; the caller disposes them
- */
-export function sinkhorn(scores: tf.Tensor, options: SinkhornOptions = {}): tf.Tensor2D {
-  const { iterations = 3, epsilon = 0.05 } = checkOptions<SinkhornOptions>("sinkhorn", options, {
-    iterations: true,
-    epsilon: true,
-  });
-  checkNumber("sinkhorn: iterations", iterations, { min: 1, integer: true });
-  checkNumber("sinkhorn: epsilon", epsilon, { above: 0 });
-  return tf.tidy(() => {
-    const x = checkEmbeddings("sinkhorn: scores", scores);
-    return stopGradient<tf.Tensor2D>(x, (y) => {
-      // The first normalisation makes any common factor vanish, so the largest exponential is made 1.
-      let q = tf.exp(tf.div(tf.sub(y, tf.max(y)), epsilon));
-      q = tf.div(q, tf.sum(q));
-      for (let i = 0; i < iterations; i++) {
-        q = tf.div(q, tf.maximum(tf.sum(q, 0, true), 1e-30));
-        q = tf.div(q, tf.maximum(tf.sum(q, 1, true), 1e-30));
-      }
-      return q;
-    });
-  });
 }
 
 /**

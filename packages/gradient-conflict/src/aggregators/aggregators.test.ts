@@ -15,9 +15,9 @@ import { alignedMTL } from "./aligned-mtl.js";
 import { cagrad } from "./cagrad.js";
 import { conFIG } from "./con-fig.js";
 import { dualProj } from "./dual-proj.js";
-import { gradDrop, trimmedMean } from "./elementwise.js";
 import { ExcessMTL } from "./excess-mtl.js";
 import { fairGrad } from "./fair-grad.js";
+import { gradDrop } from "./grad-drop.js";
 import { gradVac } from "./grad-vac.js";
 import { imtlG } from "./imtl-g.js";
 import { krum } from "./krum.js";
@@ -25,6 +25,7 @@ import { mgda } from "./mgda.js";
 import { nashMTL } from "./nash-mtl.js";
 import { pcgrad } from "./pcgrad.js";
 import { sdmGrad } from "./sdm-grad.js";
+import { trimmedMean } from "./trimmed-mean.js";
 import { upgrad } from "./upgrad.js";
 import { weightedSum } from "./weighted-sum.js";
 

@@ -1,7 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkBatch, checkEmbeddings, checkSameShape } from "../check-embeddings.js";
-import { lpDistance } from "../distances/lp-distance.js";
-import { absent } from "../math/masked-log-sum-exp.js";
+import { checkSameShape } from "../check-embeddings.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
@@ -39,25 +37,4 @@ export function alignment<R extends Reduction = "mean">(
     const powers = tf.pow(tf.where(isZero, tf.onesLike(squares), squares), alpha / 2);
     return reduce(tf.where(isZero, tf.zerosLike(squares), powers) as tf.Tensor1D, reduction);
   }) as Reduced<R>;
-}
-
-/**
- * Uniformity (Wang and Isola 2020, eq. 3): the logarithm of the mean of `exp(-t ||x_i - x_j||^2)` over all pairs of different normalised
- * rows.
- *
- * @param embeddings `[n, dim]`, n >= 2
- * @param options `t`, greater than 0, default 2
- * @returns a scalar; the caller disposes it
- */
-export function uniformity(embeddings: tf.Tensor, options: { t?: number } = {}): tf.Scalar {
-  const { t = 2 } = checkOptions("uniformity", options, { t: true });
-  checkNumber("uniformity: t", t, { above: 0 });
-  return tf.tidy(() => {
-    const x = checkEmbeddings("uniformity: embeddings", embeddings);
-    const n = x.shape[0];
-    checkBatch("uniformity", n);
-    const scores = tf.mul(lpDistance({ power: 2 })(x, x), -t);
-    const others = tf.where(tf.cast(tf.eye(n), "bool"), tf.fill([n, n], absent), scores);
-    return tf.sub(tf.logSumExp(others), Math.log(n * (n - 1))) as tf.Scalar;
-  });
 }

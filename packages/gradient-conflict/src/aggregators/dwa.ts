@@ -1,0 +1,32 @@
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
+import { softmax } from "./simplex.js";
+
+/**
+ * Dynamic weight average (Liu et al. 2019, "End-to-End Multi-Task Learning with Attention", eq. 7): `m` times the softmax of the losses' last
+ * ratios over the temperature; 1 each until two earlier steps are known. Its memory is their losses. Needs `context.losses`. `O(m)`.
+ *
+ * @param options `temperature`, greater than 0, default 2
+ */
+export function dwa(options: { temperature?: number } = {}): Aggregator {
+  const { temperature = 2 } = checkOptions("dwa", options, { temperature: true });
+  checkNumber("dwa: temperature", temperature, { above: 0 });
+  return {
+    name: "dwa",
+    needsLosses: true,
+    weigh: (gram, context = {}) => {
+      const { m } = cleanGram("dwa", gram, context);
+      const losses = Array.from(lossesOf("dwa", context, m));
+      const { memory = [] } = context;
+      if (memory.length % m !== 0 || memory.length > 2 * m) memoryOf("dwa", context, 2 * m);
+      const next = [...memory.slice(-m), ...losses];
+      if (memory.length < 2 * m) return { weights: new Float64Array(m).fill(1), memory: next };
+      const ratios = losses.map((_, i) => {
+        const before = memory[i];
+        return before === 0 ? 1 : memory[m + i] / before;
+      });
+      const weights = softmax(ratios.map((ratio) => ratio / temperature)).map((weight) => weight * m);
+      return { weights, memory: next };
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { expectClose } from "@dcr-js/testing";
+import { expect, it } from "vitest";
+import { expectRefusals, weighSteps } from "../../test/loss-weighting.js";
+import { gradNorm } from "./grad-norm.js";
+
+it("lowers the weight of the longer gradient and keeps the sum", () => {
+  const weights = weighSteps(gradNorm({ learningRate: 0.1 }), [
+    [1, 1],
+    [1, 1],
+    [1, 1],
+  ]);
+  expect(weights[0]).toEqual([1, 1]);
+  // |g| is 2 and 1, their mean 1.5: the first falls by 0.1 * 2, the second rises by 0.1 * 1.
+  expectClose(
+    weights[1],
+    [0.8, 1.1].map((x) => (x * 2) / 1.9),
+    { relative: 1e-12 },
+  );
+  for (const row of weights) expectClose([row[0] + row[1]], [2], { relative: 1e-12 });
+});
+
+it("refuses what it cannot use", () => expectRefusals("gradNorm", gradNorm));

@@ -1,0 +1,13 @@
+import { expectClose } from "@dcr-js/testing";
+import { it } from "vitest";
+import { expectRefusals, expectTorchJD, weighSteps } from "../../test/loss-weighting.js";
+import { imtlL } from "./imtl-l.js";
+
+it("weighs as TorchJD over five steps", () => expectTorchJD("imtlL", imtlL({ learningRate: 0.05 })));
+
+it("brings all weighted losses to 1", () => {
+  const weights = weighSteps(imtlL({ learningRate: 0.2 }), new Array(200).fill([4, 0.25])).at(-1)!;
+  expectClose(weights, [0.25, 4], { relative: 1e-3 });
+});
+
+it("refuses what it cannot use", () => expectRefusals("imtlL", imtlL));

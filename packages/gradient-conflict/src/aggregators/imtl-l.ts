@@ -1,0 +1,24 @@
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
+
+/**
+ * IMTL-L (Liu et al. 2021, "Towards Impartial Multi-task Learning", section 3.2): weights `e^s` whose logarithms are trained to minimise
+ * `e^s L - s`, from 0, so that all weighted losses come to 1. Its memory is `s`. Needs `context.losses`. `O(m)`.
+ *
+ * @param options `learningRate` of the logarithms, greater than 0, default 0.01
+ */
+export function imtlL(options: { learningRate?: number } = {}): Aggregator {
+  const { learningRate = 0.01 } = checkOptions("imtlL", options, { learningRate: true });
+  checkNumber("imtlL: learningRate", learningRate, { above: 0 });
+  return {
+    name: "imtlL",
+    needsLosses: true,
+    weigh: (gram, context = {}) => {
+      const { m } = cleanGram("imtlL", gram, context);
+      const losses = lossesOf("imtlL", context, m);
+      const s = memoryOf("imtlL", context, m) ?? new Array<number>(m).fill(0);
+      const weights = Float64Array.from(s, Math.exp);
+      return { weights, memory: s.map((value, i) => value - learningRate * (losses[i] * weights[i] - 1)) };
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { expectClose } from "@dcr-js/testing";
+import { it } from "vitest";
+import { expectRefusals, expectTorchJD, weighSteps } from "../../test/loss-weighting.js";
+import { uncertaintyWeighting } from "./uncertainty-weighting.js";
+
+it("weighs as TorchJD over five steps", () =>
+  expectTorchJD("uncertaintyWeighting", uncertaintyWeighting({ learningRate: 0.05 })));
+
+it("starts at LibMTL's weights and descends its own objective", () => {
+  const [first, second] = weighSteps(uncertaintyWeighting({ learningRate: 0.1 }), [
+    [2, 0.5],
+    [2, 0.5],
+  ]);
+  const start = 1 / (2 * Math.exp(-0.5));
+  expectClose(first, [start, start], { relative: 1e-12 });
+  const next = [2, 0.5].map((loss) => -0.5 - 0.1 * (0.5 - loss * start));
+  expectClose(
+    second,
+    next.map((s) => 1 / (2 * Math.exp(s))),
+    { relative: 1e-12 },
+  );
+});
+
+it("refuses what it cannot use", () => expectRefusals("uncertaintyWeighting", uncertaintyWeighting));

@@ -102,6 +102,7 @@ export {
   type ClassLoss,
   type ClassLossModule,
   type ClassLossModuleOptions,
+  type ClassLossOptionsOf,
   classLossModule,
 } from "./proxies/class-loss-module.js";
 export type { ClassLossOptions } from "./proxies/class-weights.js";

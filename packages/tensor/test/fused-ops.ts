@@ -2,9 +2,22 @@ import type * as tf from "@tensorflow/tfjs-core";
 import type * as Ops from "../src/index.js";
 
 type Inputs = Record<string, tf.Tensor>;
+/** The ops that are tested, of the package's sources or of its build. */
+type FusedOps = Pick<
+  typeof Ops,
+  | "conv2d"
+  | "gelu"
+  | "groupNorm"
+  | "l2Normalize"
+  | "layerNorm"
+  | "linear"
+  | "scaledDotProductAttention"
+  | "silu"
+  | "upsampleNearest2d"
+>;
 
 /** The fused ops by the name of their golden values in `fixtures/ops.safetensors`, made by tools/reference/tensor_ops.py. */
-export function fusedOps(ops: typeof Ops): Record<string, (inputs: Inputs) => tf.Tensor> {
+export function fusedOps(ops: FusedOps): Record<string, (inputs: Inputs) => tf.Tensor> {
   const attention =
     (heads: number, causal = false) =>
     ({ query, key, value }: Inputs) =>

@@ -67,7 +67,7 @@ describe("in blocks", () => {
   it("refuses another similarity, negatives and a size of 0", () => {
     tf.tidy(() => {
       const x = matrix(1, 3);
-      const similarity = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.matMul(a, b, false, true);
+      const similarity = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.matMul<tf.Tensor2D>(a, b, false, true);
       expect(() => infoNCE(x, x, { blockSize: 2, similarity })).toThrow(
         "blockSize needs the default similarity",
       );

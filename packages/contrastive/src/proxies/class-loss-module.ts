@@ -4,12 +4,11 @@ import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import type { ClassLossOptions } from "./class-weights.js";
 
-/** A loss of class weights as a function of embeddings, labels and options. */
-export type ClassLoss<O extends ClassLossOptions> = (
-  embeddings: tf.Tensor,
-  labels: Labels,
-  options: O,
-) => tf.Tensor;
+/** A loss of class weights as a function of embeddings, labels and its options. */
+export type ClassLoss = (embeddings: tf.Tensor, labels: Labels, options: never) => tf.Tensor;
+
+/** The options of a loss of class weights. */
+export type ClassLossOptionsOf<L extends ClassLoss> = Extract<Parameters<L>[2], ClassLossOptions>;
 
 export interface ClassLossModuleOptions {
   /** Number of classes, at least 2. */
@@ -47,10 +46,10 @@ export interface ClassLossModule<O extends ClassLossOptions> {
  * const head = classLossModule(arcFace, { classes: 100, dim: 512 });
  * const { value, grads } = tf.variableGrads(() => head.loss(model(images), labels), [...modelVariables, head.weights]);
  */
-export function classLossModule<O extends ClassLossOptions>(
-  loss: ClassLoss<O>,
+export function classLossModule<L extends ClassLoss>(
+  loss: L,
   options: ClassLossModuleOptions,
-): ClassLossModule<O> {
+): ClassLossModule<ClassLossOptionsOf<L>> {
   const {
     classes,
     dim,
@@ -72,8 +71,7 @@ export function classLossModule<O extends ClassLossOptions>(
   });
   return {
     weights,
-    loss: (embeddings, labels, rest) =>
-      loss(embeddings, labels, { ...rest, weights } as unknown as O) as never,
+    loss: (embeddings, labels, rest) => loss(embeddings, labels, { ...rest, weights } as never) as never,
     dispose: () => weights.dispose(),
   };
 }

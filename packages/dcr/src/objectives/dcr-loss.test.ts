@@ -23,7 +23,7 @@ const n = 3;
 const item = [2, 2, 3];
 const size = 12;
 let golden: StateDict;
-let inputs: Required<DCRPredictions>;
+let inputs: Record<"predictions" | "augmented" | "target", tf.Tensor>;
 let before: number;
 
 beforeAll(async () => {

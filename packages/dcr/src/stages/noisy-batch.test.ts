@@ -33,7 +33,7 @@ describe("noisyBatch", () => {
       expect(timesteps.length).toBe(n);
       // The variance is all but 0, so x0 is the mean times the scaling factor.
       const x0 = 0.5 * latents.scalingFactor;
-      const eps = target.dataSync();
+      const eps = target.dataSync<"float32">();
       const expected = eps.map((value, at) => {
         const abar = scheduler.alphasCumprod[timesteps[Math.floor(at / 16)]];
         return Math.sqrt(abar) * x0 + Math.sqrt(1 - abar) * value;

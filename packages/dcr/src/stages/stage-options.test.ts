@@ -188,7 +188,7 @@ describe("what a stage is given", () => {
   });
 
   it("is an objective whose terms are whole, with gradients of the shapes of its inputs", async () => {
-    const zeros = (shape: number[]) => ({ value: tf.scalar(0), features: tf.zeros(shape) as tf.Tensor2D });
+    const zeros = (shape: [number, number]) => ({ value: tf.scalar(0), features: tf.zeros(shape) });
     const made = (terms: Objective["terms"]): Objective => ({
       name: "mine",
       usesAugmented: false,

@@ -5,9 +5,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { DDIMScheduler } from "./ddim-scheduler.js";
 import { DDPMScheduler } from "./ddpm-scheduler.js";
+import type { SchedulerConfigInput } from "./scheduler-config.js";
 
 interface Golden {
-  config: Record<string, unknown> & { prediction_type: string; beta_schedule: string };
+  config: SchedulerConfigInput;
   timesteps: number[];
   alphas_cumprod: number[];
   x0: number[];

@@ -17,12 +17,12 @@ import { Decoder, Encoder } from "./encoder-decoder.js";
 import { type AutoencoderKLConfig, type AutoencoderKLConfigInput, parseVaeConfig } from "./vae-config.js";
 
 /** A diagonal Gaussian over latents, before scaling. */
-export interface LatentDistribution {
+export type LatentDistribution = {
   /** `[batch, h, w, latent_channels]`. */
   mean: tf.Tensor4D;
   /** Log of the variance, clamped to [-30, 20]. */
   logvar: tf.Tensor4D;
-}
+};
 
 /**
  * A sample of the posterior, `mean + exp(logvar / 2) * noise`; not yet times `scaling_factor`.

@@ -1,6 +1,7 @@
-import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
+import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { normalTensor } from "../../test/normal-tensor.js";
 import { testBackends } from "../../test/test-backends.js";
 import { LayerNorm, Linear } from "../nn/layers.js";
 import { Module } from "../nn/module.js";
@@ -46,8 +47,7 @@ function stack(depth: number, width: number) {
 
 describe.each(await testBackends())("checkpoint on $name", ({ start }) => {
   beforeAll(start);
-  const normal = (seed: number, ...shape: number[]) =>
-    tf.tensor(normalArray(seed, tf.util.sizeFromShape(shape)), shape) as tf.Tensor2D;
+  const normal = (seed: number, ...shape: number[]) => normalTensor<tf.Rank.R2>(seed, shape);
 
   it("has the value and the gradients of the plain path, to the bit, at inputs and parameters", async () => {
     const { blocks, random, parameters } = stack(3, 8);
@@ -213,9 +213,12 @@ describe.each(await testBackends())("checkpoint on $name", ({ start }) => {
     expect(() => checkpoint(() => 3 as never, [])).toThrow("fn must return a tensor or an array of tensors");
     const x = tf.tensor1d([1]);
     const failing = (y: tf.Tensor) =>
-      checkpoint((): tf.Tensor => {
-        throw new Error("no such layer");
-      }, [y]);
+      checkpoint(
+        (_z): tf.Tensor => {
+          throw new Error("no such layer");
+        },
+        [y],
+      );
     await expectNoLeaks(() => expect(() => tf.grad(failing)(x)).toThrow("no such layer"));
   });
 

@@ -17,7 +17,7 @@ async function trainingStep(): Promise<number[]> {
     ...[[width], [width], [width], [width], [width]],
     ...[[width, width], [width, width], [width], [1, 77, width]],
   ];
-  const inputs = shapes.map((shape) => random.normal(shape, 0, 0.5));
+  const inputs = shapes.map((shape) => tf.tidy(() => tf.mul(random.normal(shape), 0.5)));
   const loss = (...[x, filter, bias, w1, b1, w2, b2, projection, out, outBias, context]: tf.Tensor[]) => {
     const options = { padding: 1 };
     const image = dcr.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, bias as tf.Tensor1D, options);

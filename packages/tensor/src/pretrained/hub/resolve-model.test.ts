@@ -35,7 +35,7 @@ beforeEach(async () => {
 });
 afterEach(() => {
   vi.unstubAllEnvs();
-  for (const name of Object.keys(hub.faults)) delete hub.faults[name];
+  for (const name of Object.keys(hub.faults)) delete hub.faults[name as keyof typeof hub.faults];
 });
 
 const resolve = (id: string, options: ResolveOptions = {}) =>
@@ -76,7 +76,7 @@ describe("resolveModel", () => {
       "vocab.json",
     ]);
     const weights = await readFile(join(folder, "model.safetensors"));
-    expect(weights.equals(models["tiny/clip"].files["model.safetensors"])).toBe(true);
+    expect(weights).toEqual(models["tiny/clip"].files["model.safetensors"]);
     expect(hub.requests).not.toContain("a token to another host");
     const last = progress.at(-1)!;
     expect([last.bytes, last.fileBytes]).toEqual([last.total, last.fileTotal]);
@@ -238,7 +238,7 @@ describe("a download", () => {
     const folder = await resolve("tiny/clip");
     expect(ranges()).toEqual(["bytes=300000-"]);
     const weights = await readFile(join(folder, "model.safetensors"));
-    expect(weights.equals(models["tiny/clip"].files["model.safetensors"])).toBe(true);
+    expect(weights).toEqual(models["tiny/clip"].files["model.safetensors"]);
   });
 
   it("goes on where a killed process stopped, and leaves no snapshot before all is there", async () => {
@@ -290,7 +290,7 @@ describe("a download", () => {
     const folders = await Promise.all([resolve("tiny/clip"), resolve("tiny/clip")]);
     expect(folders[0]).toBe(folders[1]);
     const weights = await readFile(join(folders[0]!, "model.safetensors"));
-    expect(weights.equals(models["tiny/clip"].files["model.safetensors"])).toBe(true);
+    expect(weights).toEqual(models["tiny/clip"].files["model.safetensors"]);
     expect((await blobs()).some((name) => name.endsWith(".incomplete"))).toBe(false);
   });
 });

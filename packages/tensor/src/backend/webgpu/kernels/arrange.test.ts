@@ -1,9 +1,8 @@
-import { normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Case, type Computation, describeAgainstCpu } from "../../../../test/against-cpu.js";
+import { normalTensor } from "../../../../test/normal-tensor.js";
 
-const normal = <R extends tf.Rank>(...shape: number[]) =>
-  tf.tensor(normalArray(shape.length + 3, tf.util.sizeFromShape(shape)), shape) as tf.Tensor<R>;
+const normal = <R extends tf.Rank>(...shape: number[]) => normalTensor<R>(shape.length + 3, shape);
 const ints = (values: number[], shape = [values.length]) => tf.tensor(values, shape, "int32");
 
 // Moves copy bits.

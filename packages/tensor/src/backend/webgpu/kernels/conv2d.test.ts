@@ -1,9 +1,8 @@
-import { normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Case, describeAgainstCpu } from "../../../../test/against-cpu.js";
+import { normalTensor } from "../../../../test/normal-tensor.js";
 
-const normal = <R extends tf.Rank>(...shape: number[]) =>
-  tf.tensor(normalArray(shape[0] + 7, tf.util.sizeFromShape(shape)), shape) as tf.Tensor<R>;
+const normal = <R extends tf.Rank>(...shape: number[]) => normalTensor<R>(shape[0] + 7, shape);
 
 type Pad = Parameters<typeof tf.conv2d>[3];
 const explicit: Pad = [

@@ -1,14 +1,13 @@
-import { normalArray, uniformArray } from "@dcr-js/testing";
+import { uniformArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Computation, describeAgainstCpu } from "../../../../test/against-cpu.js";
+import { normalTensor } from "../../../../test/normal-tensor.js";
 
-const integers = (low: number, high: number, ...shape: number[]) =>
-  tf.cast(
-    tf.floor(tf.tensor(uniformArray(3, tf.util.sizeFromShape(shape), low, high), shape)),
-    "int32",
-  ) as tf.Tensor1D;
-const normal = (...shape: number[]) =>
-  tf.tensor(normalArray(4, tf.util.sizeFromShape(shape)), shape) as tf.Tensor1D;
+const integers = (low: number, high: number, ...shape: number[]): tf.Tensor1D => {
+  const drawn: tf.Tensor = tf.tensor(uniformArray(3, tf.util.sizeFromShape(shape), low, high), shape);
+  return tf.cast(tf.floor(drawn), "int32") as tf.Tensor1D;
+};
+const normal = (...shape: number[]) => normalTensor<tf.Rank.R1>(4, shape);
 const none = () => tf.tensor1d([]);
 const sorted = (rows: number, n: number) =>
   tf.reverse(tf.topk(tf.tensor(uniformArray(5, rows * n, 0, 20), [rows, n]), n).values, 1);

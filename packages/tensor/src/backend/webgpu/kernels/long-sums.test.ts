@@ -119,7 +119,7 @@ describe.runIf(device).each(schedules)("long sums in the schedule %s", (_name, i
 
   it("softmax of a million equal values sums to 1", async () => {
     const y = tf.tidy(() => tf.softmax(tf.fill([n], 3)));
-    const sum = (await y.data()).reduce((a, b) => a + b, 0);
+    const sum = (await y.data<"float32">()).reduce((a, b) => a + b, 0);
     y.dispose();
     expectClose([sum], [1], close);
   });

@@ -1,9 +1,8 @@
-import { normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Case, describeAgainstCpu } from "../../../../test/against-cpu.js";
+import { normalTensor } from "../../../../test/normal-tensor.js";
 
-const normal = <R extends tf.Rank>(...shape: number[]) =>
-  tf.tensor(normalArray(shape[0] + 7, tf.util.sizeFromShape(shape)), shape) as tf.Tensor<R>;
+const normal = <R extends tf.Rank>(...shape: number[]) => normalTensor<R>(shape[0] + 7, shape);
 
 // Sums of products that cancel: the error is that of the sum, about sqrt(k) ulps of its largest term.
 const near = { relative: 1e-5, absolute: 1e-5 };

@@ -1,9 +1,8 @@
-import { normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Case, type Computation, describeAgainstCpu } from "../../../../test/against-cpu.js";
+import { normalTensor } from "../../../../test/normal-tensor.js";
 
-const normal = <R extends tf.Rank>(...shape: number[]) =>
-  tf.tensor(normalArray(8, tf.util.sizeFromShape(shape)), shape) as tf.Tensor<R>;
+const normal = <R extends tf.Rank>(...shape: number[]) => normalTensor<R>(8, shape);
 
 // Moves copy bits.
 const moved = (run: Computation): Case => ({ run, relative: 0, absolute: 0 });

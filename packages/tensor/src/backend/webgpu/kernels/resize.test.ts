@@ -1,9 +1,8 @@
-import { normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Computation, describeAgainstCpu } from "../../../../test/against-cpu.js";
+import { normalTensor } from "../../../../test/normal-tensor.js";
 
-const normal = <R extends tf.Rank>(...shape: number[]) =>
-  tf.tensor(normalArray(shape[1] + 1, tf.util.sizeFromShape(shape)), shape) as tf.Tensor<R>;
+const normal = <R extends tf.Rank>(...shape: number[]) => normalTensor<R>(shape[1] + 1, shape);
 
 type Resize = (x: tf.Tensor4D) => tf.Tensor4D;
 

@@ -1,9 +1,8 @@
-import { normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Case, type Computation, describeAgainstCpu } from "../../../../test/against-cpu.js";
+import { normalTensor } from "../../../../test/normal-tensor.js";
 
-const normal = (...shape: number[]) =>
-  tf.tensor(normalArray(6, tf.util.sizeFromShape(shape)), shape) as tf.Tensor4D;
+const normal = (...shape: number[]) => normalTensor<tf.Rank.R4>(6, shape);
 
 const cases: Record<string, Computation> = {};
 const boxes = () =>

@@ -86,10 +86,11 @@ checkpoint: { everySteps: 2 }
   check("features are [60, 24]", String(header.features?.shape) === "60,24");
   check("names are the images', sorted", metadata.names === JSON.stringify(names));
 
-  check(
-    "evaluate prints figures",
-    /^photos: NMI .*kNN /m.test(dcr("evaluate", "--encoder", "runs/folder/encoder", "--on", "folder:photos")),
-  );
+  const evaluation = ["evaluate", "--encoder", "runs/folder/encoder", "--on", "folder:photos", "--out", "found"];
+  check("evaluate prints figures", /^photos: NMI .*kNN /m.test(dcr(...evaluation)));
+  check("evaluate writes a page", /photos: nearest neighbours.*data:image\/png/s.test(read("found/report.html")));
+  const { figures, report } = JSON.parse(read("found/results.json"));
+  check("evaluate writes figures and sections", figures.photos.kNN >= 0 && report.sections.length === 6);
   check("report prints the table", /^original .*\n^dcr /m.test(dcr("report", "runs/folder")));
   const plan = dcr("plan", ...options, "--images", "photos");
   check("plan prints weights and a peak", /unet/.test(plan) && /peak/.test(plan));

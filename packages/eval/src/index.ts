@@ -18,6 +18,12 @@ export {
   nearestNeighbourAccuracy,
 } from "./neighbours/nearest-neighbour-accuracy.js";
 export {
+  type NearestNeighbourPredictionOptions,
+  nearestNeighbourPredictions,
+  type VoteOptions,
+  type Voters,
+} from "./neighbours/nearest-neighbour-predictions.js";
+export {
   type NearestNeighboursOptions,
   nearestNeighbours,
 } from "./neighbours/nearest-neighbours.js";

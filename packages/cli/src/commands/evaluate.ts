@@ -1,4 +1,6 @@
-import { resolve } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { reportHTML, type Section } from "@dcr-js/eval";
 import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
@@ -6,6 +8,7 @@ import { addDeviceOption, type DeviceOption } from "../command-line/device-optio
 import { integer, listOf, text } from "../command-line/parse-option.js";
 import { resolveEvaluation, resolveModelName } from "../config/resolve-paths.js";
 import { checkEvaluations, evaluateEncoder } from "../evaluate/evaluate-encoder.js";
+import type { Evaluation } from "../evaluate/evaluation.js";
 import { loadWholeEncoder } from "../evaluate/loaded-encoder.js";
 
 interface Options extends DeviceOption {
@@ -28,30 +31,64 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
       listOf(text),
     )
     .option("--seed <n>", "of what is random, such as the centres of k-means", integer, 0)
-    .option("--out <file>", "write the figures as JSON too", text)
+    .option(
+      "--out <folder>",
+      "write report.html and results.json there: measures, patterns, confusion, t-SNE, UMAP, neighbours",
+      text,
+    )
     .addHelpText(
       "after",
-      "\nExample:\n  dcr evaluate --encoder runs/photos/encoder --on mmvp:MMVP_VLM,folder:birds",
+      "\nExample:\n  dcr evaluate --encoder runs/photos/encoder --on mmvp:MMVP_VLM,folder:birds --out runs/photos/evaluation",
     );
   addDeviceOption(command).action(async (options: Options) => {
     const { base } = context;
     const what = options.on.map((one) => resolveEvaluation(one, base));
     await checkEvaluations(what);
+    const out = options.out === undefined ? undefined : resolve(base, options.out);
+    if (out !== undefined) await makeFolder(out);
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(resolveModelName(options.encoder, base));
+    const sections: Section[] = [];
     try {
-      const evaluation = await evaluateEncoder(what, { ...loaded, seed: options.seed });
+      const evaluation = await evaluateEncoder(what, {
+        ...loaded,
+        seed: options.seed,
+        ...(out !== undefined && { addSection: (section: Section) => sections.push(section) }),
+      });
       for (const [group, figures] of Object.entries(evaluation.figures)) {
         const shown = Object.entries(figures).map(([name, value]) => `${name} ${(100 * value).toFixed(1)}`);
         console.log(`${group}: ${shown.join(", ")}`);
       }
-      if (options.out)
-        await writeFileAtomically(
-          resolve(context.base, options.out),
-          `${JSON.stringify(evaluation, null, 2)}\n`,
-        );
+      if (out !== undefined) {
+        await writeEvaluation(out, { title: options.encoder, evaluation, sections });
+        console.log(join(out, "report.html"));
+      }
     } finally {
       loaded.dispose();
     }
   });
+}
+
+/** Makes the folder before anything is computed. @throws where there is a file of that name */
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === "EEXIST" ? "it is a file" : error.message;
+    throw new Error(`--out ${folder}: expected a folder, but ${why}`, { cause: error });
+  });
+}
+
+async function writeEvaluation(
+  folder: string,
+  { title, evaluation, sections: own }: { title: string; evaluation: Evaluation; sections: Section[] },
+): Promise<void> {
+  const rows = Object.entries(evaluation.figures).flatMap(([group, figures]) =>
+    Object.entries(figures).map(([name, value]): [string, string, number] => [group, name, value]),
+  );
+  const figures: Section = { kind: "table", title: "Figures", columns: ["on", "measure", "value"], rows };
+  const report = { title, sections: [figures, ...own] };
+  await writeFileAtomically(
+    join(folder, "results.json"),
+    `${JSON.stringify({ ...evaluation, report }, null, 2)}\n`,
+  );
+  await writeFileAtomically(join(folder, "report.html"), reportHTML(report));
 }

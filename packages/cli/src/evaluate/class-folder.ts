@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { imageFolder } from "@dcr-js/data";
-import { clusteringScores, kMeans, nearestNeighbourAccuracy } from "@dcr-js/eval";
+import { clusteringScores, confusionMatrix, kMeans, nearestNeighbourPredictions } from "@dcr-js/eval";
+import { addClassSections } from "./class-sections.js";
 import { encodeDataset } from "./encode-dataset.js";
 import type { Evaluation } from "./evaluation.js";
 import type { EvaluationInput } from "./evaluation-input.js";
@@ -12,12 +13,26 @@ export async function evaluateClassFolder(folder: string, input: EvaluationInput
   const dataset = await openClassFolder(folder);
   const { features, labels } = await encodeDataset(dataset, input);
   try {
-    const numbers = Int32Array.from(labels, (label) => dataset.labels!.indexOf(label!));
     const clusters = await kMeans(features, { clusters: dataset.labels!.length, seed: input.seed });
-    const { nmi, acc, ari } = clusteringScores(numbers, clusters);
+    const clustering = clusteringScores(labels as string[], clusters);
     const k = Math.min(neighbours, labels.length - 1);
-    const knn = await nearestNeighbourAccuracy(features, numbers, { k });
-    return { figures: { [basename(folder)]: { NMI: nmi, ACC: acc, ARI: ari, kNN: knn } } };
+    const predictions = await nearestNeighbourPredictions(features, { labels: labels as string[], k });
+    const confusion = confusionMatrix(labels as string[], predictions);
+    const name = basename(folder);
+    if (input.addSection) {
+      await addClassSections(input.addSection, {
+        name,
+        dataset,
+        features,
+        labels: labels as string[],
+        clustering,
+        confusion,
+        neighbours: k,
+        seed: input.seed,
+      });
+    }
+    const { nmi, acc, ari } = clustering;
+    return { figures: { [name]: { NMI: nmi, ACC: acc, ARI: ari, kNN: confusion.accuracy } } };
   } finally {
     features.dispose();
   }

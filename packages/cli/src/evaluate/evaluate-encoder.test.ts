@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { reportHTML, type Section, type TableSection } from "@dcr-js/eval";
 import { initialize } from "@dcr-js/tensor";
 import { expectNoLeaks } from "@dcr-js/testing";
 import { writeTestImages } from "@dcr-js/testing/images";
@@ -56,6 +57,31 @@ describe("evaluateEncoder", () => {
         pictures: [],
         features: undefined,
       });
+    });
+  });
+
+  it("adds sections to a report where one is asked for", async () => {
+    const sections: Section[] = [];
+    await expectNoLeaks(async () => {
+      const what = [`folder:${path("classes")}`, `mmvp:${path("mmvp")}`];
+      const { figures } = await evaluateEncoder(what, {
+        ...loaded,
+        seed: 0,
+        addSection: (section) => sections.push(section),
+      });
+      expect(sections.map(({ kind, title }) => `${kind} ${title}`)).toEqual([
+        "table classes: measures",
+        "confusion classes: 5 nearest neighbours",
+        "points classes: t-SNE",
+        "points classes: UMAP",
+        "gallery classes: nearest neighbours",
+        "shares MMVP-VLM",
+        "table MMVP-VLM: pairs",
+      ]);
+      const { rows } = sections[0] as TableSection;
+      expect(rows).toContainEqual(["k-means, nmi", figures.classes!.NMI]);
+      expect(rows).toContainEqual(["5 nearest neighbours, accuracy", figures.classes!.kNN]);
+      expect(reportHTML({ title: "t", sections })).toContain("<h2>MMVP-VLM: pairs</h2>");
     });
   });
 

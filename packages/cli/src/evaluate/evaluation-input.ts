@@ -1,3 +1,4 @@
+import type { Section } from "@dcr-js/eval";
 import type { LoadedEncoder } from "./loaded-encoder.js";
 
 /** What an evaluation may look at. A user's module gets it as its one argument. */
@@ -8,4 +9,6 @@ export interface EvaluationInput extends LoadedEncoder {
   projector?: string;
   /** The diffusion model's folder or hub id, where the encoder was trained here. */
   diffusion?: string;
+  /** Adds a section to the page that `dcr evaluate --out` writes; not there where no page is asked for. */
+  addSection?: (section: Section) => void;
 }

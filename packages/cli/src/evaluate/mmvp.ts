@@ -1,15 +1,15 @@
-import { textImagePairs } from "@dcr-js/eval";
+import { type DetailPairScores, type Section, textImagePairs, wilsonInterval } from "@dcr-js/eval";
 import { mmvpVLM } from "@dcr-js/eval/datasets";
 import * as tf from "@tensorflow/tfjs-core";
 import { encodeDataset } from "./encode-dataset.js";
 import type { Evaluation } from "./evaluation.js";
-import type { LoadedEncoder } from "./loaded-encoder.js";
+import type { EvaluationInput } from "./evaluation-input.js";
 
 /** MMVP-VLM (Tong et al. 2024), from its folder as published. */
-export async function evaluateMMVP(folder: string, loaded: LoadedEncoder): Promise<Evaluation> {
+export async function evaluateMMVP(folder: string, input: EvaluationInput): Promise<Evaluation> {
   const { dataset, statements, patterns } = await mmvpVLM(folder);
-  const { features: imageFeatures } = await encodeDataset(dataset, loaded);
-  const textFeatures = await loaded.encodeText(statements);
+  const { features: imageFeatures } = await encodeDataset(dataset, input);
+  const textFeatures = await input.encodeText(statements);
   const half = (features: tf.Tensor2D, which: 0 | 1) => {
     const rows = patterns.map((_, pair) => 2 * pair + which);
     return tf.tidy(() => tf.gather(features, tf.tensor1d(rows, "int32")));
@@ -22,6 +22,7 @@ export async function evaluateMMVP(folder: string, loaded: LoadedEncoder): Promi
   ] as const;
   try {
     const scores = await textImagePairs(...parts, patterns);
+    if (input.addSection) for (const section of pairSections(scores, statements)) input.addSection(section);
     return {
       figures: { "MMVP-VLM": { pairs: scores.accuracy } },
       patterns: Object.entries(scores.byPattern).map(([pattern, { accuracy, count }]) => ({
@@ -34,4 +35,45 @@ export async function evaluateMMVP(folder: string, loaded: LoadedEncoder): Promi
   } finally {
     tf.dispose([imageFeatures, textFeatures, ...parts]);
   }
+}
+
+/** Sections of a report: the shares by pattern, and every pair. */
+function pairSections(
+  { accuracy, interval, count, byPattern, pairs }: DetailPairScores,
+  statements: string[],
+): Section[] {
+  const patterns = Object.entries(byPattern).map(([name, share]) => ({
+    name,
+    value: share.accuracy,
+    interval: wilsonInterval(share.accuracy, share.count),
+    count: share.count,
+  }));
+  return [
+    {
+      kind: "shares",
+      title: "MMVP-VLM",
+      shares: [{ name: "all", value: accuracy, interval, count }, ...patterns],
+    },
+    {
+      kind: "table",
+      title: "MMVP-VLM: pairs",
+      columns: [
+        "pattern",
+        "statement A",
+        "statement B",
+        "A with A",
+        "A with B",
+        "B with A",
+        "B with B",
+        "right",
+      ],
+      rows: pairs.map(({ pattern, similarities, correct }, i) => [
+        pattern,
+        statements[2 * i]!,
+        statements[2 * i + 1]!,
+        ...similarities,
+        correct ? "yes" : "no",
+      ]),
+    },
+  ];
 }

@@ -13,3 +13,4 @@ export { type CaptionedImages, type KarpathyOptions, karpathy } from "./karpathy
 export { classNumbers, type LabelledImages } from "./labelled-images.js";
 export { type MMVPVLM, mmvpPatterns, mmvpVLM } from "./mmvp-vlm.js";
 export { type MNISTOptions, mnist } from "./mnist.js";
+export { type NeighbourGalleryOptions, neighbourGallery } from "./neighbour-gallery.js";

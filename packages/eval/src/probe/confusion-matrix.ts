@@ -5,7 +5,7 @@ export interface ConfusionMatrix {
   /** The labels and the predictions, sorted. */
   classes: (number | string)[];
   /** `counts[i][j]`: rows of class i that were taken for class j. */
-  counts: Float64Array[];
+  counts: number[][];
   /** Share of rows on the diagonal. */
   accuracy: number;
   /** Mean over the labels that occur of their accuracy (scikit-learn's balanced accuracy). */
@@ -21,7 +21,7 @@ export function confusionMatrix(labels: Labels, predictions: Labels): ConfusionM
   const found = [...new Set([...Array.from(labels), ...Array.from(predictions)])];
   const classes = found.sort((a, b) => (a < b ? -1 : 1));
   const place = new Map(classes.map((name, i) => [name, i]));
-  const counts = classes.map(() => new Float64Array(classes.length));
+  const counts = classes.map(() => new Array<number>(classes.length).fill(0));
   for (let i = 0; i < labels.length; i++) counts[place.get(labels[i])!][place.get(predictions[i])!]++;
   const sums = counts.map((row) => row.reduce((a, b) => a + b, 0));
   const known = [...sums.keys()].filter((i) => sums[i] > 0);

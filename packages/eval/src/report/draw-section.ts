@@ -69,8 +69,8 @@ function confusion(name: string, { classes, counts }: ConfusionSection): string 
     );
   }
   const rows = classes.map((label, i) => {
-    const sum = Array.from(counts[i]).reduce((a, b) => a + b, 0);
-    const boxes = Array.from(counts[i], (count) => {
+    const sum = counts[i].reduce((a, b) => a + b, 0);
+    const boxes = counts[i].map((count) => {
       const depth = sum > 0 ? count / sum : 0;
       return `<td style="background: rgb(31 119 180 / ${depth.toFixed(3)})">${cell(count)}</td>`;
     });

@@ -18,7 +18,7 @@ export interface ConfusionSection {
   kind: "confusion";
   title: string;
   classes: (number | string)[];
-  counts: ArrayLike<number>[];
+  counts: number[][];
 }
 
 /** Points in the plane, as `projectTSNE` and `projectUMAP` find them, coloured by label. */

@@ -1,0 +1,108 @@
+import { checkLabels, type Labels } from "../features/check-labels.js";
+import type { Features } from "../features/open-features.js";
+import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { findNeighbours } from "./nearest-neighbours.js";
+import type { Neighbours } from "./top-k.js";
+
+/** How neighbours vote. */
+export interface VoteOptions {
+  /** Neighbours that vote. Default 1. */
+  k?: number;
+  /**
+   * The weight of a vote: `"uniform"` (the default), or `"exponential"`, `exp(similarity / temperature)`, the weighted k-NN of
+   * instance discrimination (Wu et al. 2018, section 3.4) and DINO.
+   */
+  weights?: "uniform" | "exponential";
+  /** Of the exponential weights. Default 0.07; above 0. */
+  temperature?: number;
+}
+
+/** Rows that vote, with their labels. */
+export interface Voters {
+  features: Features;
+  labels: Labels;
+}
+
+/** One of `labels` and `train`. */
+export interface NearestNeighbourPredictionOptions extends VoteOptions {
+  /** The labels of the rows themselves: each row is labelled by the others, leave-one-out. */
+  labels?: Labels;
+  /** Rows that vote in their place. */
+  train?: Voters;
+}
+
+/**
+ * Labels of rows by their k nearest neighbours by cosine: the label with most votes; among equally frequent ones the label of the nearest.
+ *
+ * @param features `[n, dim]`
+ * @returns a label for each row
+ *
+ * @example
+ * const predictions = await nearestNeighbourPredictions(features, { labels, k: 5 });
+ * const { counts } = confusionMatrix(labels, predictions);
+ */
+export async function nearestNeighbourPredictions(
+  features: Features,
+  options: NearestNeighbourPredictionOptions,
+): Promise<(number | string)[]> {
+  const caller = "nearestNeighbourPredictions";
+  const { labels, train, ...vote } = checkOptions(caller, options, {
+    labels: true,
+    train: true,
+    k: true,
+    weights: true,
+    temperature: true,
+  });
+  if ((labels === undefined) === (train === undefined)) {
+    throw new Error(
+      `${caller}: expected either labels or train, got ${labels === undefined ? "none" : "both"}`,
+    );
+  }
+  return predictByVotes(caller, features, { labels, train, ...vote });
+}
+
+/** {@link nearestNeighbourPredictions}, with the public function's name for errors; `train` votes where there are both. */
+export async function predictByVotes(
+  caller: string,
+  features: Features,
+  { labels, train, k = 1, weights: given = "uniform", temperature = 0.07 }: NearestNeighbourPredictionOptions,
+): Promise<(number | string)[]> {
+  const weights = checkChoice(`${caller}: weights`, given, ["uniform", "exponential"]);
+  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  if (train !== undefined) checkTrain(`${caller}: train`, train);
+  const found = await findNeighbours(caller, features, { among: train?.features, k });
+  if (labels !== undefined) checkLabels(`${caller}: labels`, labels, found.length);
+  if (train) checkLabels(`${caller}: train.labels`, train.labels, rowsOf(train.features));
+  const voters = train?.labels ?? labels!;
+  const weightOf =
+    weights === "uniform"
+      ? () => 1
+      : (similarity: number, largest: number) => Math.exp((similarity - largest) / temperature);
+  return found.map((neighbours) => vote(neighbours, voters, weightOf));
+}
+
+function checkTrain(name: string, train: unknown): void {
+  const { features, labels } = (train ?? {}) as { features?: Features; labels?: Labels };
+  if (features === undefined || labels === undefined) {
+    throw new TypeError(`${name} must be { features, labels }, got ${describe(train)}`);
+  }
+  checkOptions(name, train as object, { features: true, labels: true } as object);
+}
+
+/** The label with the largest weight; the map keeps the order of nearness, so the nearest decides a draw. */
+function vote(
+  { indices, similarities }: Neighbours,
+  labels: Labels,
+  weight: (similarity: number, largest: number) => number,
+): number | string {
+  const votes = new Map<number | string, number>();
+  for (const [at, j] of indices.entries()) {
+    votes.set(labels[j], (votes.get(labels[j]) ?? 0) + weight(similarities[at], similarities[0]));
+  }
+  let best = labels[indices[0]];
+  for (const [label, sum] of votes) if (sum > votes.get(best)!) best = label;
+  return best;
+}
+
+const rowsOf = (features: Features): number =>
+  "shape" in features ? features.shape[0] : (features as readonly unknown[]).length;

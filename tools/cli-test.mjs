@@ -86,9 +86,20 @@ checkpoint: { everySteps: 2 }
   check("features are [60, 24]", String(header.features?.shape) === "60,24");
   check("names are the images', sorted", metadata.names === JSON.stringify(names));
 
-  const evaluation = ["evaluate", "--encoder", "runs/folder/encoder", "--on", "folder:photos", "--out", "found"];
+  const evaluation = [
+    "evaluate",
+    "--encoder",
+    "runs/folder/encoder",
+    "--on",
+    "folder:photos",
+    "--out",
+    "found",
+  ];
   check("evaluate prints figures", /^photos: NMI .*kNN /m.test(dcr(...evaluation)));
-  check("evaluate writes a page", /photos: nearest neighbours.*data:image\/png/s.test(read("found/report.html")));
+  check(
+    "evaluate writes a page",
+    /photos: nearest neighbours.*data:image\/png/s.test(read("found/report.html")),
+  );
   const { figures, report } = JSON.parse(read("found/results.json"));
   check("evaluate writes figures and sections", figures.photos.kNN >= 0 && report.sections.length === 6);
   check("report prints the table", /^original .*\n^dcr /m.test(dcr("report", "runs/folder")));

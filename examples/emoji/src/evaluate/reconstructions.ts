@@ -19,7 +19,13 @@ const rowNumbers = Int32Array.from({ length: count }, (_, i) => i);
  * @returns a PNG file
  */
 export async function paintReconstructions(
-  { encoder, processor, seed, projector: projectorFile, diffusion: folder }: Required<EvaluationInput>,
+  {
+    encoder,
+    processor,
+    seed,
+    projector: projectorFile,
+    diffusion: folder,
+  }: EvaluationInput & { projector: string; diffusion: string },
   emoji: EmojiData,
   split: EvaluatedSplit,
 ): Promise<Uint8Array> {

@@ -85,6 +85,17 @@ checkpoint: { everySteps: 2 }
   const { header, metadata } = readHeader(join(project, "features.safetensors"));
   check("features are [60, 24]", String(header.features?.shape) === "60,24");
   check("names are the images', sorted", metadata.names === JSON.stringify(names));
+  const neighbour = `import { nearestNeighbours, readFeatures } from "@dcr-js/eval";
+import { initialize } from "@dcr-js/tensor";
+await initialize({ device: "wasm" });
+const file = "features.safetensors";
+console.log((await readFeatures(file)).names.length, (await nearestNeighbours(file)).length);`;
+  writeFileSync(join(project, "neighbours.mjs"), neighbour);
+  const { stdout: found } = spawnSync(process.execPath, ["neighbours.mjs"], {
+    cwd: project,
+    encoding: "utf8",
+  });
+  check("eval takes the file as features", found.trim() === "60 60");
 
   const evaluation = [
     "evaluate",

@@ -12,6 +12,12 @@ export { silhouette } from "./clustering/silhouette.js";
 export { type VMeasureOptions, type VMeasureScores, vMeasure } from "./clustering/v-measure.js";
 export type { Labels } from "./features/check-labels.js";
 export type { Features } from "./features/open-features.js";
+export {
+  type ReadFeaturesOptions,
+  readFeatures,
+  type SafetensorsFile,
+  type SavedFeatures,
+} from "./features/read-features.js";
 export type { TieOptions } from "./features/tie-tolerance.js";
 export {
   type NearestNeighbourOptions,

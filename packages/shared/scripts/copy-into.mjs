@@ -1,9 +1,17 @@
-// node copy-into.mjs: run in a package's folder, before tsc. Copies the sources of packages/shared to src/shared, so that
-// packages that stand on tfjs-core alone share code without a package of their own to install.
+// node copy-into.mjs: run in a package's folder, before tsc. Copies those sources of packages/shared that the package imports to src/shared, so
+// that packages that stand on tfjs-core alone share code without a package of their own to install.
 //
-// With --gradients it copies those that stand on tfjs-core too, and bundles tfjs-core's gradients: in Node's ESM tfjs-core resolves to a CommonJS bundle that
+// With --gradients it also bundles tfjs-core's gradients: in Node's ESM tfjs-core resolves to a CommonJS bundle that
 // registers none, and its gradient files have extensionless imports that Node refuses.
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,21 +21,40 @@ const sources = join(dirname(fileURLToPath(import.meta.url)), "../src");
 const withGradients = process.argv.includes("--gradients");
 const target = "src/shared";
 
+const wanted = new Set();
+for (const file of ["src", "test"].flatMap(sourcesIn)) {
+  for (const name of importsOf(file, /shared\/([\w-]+)\.js"/g)) want(name);
+}
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
-for (const file of readdirSync(sources)) {
-  if (file.endsWith(".test.ts")) continue;
-  const source = join(sources, file);
-  if (withGradients || !readFileSync(source, "utf8").includes("@tensorflow/tfjs-core")) {
-    copyFileSync(source, join(target, file));
-  }
-}
+for (const file of wanted) copyFileSync(join(sources, file), join(target, file));
 if (withGradients) {
   const bundle = await bundleGradients();
   for (const folder of [target, "dist/shared"]) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "tfjs-gradients.js"), bundle);
   }
+}
+
+/** Every TypeScript file of a folder that is the package's own. */
+function sourcesIn(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith(".ts") && !/^shared[\\/]/.test(file))
+    .map((file) => join(folder, file));
+}
+
+function importsOf(file, pattern) {
+  return [...readFileSync(file, "utf8").matchAll(pattern)].map(([, name]) => name);
+}
+
+/** Adds a shared file and what it imports. */
+function want(name) {
+  const file = [`${name}.ts`, `${name}.d.ts`].find((one) => existsSync(join(sources, one)));
+  if (!file) throw new Error(`packages/shared has no ${name}.ts, which this package imports`);
+  if (wanted.has(file)) return;
+  wanted.add(file);
+  for (const other of importsOf(join(sources, file), /(?:from|import) "\.\/([\w-]+)\.js"/g)) want(other);
 }
 
 /** tfjs-core's gradient configurations with the ops that they call, as one module. */

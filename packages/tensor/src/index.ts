@@ -48,7 +48,6 @@ export {
 } from "./io/files.js";
 export { keepFullPrecision } from "./io/full-precision.js";
 export { parseSafetensors, type SerializeOptions, serializeSafetensors } from "./io/safetensors.js";
-export type { SafetensorsDtype, SafetensorsInfo } from "./io/safetensors-header.js";
 export { writeFileAtomically } from "./io/write-file-atomically.js";
 export {
   choice,
@@ -83,3 +82,4 @@ export { openWeights, readWeights, type WeightsOptions } from "./pretrained/weig
 export { type CheckGradientsOptions, checkGradients } from "./shared/check-gradients.js";
 export type { Tolerance } from "./shared/expect-close.js";
 export { l2Normalize } from "./shared/l2-normalize.js";
+export type { SafetensorsDtype, SafetensorsInfo } from "./shared/safetensors-header.js";

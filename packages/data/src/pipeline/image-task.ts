@@ -1,5 +1,5 @@
 import { type CheckedDecode, decodeBytes } from "../decode/decode-image.js";
-import { nodeModule } from "../node-modules.js";
+import { nodeModule } from "../shared/node-modules.js";
 import type { ImageContent } from "../sources/dataset.js";
 import { applyEvalTransform, type EvalTransform } from "../transforms/eval-transform.js";
 import type { RGBImage } from "../transforms/image.js";

@@ -1,5 +1,5 @@
 import type { Worker } from "node:worker_threads";
-import { nodeModule } from "../node-modules.js";
+import { nodeModule } from "../shared/node-modules.js";
 import { type ImageResult, type ImageTask, type Recipe, runImageTask } from "./image-task.js";
 
 /** Runs image tasks side by side. */

@@ -1,4 +1,4 @@
-import { nodeModule } from "../node-modules.js";
+import { nodeModule } from "../shared/node-modules.js";
 
 const maxFiles = 100_000;
 

@@ -1,7 +1,7 @@
 import type { Dirent } from "node:fs";
 import { hasImageExtension } from "../decode/image-format.js";
-import { nodeModule } from "../node-modules.js";
 import { checkOptions } from "../shared/check-options.js";
+import { nodeModule } from "../shared/node-modules.js";
 import { fingerprintOf, type IndexedDataset, sortedLabels } from "./dataset.js";
 import { type Log, SkippedFiles } from "./skipped-files.js";
 

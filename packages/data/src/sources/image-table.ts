@@ -1,5 +1,5 @@
-import { nodeModule } from "../node-modules.js";
 import { checkOptions, describe } from "../shared/check-options.js";
+import { nodeModule } from "../shared/node-modules.js";
 import { fingerprintOf, type ImageEntry, type IndexedDataset, sortedLabels } from "./dataset.js";
 
 export interface ImageTableOptions {

@@ -1,5 +1,5 @@
-import { nodeModule } from "../node-modules.js";
 import { checkOptions, describe } from "../shared/check-options.js";
+import { nodeModule } from "../shared/node-modules.js";
 import { imageArray, imageStream } from "./custom-images.js";
 import type { CustomImage, ImageDataset } from "./dataset.js";
 import { imageFolder } from "./image-folder.js";

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { imageExtensions } from "../decode/image-format.js";
-import { nodeModule } from "../node-modules.js";
+import { nodeModule } from "../shared/node-modules.js";
 import type { ImageEntry } from "./dataset.js";
 import { type Log, SkippedFiles } from "./skipped-files.js";
 

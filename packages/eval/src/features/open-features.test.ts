@@ -31,8 +31,11 @@ it("takes tensors, lists of rows, and numbers with a shape", async () => {
 });
 
 it.each<[unknown, string]>([
-  [null, "f: features must be a tensor [n, dim], a list of rows, or { data, shape }, got null"],
-  [3, "or { data, shape }, got 3"],
+  [
+    null,
+    "f: features must be a tensor [n, dim], a list of rows, { data, shape } or a safetensors file, got null",
+  ],
+  [3, "{ data, shape } or a safetensors file, got 3"],
   [[], "f: features must be [n, dim], n and dim at least 1, got [0,0]"],
   [[[]], "n and dim at least 1, got [1,0]"],
   [[1, 2], "f: features[0] must be a row of numbers, got 1"],
@@ -42,7 +45,7 @@ it.each<[unknown, string]>([
   [[[1], [1e39]], "f: features must be finite, row 1 is not"],
   [{ data: [1, 2, 3], shape: [2, 2] }, "f: features must hold 4 numbers for [2,2], got 3"],
   [{ data: [1, 2], shape: [2] }, "f: features must be [n, dim], n and dim at least 1, got [2]"],
-  [{ data: [1, 2] }, "or { data, shape }, got a Object"],
+  [{ data: [1, 2] }, "{ data, shape } or a safetensors file, got a Object"],
 ])("refuses %j", async (features, message) => {
   await expectNoLeaks(async () => {
     await expect(openFeatures("f: features", features as Features)).rejects.toThrow(message);

@@ -1,17 +1,20 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
+import { readSavedFeatures, type SafetensorsFile } from "./read-features.js";
 
 /**
- * Features, a row for each image or text: a tensor `[n, dim]`, a list of rows (plain or typed arrays), or flat numbers with
- * their shape. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
+ * Features, a row for each image or text: a tensor `[n, dim]`, a list of rows (plain or typed arrays), flat numbers with
+ * their shape, or a safetensors file with a tensor `"features"` or one tensor alone: its path (Node) or its content. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
  *
  * @example
  * await kMeans({ data: new Float32Array(8 * 4), shape: [8, 4] }, { clusters: 2 });
+ * await kMeans("features.safetensors", { clusters: 10 }); // as `dcr encode --out features.safetensors` wrote it
  */
 export type Features =
   | tf.Tensor
   | readonly ArrayLike<number>[]
-  | { readonly data: ArrayLike<number>; readonly shape: readonly number[] };
+  | { readonly data: ArrayLike<number>; readonly shape: readonly number[] }
+  | SafetensorsFile;
 
 /**
  * Checks features and puts them on the device.
@@ -21,7 +24,9 @@ export type Features =
  * @throws unless they are a matrix of finite numbers with a row and a column, naming the first row that is not finite
  */
 export async function openFeatures(name: string, features: Features): Promise<tf.Tensor2D> {
-  const x = toTensor(name, features);
+  const x = isFile(features)
+    ? toTensor(name, await readSavedFeatures(name, features))
+    : toTensor(name, features);
   const finite = tf.tidy(() => tf.all(tf.isFinite(x), 1));
   try {
     const bad = (await finite.data()).findIndex((value) => !value);
@@ -62,7 +67,10 @@ export async function openSameWidth<K extends string>(
   }
 }
 
-function toTensor(name: string, features: Features): tf.Tensor2D {
+const isFile = (features: Features): features is SafetensorsFile =>
+  typeof features === "string" || features instanceof ArrayBuffer || features instanceof Uint8Array;
+
+function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): tf.Tensor2D {
   if (features instanceof tf.Tensor) {
     checkShape(name, features.shape);
     if (!["float32", "int32", "bool"].includes(features.dtype)) {
@@ -74,14 +82,17 @@ function toTensor(name: string, features: Features): tf.Tensor2D {
   const { data, shape } = (features ?? {}) as { data?: ArrayLike<number>; shape?: readonly number[] };
   if (!isNumbers(data) || !Array.isArray(shape)) {
     throw new TypeError(
-      `${name} must be a tensor [n, dim], a list of rows, or { data, shape }, got ${describe(features)}`,
+      `${name} must be a tensor [n, dim], a list of rows, { data, shape } or a safetensors file, got ${describe(features)}`,
     );
   }
   checkShape(name, shape);
   if (data.length !== shape[0] * shape[1]) {
     throw new Error(`${name} must hold ${shape[0] * shape[1]} numbers for [${shape}], got ${data.length}`);
   }
-  return tf.tensor2d(Float32Array.from(data), shape as [number, number]);
+  return tf.tensor2d(
+    data instanceof Float32Array ? data.slice() : Float32Array.from(data),
+    shape as [number, number],
+  );
 }
 
 function fromRows(name: string, rows: readonly ArrayLike<number>[]): tf.Tensor2D {

@@ -70,15 +70,18 @@ export async function predictByVotes(
   const weights = checkChoice(`${caller}: weights`, given, ["uniform", "exponential"]);
   checkNumber(`${caller}: temperature`, temperature, { above: 0 });
   if (train !== undefined) checkTrain(`${caller}: train`, train);
-  const found = await findNeighbours(caller, features, { among: train?.features, k });
+  const { neighbours: found, searched } = await findNeighbours(caller, features, {
+    among: train?.features,
+    k,
+  });
   if (labels !== undefined) checkLabels(`${caller}: labels`, labels, found.length);
-  if (train) checkLabels(`${caller}: train.labels`, train.labels, rowsOf(train.features));
+  if (train) checkLabels(`${caller}: train.labels`, train.labels, searched);
   const voters = train?.labels ?? labels!;
   const weightOf =
     weights === "uniform"
       ? () => 1
       : (similarity: number, largest: number) => Math.exp((similarity - largest) / temperature);
-  return found.map((neighbours) => vote(neighbours, voters, weightOf));
+  return found.map((own) => vote(own, voters, weightOf));
 }
 
 function checkTrain(name: string, train: unknown): void {
@@ -103,6 +106,3 @@ function vote(
   for (const [label, sum] of votes) if (sum > votes.get(best)!) best = label;
   return best;
 }
-
-const rowsOf = (features: Features): number =>
-  "shape" in features ? features.shape[0] : (features as readonly unknown[]).length;

@@ -23,15 +23,16 @@ export async function nearestNeighbours(
   options?: NearestNeighboursOptions,
 ): Promise<Neighbours[]> {
   const { among, k = 1 } = checkOptions("nearestNeighbours", options, { among: true, k: true });
-  return findNeighbours("nearestNeighbours", features, { among, k });
+  const { neighbours } = await findNeighbours("nearestNeighbours", features, { among, k });
+  return neighbours;
 }
 
-/** {@link nearestNeighbours}, with the public function's name for errors. */
+/** {@link nearestNeighbours}, with the public function's name for errors, and how many rows were searched. */
 export async function findNeighbours(
   caller: string,
   features: Features,
   { among, k }: { among: Features | undefined; k: number },
-): Promise<Neighbours[]> {
+): Promise<{ neighbours: Neighbours[]; searched: number }> {
   checkNumber(`${caller}: k`, k, { min: 1, integer: true });
   const opened: { features: tf.Tensor2D; among?: tf.Tensor2D } =
     among === undefined
@@ -45,7 +46,7 @@ export async function findNeighbours(
     await forEachSimilarityRow(rows, candidates ?? rows, (row, similarities) => {
       found.push(topK(similarities, k, candidates ? -1 : row));
     });
-    return found;
+    return { neighbours: found, searched: (candidates ?? rows).shape[0] };
   } finally {
     tf.dispose([rows, ...(candidates ? [candidates] : [])]);
   }

@@ -1,9 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { float16Tensor } from "../ops/store-as.js";
-import { bfloat16ToFloat32Array, float16ToFloat32Array, float32ToFloat16Array } from "./half-floats.js";
-import { dtypeBytes, type SafetensorsDtype, type SafetensorsInfo } from "./safetensors-header.js";
-import { shown } from "./shown.js";
+import {
+  bfloat16ToFloat32Array,
+  float16ToFloat32Array,
+  float32ToFloat16Array,
+} from "../shared/half-floats.js";
+import { dtypeBytes, type SafetensorsDtype, type SafetensorsInfo } from "../shared/safetensors-header.js";
+import { shown } from "../shared/shown.js";
 
 export interface ReadOptions {
   /**

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
+import { openRegularFile, readInto } from "../shared/regular-file.js";
+import { checkHeaderLength, parseHeader, type SafetensorsInfo } from "../shared/safetensors-header.js";
+import { shown } from "../shared/shown.js";
 import { type ReadOptions, tensorBytes } from "./decode-tensor.js";
-import { openRegularFile, readInto } from "./regular-file.js";
 import { type SerializeOptions, safetensorsChunks } from "./safetensors.js";
-import { checkHeaderLength, parseHeader, type SafetensorsInfo } from "./safetensors-header.js";
-import { shown } from "./shown.js";
 import { writeFileAtomically } from "./write-file-atomically.js";
 
 /** Tensors by name, each read when it is asked for. */

@@ -1,4 +1,4 @@
-import { nodeModule } from "./node-modules.js";
+import { nodeModule } from "../shared/node-modules.js";
 
 /** This process in the names of its temporary files: machine and process id, which means something on its own machine alone. */
 export function processTag(): string {

@@ -3,9 +3,9 @@ import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { bfloat16ToNumber, float16ToNumber } from "./half-floats.js";
+import { bfloat16ToNumber, float16ToNumber } from "../shared/half-floats.js";
+import type { SafetensorsDtype } from "../shared/safetensors-header.js";
 import { parseSafetensors, serializeSafetensors } from "./safetensors.js";
-import type { SafetensorsDtype } from "./safetensors-header.js";
 
 beforeAll(() => tf.setBackend("cpu"));
 

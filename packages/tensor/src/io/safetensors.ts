@@ -1,9 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
 import { checkChoice, checkOptions } from "../shared/check-options.js";
-import { type ReadOptions, tensorBytes } from "./decode-tensor.js";
-import { hasFullPrecision } from "./full-precision.js";
-import { float32ToFloat16Array, numberToBfloat16 } from "./half-floats.js";
+import { float32ToFloat16Array, numberToBfloat16 } from "../shared/half-floats.js";
 import {
   checkHeaderLength,
   checkMetadata,
@@ -11,8 +9,10 @@ import {
   parseHeader,
   type SafetensorsDtype,
   type SafetensorsInfo,
-} from "./safetensors-header.js";
-import { shown } from "./shown.js";
+} from "../shared/safetensors-header.js";
+import { shown } from "../shared/shown.js";
+import { type ReadOptions, tensorBytes } from "./decode-tensor.js";
+import { hasFullPrecision } from "./full-precision.js";
 
 /**
  * Every tensor of a safetensors file held in memory, on any platform.

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { nodeModule } from "./node-modules.js";
+import { nodeModule } from "../shared/node-modules.js";
 import { isRunning, processTag } from "./process-tag.js";
 
 /** The whole of a file, or its chunks in order. */

@@ -10,7 +10,7 @@ import { warm } from "../backend/webgpu/warm.js";
 import type { WebGPUBackend, WebGPUBackendOptions } from "../backend/webgpu/webgpu-backend.js";
 import { webgpuStatistics } from "../backend/webgpu/webgpu-statistics.js";
 import "../shared/register-gradients.js";
-import { float16ToNumber, numberToFloat16 } from "../io/half-floats.js";
+import { float16ToNumber, numberToFloat16 } from "../shared/half-floats.js";
 import { gelu, silu } from "./activation.js";
 import { scaledDotProductAttention } from "./attention.js";
 import { conv2d } from "./conv2d.js";

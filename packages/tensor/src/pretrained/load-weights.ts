@@ -2,11 +2,11 @@ import * as tf from "@tensorflow/tfjs-core";
 import { keptElements } from "../backend/webgpu/store.js";
 import { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 import type { WeightsReader } from "../io/files.js";
-import { shown } from "../io/shown.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { hasFloat16Storage } from "../ops/store-as.js";
 import { checkChoice } from "../shared/check-options.js";
+import { shown } from "../shared/shown.js";
 import type { PretrainedOptions } from "./pretrained-options.js";
 import { openWeights } from "./weights-files.js";
 

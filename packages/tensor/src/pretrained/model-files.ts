@@ -1,6 +1,6 @@
-import { parseJson } from "../io/json.js";
-import { readSmallFile } from "../io/regular-file.js";
-import { shown } from "../io/shown.js";
+import { parseJson } from "../shared/json.js";
+import { readSmallFile } from "../shared/regular-file.js";
+import { shown } from "../shared/shown.js";
 
 /** Tokenizers are the largest of the small files, with some 30 MB. */
 const largestFile = 200_000_000;

@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { shown } from "../io/shown.js";
 import { describe } from "../shared/check-options.js";
+import { shown } from "../shared/shown.js";
 
 /** How a model's configuration is read: each key that its Python class writes is in one of the three lists. */
 export interface ConfigFormat<Schema extends z.ZodObject> {

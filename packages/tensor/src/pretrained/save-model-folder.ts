@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { nodeModule } from "../io/node-modules.js";
 import { safetensorsChunks } from "../io/safetensors.js";
-import { shown } from "../io/shown.js";
 import { type StagedFile, stageFile } from "../io/write-file-atomically.js";
 import type { Module } from "../nn/module.js";
 import { checkChoice } from "../shared/check-options.js";
+import { nodeModule } from "../shared/node-modules.js";
+import { shown } from "../shared/shown.js";
 import { isWeightsFile } from "./weights-files.js";
 
 /** How `savePretrained` writes a model. */

@@ -1,12 +1,12 @@
 import type { ReadOptions } from "../io/decode-tensor.js";
 import { openSafetensors, readAll, type SafetensorsReader, type WeightsReader } from "../io/files.js";
-import { parseJson } from "../io/json.js";
-import { nodeModule } from "../io/node-modules.js";
-import { readSmallFile } from "../io/regular-file.js";
-import type { SafetensorsInfo } from "../io/safetensors-header.js";
-import { shown } from "../io/shown.js";
 import type { StateDict } from "../nn/module.js";
 import { checkOptions } from "../shared/check-options.js";
+import { parseJson } from "../shared/json.js";
+import { nodeModule } from "../shared/node-modules.js";
+import { readSmallFile } from "../shared/regular-file.js";
+import type { SafetensorsInfo } from "../shared/safetensors-header.js";
+import { shown } from "../shared/shown.js";
 
 /** Which of a folder's weights are read, and how. */
 export interface WeightsOptions extends ReadOptions {

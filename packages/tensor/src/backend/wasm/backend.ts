@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { nodeModule } from "../../io/node-modules.js";
+import { nodeModule } from "../../shared/node-modules.js";
 import { registerWasmKernels } from "./register.js";
 
 export interface WasmOptions {

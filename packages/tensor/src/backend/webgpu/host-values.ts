@@ -1,5 +1,5 @@
 import type { BackendValues, DataType } from "@tensorflow/tfjs-core";
-import { float16ToFloat32Array, float32ToFloat16Array } from "../../io/half-floats.js";
+import { float16ToFloat32Array, float32ToFloat16Array } from "../../shared/half-floats.js";
 
 /** A tensor's values as the backend keeps them on the host; strings are UTF-8. */
 export type HostValues = Float32Array | Int32Array | Uint8Array | Uint8Array[];

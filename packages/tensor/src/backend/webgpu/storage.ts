@@ -1,6 +1,6 @@
 import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-import { areHalves, float16ToFloat32Array } from "../../io/half-floats.js";
+import { areHalves, float16ToFloat32Array } from "../../shared/half-floats.js";
 import { BufferPool } from "./buffer-pool.js";
 import type { CommandRecorder } from "./command-recorder.js";
 import { Failures } from "./failures.js";

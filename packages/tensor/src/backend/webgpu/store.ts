@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { float16ToFloat32Array } from "../../io/half-floats.js";
+import { float16ToFloat32Array } from "../../shared/half-floats.js";
 import type { HostValues } from "./host-values.js";
 
 /** How a float32 tensor's values lie in memory: as float32, or each rounded to float16, which takes half the bytes. */

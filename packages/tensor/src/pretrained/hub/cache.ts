@@ -1,5 +1,5 @@
-import { nodeModule } from "../../io/node-modules.js";
 import { writeFileAtomically } from "../../io/write-file-atomically.js";
+import { nodeModule } from "../../shared/node-modules.js";
 
 /**
  * A model's folder in the cache, laid out as huggingface_hub does, so that Python and we use what the other put there:

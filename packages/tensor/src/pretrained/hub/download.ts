@@ -1,5 +1,5 @@
-import { nodeModule } from "../../io/node-modules.js";
 import { isRunning, processTag } from "../../io/process-tag.js";
+import { nodeModule } from "../../shared/node-modules.js";
 
 /** One file of a repository, as the hub's answer to HEAD says. */
 export interface RemoteFile {

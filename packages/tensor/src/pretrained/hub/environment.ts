@@ -1,5 +1,5 @@
-import { nodeModule } from "../../io/node-modules.js";
 import type { OptionNames } from "../../shared/check-options.js";
+import { nodeModule } from "../../shared/node-modules.js";
 
 /** Where models are cached and from where they come. */
 export interface HubOptions {

@@ -1,4 +1,4 @@
-import { nodeModule } from "../../io/node-modules.js";
+import { nodeModule } from "../../shared/node-modules.js";
 import { isCommit, isInside } from "./cache.js";
 import { causeOf, type RemoteFile } from "./download.js";
 

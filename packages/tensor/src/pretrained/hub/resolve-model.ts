@@ -1,6 +1,6 @@
-import { nodeModule } from "../../io/node-modules.js";
-import { shown } from "../../io/shown.js";
 import { checkOptions, type OptionNames } from "../../shared/check-options.js";
+import { nodeModule } from "../../shared/node-modules.js";
+import { shown } from "../../shared/shown.js";
 import { isWeightsFile } from "../weights-files.js";
 import { isInside, type RepoCache, repoCache } from "./cache.js";
 import { chooseFiles, type WantedFiles } from "./choose-files.js";

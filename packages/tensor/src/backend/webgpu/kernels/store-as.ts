@@ -1,4 +1,4 @@
-import { float32ToFloat16Array } from "../../../io/half-floats.js";
+import { float32ToFloat16Array } from "../../../shared/half-floats.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 
 /** The same values in another storage. Values that still lie on the host are rounded there, so they never take float32 memory on the device. */

@@ -1,4 +1,4 @@
-import { describe } from "../shared/check-options.js";
+import { describe } from "./check-options.js";
 
 /** A value from a file as an error shows it: as JSON, on one line, of at most 80 characters. */
 export function shown(value: unknown): string {

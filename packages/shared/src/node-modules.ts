@@ -5,6 +5,10 @@ interface NodeModules {
   "node:module": typeof import("node:module");
   "node:os": typeof import("node:os");
   "node:path": typeof import("node:path");
+  "node:readline": typeof import("node:readline");
+  "node:stream": typeof import("node:stream");
+  "node:worker_threads": typeof import("node:worker_threads");
+  "node:zlib": typeof import("node:zlib");
 }
 
 /**
@@ -15,7 +19,7 @@ export function nodeModule<Id extends keyof NodeModules>(id: Id): NodeModules[Id
   const builtin = globalThis.process?.getBuiltinModule?.(id);
   if (!builtin) {
     throw new Error(
-      `files are read and written in Node alone (${id} is not available here); elsewhere use parseSafetensors and serializeSafetensors`,
+      `files and worker threads need Node (${id} is not available here); elsewhere give a file's content`,
     );
   }
   return builtin as NodeModules[Id];

@@ -1,4 +1,3 @@
-import { util } from "@tensorflow/tfjs-core";
 import { parseJson } from "./json.js";
 import { shown } from "./shown.js";
 
@@ -111,7 +110,7 @@ function checkInfo(name: string, entry: unknown, source: string): SafetensorsInf
   if (shape.length > mostAxes) return fail(`shape to have at most ${mostAxes} axes`, shape);
   if (!isSizes(offsets) || offsets.length !== 2) return fail("data_offsets to be [begin, end]", offsets);
   const info = { dtype, shape, data_offsets: offsets } as SafetensorsInfo;
-  const needed = util.sizeFromShape(shape) * dtypeBytes[info.dtype];
+  const needed = shape.reduce((size, length) => size * length, 1) * dtypeBytes[info.dtype];
   const span = offsets[1]! - offsets[0]!;
   if (span !== needed) {
     throw new Error(

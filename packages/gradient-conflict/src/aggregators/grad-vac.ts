@@ -1,6 +1,6 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, memoryOf } from "./aggregator.js";
-import { type OrderOptions, orderOfOthers } from "./shuffled.js";
+import { checkOrder, type OrderOptions, orderOfOthers } from "./shuffled.js";
 
 export interface GradVacOptions extends OrderOptions {
   /** Share of the new cosine in the running target, in [0, 1]. Default 0.01. */
@@ -13,11 +13,12 @@ export interface GradVacOptions extends OrderOptions {
  * are 0, which is PCGrad. `O(m^3)`; its memory is the `m * m` targets.
  */
 export function gradVac(options: GradVacOptions = {}): Aggregator {
-  const { beta = 0.01, ...order } = checkOptions<GradVacOptions>("gradVac", options, {
+  const { beta = 0.01, ...given } = checkOptions<GradVacOptions>("gradVac", options, {
     beta: true,
     seed: true,
     shuffle: true,
   });
+  const order = checkOrder("gradVac", given);
   checkNumber("gradVac: beta", beta, { min: 0, max: 1 });
   return {
     name: "gradVac",

@@ -1,13 +1,14 @@
 import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram } from "./aggregator.js";
-import { type OrderOptions, orderOfOthers } from "./shuffled.js";
+import { checkOrder, type OrderOptions, orderOfOthers } from "./shuffled.js";
 
 /**
  * PCGrad (Yu et al. 2020, algorithm 1): each gradient is projected onto the normal plane of every other one that it
  * conflicts with, in random order; the projected gradients are summed. `O(m^3)`.
  */
 export function pcgrad(options: OrderOptions = {}): Aggregator {
-  const order = checkOptions<OrderOptions>("pcgrad", options, { seed: true, shuffle: true });
+  const given = checkOptions<OrderOptions>("pcgrad", options, { seed: true, shuffle: true });
+  const order = checkOrder("pcgrad", given);
   return {
     name: "pcgrad",
     weigh: (gram, context = {}) => {

@@ -1,3 +1,5 @@
+import { checkNumber, describe } from "../shared/check-options.js";
+
 /** Uniform numbers in [0, 1) that are a function of three integers alone (mulberry32). */
 export function seededNumbers([seed, step, index]: readonly [number, number, number]): () => number {
   let state =
@@ -23,14 +25,31 @@ export function shuffledOthers(m: number, left: number, seed: number, step: numb
 
 /** In which order a gradient meets the others. */
 export interface OrderOptions {
-  /** Default 0. */
+  /** An integer of at least 0. Default 0. */
   seed?: number;
   /** Whether the order is drawn anew at each step, as published; else it is the losses'. Default true. */
   shuffle?: boolean;
 }
 
-export function orderOfOthers(m: number, left: number, step: number, options: OrderOptions): number[] {
-  const { seed = 0, shuffle = true } = options;
+/** Checks the options of the order for the aggregator `caller`. */
+export function checkOrder(
+  caller: string,
+  { seed = 0, shuffle = true }: OrderOptions,
+): Required<OrderOptions> {
+  checkNumber(`${caller}: seed`, seed, { min: 0, integer: true });
+  if (typeof shuffle !== "boolean") {
+    throw new TypeError(`${caller}: shuffle must be true or false, got ${describe(shuffle)}`);
+  }
+  return { seed, shuffle };
+}
+
+/** The others in the order in which gradient `left` meets them. */
+export function orderOfOthers(
+  m: number,
+  left: number,
+  step: number,
+  { seed, shuffle }: Required<OrderOptions>,
+): number[] {
   if (shuffle) return shuffledOthers(m, left, seed, step);
   return Array.from({ length: m }, (_, i) => i).filter((i) => i !== left);
 }

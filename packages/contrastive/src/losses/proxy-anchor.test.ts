@@ -1,8 +1,6 @@
-import { normalArray } from "@dcr-js/testing";
-import * as tf from "@tensorflow/tfjs-core";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
+import { describeClassLoss } from "../../test/class-loss.js";
 import { expectGolden, golden } from "../../test/golden.js";
-import { checkLossProperties } from "../testing/check-loss-properties.js";
 import { proxyAnchor } from "./proxy-anchor.js";
 
 describe("proxyAnchor equals its peer", () => {
@@ -10,30 +8,4 @@ describe("proxyAnchor equals its peer", () => {
     expectGolden("proxyAnchor", (x, weights) => proxyAnchor(x, golden.labels, { weights })));
 });
 
-it("has the properties of a loss of normalised rows", async () => {
-  const x = tf.tensor2d(normalArray(1, 28), [7, 4]);
-  const weights = tf.tensor(normalArray(2, 12), [3, 4]);
-  await checkLossProperties(([rows], labels) => proxyAnchor(rows, labels, { weights }), {
-    inputs: [x],
-    labels: [0, 1, 0, 1, 2, 1, 1],
-    scaleInvariant: true,
-  });
-  tf.dispose([x, weights]);
-});
-
-it("refuses weights and labels that do not fit, and unknown options", () => {
-  tf.tidy(() => {
-    const x = tf.ones([2, 4]);
-    const weights = tf.ones([3, 4]);
-    expect(() => proxyAnchor(x, [0, 3], { weights })).toThrow(
-      "proxyAnchor: labels[1] must be an integer, at least 0 and at most 2, got 3",
-    );
-    expect(() => proxyAnchor(x, [0], { weights })).toThrow("proxyAnchor: labels must hold 2 numbers");
-    expect(() => proxyAnchor(x, [0, 1], { weights: tf.ones([3, 5]) })).toThrow(
-      "proxyAnchor: weights must be",
-    );
-    expect(() => proxyAnchor(x, [0, 1], { weights, scales: 2 } as never)).toThrow(
-      'proxyAnchor: unknown option "scales"',
-    );
-  });
-});
+describeClassLoss("proxyAnchor", proxyAnchor, [3, 4]);

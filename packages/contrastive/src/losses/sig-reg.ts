@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { toFloat } from "../check-embeddings.js";
+import { seededNormal } from "../math/seeded-normal.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 export interface SIGRegOptions {
@@ -9,7 +10,7 @@ export interface SIGRegOptions {
   maxFrequency?: number;
   /** Directions that the rows are projected on, `[dim, k]`. Default: 1,024 drawn by `seed`. */
   directions?: tf.Tensor;
-  /** Seed of the directions; take another at each step. Default 0. */
+  /** Seed of the directions, an integer of at least 0; take another at each step. Default 0. */
   seed?: number;
 }
 
@@ -31,6 +32,7 @@ export function sigReg(rows: tf.Tensor, options: SIGRegOptions = {}): tf.Scalar 
   } = checkOptions<SIGRegOptions>("sigReg", options, sigRegNames);
   checkNumber("sigReg: knots", knots, { min: 2, integer: true });
   checkNumber("sigReg: maxFrequency", maxFrequency, { above: 0 });
+  checkNumber("sigReg: seed", seed, { min: 0, integer: true });
   if ((rows?.rank !== 2 && rows?.rank !== 3) || rows.size === 0) {
     throw new Error(`sigReg: rows must be [n, dim] or [views, n, dim], got [${rows?.shape}]`);
   }
@@ -41,7 +43,7 @@ export function sigReg(rows: tf.Tensor, options: SIGRegOptions = {}): tf.Scalar 
   return tf.tidy(() => {
     const x = toFloat("sigReg: rows", rows);
     const n = x.shape[x.rank - 2]!;
-    const drawn = directions ?? tf.randomNormal([dim, 1024], 0, 1, "float32", seed);
+    const drawn = directions ?? seededNormal([dim, 1024], seed);
     const unit = tf.div(drawn, tf.sqrt(tf.sum(tf.square(drawn), 0, true)));
     const flat = tf.reshape(x, [-1, dim]);
     const projected = tf.reshape(tf.matMul(flat, unit as tf.Tensor2D), [-1, n, unit.shape[1]!]);

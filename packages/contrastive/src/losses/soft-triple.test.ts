@@ -1,8 +1,6 @@
-import { normalArray } from "@dcr-js/testing";
-import * as tf from "@tensorflow/tfjs-core";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
+import { describeClassLoss } from "../../test/class-loss.js";
 import { expectGolden, golden } from "../../test/golden.js";
-import { checkLossProperties } from "../testing/check-loss-properties.js";
 import { softTriple } from "./soft-triple.js";
 
 describe("softTriple equals its peer", () => {
@@ -10,28 +8,4 @@ describe("softTriple equals its peer", () => {
     expectGolden("softTriple", (x, weights) => softTriple(x, golden.labels, { weights })));
 });
 
-it("has the properties of a loss of normalised rows", async () => {
-  const x = tf.tensor2d(normalArray(1, 28), [7, 4]);
-  const weights = tf.tensor(normalArray(2, 24), [3, 2, 4]);
-  await checkLossProperties(([rows], labels) => softTriple(rows, labels, { weights }), {
-    inputs: [x],
-    labels: [0, 1, 0, 1, 2, 1, 1],
-    scaleInvariant: true,
-  });
-  tf.dispose([x, weights]);
-});
-
-it("refuses weights and labels that do not fit, and unknown options", () => {
-  tf.tidy(() => {
-    const x = tf.ones([2, 4]);
-    const weights = tf.ones([3, 2, 4]);
-    expect(() => softTriple(x, [0, 3], { weights })).toThrow(
-      "softTriple: labels[1] must be an integer, at least 0 and at most 2, got 3",
-    );
-    expect(() => softTriple(x, [0], { weights })).toThrow("softTriple: labels must hold 2 numbers");
-    expect(() => softTriple(x, [0, 1], { weights: tf.ones([3, 5]) })).toThrow("softTriple: weights must be");
-    expect(() => softTriple(x, [0, 1], { weights, scales: 2 } as never)).toThrow(
-      'softTriple: unknown option "scales"',
-    );
-  });
-});
+describeClassLoss("softTriple", softTriple, [3, 2, 4]);

@@ -1,8 +1,6 @@
-import { normalArray } from "@dcr-js/testing";
-import * as tf from "@tensorflow/tfjs-core";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
+import { describeClassLoss } from "../../test/class-loss.js";
 import { expectGolden, golden } from "../../test/golden.js";
-import { checkLossProperties } from "../testing/check-loss-properties.js";
 import { subCenterArcFace } from "./sub-center-arc-face.js";
 
 describe("subCenterArcFace equals its peer", () => {
@@ -12,32 +10,4 @@ describe("subCenterArcFace equals its peer", () => {
     ));
 });
 
-it("has the properties of a loss of normalised rows", async () => {
-  const x = tf.tensor2d(normalArray(1, 28), [7, 4]);
-  const weights = tf.tensor(normalArray(2, 24), [3, 2, 4]);
-  await checkLossProperties(([rows], labels) => subCenterArcFace(rows, labels, { weights }), {
-    inputs: [x],
-    labels: [0, 1, 0, 1, 2, 1, 1],
-    scaleInvariant: true,
-  });
-  tf.dispose([x, weights]);
-});
-
-it("refuses weights and labels that do not fit, and unknown options", () => {
-  tf.tidy(() => {
-    const x = tf.ones([2, 4]);
-    const weights = tf.ones([3, 2, 4]);
-    expect(() => subCenterArcFace(x, [0, 3], { weights })).toThrow(
-      "subCenterArcFace: labels[1] must be an integer, at least 0 and at most 2, got 3",
-    );
-    expect(() => subCenterArcFace(x, [0], { weights })).toThrow(
-      "subCenterArcFace: labels must hold 2 numbers",
-    );
-    expect(() => subCenterArcFace(x, [0, 1], { weights: tf.ones([3, 5]) })).toThrow(
-      "subCenterArcFace: weights must be",
-    );
-    expect(() => subCenterArcFace(x, [0, 1], { weights, scales: 2 } as never)).toThrow(
-      'subCenterArcFace: unknown option "scales"',
-    );
-  });
-});
+describeClassLoss("subCenterArcFace", subCenterArcFace, [3, 2, 4]);

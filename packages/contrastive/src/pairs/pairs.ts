@@ -95,8 +95,10 @@ export function checkIndices(
   lists: Record<string, Int32Array>,
   limits: Record<string, number>,
 ): void {
-  const lengths = Object.values(lists).map((list) => list?.length);
-  for (const [key, list] of Object.entries(lists)) {
+  const keys = Object.keys(limits);
+  const lengths = keys.map((key) => lists[key]?.length);
+  for (const key of keys) {
+    const list = lists[key];
     if (!(list instanceof Int32Array))
       throw new TypeError(`${name}.${key} must be an Int32Array, got ${describe(list)}`);
     if (list.length !== lengths[0]) {

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { seededNormal } from "../math/seeded-normal.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import type { ClassLossOptions } from "./class-weights.js";
@@ -66,7 +67,7 @@ export function classLossModule<L extends ClassLoss>(
   if (centers !== undefined) checkNumber("classLossModule: centers", centers, { min: 1, integer: true });
   checkNumber("classLossModule: seed", seed, { min: 0, integer: true });
   const weights = tf.tidy(() => {
-    const drawn = tf.randomNormal(centers ? [classes, centers, dim] : [classes, dim], 0, 1, "float32", seed);
+    const drawn = seededNormal(centers ? [classes, centers, dim] : [classes, dim], seed);
     return tf.variable(tf.div(drawn, tf.norm(drawn, 2, -1, true)));
   });
   return {

@@ -38,9 +38,9 @@ export function gradDrop(options: { seed?: number; leak?: readonly number[] } = 
   };
 }
 
-/** A seed that is a function of three integers. */
+/** A seed that is a function of three integers, and not 0, which tfjs takes for none. */
 function mixSeed(seed: number, step: number, at: number): number {
-  return (
-    (Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(step + 1, 0x85ebca6b) ^ Math.imul(at + 1, 0xc2b2ae35)) >>> 0
-  );
+  const mixed =
+    Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(step + 1, 0x85ebca6b) ^ Math.imul(at + 1, 0xc2b2ae35);
+  return (mixed >>> 0) + 1;
 }

@@ -77,7 +77,7 @@ function runStryker() {
       testRunner: "vitest",
       plugins: [
         join(root, "node_modules/@stryker-mutator/vitest-runner/dist/src/index.js"),
-        plugin("message-ignorer.mjs"),
+        plugin("without-effect.mjs"),
         plugin("chosen-mutants.mjs"),
       ],
       vitest: { configFile: "vitest.config.mjs" },
@@ -89,7 +89,7 @@ function runStryker() {
         "!src/index.ts",
         "!src/shared/**",
       ],
-      ignorers: ["messages"],
+      ignorers: ["without-effect"],
       checkers: ["chosen-mutants"],
       chosenMutants: {
         sample: size,
@@ -124,7 +124,7 @@ function runStryker() {
 
 function readSurvivors() {
   if (!existsSync(survivorFile)) throw new Error(`mutation: --survivors needs a run of ${name} before it`);
-  return JSON.parse(readFileSync(survivorFile, "utf8"));
+  return JSON.parse(readFileSync(survivorFile, "utf8")).map(({ key }) => key);
 }
 
 /** Prints score and survivors, and keeps the survivors for `--survivors`; returns whether the score suffices. */
@@ -133,7 +133,7 @@ function print({ files }) {
   const known = new Set(equivalent.filter((one) => one.package === name).map(changeKey));
   const counts = { killed: 0, timeout: 0, survived: 0, uncovered: 0, equivalent: 0 };
   const lines = [];
-  const keys = [];
+  const found = [];
   for (const [file, { mutants, lines: source }] of Object.entries(files)) {
     for (const mutant of mutants) {
       if (mutant.status === "Killed") counts.killed++;
@@ -148,7 +148,7 @@ function print({ files }) {
         }
         const uncovered = mutant.status === "NoCoverage";
         counts[uncovered ? "uncovered" : "survived"]++;
-        keys.push(mutantKey(file, mutant));
+        found.push({ key: mutantKey(file, mutant), package: name, ...change });
         const { line, column } = mutant.location.start;
         lines.push(
           `${file}:${line}:${column} ${uncovered ? "(not reached) " : ""}${mutant.mutatorName}: ` +
@@ -157,7 +157,7 @@ function print({ files }) {
       }
     }
   }
-  if (!values.survivors) writeFileSync(survivorFile, JSON.stringify(keys));
+  if (!values.survivors) writeFileSync(survivorFile, JSON.stringify(found, null, 2));
   const noticed = counts.killed + counts.timeout;
   const all = noticed + counts.survived + counts.uncovered;
   if (all === 0) throw new Error(`mutation: no mutant of packages/${name} was tested in ${values.files}`);

@@ -32,16 +32,9 @@ describe("krum", () => {
         [3, 4],
       ]),
     ).toEqual([1, 0, 0]);
-    expect(
-      chosen(
-        {},
-        [
-          [1e200, 0],
-          [1.1e200, 0],
-          [-4e200, 0],
-        ].map(([x]) => [x / 1e60]),
-      ),
-    ).toEqual([1, 0, 0]);
+    // The squares of these fit in a float64, up to 1.7e308; those of their distances would not.
+    const long = 3e153;
+    expect(chosen({}, [[-4.3 * long], [-4 * long], [1.1 * long], [long]])).toEqual([0, 0, 0, 1]);
   });
 
   it("refuses too few losses and settings out of range", () => {

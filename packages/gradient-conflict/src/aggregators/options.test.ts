@@ -1,9 +1,11 @@
 import "@tensorflow/tfjs-backend-cpu";
 import { describeOptions } from "@dcr-js/testing/options";
 import * as tf from "@tensorflow/tfjs-core";
+import { expect, it } from "vitest";
 import type { Aggregator } from "./aggregator.js";
 import { type AlignedMTLOptions, alignedMTL } from "./aligned-mtl.js";
 import { type CAGradOptions, cagrad } from "./cagrad.js";
+import { conFIG } from "./con-fig.js";
 import { dualProj } from "./dual-proj.js";
 import { dwa } from "./dwa.js";
 import type { ElementwiseAggregator } from "./elementwise.js";
@@ -13,8 +15,10 @@ import { type FAMOOptions, famo } from "./famo.js";
 import { gradDrop } from "./grad-drop.js";
 import { type GradNormOptions, gradNorm } from "./grad-norm.js";
 import { type GradVacOptions, gradVac } from "./grad-vac.js";
+import { imtlG } from "./imtl-g.js";
 import { imtlL } from "./imtl-l.js";
 import { type KrumOptions, krum } from "./krum.js";
+import { mgda } from "./mgda.js";
 import { type NashMTLOptions, nashMTL } from "./nash-mtl.js";
 import { pcgrad } from "./pcgrad.js";
 import { randomWeighting } from "./random-weighting.js";
@@ -24,6 +28,7 @@ import { type STCHOptions, stch } from "./stch.js";
 import { trimmedMean } from "./trimmed-mean.js";
 import { uncertaintyWeighting } from "./uncertainty-weighting.js";
 import { type UPGradOptions, upgrad } from "./upgrad.js";
+import { weightedSum } from "./weighted-sum.js";
 
 /** Five gradients in four dimensions, of several lengths, most of which conflict. */
 const gradients = [
@@ -197,4 +202,78 @@ describeOptions("ExcessMTL", {
     robustStepSize: { default: 1, other: 0.1, range: { above: 0 } },
     warmupSteps: { default: 0, other: 2, range: { min: 0, integer: true } },
   },
+});
+
+const ofWeights = {
+  alignedMTL,
+  cagrad,
+  conFIG,
+  dualProj,
+  dwa,
+  fairGrad,
+  famo,
+  gradNorm,
+  gradVac,
+  imtlG,
+  imtlL,
+  krum,
+  mgda,
+  nashMTL,
+  pcgrad,
+  randomWeighting,
+  sdmGrad,
+  stch,
+  uncertaintyWeighting,
+  upgrad,
+  weightedSum,
+};
+
+it.each(Object.entries<() => Aggregator>(ofWeights))(
+  "%s has its name, and every error begins with it",
+  (name, make) => {
+    const aggregator = make();
+    expect(aggregator.name).toBe(name);
+    const errorsOf = (at: number[], context: Parameters<Aggregator["weigh"]>[1]) =>
+      expect(() => aggregator.weigh(at, { losses: losses[0], ...context }));
+    const named = new RegExp(`^${name}: `);
+    errorsOf([1, 2], {}).toThrow(named);
+    errorsOf([...gram.slice(0, -1), Number.NaN], {}).toThrow(named);
+    errorsOf("gram" as never, {}).toThrow(named);
+    errorsOf(null as never, {}).toThrow(named);
+    if (aggregator.needsLosses) {
+      errorsOf(gram, { losses: undefined }).toThrow(named);
+      errorsOf(gram, { losses: [1, 2] }).toThrow(named);
+      errorsOf(gram, { losses: [1, 2, 3, 4, Number.POSITIVE_INFINITY] }).toThrow(named);
+    }
+    if (aggregator.weigh(gram, { losses: losses[0] }).memory) {
+      errorsOf(gram, { memory: [1, 2, 3] }).toThrow(named);
+      const { length } = aggregator.weigh(gram, { losses: losses[0] }).memory!;
+      if (name !== "dwa") errorsOf(gram, { memory: new Array(length).fill(Number.NaN) }).toThrow(named);
+    }
+  },
+);
+
+it.each(Object.entries<() => ElementwiseAggregator>({ gradDrop, trimmedMean }))(
+  "%s has its name, and every error begins with it",
+  (name, make) => {
+    const aggregator = make();
+    expect(aggregator.name).toBe(name);
+    const named = new RegExp(`^${name}: `);
+    tf.tidy(() => {
+      expect(() => aggregator.combine([])).toThrow(named);
+      const [a, b, c] = lists();
+      expect(() => aggregator.combine([a, b, c.slice(1)])).toThrow(named);
+    });
+  },
+);
+
+it("trimmedMean needs two losses more than it leaves out at each end", () => {
+  tf.tidy(() => {
+    expect(() => trimmedMean({ trim: 2 }).combine(lists().slice(1))).toThrow("at least 5, got 4");
+    expect(trimmedMean({ trim: 2 }).combine(lists())).toHaveLength(2);
+  });
+});
+
+it("fairGrad with alpha 0 is the mean, and large values serve the worst-served loss", () => {
+  expect([...fairGrad({ alpha: 0 }).weigh([1, 0, 0, 4]).weights]).toEqual([0.5, 0.5]);
 });

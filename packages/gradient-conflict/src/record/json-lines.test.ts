@@ -54,4 +54,48 @@ describe("JSON lines", () => {
     expect(() => parseJsonLines(`${toJsonLine(record(0))}{"step":\n`)).toThrow(/line 2 is not JSON/);
     expect(() => parseJsonLines("3\n")).toThrow("line 1 must be a record of a step, got 3");
   });
+
+  it("refuse every part that is not what it must be, with its place", () => {
+    const pair = { losses: ["a", "b"], cosine: 0, magnitudeSimilarity: 1 };
+    const conflict = (change: object) => ({ conflict: { norms: {}, pairs: [], ...change } });
+    const parts: [object, string][] = [
+      [{ step: -1 }, "step"],
+      [{ step: undefined }, "step"],
+      [{ values: 3 }, "values"],
+      [{ values: { con: "1" } }, 'values["con"]'],
+      [{ weights: { con: Number.NaN } }, 'weights["con"]'],
+      [{ curvature: { con: Number.NaN } }, 'curvature["con"]'],
+      [{ memory: [1, Number.NaN] }, 'memory["1"]'],
+      [{ projection: { shares: { con: Number.NaN }, cosines: {} } }, 'projection.shares["con"]'],
+      [{ projection: { shares: {}, cosines: { con: Number.NaN } } }, 'projection.cosines["con"]'],
+      [{ projection: { shares: {} } }, "projection.cosines"],
+      [{ projection: { shares: {}, cosines: {}, more: 1 } }, '"more"'],
+      [conflict({ norms: { con: Number.NaN } }), 'conflict.norms["con"]'],
+      [conflict({ norms: null }), "conflict.norms"],
+      [conflict({ pairs: {} }), "conflict.pairs"],
+      [conflict({ more: 1 }), '"more"'],
+      [conflict({ pairs: [pair, { ...pair, losses: ["a", 1] }] }), "conflict.pairs[1].losses"],
+      [conflict({ pairs: [{ ...pair, losses: "ab" }] }), "conflict.pairs[0].losses"],
+      [conflict({ pairs: [{ ...pair, cosine: -1.01 }] }), "conflict.pairs[0].cosine"],
+      [
+        conflict({ pairs: [{ ...pair, magnitudeSimilarity: -0.01 }] }),
+        "conflict.pairs[0].magnitudeSimilarity",
+      ],
+      [
+        conflict({ pairs: [{ ...pair, magnitudeSimilarity: 1.01 }] }),
+        "conflict.pairs[0].magnitudeSimilarity",
+      ],
+      [conflict({ pairs: [{ ...pair, more: 1 }] }), '"more"'],
+      [conflict({ groups: { "layers.0": { norms: {} } } }), 'conflict.groups["layers.0"].pairs'],
+      [conflict({ groups: { "layers.0": 1 } }), 'conflict.groups["layers.0"]'],
+    ];
+    for (const [change, place] of parts) {
+      expect(() => toJsonLine({ ...record(1), ...change } as never), JSON.stringify(change)).toThrow(place);
+    }
+    const ends = [
+      { ...pair, cosine: -1, magnitudeSimilarity: 0 },
+      { ...pair, cosine: 1, magnitudeSimilarity: 1 },
+    ];
+    expect(toJsonLine({ ...record(0), ...conflict({ pairs: ends }) } as never)).toContain('"cosine":-1');
+  });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { conflictFromGram, type GradientConflict } from "../measure/conflict.js";
 import type { ConflictRecord } from "../record/conflict-record.js";
 import { conflictReport } from "./conflict-report.js";
-import { cosineCells, cosineHistogram, escapeText } from "./svg.js";
+import { cosineCells, cosineHistogram, cosineLines, escapeText } from "./svg.js";
 
 /** Unit gradients in a plane, at these angles. */
 function conflict(angles: Record<string, number>): GradientConflict {
@@ -90,6 +90,72 @@ describe("charts", () => {
     expect([...svg.matchAll(/class="(\w+)" fill-opacity="([\d.]+)"/g)].map(([, c, o]) => [c, o])).toEqual([
       ["against", "0.25"],
       ["with", "0.5"],
+    ]);
+  });
+
+  it("lines go from the first step at the left to the last at the right, and from 1 above to -1 below", () => {
+    const svg = cosineLines("l", [
+      {
+        points: [
+          [10, 1],
+          [20, 0],
+          [30, -1],
+        ],
+      },
+    ]);
+    // The plot lies between 48 and 708, and between 8 and 196.
+    expect(svg).toContain('d="M48 8L378 102L708 196"');
+    expect(cosineLines("l", [{ points: [[10, 0.5]] }])).toContain('cx="378" cy="55"');
+  });
+});
+
+describe("drawings", () => {
+  it("are those that were looked at", async () => {
+    const names = ["a", "b", "c", "d", "a long name of a loss"];
+    const angles = (step: number) =>
+      Object.fromEntries(names.map((name, i) => [name, i * (0.7 + 0.1 * step) + (i === 2 ? step / 3 : 0)]));
+    const few: ConflictRecord[] = [4, 0, 3, 1].map((step) => ({
+      step,
+      conflict: {
+        ...conflict(angles(step)),
+        groups: {
+          "layers.0": conflict({ a: 0, b: 3 - step / 2 }),
+          // A group that is not measured at every step.
+          ...(step > 2 && { [`layers.1.${"x".repeat(40)}`]: conflict({ a: 0, b: 1 }) }),
+        },
+      },
+    }));
+    await expect(conflictReport(few)).toMatchFileSnapshot("../../fixtures/conflict-report.html");
+    await expect(conflictReport([few[1]], { title: "One step", window: 1 })).toMatchFileSnapshot(
+      "../../fixtures/conflict-report-of-one-step.html",
+    );
+  });
+
+  it("are those of means where there are more steps than room", () => {
+    // 800 steps: points of 3 steps, columns of 7.
+    const many: ConflictRecord[] = Array.from({ length: 800 }, (_, step) => {
+      const angle = step % 3 === 0 ? 0 : Math.PI / 2;
+      return {
+        step,
+        conflict: {
+          ...conflict({ a: 0, b: angle }),
+          groups: { layer: conflict({ a: 0, b: step < 7 ? Math.PI : 0 }) },
+        },
+      };
+    });
+    const html = conflictReport(many);
+    // Each point is the mean of cosines 1, 0 and 0.
+    const [, path] = /<path class="line"[^>]*d="M([^"]*)"/.exec(html)!;
+    const points = path.split("L").map((point) => point.split(" ").map(Number));
+    expect(points).toHaveLength(267);
+    for (const [, y] of points.slice(0, -1)) expect(y).toBeCloseTo(8 + ((1 - 1 / 3) / 2) * 188, 2);
+    const told = [...html.matchAll(/<title>layer, (step \d+): ([-\d.]+)<\/title>/g)].map(
+      ([, ...cell]) => cell,
+    );
+    expect(told).toHaveLength(115);
+    expect(told.slice(0, 2)).toEqual([
+      ["step 0", "-1"],
+      ["step 7", "1"],
     ]);
   });
 });

@@ -98,6 +98,47 @@ describe("backward", () => {
     dispose();
   });
 
+  it("keeps each head's own gradient, whatever the weights, with a trunk and without", async () => {
+    const w = tf.variable(tf.tensor1d([1, -2]), true);
+    const heads = {
+      first: tf.variable(tf.scalar(3), true),
+      second: tf.variable(tf.tensor1d([4, 5, 6]), true),
+    };
+    const losses = {
+      a: () => tf.tidy(() => tf.add(tf.sum(tf.mul(w, heads.first)), tf.square(heads.first))) as tf.Scalar,
+      b: () => tf.tidy(() => tf.mul(tf.sum(w), tf.sum(heads.second))) as tf.Scalar,
+    };
+    await expectNoLeaks(async () => {
+      for (const trunk of [undefined, () => tf.mul(w, 1)]) {
+        const { gradients, projection, weights } = await backward({
+          // With a trunk its features stand for the variable.
+          losses: trunk
+            ? {
+                a: (f: tf.Tensor) =>
+                  tf.tidy(() => tf.add(tf.sum(tf.mul(f, heads.first)), tf.square(heads.first))) as tf.Scalar,
+                b: (f: tf.Tensor) => tf.tidy(() => tf.mul(tf.sum(f), tf.sum(heads.second))) as tf.Scalar,
+              }
+            : losses,
+          trunk: trunk as never,
+          variables: { w },
+          heads,
+          aggregator: weightedSum([2, 0.5]),
+        });
+        // 2 (3, 3) + (15, 15) / 2; sum(w) + 2 * 3; sum(w) each.
+        expect(Object.keys(gradients)).toEqual(["w", "first", "second"]);
+        expectClose(gradients["w"], [13.5, 13.5], { relative: 1e-6 });
+        expectClose(gradients["first"], [5], { relative: 1e-6 });
+        expectClose(gradients["second"], [-1, -1, -1], { relative: 1e-6 });
+        expect(weights).toEqual({ a: 2, b: 0.5 });
+        // The direction is 4.5 times the one gradient and 0.9 times the other, along both.
+        expectClose(Object.values(projection.shares), [4.5, 0.9], { relative: 1e-6 });
+        expectClose(Object.values(projection.cosines), [1, 1], { relative: 1e-6 });
+        tf.dispose(gradients);
+      }
+    });
+    tf.dispose([w, heads]);
+  });
+
   it("weighs by the Gram matrix at the features, in finite differences", async () => {
     const { a, b, trunk, losses, dispose } = model();
     const { head: _, ...two } = losses;

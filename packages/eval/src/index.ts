@@ -45,6 +45,7 @@ export {
   type ImageImageOptions,
   imageImagePairs,
   type PairResult,
+  type TextImageOptions,
   textImagePairs,
 } from "./pairs/detail-pairs.js";
 export {

@@ -99,7 +99,9 @@ export function renderScene(scene: Scene, options: RenderOptions): Uint8Array {
       y: place.extraY + (vertical ? offset : 0),
     });
   }
-  return Uint8Array.from(canvas, (value) => Math.floor(Math.min(255, Math.max(0, value)) + 0.5));
+  const pixels = new Uint8Array(canvas.length);
+  for (let i = 0; i < canvas.length; i++) pixels[i] = Math.floor(Math.min(255, Math.max(0, canvas[i])) + 0.5);
+  return pixels;
 }
 
 /** A plane of one colour that gets brighter in one direction. */

@@ -1,5 +1,5 @@
 import { expectClose } from "@dcr-js/testing";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { tinted } from "./tint.js";
 
 describe("tinted", () => {

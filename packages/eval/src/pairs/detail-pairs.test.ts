@@ -1,5 +1,5 @@
 import "@tensorflow/tfjs-backend-cpu";
-import { expectClose, expectNoLeaks } from "@dcr-js/testing";
+import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
 import { expect, it } from "vitest";
 import { imageImagePairs, textImagePairs } from "./detail-pairs.js";
 
@@ -54,6 +54,40 @@ it("imageImagePairs fail on each of the four comparisons, and on a tie in any", 
   });
 });
 
+it("counts a pair by the matching of larger sum, whatever one side finds similar to everything", async () => {
+  // Pair 1 right by either rule. In pair 2 both images are nearer to a's twin, but a by more. In pair 3 the wrong matching is nearer, and pair 4
+  // is a tie.
+  const [a, b] = [at(0, 0, 0, 0), at(90, 30, 30, 90)];
+  const [one, two] = [at(10, -5, 40, 45), at(80, 70, 10, 45)];
+  const patterns = Array<string>(4).fill("x");
+  const cos = (angle: number) => Math.cos((angle * Math.PI) / 180);
+  expect(cos(5) + cos(40)).toBeGreaterThan(cos(70) + cos(35));
+  for (const pairs of [imageImagePairs, textImagePairs]) {
+    const matching = await pairs(a, b, one, two, patterns, { rule: "matching" });
+    expect(matching.pairs.map(({ correct }) => correct)).toEqual([true, true, false, false]);
+    const strict = await pairs(a, b, one, two, patterns);
+    expect(strict.pairs[1].correct).toBe(pairs === textImagePairs);
+  }
+});
+
+it("gives independent features a chance of one half by the rule matching, one quarter by two-way and one sixth by strict", async () => {
+  const [a, b, one, two] = [1, 2, 3, 4].map((seed) => ({
+    data: normalArray(seed, 4000 * 32),
+    shape: [4000, 32],
+  }));
+  const patterns = Array<string>(4000).fill("x");
+  for (const [rule, chance] of [
+    ["matching", 1 / 2],
+    ["two-way", 1 / 4],
+    // Of the six ways to choose the two largest of four similarities, one is right.
+    ["strict", 1 / 6],
+  ] as const) {
+    const { accuracy } = await imageImagePairs(a, b, one, two, patterns, { rule });
+    // Four standard errors.
+    expect(Math.abs(accuracy - chance)).toBeLessThan(4 * Math.sqrt((chance * (1 - chance)) / 4000));
+  }
+});
+
 it("refuses what is no set of pairs", async () => {
   const one = at(0);
   await expectNoLeaks(async () => {
@@ -67,7 +101,7 @@ it("refuses what is no set of pairs", async () => {
       "textImagePairs: statementsB must be finite, row 0 is not",
     );
     await expect(imageImagePairs(one, one, one, one, ["x"], { rule: "loose" as never })).rejects.toThrow(
-      'imageImagePairs: rule must be one of strict, two-way, got "loose"',
+      'imageImagePairs: rule must be one of strict, two-way, matching, got "loose"',
     );
   });
 });

@@ -26,15 +26,25 @@ export interface DetailPairScores {
 export interface ImageImageOptions extends TieOptions {
   /**
    * What counts. `"strict"` (the default): each of the four images is more similar to its own twin than to the other image's.
-   * `"two-way"`: both images of the pair are more similar to their own twins; the twins are not asked.
+   * `"two-way"`: both images of the pair are more similar to their own twins; the twins are not asked. `"matching"`: the two similarities to
+   * the own twins have a larger sum than the two others, as in GroupMatch (Zhu et al. 2025, "Test-Time Matching"); an encoder that finds one of
+   * the twins similar to everything is not punished for it.
    */
-  rule?: "strict" | "two-way";
+  rule?: "strict" | "two-way" | "matching";
+}
+
+export interface TextImageOptions extends TieOptions {
+  /**
+   * What counts. `"strict"` (the default): each statement is more similar to its own image than to the other. `"matching"`: the two
+   * similarities of a statement and its own image have a larger sum than the two others.
+   */
+  rule?: "strict" | "matching";
 }
 
 /**
  * Detail pairs in the protocol of MMVP-VLM (Tong et al. 2024, section 3.2): of two images that differ in one detail
  * and their two statements, a pair counts when each *statement* is more similar to its own image than to the other.
- * A tie does not count. Chance is one in four.
+ * A tie does not count. Chance is one in four, or one in two with the rule `"matching"`.
  *
  * @param imagesA `[pairs, dim]`. @param imagesB `[pairs, dim]`. @param statementsA of A, `[pairs, dim]`.
  * @param statementsB of B, `[pairs, dim]`. @param patterns the pattern of each pair.
@@ -45,22 +55,25 @@ export async function textImagePairs(
   statementsA: Features,
   statementsB: Features,
   patterns: readonly string[],
-  options?: TieOptions,
+  options?: TextImageOptions,
 ): Promise<DetailPairScores> {
-  const checked = checkOptions("textImagePairs", options, { tieTolerance: true });
+  const checked = checkOptions("textImagePairs", options, { tieTolerance: true, rule: true });
   const tie = checkTieTolerance("textImagePairs", checked);
+  const rule = checkChoice("textImagePairs: rule", checked.rule ?? "strict", ["strict", "matching"]);
   return score(
     "textImagePairs",
     { imagesA, imagesB, statementsA, statementsB },
     patterns,
-    ([a1, a2, b1, b2]) => a1 - b1 > tie && b2 - a2 > tie,
+    rule === "matching"
+      ? (similarities) => matched(similarities, tie)
+      : ([a1, a2, b1, b2]) => a1 - b1 > tie && b2 - a2 > tie,
   );
 }
 
 /**
  * The same without text: each image has a twin (the same content otherwise drawn), and a pair counts when each image is more
- * similar to its own twin than to the other's. A tie does not count. Chance is one in eight, or one in four with the rule
- * `"two-way"`, where similarities are independent.
+ * similar to its own twin than to the other's. A tie does not count. Chance is one in six, or one in four with the rule
+ * `"two-way"`, where similarities are independent; one in two with `"matching"`.
  *
  * @param imagesA `[pairs, dim]`. @param imagesB `[pairs, dim]`. @param twinsA `[pairs, dim]`. @param twinsB `[pairs, dim]`.
  */
@@ -74,11 +87,22 @@ export async function imageImagePairs(
 ): Promise<DetailPairScores> {
   const checked = checkOptions("imageImagePairs", options, { tieTolerance: true, rule: true });
   const tie = checkTieTolerance("imageImagePairs", checked);
-  const rule = checkChoice("imageImagePairs: rule", checked.rule ?? "strict", ["strict", "two-way"]);
-  return score("imageImagePairs", { imagesA, imagesB, twinsA, twinsB }, patterns, ([a1, a2, b1, b2]) => {
+  const rule = checkChoice("imageImagePairs: rule", checked.rule ?? "strict", [
+    "strict",
+    "two-way",
+    "matching",
+  ]);
+  return score("imageImagePairs", { imagesA, imagesB, twinsA, twinsB }, patterns, (similarities) => {
+    if (rule === "matching") return matched(similarities, tie);
+    const [a1, a2, b1, b2] = similarities;
     const images = a1 - a2 > tie && b2 - b1 > tie;
     return rule === "two-way" ? images : images && a1 - b1 > tie && b2 - a2 > tie;
   });
+}
+
+/** Whether a with 1 and b with 2 is the matching of larger sum. The tolerance is that of each cosine, as a mean of two differences. */
+function matched([a1, a2, b1, b2]: PairResult["similarities"], tie: number): boolean {
+  return a1 + b2 - (a2 + b1) > 2 * tie;
 }
 
 async function score<K extends string>(

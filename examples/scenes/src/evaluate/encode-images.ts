@@ -1,0 +1,48 @@
+import type { EvaluationInput } from "@dcr-js/cli";
+import * as tf from "@tensorflow/tfjs-core";
+
+/** Images that are encoded at once: what a GPU or a vector unit is busy with, in little memory. */
+const BATCH = 128;
+
+/** Images of one size: `[n, size, size, 3]` bytes. */
+export interface Images {
+  size: number;
+  images: Uint8Array;
+}
+
+/**
+ * L2-normalised features of images that have the encoder's own size.
+ *
+ * @returns `[n, d]`; the caller disposes it
+ */
+export async function encodeImages(
+  { encoder, processor }: Pick<EvaluationInput, "encoder" | "processor">,
+  { size, images }: Images,
+): Promise<tf.Tensor2D> {
+  const bytes = size * size * 3;
+  const n = images.length / bytes;
+  const parts: tf.Tensor2D[] = [];
+  for (let first = 0; first < n; first += BATCH) {
+    const count = Math.min(BATCH, n - first);
+    const values = Float32Array.from(
+      images.subarray(first * bytes, (first + count) * bytes),
+      (value) => value / 255,
+    );
+    parts.push(
+      tf.tidy(() => {
+        const features = encoder.encodeImage(
+          processor.normalize(tf.tensor4d(values, [count, size, size, 3])),
+        );
+        return unitRows(features);
+      }),
+    );
+  }
+  const joined = tf.tidy(() => tf.concat(parts) as tf.Tensor2D);
+  tf.dispose(parts);
+  return joined;
+}
+
+/** Rows of length 1. */
+function unitRows(features: tf.Tensor2D): tf.Tensor2D {
+  return tf.div(features, tf.norm(features, 2, 1, true));
+}

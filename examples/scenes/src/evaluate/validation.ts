@@ -1,0 +1,4 @@
+import { createEvaluation } from "./create-evaluation.js";
+
+/** Scenes that settings may be chosen with. */
+export default createEvaluation({ split: "validation" });

@@ -12,7 +12,9 @@ import {
   softmaxLoss,
 } from "./dcr-loss.js";
 
-export interface DCRGradientOptions extends DCRLossOptions<"mean" | "sum"> {
+export interface DCRGradientOptions extends Omit<DCRLossOptions<"mean" | "sum">, "temperature"> {
+  /** A number greater than 0, or a scalar, which gets no gradient. Default 0.1. */
+  temperature?: number | tf.Scalar;
   /**
    * The positives whose losses are differentiated; all of `positives` stay candidates. Default `positives`. With one
    * of the two, this is the gradient of that positive's own loss, for diagnosing how the two conflict.
@@ -47,8 +49,11 @@ export interface DCRGradients {
 export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOptions): DCRGradients {
   const where = "dcrLossGradients";
   const names = { temperature: true, positives: true, reduction: true, towards: true } as const;
-  const { towards: wanted, reduction = "mean", ...rest } = checkOptions(where, options, names);
-  const { n, all, temperature, positives, anchors } = checkDCR(where, inputs, rest);
+  const { towards: wanted, reduction = "mean", temperature: given, ...rest } = checkOptions(where, options, names);
+  const measured = given instanceof tf.Tensor ? given : undefined;
+  const number = given instanceof tf.Tensor ? undefined : given;
+  const { n, all, positives, anchors, ...checked } = checkDCR(where, inputs, { ...rest, temperature: number });
+  const temperature = measured ?? checked.temperature;
   const towards = wanted ?? positives;
   checkPositives(`${where}: towards`, towards, positives);
   checkChoice(`${where}: reduction`, reduction, ["mean", "sum"]);
@@ -76,7 +81,7 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
     // c^ - a^, and 1 - s as half its squared length.
     const apart = tf.sub(unit, anchor);
     const dissimilarity = tf.mul(tf.sum(tf.square(apart), 2), 0.5) as tf.Tensor2D;
-    const scores = tf.div(dissimilarity, -temperature) as tf.Tensor2D;
+    const scores = tf.div(dissimilarity, tf.neg(temperature)) as tf.Tensor2D;
 
     const columnCount = all + positives.length;
     const isCandidate = mask(n, columnCount, (i, k) => k !== anchors[i]);
@@ -85,7 +90,7 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
       tf.addN(towards.map((positive) => softmaxLoss(scores, anchors, all + positives.indexOf(positive)))),
       towards.length,
     );
-    const share = (reduction === "mean" ? 1 / n : 1) / temperature;
+    const share = tf.div(reduction === "mean" ? 1 / n : 1, temperature);
     // dL/ds of each column: q, and for a positive in `towards` less 1 / |towards|.
     const pulls = Array.from({ length: columnCount }, (_, column) => {
       const own = tf.slice(q, [0, column], [n, 1]);

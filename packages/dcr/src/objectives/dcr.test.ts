@@ -172,16 +172,20 @@ describe("dcrObjective", () => {
           const dot = tf.sum(tf.mul(a, b)).dataSync()[0];
           return dot / Math.sqrt(tf.sum(tf.square(a)).dataSync()[0] * tf.sum(tf.square(b)).dataSync()[0]);
         });
-      const means = { augmented: 0, target: 0, negatives: 0, spread: 0 };
+      const means = { negatives: 0, spread: 0, candidates: 0 };
+      const towards: Record<"augmented" | "target", number[]> = { augmented: [], target: [] };
+      const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+      const deviation = (values: number[]) =>
+        Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)));
       const expected = plain(({ predictions, augmented: views, target: truth }) => {
         const at = (i: number, k: number) => tf.slice(predictions, [i, k], [1, 1]);
         for (let i = 0; i < n; i++) {
-          means.augmented += cosine(at(i, i), tf.slice(views!, i, 1)) / n;
-          means.target += cosine(at(i, i), tf.slice(truth!, i, 1)) / n;
+          towards.augmented.push(cosine(at(i, i), tf.slice(views!, i, 1)));
+          towards.target.push(cosine(at(i, i), tf.slice(truth!, i, 1)));
           const others = [0, 1, 2].filter((k) => k !== i).map((k) => cosine(at(i, i), at(i, k)));
-          const mean = (others[0] + others[1]) / 2;
-          means.negatives += mean / n;
-          means.spread += Math.hypot(others[0] - mean, others[1] - mean) / Math.sqrt(2) / n;
+          means.negatives += mean(others) / n;
+          means.spread += deviation(others) / n;
+          means.candidates += deviation([...others, towards.augmented[i], towards.target[i]]) / n;
         }
         return tf.sum(predictions);
       });
@@ -189,13 +193,19 @@ describe("dcrObjective", () => {
       const shown = Object.entries(term.metrics!).map(([name, value]) => [name, value.dataSync()[0]]);
       expect(shown.map(([name]) => name)).toEqual([
         "similarity/augmented",
+        "similarity/augmentedSpread",
         "similarity/target",
+        "similarity/targetSpread",
         "similarity/negatives",
         "similarity/negativesSpread",
+        "similarity/candidatesSpread",
       ]);
       expectClose(
         shown.map(([, value]) => value as number),
-        [means.augmented, means.target, means.negatives, means.spread],
+        [
+          ...[towards.augmented, towards.target].flatMap((values) => [mean(values), deviation(values)]),
+          ...[means.negatives, means.spread, means.candidates],
+        ],
         { absolute: 1e-5 },
       );
       disposeTerms([term]);
@@ -203,10 +213,48 @@ describe("dcrObjective", () => {
     });
   });
 
+  it.each([0, 4])("measures temperature auto, and holds it constant, in chunks of %i", async (chunk) => {
+    await expectNoLeaks(() => {
+      const auto = dcrObjective({ temperature: "auto" });
+      const valueOf = ({ metrics }: ObjectiveTerm, name: string) => metrics![name].dataSync()[0];
+      const check = (memory: number[] | undefined, temperatureOf: (spread: number) => number) => {
+        const [term] = run(auto, { chunk }, memory && { memory });
+        const spread = valueOf(term, "similarity/candidatesSpread");
+        const temperature = valueOf(term, "temperature");
+        expectClose([temperature], [temperatureOf(spread)], { relative: 1e-6 });
+        const [fixed] = run(dcrObjective({ temperature }), { chunk });
+        expectClose(term.value, fixed.value, { relative: 1e-6 });
+        expectCloseNorm(term.conditions!, fixed.conditions!, { relative: 1e-6 });
+        expectCloseNorm(term.augmentedConditions!, fixed.augmentedConditions!, { relative: 1e-6 });
+        disposeTerms([term, fixed]);
+        return spread;
+      };
+      const spread = check(undefined, (own) => own);
+      // Of the steps so far, this one among them; of the first ten steps when they are over.
+      check([1, 0.5], (own) => (0.5 + own) / 2);
+      check([10, 0.5], () => 0.05);
+      const metrics = { "similarity/candidatesSpread": spread };
+      expect(auto.remember!(metrics)).toEqual([1, spread]);
+      expect(auto.remember!(metrics, [9, 0.5])).toEqual([10, 0.5 + spread]);
+      expect(auto.remember!(metrics, [10, 0.5])).toEqual([10, 0.5]);
+      expect(dcrObjective().remember).toBeUndefined();
+    });
+  });
+
+  it("does not measure a temperature over several processes", () => {
+    const auto = dcrObjective({ temperature: "auto" });
+    expect(() => tf.tidy(() => run(auto, {}, { processes: 2 }) as never)).toThrow(
+      'objective dcr: temperature "auto" is measured in a single process, got 2',
+    );
+  });
+
   it("refuses options that it does not know or that make no sense", () => {
     expect(() => dcrObjective({ tau: 0.1 } as never)).toThrow('dcrObjective: unknown option "tau"');
     expect(() => dcrObjective({ temperature: 0 })).toThrow(
       "dcrObjective: temperature must be a finite number",
+    );
+    expect(() => dcrObjective({ temperature: "warm" as never })).toThrow(
+      "dcrObjective: temperature must be one of auto",
     );
     expect(() => dcrObjective({ positives: [] })).toThrow("dcrObjective: positives must be one or more of");
     expect(() => dcrObjective({ gradient: "none" as never })).toThrow(

@@ -9,7 +9,11 @@ import { askPredictions } from "./prediction-objective.js";
 /** Through which predictions the gradient flows; the others are constants (a stop-gradient). */
 export type DCRGradientFlow = "all" | "anchor" | "anchor-and-positive";
 
-export interface DCRObjectiveOptions extends DCRTermsOptions {
+export interface DCRObjectiveOptions extends Omit<DCRTermsOptions, "temperature"> {
+  /**
+   * A number greater than 0, or `"auto"`: measured, see {@link dcrObjective}. Default 0.1, the paper's.
+   */
+  temperature?: number | "auto";
   /**
    * Through which predictions the gradient flows: all, as in the paper (`N^2 + N` backward passes of the denoiser), the
    * anchors alone (`N`), or the anchors and the augmented views (`2N`). Default `"all"`.
@@ -21,7 +25,13 @@ const termNames = { augmented: "dcrAugmented", target: "dcrTarget" };
 
 /**
  * The DCR objective (Han et al. 2026, eq. 6). Its two losses, `dcrAugmented` and `dcrTarget`, are apart by positive; their mean
- * is the DCR loss. A step also reports the mean similarities `s(a, A+)`, `s(a, G)` and `s(a, P[i, k])`, `k != i`.
+ * is the DCR loss. A step also reports the mean similarities `s(a, A+)`, `s(a, G)` and `s(a, P[i, k])`, `k != i`, with their spreads.
+ *
+ * Temperature `"auto"` makes the similarities over it vary by 1, whatever the denoiser, as logit standardisation does (Sun et al.
+ * 2024): it is the standard deviation of an anchor's similarities over its candidates `C_i`, averaged over the anchors and over the
+ * first {@link measuredSteps} steps; while those are taken, over the steps so far. It is a constant in the gradient, and from then on in
+ * the run, so that the repulsion ends where the predictions have come apart by a few of the spreads that they began with. A step
+ * reports it as `temperature`. It needs a single process.
  *
  * All `N^2 + N` predictions are made without a graph; then, from the loss's gradient at the predictions, the denoiser runs
  * again in chunks. The two losses share everything but `s(a, A+)` and `s(a, G)`, so where they are needed apart, their gradients
@@ -35,7 +45,10 @@ export function dcrObjective(options?: DCRObjectiveOptions): Objective {
     positives = ["augmented", "target"],
     gradient: flow = "all",
   } = checkOptions("dcrObjective", options, names);
-  checkNumber("dcrObjective: temperature", temperature, { above: 0 });
+  if (temperature !== "auto") {
+    if (typeof temperature === "string") checkChoice("dcrObjective: temperature", temperature, ["auto"]);
+    checkNumber("dcrObjective: temperature", temperature, { above: 0 });
+  }
   checkPositives("dcrObjective: positives", positives, ["augmented", "target"]);
   checkChoice("dcrObjective: gradient", flow, ["all", "anchor", "anchor-and-positive"]);
   const usesAugmented = positives.includes("augmented");
@@ -44,21 +57,52 @@ export function dcrObjective(options?: DCRObjectiveOptions): Objective {
     usesAugmented,
     usesPredictions: true,
     terms: (input) => terms(input, { temperature, positives, flow, usesAugmented }),
+    ...(temperature === "auto" && { remember: rememberSpread }),
   };
 }
 
+/** The steps that temperature `"auto"` is measured in. */
+export const measuredSteps = 10;
+
+/** A floor for predictions that do not differ at all. */
+const leastTemperature = 1e-6;
+
+/** How many steps were measured, and the sum of their spreads. */
+function rememberSpread(
+  metrics: Readonly<Record<string, number>>,
+  [steps = 0, sum = 0]: readonly number[] = [],
+): number[] {
+  if (steps === measuredSteps) return [steps, sum];
+  return [steps + 1, sum + metrics["similarity/candidatesSpread"]];
+}
+
+/** The mean spread of the steps that were measured, with this batch's while there are fewer than {@link measuredSteps}. */
+function measuredTemperature(spread: tf.Scalar, [steps = 0, sum = 0]: readonly number[] = []): tf.Scalar {
+  const mean = steps === measuredSteps ? tf.scalar(sum / steps) : tf.div(tf.add(spread, sum), steps + 1);
+  return tf.maximum(mean, leastTemperature) as tf.Scalar;
+}
+
 interface Settings {
-  temperature: number;
+  temperature: number | "auto";
   positives: readonly DCRPositive[];
   flow: DCRGradientFlow;
   usesAugmented: boolean;
 }
 
 function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
-  const { temperature, positives, flow, usesAugmented } = settings;
-  const { predictor, processes, apart: wantedApart } = input;
+  const { positives, flow, usesAugmented } = settings;
+  const { predictor, processes, apart: wantedApart, memory } = input;
+  if (settings.temperature === "auto" && processes > 1) {
+    throw new Error(
+      `objective dcr: temperature "auto" is measured in a single process, got ${processes}; give a number`,
+    );
+  }
   const asked = askPredictions(predictor!, { pairs: "all", usesAugmented });
-  const lossGradients = (predicted: tf.Tensor, towards: readonly DCRPositive[]) => {
+  const lossGradients = (
+    predicted: tf.Tensor,
+    temperature: number | tf.Scalar,
+    towards: readonly DCRPositive[],
+  ) => {
     const whole = dcrLossGradients(asked.split(predicted), { temperature, positives, towards });
     const { predictions, augmented: views } = whole;
     const flat = tf.reshape(predictions, [-1, ...predictions.shape.slice(2)]);
@@ -76,10 +120,18 @@ function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
   let metrics: Record<string, tf.Scalar> = {};
   let difference = undefined as tf.Tensor | undefined;
   const measure = (predicted: tf.Tensor) => {
-    const all = lossGradients(predicted, positives);
-    metrics = similarityMetrics(all.similarities, asked.split(predicted).anchors, processes);
+    const given = asked.split(predicted);
+    // Similarities do not depend on the temperature.
+    const { similarities } = dcrLossGradients(given, { positives });
+    metrics = similarityMetrics(similarities, given.anchors, processes);
+    let temperature: number | tf.Scalar;
+    if (settings.temperature === "auto") {
+      temperature = measuredTemperature(metrics["similarity/candidatesSpread"], memory);
+      metrics = { ...metrics, temperature };
+    } else temperature = settings.temperature;
     for (const metric of Object.values(metrics)) tf.keep(metric);
-    const own = positives.map((positive) => lossGradients(predicted, [positive]));
+    const all = lossGradients(predicted, temperature, positives);
+    const own = positives.map((positive) => lossGradients(predicted, temperature, [positive]));
     values = own.map(({ value }) => tf.keep(value));
     if (wantedApart && own.length === 2) {
       difference = tf.keep(pick(tf.sub(own[0].gradient, all.gradient), flowing));
@@ -117,7 +169,10 @@ function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
   }));
 }
 
-/** The mean similarities of an anchor, and how far those with the negatives lie from their mean. */
+/**
+ * The mean similarities of an anchor, and how far they lie from their mean: those with the negatives and with all candidates
+ * within an anchor, those with a positive, of which an anchor has one, among the anchors.
+ */
 export function similarityMetrics(
   { predictions, augmented, target }: DCRGradients["similarities"],
   anchors: Int32Array,
@@ -132,10 +187,36 @@ export function similarityMetrics(
   const mean = perAnchor(predictions);
   const spread = tf.sqrt(perAnchor(tf.square(tf.sub(predictions, mean))));
   const share = (x: tf.Tensor) => tf.div(tf.mean(x), among) as tf.Scalar;
+  const amongAnchors = (x: tf.Tensor) => share(tf.sqrt(tf.mean(tf.squaredDifference(x, tf.mean(x)))));
+  const positives = [augmented, target].filter((x) => x !== undefined);
   return {
-    ...(augmented && { "similarity/augmented": share(augmented) }),
-    ...(target && { "similarity/target": share(target) }),
+    ...(augmented && {
+      "similarity/augmented": share(augmented),
+      "similarity/augmentedSpread": amongAnchors(augmented),
+    }),
+    ...(target && {
+      "similarity/target": share(target),
+      "similarity/targetSpread": amongAnchors(target),
+    }),
     "similarity/negatives": share(mean),
     "similarity/negativesSpread": share(spread),
+    "similarity/candidatesSpread": share(candidatesSpread(predictions, isNegative, positives)),
   };
+}
+
+/** Standard deviation over each anchor's candidates, `[n, 1]`: the negatives of its row, and its positives. */
+function candidatesSpread(
+  predictions: tf.Tensor2D,
+  isNegative: tf.Tensor,
+  positives: readonly tf.Tensor1D[],
+): tf.Tensor {
+  const columns = positives.map((positive) => tf.expandDims(positive, 1));
+  const count = predictions.shape[1] - 1 + positives.length;
+  const meanOf = (negatives: tf.Tensor, own: readonly tf.Tensor[]) => {
+    const sums = [tf.sum(tf.mul(negatives, isNegative), 1, true), ...own];
+    return tf.div(tf.addN(sums), count);
+  };
+  const mean = meanOf(predictions, columns);
+  const squares = (x: tf.Tensor) => tf.squaredDifference(x, mean);
+  return tf.sqrt(meanOf(squares(predictions), columns.map(squares)));
 }

@@ -7,7 +7,8 @@ import { recObjective } from "./rec.js";
  * The weighted sum of several objectives.
  *
  * @param name of the sum
- * @param members objectives with their weights, finite numbers; the losses of a member whose weight is 0 are still measured
+ * @param members objectives with their weights, finite numbers; the losses of a member whose weight is 0 are still measured.
+ *   At most one of them may remember something from step to step, as `dcrObjective` with a measured temperature does.
  *
  * @example
  * const both = sumObjective("dcr+con", [{ objective: dcrObjective(), weight: 1 }, { objective: conObjective(), weight: 0.1 }]);
@@ -20,8 +21,15 @@ export function sumObjective(
   for (const { objective, weight } of members) {
     checkNumber(`sumObjective: weight of ${objective.name}`, weight);
   }
+  const remembering = members.filter(({ objective }) => objective.remember !== undefined);
+  if (remembering.length > 1) {
+    const both = remembering.map(({ objective }) => objective.name).join(" and ");
+    throw new Error(`sumObjective: ${name}: at most one member may have remember(), got ${both}`);
+  }
+  const remember = remembering[0]?.objective.remember;
   return {
     name,
+    ...(remember && { remember }),
     usesAugmented: members.some(({ objective }) => objective.usesAugmented),
     usesPredictions: members.some(({ objective }) => objective.usesPredictions),
     terms: (input) =>

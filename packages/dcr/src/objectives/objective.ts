@@ -14,6 +14,13 @@ export interface Objective {
   readonly usesPredictions: boolean;
   /** Runs in a tidy: it need dispose nothing, and the trainer disposes what it returns. */
   terms(input: ObjectiveInput): ObjectiveTerm[];
+  /**
+   * What the objective is given as `memory` in the next step; left out where it needs none. The trainer saves it with the
+   * stage's state.
+   *
+   * @param metrics of the step that was taken, averaged over its batches. @param memory what this step was given
+   */
+  remember?(metrics: Readonly<Record<string, number>>, memory?: readonly number[]): number[];
 }
 
 /**
@@ -34,6 +41,8 @@ export interface ObjectiveInput {
    * which is often less work.
    */
   apart: boolean;
+  /** What `remember` returned after the step before; undefined in the first. */
+  memory?: readonly number[];
 }
 
 /** Predictions of the noisy images of this process. */

@@ -22,6 +22,15 @@ export interface TermGradients extends TermValues {
   gradients: tf.Tensor[];
 }
 
+export interface BatchInput {
+  batch: ImageBatch;
+  /** Of this batch alone. */
+  random: Random;
+  frozenFeatures?: FrozenFeatures;
+  /** The objective's, from the step before. */
+  memory?: readonly number[];
+}
+
 /** A rank's `[n, ...]` of a batch, and the whole batch's `[N, ...]`. */
 interface Shared {
   own: tf.Tensor;
@@ -32,14 +41,11 @@ interface Shared {
  * Losses and gradients of one batch: encode without a graph, ask the objective, carry its gradients through the projector and,
  * a micro-batch at a time, through the encoder. The caller disposes the gradients.
  *
- * @param random of this batch alone
  */
 export async function batchGradients(
   settings: StageSettings,
   trained: Trained,
-  batch: ImageBatch,
-  random: Random,
-  frozenFeatures?: FrozenFeatures,
+  { batch, random, frozenFeatures, memory }: BatchInput,
 ): Promise<TermGradients[]> {
   const { objective, communicator } = settings;
   return withTensorScope(async (scope) => {
@@ -66,6 +72,7 @@ export async function batchGradients(
       predictor,
       processes: communicator.size,
       apart,
+      ...(memory && { memory }),
     });
     scope.own(terms);
 

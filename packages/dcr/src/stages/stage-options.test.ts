@@ -18,6 +18,7 @@ describe("checkStageOptions", () => {
     const { chunk, warmupSteps, ...bare } = options;
     const defaults = {
       warmupSteps: 10,
+      schedule: "constant",
       weightDecay: 0.01,
       maxGradNorm: 1,
       accumulation: 1,
@@ -83,6 +84,12 @@ describe("what a stage is given", () => {
       { learningRate: undefined },
       "learningRate must be a finite number, at least 0, got undefined",
     ],
+    [
+      "a schedule that ends nowhere",
+      { schedule: "cosine" },
+      "totalSteps must be an integer, at least 1, got undefined",
+    ],
+    ["an end that nothing needs", { totalSteps: 3 }, 'totalSteps is of schedule "cosine" alone, got 3'],
     ["warm-up", { warmupSteps: 1.5 }, "warmupSteps must be an integer, at least 0, got 1.5"],
     ["decay", { weightDecay: -1 }, "weightDecay must be a finite number, at least 0, got -1"],
     ["a norm", { maxGradNorm: 0 }, "maxGradNorm must be a finite number, greater than 0, got 0"],

@@ -46,6 +46,10 @@ export interface StageOptions {
   learningRate: number;
   /** Default 10. */
   warmupSteps?: number;
+  /** Of the learning rate after the warm-up: constant, or half a cosine down to 0 at `totalSteps`. Default `"constant"`. */
+  schedule?: "constant" | "cosine";
+  /** The steps that the stage will take; `"cosine"` needs it, and nothing else does. */
+  totalSteps?: number;
   /** Default 0.01. */
   weightDecay?: number;
   /** Global norm that gradients are clipped to. Default 1. */
@@ -82,7 +86,8 @@ export interface StageOptions {
 }
 
 /** {@link StageOptions} with the defaults filled in. */
-export interface StageSettings extends Required<Omit<StageOptions, "aggregator">> {
+export interface StageSettings extends Required<Omit<StageOptions, "aggregator" | "totalSteps">> {
+  totalSteps?: number;
   aggregator?: Aggregator;
   objective: Objective;
 }
@@ -99,6 +104,8 @@ const names: OptionNames<StageOptions & { objective: Objective }> = {
   seed: true,
   learningRate: true,
   warmupSteps: true,
+  schedule: true,
+  totalSteps: true,
   weightDecay: true,
   maxGradNorm: true,
   accumulation: true,
@@ -146,6 +153,7 @@ export function checkStageOptions(
   const steps = scheduler.config.num_train_timesteps;
   const settings: StageSettings = {
     warmupSteps: 10,
+    schedule: "constant",
     weightDecay: 0.01,
     maxGradNorm: 1,
     accumulation: 1,
@@ -163,6 +171,12 @@ export function checkStageOptions(
   checkNumber(`${caller}: seed`, settings.seed, count);
   checkNumber(`${caller}: learningRate`, settings.learningRate, { min: 0 });
   checkNumber(`${caller}: warmupSteps`, settings.warmupSteps, count);
+  checkChoice(`${caller}: schedule`, settings.schedule, ["constant", "cosine"]);
+  if (settings.schedule === "cosine") {
+    checkNumber(`${caller}: totalSteps`, settings.totalSteps, { integer: true, min: 1 });
+  } else if (settings.totalSteps !== undefined) {
+    throw new Error(`${caller}: totalSteps is of schedule "cosine" alone, got ${settings.totalSteps}`);
+  }
   checkNumber(`${caller}: weightDecay`, settings.weightDecay, { min: 0 });
   checkNumber(`${caller}: maxGradNorm`, settings.maxGradNorm, { above: 0 });
   checkNumber(`${caller}: accumulation`, settings.accumulation, { integer: true, min: 1 });

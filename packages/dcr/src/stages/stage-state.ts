@@ -21,6 +21,8 @@ export interface StageProgress {
   source: SourcePosition;
   /** What the aggregator remembers, where it does. */
   aggregatorMemory?: number[];
+  /** What the objective remembers, where it does. */
+  objectiveMemory?: number[];
 }
 
 export function stageState(from: {
@@ -29,12 +31,14 @@ export function stageState(from: {
   parameters: readonly Parameter[];
   position: SourcePosition;
   memory?: number[];
+  objectiveMemory?: number[];
 }): StageState {
-  const { stage, optimizer, parameters, position, memory } = from;
+  const { stage, optimizer, parameters, position, memory, objectiveMemory } = from;
   const tensors = optimizer.stateDict();
   for (const [i, parameter] of parameters.entries()) tensors[`parameter.${i}`] = tf.clone(parameter.value);
   const progress: StageProgress = { format: 1, stage, step: optimizer.stepCount, source: position };
   if (memory) progress.aggregatorMemory = [...memory];
+  if (objectiveMemory) progress.objectiveMemory = [...objectiveMemory];
   return { tensors, progress: structuredClone(progress) };
 }
 
@@ -44,6 +48,7 @@ interface CheckedState {
   values: tf.Tensor[];
   position: SourcePosition;
   memory?: number[];
+  objectiveMemory?: number[];
 }
 
 /**
@@ -53,13 +58,13 @@ interface CheckedState {
  */
 export async function checkState(
   state: StageState,
-  expected: { stage: string; parameters: readonly Parameter[]; aggregates: boolean },
+  expected: { stage: string; parameters: readonly Parameter[]; aggregates: boolean; remembers: boolean },
 ): Promise<CheckedState> {
   const { tensors, progress } = state ?? {};
   if (typeof tensors !== "object" || tensors === null || typeof progress !== "object" || progress === null) {
     throw new TypeError(`restore: a state must be { tensors, progress }, got ${describe(state)}`);
   }
-  const { format, stage, step, source, aggregatorMemory: memory } = progress;
+  const { format, stage, step, source, aggregatorMemory: memory, objectiveMemory } = progress;
   if (format !== 1) throw new Error(`restore: the state's format must be 1, got ${describe(format)}`);
   if (stage !== expected.stage) {
     throw new Error(`restore: expected the state of stage ${expected.stage}, got ${describe(stage)}`);
@@ -70,16 +75,8 @@ export async function checkState(
   if (typeof source !== "object" || source === null) {
     throw new Error(`restore: source must be a source's position, got ${describe(source)}`);
   }
-  if (memory !== undefined) {
-    if (!expected.aggregates) {
-      throw new Error("restore: the state holds an aggregator's memory, and the stage has no aggregator");
-    }
-    if (!Array.isArray(memory) || !memory.every(Number.isFinite)) {
-      throw new Error(
-        `restore: aggregatorMemory must be an array of finite numbers, got ${describe(memory)}`,
-      );
-    }
-  }
+  checkMemory("aggregator", "aggregatorMemory", memory, expected.aggregates);
+  checkMemory("objective", "objectiveMemory", objectiveMemory, expected.remembers);
   const shapes = new Map<string, number[]>([["step", []]]);
   for (const [i, { shape }] of expected.parameters.entries()) {
     for (const name of ["parameter", "exp_avg", "exp_avg_sq"]) shapes.set(`${name}.${i}`, shape);
@@ -113,5 +110,17 @@ export async function checkState(
   const optimizer = Object.fromEntries(
     Object.entries(tensors).filter(([name]) => !name.startsWith("parameter.")),
   );
-  return { optimizer, values, position: source, memory };
+  return { optimizer, values, position: source, memory, objectiveMemory };
+}
+
+function checkMemory(owner: string, name: string, memory: unknown, taken: boolean): void {
+  if (memory === undefined) return;
+  if (!taken) {
+    throw new Error(
+      `restore: the state holds an ${owner}'s memory, and the stage has no ${owner}${owner === "objective" ? " that remembers" : ""}`,
+    );
+  }
+  if (!Array.isArray(memory) || !memory.every(Number.isFinite)) {
+    throw new Error(`restore: ${name} must be an array of finite numbers, got ${describe(memory)}`);
+  }
 }

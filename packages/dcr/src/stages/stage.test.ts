@@ -15,9 +15,24 @@ import { jointObjective } from "../objectives/joint.js";
 import type { Objective } from "../objectives/objective.js";
 import { objectives } from "../objectives/objectives.js";
 import type { EnhancementOptions } from "./enhancement-stage.js";
+import type { StepRecord } from "./stage.js";
 import type { StageState } from "./stage-state.js";
 
 beforeAll(() => initialize({ device: "wasm" }));
+
+describe("the learning rate", () => {
+  it("is constant after the warm-up, or half a cosine that ends after the last step", async () => {
+    const rates = (change: object) =>
+      enhance(objectives.con(), { warmupSteps: 2, learningRate: 0.1, ...change }, async (stage) =>
+        (await take(stage, 4)).map(({ learningRate }) => learningRate),
+      );
+    expectClose(await rates({}), [0.05, 0.1, 0.1, 0.1]);
+    // (1 + cos(pi k / 3)) / 2 for k = 0, 1, 2.
+    expectClose(await rates({ schedule: "cosine", totalSteps: 4 }), [0.05, 0.1, 0.075, 0.025], {
+      relative: 1e-12,
+    });
+  });
+});
 
 describe("a stage's state", () => {
   it("goes on as if it had never stopped, also as JSON", async () => {
@@ -44,6 +59,34 @@ describe("a stage's state", () => {
       expect(resumed.records).toEqual(whole.records.slice(2));
       expect(resumed.state).toEqual(whole.state);
     });
+  });
+
+  it("keeps what the objective remembers", async () => {
+    const temperatures = (records: StepRecord[]) => records.map(({ metrics }) => metrics["temperature"]);
+    const auto = () => objectives.dcr({ temperature: "auto" });
+    const whole = await enhance(auto(), {}, async (stage) => {
+      const records = await take(stage, 12);
+      expect(stage.state().progress.objectiveMemory?.[0]).toBe(10);
+      return records;
+    });
+    const measured = temperatures(whole);
+    expect(new Set(measured.slice(0, 10)).size).toBe(10);
+    expect(new Set(measured.slice(10)).size).toBe(1);
+    const half = await enhance(auto(), {}, async (stage) => {
+      await take(stage, 4);
+      return stage.state();
+    });
+    const resumed = await enhance(auto(), {}, async (stage) => {
+      await stage.restore(half);
+      return take(stage, 8);
+    });
+    expect(resumed).toEqual(whole.slice(4));
+    await enhance(objectives.dcr(), {}, (stage) =>
+      expect(stage.restore(half)).rejects.toThrow(
+        "restore: the state holds an objective's memory, and the stage has no objective that remembers",
+      ),
+    );
+    tf.dispose(half.tensors);
   });
 
   it("goes on within a stage that ran on", async () => {

@@ -1,6 +1,6 @@
 import type { ImageBatch, SourcePosition } from "@dcr-js/data";
 import type { GradientConflict } from "@dcr-js/gradient-conflict";
-import { AdamW, clipGradNorm, type Parameter, Random, warmupConstant } from "@dcr-js/tensor";
+import { AdamW, clipGradNorm, type Parameter, Random, warmupConstant, warmupCosine } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { aggregate } from "./aggregate.js";
 import type { Trained } from "./backward.js";
@@ -56,15 +56,16 @@ export interface StageParts {
 
 /** A step of every stage: batches, losses and gradients, sum over ranks, aggregate, clip, update. */
 export function createStage(settings: StageSettings, parts: StageParts): Stage {
-  const { source, encoder, denoiser, communicator, gradientCheckpointing } = settings;
+  const { source, encoder, denoiser, objective, communicator, gradientCheckpointing } = settings;
   const { accumulation, learningRate, maxGradNorm, weightDecay } = settings;
   const parameters = trainedParameters(settings, parts.trained);
   const optimizer = new AdamW(parameters, { learningRate, weightDecay });
   // Hugging Face's warm-up wastes its first step on a rate of zero; a short run cannot spare it.
-  const warmup = warmupConstant({ warmupSteps: settings.warmupSteps });
+  const factor = scheduleOf(settings);
   const random = new Random(settings.seed).fork(parts.name);
   const reader = readBatches(source);
   let memory: number[] | undefined;
+  let objectiveMemory: number[] | undefined;
   // A step that is not taken does not move the position that a later process goes on from.
   let position: SourcePosition = source.position();
   let busy: string | undefined;
@@ -72,7 +73,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
 
   const step = async (): Promise<StepRecord> => {
     const done = optimizer.stepCount;
-    const rate = learningRate * warmup(done + 1);
+    const rate = learningRate * factor(done + 1);
     parts.prepare();
     encoder.enableGradientCheckpointing(gradientCheckpointing);
     denoiser.enableGradientCheckpointing?.(gradientCheckpointing);
@@ -82,9 +83,9 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
       for (let i = 0; i < accumulation; i++) {
         const batch: ImageBatch = await reader.next();
         const own = random.fork(done * accumulation + i);
-        for (const term of await batchGradients(settings, parts.trained, batch, own, parts.frozenFeatures)) {
-          addTerm(sums, term);
-        }
+        const { frozenFeatures } = parts;
+        const input = { batch, random: own, frozenFeatures, memory: objectiveMemory };
+        for (const term of await batchGradients(settings, parts.trained, input)) addTerm(sums, term);
       }
       const terms = [...sums.values()];
       const { loss, losses, metrics, terms: values } = await reduceTerms(communicator, terms, accumulation);
@@ -105,6 +106,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         }
         optimizer.step(clipped.gradients, rate);
         memory = aggregated.memory;
+        objectiveMemory = objective.remember?.(metrics, objectiveMemory);
         position = source.position();
         const { conflict } = aggregated;
         return {
@@ -139,19 +141,22 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
 
   return {
     step: () => alone("step", step),
-    state: () => stageState({ stage: parts.name, optimizer, parameters, position, memory }),
+    state: () => 
+      stageState({ stage: parts.name, optimizer, parameters, position, memory, objectiveMemory }),
     restore: (state) =>
       alone("restore", async () => {
         const checked = await checkState(state, {
           stage: parts.name,
           parameters,
           aggregates: settings.aggregator !== undefined,
+          remembers: objective.remember !== undefined,
         });
         await reader.restart();
         source.restore(checked.position);
         optimizer.loadStateDict(checked.optimizer);
         for (const [i, parameter] of parameters.entries()) parameter.assign(checked.values[i]);
         memory = checked.memory;
+        objectiveMemory = checked.objectiveMemory;
         position = checked.position;
       }),
     dispose: () => {
@@ -163,6 +168,12 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
       reader.close().catch(() => {});
     },
   };
+}
+
+/** The factor on the learning rate. The cosine reaches 0 one step after the last, so that no step is wasted. */
+function scheduleOf({ schedule, warmupSteps, totalSteps }: StageSettings): (step: number) => number {
+  if (schedule === "constant") return warmupConstant({ warmupSteps });
+  return warmupCosine({ warmupSteps, totalSteps: totalSteps! + 1 });
 }
 
 /** What a stage trains, in the order of its gradients. */

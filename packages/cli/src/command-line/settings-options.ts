@@ -4,7 +4,13 @@ import { type Command, Option } from "commander";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
 import { mergeSettings, type PartialConfig, readSettings } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
-import { aggregatorNames, alignmentChoices, defaultConfig, methodNames } from "../config/run-config.js";
+import {
+  aggregatorNames,
+  alignmentChoices,
+  defaultConfig,
+  methodNames,
+  schedules,
+} from "../config/run-config.js";
 import { integer, listOf, number, oneOf, text } from "./parse-option.js";
 
 /** An option that sets a setting of the configuration. */
@@ -60,7 +66,18 @@ const method: SettingOption[] = [
     listOf(text),
   ),
   setting("--aggregator <name>", "aggregator", aggregatorNames.join(", "), oneOf(aggregatorNames)),
-  setting("--temperature <x>", "temperature", "of the contrastive losses", number),
+  setting(
+    "--temperature <x>",
+    "temperature",
+    "of the contrastive losses; auto measures that of the DCR loss",
+    (value) => (value === "auto" ? value : number(value)),
+  ),
+  setting(
+    "--timesteps <first,end>",
+    "timesteps",
+    "timesteps of the noise, the end not among them; all by default",
+    listOf(integer),
+  ),
   setting(
     "--target <kind>",
     "target",
@@ -104,6 +121,12 @@ const stages: SettingOption[] = [
       option("accumulation", "accumulation", "batches to a step", integer),
       option("learning-rate", "learningRate", "learning rate", number),
       option("warmup", "warmupSteps", "steps of warm-up", integer),
+      setting(
+        `${prefix}schedule <name>`,
+        `${stage}.schedule`,
+        `of the learning rate after the warm-up, ${where}: ${schedules.join(", ")}`,
+        oneOf(schedules),
+      ),
       option("weight-decay", "weightDecay", "AdamW's weight decay", number),
       option("max-grad-norm", "maxGradNorm", "global norm that gradients are clipped to", number),
     ];

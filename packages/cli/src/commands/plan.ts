@@ -63,9 +63,8 @@ async function printTimes(config: RunConfig, steps: number): Promise<void> {
   const seeds = config.seeds.length;
   let total = 0;
   console.log("");
-  for (const { job, secondsPerStep, seconds } of measured) {
+  for (const { job, steps: all, secondsPerStep, seconds } of measured) {
     total += seconds * seeds;
-    const all = job.kind === "align" ? config.align.steps : config.enhance.steps;
     const times = seeds > 1 ? ` for each of ${seeds} seeds` : "";
     console.log(
       `${jobLabel(job)}: ${secondsPerStep.toPrecision(3)} s a step, ${all} steps: ${formatSeconds(seconds)}${times}`,

@@ -43,8 +43,21 @@ describe("checkConfig", () => {
     [{ quux: 1 }, /^x: quux: no such setting$/],
     [{ encoder: undefined }, /^x: encoder: missing$/],
     [{ encoder: "" }, 'x: encoder: must not be empty, got ""'],
-    [{ temperature: 0 }, /^x: temperature: .*>0, got 0$/],
+    [{ temperature: 0 }, 'x: temperature: must be a number above 0, or "auto", got 0'],
     [{ temperature: Number.NaN }, /^x: temperature: .*, got NaN$/],
+    [{ timesteps: [300, 300] }, /^x: timesteps: the first must be below the end, got an array of 2$/],
+    [
+      { methods: [3] },
+      /^x: methods.0: must be a method's name, the path of a module, or \{ name, .*, got 3$/,
+    ],
+    [{ methods: [{ name: "a/b", method: "dcr" }] }, /^x: methods.0.name: must be letters, .*, got "a\/b"$/],
+    [{ methods: [{ name: "rec", method: "dcr" }] }, 'x: methods.0.name: is a method\'s own name, got "rec"'],
+    [{ methods: [{ name: "mine", method: "original" }] }, /^x: methods.0.method: original trains nothing/],
+    [{ methods: [{ name: "mine" }] }, "x: methods.0.method: missing"],
+    [
+      { methods: [{ name: "mine", method: "dcr", enhance: { stps: 3 } }] },
+      /^x: methods.0.enhance.stps: no such setting/,
+    ],
     [{ methods: ["dcr", "dcr"] }, "x: methods: each once, got an array of 2"],
     [{ lora: { ...whole.lora, dropout: 1 } }, /^x: lora.dropout: .*, got 1$/],
     [{ enhance: { ...whole.enhance, steps: 1.5 } }, /^x: enhance.steps: .*int.*, got 1.5$/],
@@ -83,6 +96,16 @@ describe("readSettings", () => {
 it("writes a configuration that reads as the same one", async () => {
   const config = checkConfig("x", { ...whole, encoder: "weird: #name", evaluate: ["mmvp:/x y"] });
   expect(checkConfig("x", await read(configToYaml(config)))).toEqual(config);
+});
+
+it("takes a variant of a method with some settings of its own", () => {
+  const methods = [
+    "naive",
+    { name: "naive pcgrad", method: "naive", aggregator: "pcgrad", enhance: { steps: 3 } },
+  ];
+  const config = checkConfig("x", { ...whole, methods });
+  expect(config.methods).toEqual(methods);
+  expect(settingsHash(config)).not.toBe(settingsHash({ ...config, methods: ["naive"] }));
 });
 
 it("settingsHash depends on every setting and on no order", () => {

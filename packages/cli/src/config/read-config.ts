@@ -24,6 +24,11 @@ function problem(issue: z.core.$ZodIssue, config: unknown): string {
     return issue.keys.map((key) => unknownSetting([...path, key])).join("; ");
   }
   const given = path.reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], config);
+  // Of a union only the form of sections says what is wrong inside of it.
+  if (issue.code === "invalid_union" && isSection(given)) {
+    const inner = issue.errors.at(-1)!;
+    return inner.map((own) => problem({ ...own, path: [...issue.path, ...own.path] }, config)).join("; ");
+  }
   if (given === undefined) return `${path.join(".") || "settings"}: missing`;
   return `${path.join(".") || "settings"}: ${issue.message}, got ${describe(given)}`;
 }

@@ -13,7 +13,12 @@ it("makes paths absolute and leaves hub ids and our methods", () => {
       encoder: "openai/clip-vit-base-patch32",
       diffusion: "./sd",
       images: "a/{00..03}.tar",
-      methods: ["dcr", "./my-loss.mjs"],
+      methods: [
+        "dcr",
+        "./my-loss.mjs",
+        { name: "warm", method: "dcr", temperature: 1 },
+        { name: "mine", method: "./my-loss.mjs" },
+      ],
       latentCache: "cache",
       evaluate: ["mmvp:data/mmvp", "folder:/x", "./own.mjs"],
     },
@@ -24,7 +29,12 @@ it("makes paths absolute and leaves hub ids and our methods", () => {
     diffusion: "/base/sd",
     images: "/base/a/{00..03}.tar",
     latentCache: "/base/cache",
-    methods: ["dcr", "/base/my-loss.mjs"],
+    methods: [
+      "dcr",
+      "/base/my-loss.mjs",
+      { name: "warm", method: "dcr", temperature: 1 },
+      { name: "mine", method: "/base/my-loss.mjs" },
+    ],
     evaluate: ["mmvp:/base/data/mmvp", "folder:/x", "/base/own.mjs"],
   });
   // A folder of that name goes before the hub.

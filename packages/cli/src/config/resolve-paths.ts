@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { isOwnMethod } from "../run/jobs.js";
+import { isOwnMethod } from "./methods.js";
 
 /**
  * Makes every path of a configuration, or of a part of one, absolute, so that a run can be resumed from any folder. Hub ids stay
@@ -8,13 +8,23 @@ import { isOwnMethod } from "../run/jobs.js";
  */
 export function resolvePaths<C extends object>(config: C, base: string): C {
   const absolute = (path: string) => resolve(base, path);
+  const resolveMethod = (method: string) => (isOwnMethod(method) ? method : absolute(method));
   const resolvers: Record<string, (name: string) => string> = {
     encoder: (name) => resolveModelName(name, base),
     diffusion: (name) => resolveModelName(name, base),
     images: absolute,
     latentCache: absolute,
-    methods: (method) => (isOwnMethod(method) ? method : absolute(method)),
+    methods: resolveMethod,
+    method: resolveMethod,
     evaluate: (what) => resolveEvaluation(what, base),
+  };
+  const resolveTexts = (value: unknown, resolver: (text: string) => string): unknown => {
+    if (Array.isArray(value)) return value.map((each) => resolveTexts(each, resolver));
+    // A variant among the methods.
+    if (typeof value === "object" && value !== null && "method" in value) {
+      return { ...value, method: resolveTexts(value.method, resolvers.method!) };
+    }
+    return typeof value === "string" && value !== "" ? resolver(value) : value;
   };
   const entries = Object.entries(config).map(([key, value]) => {
     const resolver = resolvers[key];
@@ -22,12 +32,6 @@ export function resolvePaths<C extends object>(config: C, base: string): C {
   });
   return Object.fromEntries(entries) as C;
 }
-
-function resolveTexts(value: unknown, resolver: (text: string) => string): unknown {
-  if (Array.isArray(value)) return value.map((each) => resolveTexts(each, resolver));
-  return typeof value === "string" && value !== "" ? resolver(value) : value;
-}
-
 /** A folder's absolute path, or a hub id as it is. */
 export function resolveModelName(name: string, base: string): string {
   const path = resolve(base, name);

@@ -37,6 +37,9 @@ export const aggregatorNames = [
   "sdm-grad",
 ] as const;
 
+/** How a learning rate goes on after its warm-up. */
+export const schedules = ["constant", "cosine"] as const;
+
 const text = z.string().nonempty("must not be empty");
 const positive = z.number().positive();
 
@@ -48,6 +51,8 @@ const stageSchema = z.strictObject({
   accumulation: z.int().positive(),
   learningRate: positive,
   warmupSteps: z.int().nonnegative(),
+  /** Of the learning rate after the warm-up: constant, or half a cosine down to 0 at the end. */
+  schedule: z.enum(schedules),
   weightDecay: z.number().nonnegative(),
   /** Global norm that gradients are clipped to. */
   maxGradNorm: positive,
@@ -56,22 +61,10 @@ const stageSchema = z.strictObject({
 /** Two jobs of one name would write the same files. */
 const once = <T>(values: readonly T[]) => new Set(values).size === values.length;
 
-export const runConfigSchema = z.strictObject({
-  /** A Hugging Face folder or hub id of a CLIP or SigLIP model. */
-  encoder: text,
-  /** A diffusers folder or hub id. */
-  diffusion: text,
-  /** Which files of the diffusion model are taken: null, or `fp16` for `*.fp16.safetensors`. */
-  variant: text.nullable(),
-  /** A folder, tar shards, a list file, or a module that makes a source. */
-  images: text,
-  /** Whether one broken image stops the run. */
-  strict: z.boolean(),
-  methods: z.array(text).nonempty().refine(once, "each once"),
-  seeds: z.array(z.int().nonnegative()).nonempty().refine(once, "each once"),
-  device: z.enum(deviceChoices as [string, ...string[]]),
-  /** How frozen weights are stored. */
-  storage: z.enum(["float32", "float16"]),
+const temperatureError = 'must be a number above 0, or "auto"';
+
+/** The settings that one run may have several of, each method its own. */
+const methodSettings = z.strictObject({
   /** Whether the projector is trained together with the encoder in one stage; stage 1 is left out then. */
   endToEnd: z.boolean(),
   /** Stage 1, projector alignment. */
@@ -86,8 +79,15 @@ export const runConfigSchema = z.strictObject({
     /** Names of the layers that are adapted; null takes every linear layer of the transformer. */
     targetModules: z.array(text).nonempty().nullable(),
   }),
-  /** Of the contrastive losses. */
-  temperature: positive,
+  /** Of the contrastive losses; `auto`, of the DCR loss alone, measures it. */
+  temperature: z.union([z.number().positive(temperatureError), z.literal("auto")], {
+    error: temperatureError,
+  }),
+  /** Timesteps of the noise are drawn from `[first, end)`; null takes all of the scheduler's. */
+  timesteps: z
+    .tuple([z.int().nonnegative(), z.int().positive()])
+    .refine(([first, end]) => first < end, "the first must be below the end")
+    .nullable(),
   /** The ground-truth positive: what the scheduler has the denoiser predict, or always the velocity. */
   target: z.enum(["scheduler", "velocity"]),
   positives: z
@@ -111,6 +111,49 @@ export const runConfigSchema = z.strictObject({
     horizontalFlip: z.number().min(0).max(1),
     verticalFlip: z.number().min(0).max(1),
   }),
+});
+
+/** A method under another name, with settings of its own over the run's. */
+const variantSchema = methodSettings
+  .extend({
+    align: methodSettings.shape.align.partial(),
+    enhance: stageSchema.partial(),
+    lora: methodSettings.shape.lora.partial(),
+    naive: methodSettings.shape.naive.partial(),
+    augment: methodSettings.shape.augment.partial(),
+  })
+  .partial()
+  .extend({
+    name: z
+      .string()
+      .regex(/^\w[\w .+-]*$/, "must be letters, digits, spaces and . + - _, as it names files")
+      .refine((name) => !(methodNames as readonly string[]).includes(name), "is a method's own name"),
+    method: text.refine((method) => method !== "original", "original trains nothing, and has no settings"),
+  });
+
+const methodSchema = z.union([text, variantSchema], {
+  error: "must be a method's name, the path of a module, or { name, method } with settings",
+});
+
+/** A method of a run: a name, the path of a module, or a variant of one. */
+export type Method = z.infer<typeof methodSchema>;
+
+export const runConfigSchema = methodSettings.extend({
+  /** A Hugging Face folder or hub id of a CLIP or SigLIP model. */
+  encoder: text,
+  /** A diffusers folder or hub id. */
+  diffusion: text,
+  /** Which files of the diffusion model are taken: null, or `fp16` for `*.fp16.safetensors`. */
+  variant: text.nullable(),
+  /** A folder, tar shards, a list file, or a module that makes a source. */
+  images: text,
+  /** Whether one broken image stops the run. */
+  strict: z.boolean(),
+  methods: z.array(methodSchema).nonempty().refine(once, "each once"),
+  seeds: z.array(z.int().nonnegative()).nonempty().refine(once, "each once"),
+  device: z.enum(deviceChoices as [string, ...string[]]),
+  /** How frozen weights are stored. */
+  storage: z.enum(["float32", "float16"]),
   memory: z.strictObject({
     /** Predictions that a gradient holds at once; null takes what fits. */
     chunk: z.int().positive().nullable(),
@@ -150,6 +193,7 @@ export const defaultConfig: Omit<RunConfig, RequiredSetting> = {
     accumulation: 2,
     learningRate: 1e-4,
     warmupSteps: 10,
+    schedule: "constant",
     weightDecay: 0.01,
     maxGradNorm: 1,
   },
@@ -159,11 +203,13 @@ export const defaultConfig: Omit<RunConfig, RequiredSetting> = {
     accumulation: 2,
     learningRate: 1e-5,
     warmupSteps: 10,
+    schedule: "constant",
     weightDecay: 0.01,
     maxGradNorm: 1,
   },
   lora: { rank: 16, alpha: 16, dropout: 0.1, bias: "lora_only", targetModules: null },
   temperature: 0.1,
+  timesteps: null,
   target: "scheduler",
   positives: ["augmented", "target"],
   gradient: "all",

@@ -1,11 +1,14 @@
 import { existsSync, statfsSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { dirname } from "node:path";
+import { DDPMScheduler } from "@dcr-js/diffusion";
 import type { DeviceInfo } from "@dcr-js/tensor";
+import { baseOf, checkVariant, methodLabel, settingsOf } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
 import { countWeights, type ModelShapes, readModelShapes } from "../models/model-shapes.js";
-import { isOwnMethod, methodLabel } from "../run/jobs.js";
+import { resolveDiffusion } from "../models/resolve-models.js";
+import { alignmentJob, jobName } from "../run/jobs.js";
 import { openTrainingImages } from "../train/images.js";
 import { loadObjective } from "../train/load-objective.js";
 import { deviceMemory } from "./device-memory.js";
@@ -27,14 +30,24 @@ export interface CheckedRun {
 export async function checkRun(folder: string, config: RunConfig, device: DeviceInfo): Promise<CheckedRun> {
   await checkMethods(config);
   const shapes = await readModelShapes(config);
+  await checkTimesteps(config);
   await checkImages(config, shapes.encoder.imageSize);
   await checkEvaluations(config.evaluate);
-  const memory = planMemory(shapes, config, await deviceMemory(device));
+  const memory = await planMethods(shapes, config, device);
   const written = bytesWritten(shapes, config);
   checkDisk(folder, written);
   const { chunk, microBatch } = memory;
   const fixed = { ...config, memory: { chunk, microBatch } };
   return { config: fixed, memory, written, atOnce: jobsAtOnce(memory, device) };
+}
+
+/** The memory of the method that needs the most, with the chunk and the micro-batch that fit all of them. */
+async function planMethods(shapes: ModelShapes, config: RunConfig, device: DeviceInfo): Promise<MemoryPlan> {
+  const available = await deviceMemory(device);
+  const plans = config.methods.map((method) => planMemory(shapes, settingsOf(method, config), available));
+  const largest = plans.reduce((most, plan) => (plan.peak > most.peak ? plan : most));
+  const least = (name: "chunk" | "microBatch") => Math.min(...plans.map((plan) => plan[name]));
+  return { ...largest, chunk: least("chunk"), microBatch: least("microBatch") };
 }
 
 /** A GPU works on one job at a time; a machine of several cores on two, where its memory holds both. */
@@ -48,26 +61,59 @@ function bytesWritten({ encoder, textEncoder }: ModelShapes, config: RunConfig):
   const outputs = config.methods.length * config.seeds.length;
   // A text tower is about as large as the diffusion model's own text encoder.
   const model = 4 * (countWeights(encoder) + countWeights(textEncoder));
-  const rows = 1000 * (config.align.steps + config.enhance.steps) * outputs;
+  const steps = config.methods.map((method) => {
+    const { align, enhance } = settingsOf(method, config);
+    return align.steps + enhance.steps;
+  });
+  const rows = 1000 * steps.reduce((sum, own) => sum + own, 0) * config.seeds.length;
   return outputs * 2 * model + rows + 16e6;
 }
 
 async function checkMethods(config: RunConfig): Promise<void> {
-  const labels = config.methods.map(methodLabel);
-  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
-  if (twice) throw new Error(`--methods: two methods are called ${twice}, which would write the same files`);
-  for (const method of config.methods) if (!isOwnMethod(method)) await loadObjective(method, config);
+  const jobs = config.methods.map((method) => ({ kind: "method", method, seed: 0 }) as const);
+  const names = jobs.map(jobName);
+  const twice = jobs.find((job, i) => names.indexOf(jobName(job)) !== i);
+  if (twice) {
+    const label = methodLabel(twice.method);
+    throw new Error(`--methods: two methods are called ${label}, which would write the same files`);
+  }
+  for (const job of jobs) {
+    const { method } = job;
+    if (method === "original") continue;
+    const first = alignmentJob(job, config);
+    checkVariant(method, first?.loss);
+    const settings = settingsOf(method, config);
+    await loadObjective(baseOf(method), settings);
+    if (first) await loadObjective(first.loss, settings);
+  }
   if (config.methods.every((method) => method === "original") && config.evaluate.length === 0) {
     throw new Error("--methods: original trains nothing, and without --evaluate nothing is measured either");
+  }
+}
+
+/** @throws where timesteps lie beyond the scheduler's */
+async function checkTimesteps(config: RunConfig): Promise<void> {
+  const folder = `${await resolveDiffusion(config)}/scheduler`;
+  const { num_train_timesteps: count } = (await DDPMScheduler.fromPretrained(folder)).config;
+  for (const method of config.methods) {
+    const { timesteps } = settingsOf(method, config);
+    if (!timesteps || timesteps[1] <= count) continue;
+    throw new Error(
+      `--timesteps: the end must be at most ${count}, the timesteps of ${folder}, got ${timesteps[1]}`,
+    );
   }
 }
 
 /** Opens the images as each stage will; nothing is decoded yet. @throws where they are not there, or fewer than a batch */
 async function checkImages(config: RunConfig, size: number): Promise<void> {
   const { images, augment, strict, seeds } = config;
-  const stages: [option: string, settings: { batch: number }][] = [["--batch", config.enhance]];
-  if (!config.endToEnd) stages.unshift(["--align-batch", config.align]);
-  for (const [option, { batch }] of stages) {
+  const batches = new Map<number, string>();
+  for (const method of config.methods) {
+    const { endToEnd, align, enhance } = settingsOf(method, config);
+    batches.set(enhance.batch, "--batch");
+    if (!endToEnd) batches.set(align.batch, "--align-batch");
+  }
+  for (const [batch, option] of batches) {
     const log = (line: string) => console.error(line);
     const source = await openTrainingImages(images, {
       size,

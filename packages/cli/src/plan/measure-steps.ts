@@ -2,15 +2,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeFileAtomically } from "@dcr-js/tensor";
+import { settingsOf } from "../config/methods.js";
 import { configPath, configToYaml } from "../config/read-config.js";
-import type { RunConfig } from "../config/run-config.js";
-import { type Job, jobFiles, listJobs } from "../run/jobs.js";
+import type { Method, RunConfig } from "../config/run-config.js";
+import { alignmentJob, type Job, jobFiles, listJobs } from "../run/jobs.js";
 import { readMetrics } from "../run/metrics-file.js";
 import { runJobs } from "../run/run-jobs.js";
 
 /** How long a job's steps take. */
 export interface MeasuredJob {
   job: Job;
+  /** That it takes. */
+  steps: number;
   /** Of one step. The first step, which also compiles and fills caches, counts only where there is no other. */
   secondsPerStep: number;
   seconds: number;
@@ -21,6 +24,7 @@ export async function measureSteps(config: RunConfig, steps: number): Promise<Me
   const folder = await mkdtemp(join(tmpdir(), "dcr-plan-"));
   const few: RunConfig = {
     ...config,
+    methods: config.methods.map((method) => withSteps(method, steps)),
     seeds: [config.seeds[0]!],
     align: { ...config.align, steps },
     enhance: { ...config.enhance, steps },
@@ -31,16 +35,32 @@ export async function measureSteps(config: RunConfig, steps: number): Promise<Me
     await writeFileAtomically(configPath(folder), configToYaml(few));
     await runJobs(folder, few);
     const measured: MeasuredJob[] = [];
-    for (const job of listJobs(few)) {
-      const rows = await readMetrics(jobFiles(folder, job).metrics);
+    for (const job of listJobs({ ...config, seeds: few.seeds })) {
+      const method = withSteps(job.method, steps);
+      const ran: Job = { kind: "method", method, seed: job.seed };
+      const rows = await readMetrics(
+        jobFiles(folder, job.kind === "align" ? alignmentJob(ran, few)! : ran).metrics,
+      );
       if (rows.length === 0) continue;
       const later = rows.length > 1 ? rows.slice(1) : rows;
       const secondsPerStep = later.reduce((sum, { time }) => sum + time, 0) / later.length;
-      const total = job.kind === "align" ? config.align.steps : config.enhance.steps;
-      measured.push({ job, secondsPerStep, seconds: secondsPerStep * total });
+      const { align, enhance } = settingsOf(job.method, config);
+      const total = job.kind === "align" ? align.steps : enhance.steps;
+      measured.push({ job, steps: total, secondsPerStep, seconds: secondsPerStep * total });
     }
     return measured;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A variant's own numbers of steps go over the run's. */
+function withSteps(method: Method, steps: number): Method {
+  if (typeof method === "string") return method;
+  const { align, enhance } = method;
+  return {
+    ...method,
+    ...(align && { align: { ...align, steps } }),
+    ...(enhance && { enhance: { ...enhance, steps } }),
+  };
 }

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { writeFileAtomically } from "@dcr-js/tensor";
+import { methodLabel } from "../config/methods.js";
 import { configToYaml } from "../config/read-config.js";
 import type { RunConfig } from "../config/run-config.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
-import { alignmentJob, methodLabel } from "../run/jobs.js";
+import { alignmentJob } from "../run/jobs.js";
 import type { MetricsRow } from "../run/metrics-file.js";
 import { cosineCharts, courses, mapCharts, patternChart } from "./charts.js";
 import type { Results, RunFindings } from "./results.js";
@@ -62,7 +63,7 @@ function factsOf(config: RunConfig, results: Results): [string, string][] {
     `${steps} steps of ${accumulation} x ${batch} images, learning rate ${learningRate}`;
   const losses = config.methods.flatMap((method) => {
     const job = alignmentJob({ kind: "method", method, seed: 0 }, config);
-    return job?.kind === "align" ? [job.loss] : [];
+    return job ? [job.loss] : [];
   });
   return [
     ["encoder", config.encoder],

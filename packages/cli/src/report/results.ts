@@ -3,9 +3,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { summarizeCosines } from "@dcr-js/gradient-conflict";
 import { type DeviceInfo, writeFileAtomically } from "@dcr-js/tensor";
-import type { RunConfig } from "../config/run-config.js";
+import { methodLabel } from "../config/methods.js";
+import type { Method, RunConfig } from "../config/run-config.js";
 import { type Evaluation, evaluationSchema } from "../evaluate/evaluation.js";
-import { jobFiles, listJobs, methodLabel, methodsOf } from "../run/jobs.js";
+import { jobFiles, listJobs, methodsOf } from "../run/jobs.js";
 import { type MetricsRow, readMetrics } from "../run/metrics-file.js";
 
 /** Over the seeds. */
@@ -61,7 +62,7 @@ export function standsOut({ mean, std }: Spread, seeds: readonly number[]): bool
 export async function writeResults(run: string, config: RunConfig, device: DeviceInfo): Promise<RunFindings> {
   const metrics = await gatherMetrics(run, config);
   const methods = methodsOf(config);
-  const evaluations = new Map<string, Evaluation[]>();
+  const evaluations = new Map<Method, Evaluation[]>();
   for (const method of methods) {
     const own = config.seeds.map((seed) =>
       readEvaluation(jobFiles(run, { kind: "method", method, seed }).result),

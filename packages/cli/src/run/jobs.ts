@@ -1,24 +1,17 @@
-import { basename, extname, join } from "node:path";
-import { type AlignmentLoss, methodNames, type RunConfig } from "../config/run-config.js";
+import { join } from "node:path";
+import { baseOf, methodLabel, settingsOf } from "../config/methods.js";
+import type { AlignmentLoss, Method, RunConfig } from "../config/run-config.js";
 
 /** One process's work: aligning a projector for a seed, or one method with one seed. */
 export type Job =
-  | { kind: "align"; loss: AlignmentLoss; seed: number }
-  | { kind: "method"; method: string; seed: number };
-
-/** Whether a method is one of ours, and not a user's module. */
-export const isOwnMethod = (method: string): method is (typeof methodNames)[number] =>
-  (methodNames as readonly string[]).includes(method);
-
-/** How a method is called in tables and file names: a module by its file's name. */
-export const methodLabel = (method: string): string =>
-  isOwnMethod(method) ? method : basename(method, extname(method));
+  | { kind: "align"; label: string; loss: AlignmentLoss; method: Method; seed: number }
+  | { kind: "method"; method: Method; seed: number };
 
 /** What `method` is called in metrics. */
-export const jobLabel = (job: Job): string =>
-  job.kind === "align" ? `align-${job.loss}` : methodLabel(job.method);
+export const jobLabel = (job: Job): string => (job.kind === "align" ? job.label : methodLabel(job.method));
 
-export const jobName = (job: Job): string => `${jobLabel(job)}-seed${job.seed}`;
+/** Names a job's folder. */
+export const jobName = (job: Job): string => `${jobLabel(job).replaceAll(" ", "-")}-seed${job.seed}`;
 
 /** The files of a job, inside the run's folder. */
 export function jobFiles(run: string, job: Job) {
@@ -47,35 +40,50 @@ export function jobFiles(run: string, job: Job) {
  * The loss that aligns a method's projector. With `own` stage 2 starts where the projector can do no more, and what its
  * gradient still asks for is the encoder's to give; see docs/method.md.
  */
-export function alignmentOf(method: string, { align }: Pick<RunConfig, "align">): AlignmentLoss {
-  if (align.loss !== "own") return align.loss;
-  return method === "dcr" ? "dcr" : "rec";
+export function alignmentOf(method: Method, config: RunConfig): AlignmentLoss {
+  const { loss } = settingsOf(method, config).align;
+  if (loss !== "own") return loss;
+  return baseOf(method) === "dcr" ? "dcr" : "rec";
+}
+
+/** All that an alignment depends on beside the run's models and images; methods that agree in it share one. */
+function alignmentSettings(method: Method, config: RunConfig): string {
+  const loss = alignmentOf(method, config);
+  const { align, timesteps, target, localTokens, ...settings } = settingsOf(method, config);
+  const { temperature, positives, gradient, augment } = settings;
+  const ofDCR = loss === "dcr" ? { temperature, positives, gradient, augment } : {};
+  return JSON.stringify({ ...align, loss, timesteps, target, localTokens, ...ofDCR });
 }
 
 /**
  * The alignment that a job starts from; undefined where it starts from none. `original` waits for that of the first method that
  * trains, so that an evaluation can look at a projector too.
  */
-export function alignmentJob(
-  job: Job,
-  config: Pick<RunConfig, "methods" | "align" | "endToEnd">,
-): Job | undefined {
-  if (job.kind === "align" || config.endToEnd) return undefined;
-  const method = job.method === "original" ? config.methods.find((name) => name !== "original") : job.method;
-  if (method === undefined) return undefined;
-  return { kind: "align", loss: alignmentOf(method, config), seed: job.seed };
+export function alignmentJob(job: Job, config: RunConfig): Extract<Job, { kind: "align" }> | undefined {
+  if (job.kind === "align") return undefined;
+  const trains = (method: Method) => method !== "original";
+  const method = trains(job.method) ? job.method : config.methods.find(trains);
+  if (method === undefined || settingsOf(method, config).endToEnd) return undefined;
+  const loss = alignmentOf(method, config);
+  const own = alignmentSettings(method, config);
+  // The first of the methods that share it names it, a variant by its own name.
+  const sharing = config.methods.filter(
+    (other) =>
+      trains(other) && !settingsOf(other, config).endToEnd && alignmentSettings(other, config) === own,
+  );
+  const first = sharing.find((other) => typeof other === "string") ?? sharing[0]!;
+  const label = typeof first === "string" ? loss : methodLabel(first);
+  return { kind: "align", label: `align-${label}`, loss, method: first, seed: job.seed };
 }
 
 /** The methods of a run. The encoder as it was is among them where something is evaluated, to compare with. */
-export function methodsOf({ methods, evaluate }: Pick<RunConfig, "methods" | "evaluate">): string[] {
+export function methodsOf({ methods, evaluate }: Pick<RunConfig, "methods" | "evaluate">): Method[] {
   if (methods.includes("original") || evaluate.length === 0) return methods;
   return ["original", ...methods];
 }
 
 /** Every job of a run; an alignment comes before the methods that need it. */
-export function listJobs(
-  config: Pick<RunConfig, "methods" | "evaluate" | "seeds" | "align" | "endToEnd">,
-): Job[] {
+export function listJobs(config: RunConfig): Job[] {
   const jobs = new Map<string, Job>();
   for (const seed of config.seeds) {
     const methods = methodsOf(config).map((method): Job => ({ kind: "method", method, seed }));

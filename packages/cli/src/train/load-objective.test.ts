@@ -29,6 +29,16 @@ describe("loadObjective", () => {
     expect((await loadObjective(path, defaultConfig)).name).toBe("mine");
   });
 
+  it("takes a measured temperature for the DCR loss alone", async () => {
+    const auto = { ...defaultConfig, temperature: "auto" as const };
+    expect((await loadObjective("dcr", auto)).remember).toBeInstanceOf(Function);
+    for (const name of ["con", "naive"]) {
+      await expect(loadObjective(name, auto)).rejects.toThrow(
+        `--temperature: auto is measured on the denoiser's predictions, and ${name} contrasts features`,
+      );
+    }
+  });
+
   it("hands settings on, where they are checked", async () => {
     await expect(loadObjective("dcr", { ...defaultConfig, temperature: -1 })).rejects.toThrow(/temperature/);
   });

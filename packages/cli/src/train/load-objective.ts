@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { conObjective, dcrObjective, jointObjective, type Objective, recObjective } from "@dcr-js/dcr";
+import { isOwnMethod } from "../config/methods.js";
 import type { AlignmentLoss, RunConfig } from "../config/run-config.js";
-import { isOwnMethod } from "../run/jobs.js";
 import { describe } from "../shared/check-options.js";
 
 type ObjectiveSettings = Pick<RunConfig, "temperature" | "positives" | "gradient" | "naive">;
@@ -11,13 +11,19 @@ type ObjectiveSettings = Pick<RunConfig, "temperature" | "positives" | "gradient
 export async function loadObjective(method: string, settings: ObjectiveSettings): Promise<Objective> {
   if (!isOwnMethod(method)) return importObjective(method);
   const { temperature, positives, gradient, naive } = settings;
+  const ofFeatures = () => {
+    if (temperature !== "auto") return temperature;
+    throw new Error(
+      `--temperature: auto is measured on the denoiser's predictions, and ${method} contrasts features; give it a number`,
+    );
+  };
   switch (method) {
     case "rec":
       return recObjective();
     case "con":
-      return conObjective({ temperature });
+      return conObjective({ temperature: ofFeatures() });
     case "naive":
-      return jointObjective({ ...naive, temperature });
+      return jointObjective({ ...naive, temperature: ofFeatures() });
     case "dcr":
       return dcrObjective({ temperature, positives, gradient });
     case "original":

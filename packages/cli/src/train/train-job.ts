@@ -11,6 +11,7 @@ import {
 import { addLoRA, type LoRA, saveAdapter } from "@dcr-js/encoders";
 import { Random, readSafetensors, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { baseOf, settingsOf } from "../config/methods.js";
 import { type RunConfig, settingsHash } from "../config/run-config.js";
 import { alignmentJob, type Job, jobFiles, jobLabel, jobName } from "../run/jobs.js";
 import type { JobMessage } from "../run/run-jobs.js";
@@ -38,15 +39,16 @@ export async function trainProjector(
 ): Promise<boolean> {
   const { run, config } = context;
   const files = jobFiles(run, job);
+  const settings = settingsOf(job.method, config);
   const models = await loadTrainingModels(config);
   models.projector.initialize(new Random(job.seed).fork("projector"));
-  const images = await openImages(context, config.align, models, job.seed);
+  const images = await openImages(context, settings, { models, batch: settings.align.batch, seed: job.seed });
   const stage = createAlignmentStage({
-    ...stageOptions(config, config.align, { models, source: images, seed: job.seed }),
-    objective: await loadObjective(job.loss, config),
+    ...stageOptions(settings, settings.align, { models, source: images, seed: job.seed }),
+    objective: await loadObjective(job.loss, settings),
   });
   try {
-    const done = await runJobStage(job, context, { stage, steps: config.align.steps, number: 1 });
+    const done = await runJobStage(job, context, { stage, steps: settings.align.steps, number: 1 });
     if (!done) return false;
     context.beforeWrite();
     const weights = models.projector.stateDict();
@@ -68,24 +70,25 @@ export async function trainEncoder(
   const { run, config } = context;
   const { seed } = job;
   const files = jobFiles(run, job);
+  const settings = settingsOf(job.method, config);
   if (existsSync(files.output)) return true;
   const models = await loadTrainingModels(config);
   const first = alignmentJob(job, config);
   if (first) await loadProjector(models, jobFiles(run, first).projector);
   else models.projector.initialize(new Random(seed).fork("projector"));
-  const lora = addAdapters(models, config, seed);
-  const images = await openImages(context, config.enhance, models, seed);
-  const create = config.endToEnd ? createEndToEndStage : createEnhancementStage;
-  const aggregator = createAggregator(config.aggregator, seed);
+  const lora = addAdapters(models, settings, seed);
+  const images = await openImages(context, settings, { models, batch: settings.enhance.batch, seed });
+  const create = settings.endToEnd ? createEndToEndStage : createEnhancementStage;
+  const aggregator = createAggregator(settings.aggregator, seed);
   const stage = create({
-    ...stageOptions(config, config.enhance, { models, source: images, seed }),
-    conflict: config.conflict,
+    ...stageOptions(settings, settings.enhance, { models, source: images, seed }),
+    conflict: settings.conflict,
     ...(aggregator && { aggregator }),
-    objective: await loadObjective(job.method, config),
+    objective: await loadObjective(baseOf(job.method), settings),
     adapters: lora,
   });
   try {
-    if (!(await runJobStage(job, context, { stage, steps: config.enhance.steps, number: 2 }))) return false;
+    if (!(await runJobStage(job, context, { stage, steps: settings.enhance.steps, number: 2 }))) return false;
     context.beforeWrite();
     context.tell({ type: "progress", phase: "writing", done: 0, total: 1 });
     await rm(files.unfinishedOutput, { recursive: true, force: true });
@@ -110,7 +113,7 @@ function stageOptions(
   { models, source, seed }: { models: TrainingModels; source: StageOptions["source"]; seed: number },
 ): StageOptions {
   const { encoder, processor, projector, denoiser, scheduler, latents } = models;
-  const { accumulation, learningRate, warmupSteps, weightDecay, maxGradNorm } = settings;
+  const { steps, accumulation, learningRate, warmupSteps, schedule, weightDecay, maxGradNorm } = settings;
   return {
     source,
     processor,
@@ -123,9 +126,12 @@ function stageOptions(
     accumulation,
     learningRate,
     warmupSteps,
+    schedule,
+    ...(schedule === "cosine" && { totalSteps: steps }),
     weightDecay,
     maxGradNorm,
     target: config.target,
+    ...(config.timesteps && { timestepRange: config.timesteps }),
     localTokens: config.localTokens,
     ...(config.memory.chunk !== null && { chunk: config.memory.chunk }),
     ...(config.memory.microBatch !== null && { encoderMicroBatch: config.memory.microBatch }),
@@ -133,14 +139,12 @@ function stageOptions(
 }
 
 function openImages(
-  { config, tell }: JobContext,
-  settings: RunConfig["enhance"],
-  { encoder }: TrainingModels,
-  seed: number,
+  { tell }: JobContext,
+  { images, augment, strict }: RunConfig,
+  { models, batch, seed }: { models: TrainingModels; batch: number; seed: number },
 ) {
-  const { images, augment, strict } = config;
   const log = (text: string) => tell({ type: "log", text });
-  const options = { size: encoder.imageSize, batchSize: settings.batch, seed, augment, strict, log };
+  const options = { size: models.encoder.imageSize, batchSize: batch, seed, augment, strict, log };
   return openTrainingImages(images, options);
 }
 

@@ -49,10 +49,18 @@ export interface DCRGradients {
 export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOptions): DCRGradients {
   const where = "dcrLossGradients";
   const names = { temperature: true, positives: true, reduction: true, towards: true } as const;
-  const { towards: wanted, reduction = "mean", temperature: given, ...rest } = checkOptions(where, options, names);
+  const {
+    towards: wanted,
+    reduction = "mean",
+    temperature: given,
+    ...rest
+  } = checkOptions(where, options, names);
   const measured = given instanceof tf.Tensor ? given : undefined;
   const number = given instanceof tf.Tensor ? undefined : given;
-  const { n, all, positives, anchors, ...checked } = checkDCR(where, inputs, { ...rest, temperature: number });
+  const { n, all, positives, anchors, ...checked } = checkDCR(where, inputs, {
+    ...rest,
+    temperature: number,
+  });
   const temperature = measured ?? checked.temperature;
   const towards = wanted ?? positives;
   checkPositives(`${where}: towards`, towards, positives);

@@ -141,8 +141,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
 
   return {
     step: () => alone("step", step),
-    state: () => 
-      stageState({ stage: parts.name, optimizer, parameters, position, memory, objectiveMemory }),
+    state: () => stageState({ stage: parts.name, optimizer, parameters, position, memory, objectiveMemory }),
     restore: (state) =>
       alone("restore", async () => {
         const checked = await checkState(state, {

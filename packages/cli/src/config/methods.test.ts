@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { checkVariant, methodLabel, settingsOf } from "./methods.js";
+import { defaultConfig, type Method, type RunConfig } from "./run-config.js";
+
+const base: RunConfig = { ...defaultConfig, encoder: "clip", diffusion: "sd", images: "photos" };
+
+describe("settingsOf", () => {
+  it("puts a variant's settings over the run's, section by section", () => {
+    const variant: Method = { name: "short", method: "dcr", enhance: { steps: 5 }, temperature: "auto" };
+    expect(settingsOf(variant, base)).toEqual({
+      ...base,
+      enhance: { ...base.enhance, steps: 5 },
+      temperature: "auto",
+    });
+    expect(settingsOf("dcr", base)).toBe(base);
+  });
+});
+
+it("methodLabel is a name, or that of a module's file", () => {
+  expect(["dcr", "/x/my-loss.mjs", { name: "a b", method: "dcr" }].map(methodLabel)).toEqual([
+    "dcr",
+    "my-loss",
+    "a b",
+  ]);
+});
+
+describe("checkVariant", () => {
+  it("refuses a setting that its method does not use", () => {
+    const variant = (settings: object): Method => ({ name: "x", method: "rec", ...settings });
+    expect(() => checkVariant(variant({ temperature: 1 }), "rec")).toThrow(
+      "--methods: x: temperature means nothing to rec; it is of con, naive, dcr",
+    );
+    // The DCR loss that aligns its projector takes one.
+    expect(() => checkVariant(variant({ temperature: 1 }), "dcr")).not.toThrow();
+    expect(() => checkVariant(variant({ lora: { rank: 2 } }), "rec")).not.toThrow();
+    expect(() => checkVariant({ name: "x", method: "/mine.mjs", temperature: 1 }, "rec")).not.toThrow();
+  });
+});

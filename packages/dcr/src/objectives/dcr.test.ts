@@ -216,11 +216,11 @@ describe("dcrObjective", () => {
   it.each([0, 4])("measures temperature auto, and holds it constant, in chunks of %i", async (chunk) => {
     await expectNoLeaks(() => {
       const auto = dcrObjective({ temperature: "auto" });
-      const valueOf = ({ metrics }: ObjectiveTerm, name: string) => metrics![name].dataSync()[0];
+      const figure = ({ metrics }: ObjectiveTerm, name: string) => metrics![name].dataSync()[0];
       const check = (memory: number[] | undefined, temperatureOf: (spread: number) => number) => {
         const [term] = run(auto, { chunk }, memory && { memory });
-        const spread = valueOf(term, "similarity/candidatesSpread");
-        const temperature = valueOf(term, "temperature");
+        const spread = figure(term, "similarity/candidatesSpread");
+        const temperature = figure(term, "temperature");
         expectClose([temperature], [temperatureOf(spread)], { relative: 1e-6 });
         const [fixed] = run(dcrObjective({ temperature }), { chunk });
         expectClose(term.value, fixed.value, { relative: 1e-6 });

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { text } from "../command-line/parse-option.js";
 import { readRunConfig } from "../config/read-config.js";
-import { writeReport } from "../report/report.js";
+import { reportText, writeReport } from "../report/report.js";
 import { type Results, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
 import { jobFiles, jobName, listJobs } from "../run/jobs.js";
@@ -15,7 +15,7 @@ export function addReportCommand(program: Command, context: CommandContext): voi
   program
     .command("report")
     .description(
-      "Writes a finished run's metrics.jsonl, results.json and report.html anew, and prints its table.",
+      "Writes a finished run's metrics.jsonl, results.json, report.html and picture anew, and prints its table.",
     )
     .argument("<run>", "the run's folder", text)
     .addHelpText("after", "\nExample:\n  dcr report runs/photos")
@@ -34,7 +34,7 @@ export function addReportCommand(program: Command, context: CommandContext): voi
         const report = await writeReport(folder, config, found);
         const table = resultsText(found.results);
         if (table) console.log(`${table}\n`);
-        console.log(`report: ${relative(context.base, report)}`);
+        console.log(reportText(report, context.base));
       } finally {
         await lock.release();
       }

@@ -4,6 +4,8 @@ import { z } from "zod";
 export const evaluationSchema = z.strictObject({
   /** Figures by group and name, each a share in [0, 1]; higher is better. */
   figures: z.record(z.string(), z.record(z.string(), z.number().min(-1).max(1))),
+  /** Standard errors of some figures, from the number of examples, by the same groups and names. */
+  standardErrors: z.record(z.string(), z.record(z.string(), z.number().nonnegative())).optional(),
   /** A measure's accuracy by pattern, for detail pairs. */
   patterns: z
     .array(
@@ -30,6 +32,7 @@ export type Evaluation = z.infer<typeof evaluationSchema>;
 export function joinEvaluations(evaluations: readonly Evaluation[]): Evaluation {
   return {
     figures: Object.assign({}, ...evaluations.map(({ figures }) => figures)) as Evaluation["figures"],
+    standardErrors: Object.assign({}, ...evaluations.map(({ standardErrors }) => standardErrors)),
     patterns: evaluations.flatMap(({ patterns = [] }) => patterns),
     features: evaluations.findLast(({ features }) => features !== undefined)?.features,
     pictures: evaluations.flatMap(({ pictures = [] }) => pictures),

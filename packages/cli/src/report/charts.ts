@@ -25,7 +25,7 @@ const config: Config = {
 };
 
 /** A chart as SVG text. */
-async function draw(spec: TopLevelSpec): Promise<string> {
+export async function draw(spec: TopLevelSpec): Promise<string> {
   const view = new View(parse(compile({ ...spec, config } as TopLevelSpec).spec), { renderer: "none" });
   const svg = await view.toSVG();
   view.finalize();
@@ -40,7 +40,7 @@ function order(methods: readonly string[]): string[] {
 }
 
 /** The scale of the methods that a chart shows. */
-function colorScale(methods: readonly string[]) {
+export function colorScale(methods: readonly string[]) {
   const domain = order(methods);
   const others = domain.filter((method) => !(method in ownColors));
   const range = domain.map(

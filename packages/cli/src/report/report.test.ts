@@ -117,6 +117,8 @@ describe("writeResults", () => {
     // Times do not count.
     const again = await writeResults(await finishedRun("again", base), base, device);
     expect(again.results.metricsSha256).toBe(results.metricsSha256);
+    // The same features before and after.
+    expect(results.drift).toEqual({ rec: close(0, 0), dcr: close(0, 0) });
     const file = JSON.parse(await readFile(join(run, "results.json"), "utf8")) as Results;
     expect(file).toEqual(results);
   });
@@ -125,7 +127,10 @@ describe("writeResults", () => {
 describe("writeReport", () => {
   it("has everything in one page that loads nothing", async () => {
     const run = await finishedRun("whole", base);
-    const html = await readFile(await writeReport(run, base, await writeResults(run, base, device)), "utf8");
+    const html = await readFile(
+      (await writeReport(run, base, await writeResults(run, base, device))).page,
+      "utf8",
+    );
     expect(html).not.toMatch(/<(script|link|iframe|object|use)\b|@import|url\(|(src|href)="(?!data:)/);
     expect(html).toContain(
       '<td>52.0 <small>± 0.0</small><div class="up">+2.0 <small>± 0.0</small></div></td>' +
@@ -149,13 +154,16 @@ describe("writeReport", () => {
   it("leaves out what there is none of, and colours no change of a single seed", async () => {
     const one = { ...base, methods: ["original", "rec"], seeds: [1] };
     const run = await finishedRun("one", one);
-    const html = await readFile(await writeReport(run, one, await writeResults(run, one, device)), "utf8");
+    const html = await readFile(
+      (await writeReport(run, one, await writeResults(run, one, device))).page,
+      "utf8",
+    );
     expect(html).not.toMatch(/class="(up|down)"|±|Gradient conflict/);
     expect(html).toContain('<div class="same">+1.0</div>');
     const bare = { ...base, methods: ["rec"], evaluate: [] };
     const trained = await finishedRun("bare", bare);
     const page = await readFile(
-      await writeReport(trained, bare, await writeResults(trained, bare, device)),
+      (await writeReport(trained, bare, await writeResults(trained, bare, device))).page,
       "utf8",
     );
     expect(page).not.toMatch(/Evaluation, before and after|Features|pattern/);

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { writeFileAtomically } from "@dcr-js/tensor";
 import { methodLabel } from "../config/methods.js";
 import { configToYaml } from "../config/read-config.js";
@@ -8,7 +8,9 @@ import { alignmentJob } from "../run/jobs.js";
 import type { MetricsRow } from "../run/metrics-file.js";
 import { cosineCharts, courses, mapCharts, patternChart } from "./charts.js";
 import type { Results, RunFindings } from "./results.js";
-import { conflictLines, escapeHtml, scoreTable } from "./score-table.js";
+import { conflictLines, driftLines, escapeHtml, scoreTable } from "./score-table.js";
+import { tradeOffOf, tradeOffSentence } from "./trade-off.js";
+import { tradeOffChart } from "./trade-off-chart.js";
 import { tsneMap } from "./tsne-map.js";
 
 const style = `
@@ -27,13 +29,28 @@ interface ReportSection {
   html: string;
 }
 
-/** Writes `report.html`, one file with everything in it. @returns its path. */
-export async function writeReport(
-  run: string,
-  config: RunConfig,
-  { results, metrics, evaluations }: RunFindings,
-): Promise<string> {
+/** The files of a report. */
+export interface Report {
+  /** The page, with everything in it. */
+  page: string;
+  /** The picture of two means against each other as a file, and the sentence that the figures support, where an evaluation has them. */
+  tradeOff?: { picture: string; sentence: string };
+}
+
+/** Writes `report.html`, one file with everything in it, and `trade-off.svg` where an evaluation has two means. */
+export async function writeReport(run: string, config: RunConfig, findings: RunFindings): Promise<Report> {
+  const { results, metrics, evaluations } = findings;
+  const shown = tradeOffOf(findings);
+  const picture = shown && { svg: await tradeOffChart(shown), sentence: tradeOffSentence(findings, shown) };
   const sections = [
+    ...(picture
+      ? [
+          {
+            title: "What was gained, and for what",
+            html: `<p>${escapeHtml(picture.sentence)}</p>\n${picture.svg}`,
+          },
+        ]
+      : []),
     ...evaluationSections(results, await patternSection(results)),
     ...(results.conflict.length > 0 ? [await conflictSection(results, metrics)] : []),
     ...(metrics.length > 0 ? [await lossSection(metrics)] : []),
@@ -52,9 +69,18 @@ export async function writeReport(
 ${sections.map(({ title, html }) => `<h2>${escapeHtml(title)}</h2>\n${html}`).join("\n")}
 </body></html>
 `;
-  const path = join(run, "report.html");
-  await writeFileAtomically(path, html);
-  return path;
+  const page = join(run, "report.html");
+  await writeFileAtomically(page, html);
+  if (!picture) return { page };
+  const path = join(run, "trade-off.svg");
+  await writeFileAtomically(path, picture.svg);
+  return { page, tradeOff: { picture: path, sentence: picture.sentence } };
+}
+
+/** What a command says of a report in the end; paths start from `base`. */
+export function reportText({ page, tradeOff }: Report, base: string): string {
+  const where = `report: ${relative(base, page)}`;
+  return tradeOff ? `${tradeOff.sentence}\n\npicture: ${relative(base, tradeOff.picture)}\n${where}` : where;
 }
 
 function factsOf(config: RunConfig, results: Results): [string, string][] {
@@ -93,7 +119,10 @@ function evaluationSections(results: Results, patterns: ReportSection[]): Report
   const several = results.seeds.length > 1;
   const html = `<p>In percent, higher is better${several ? ", mean ± standard deviation over seeds" : ""}. Below each figure its change against
 <i>original</i>${several ? " with the same seed" : ""}, <span class="same">grey</span> where ${several ? "it is not larger than its spread" : "one seed cannot tell it from chance"}.</p>
-${scoreTable(results)}`;
+${scoreTable(results)}
+${driftLines(results)
+  .map((line) => `<p>${escapeHtml(line)}</p>`)
+  .join("")}`;
   return [{ title: "Evaluation, before and after", html }, ...patterns];
 }
 

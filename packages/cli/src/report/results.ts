@@ -38,6 +38,8 @@ export interface Results {
   figures: Record<string, FigureSpreads>;
   /** Of each figure, a seed's change against `original` with the same seed. */
   changes: Record<string, FigureSpreads>;
+  /** By method: 1 - the mean cosine between the features that an evaluation shows and `original`'s with the same seed. */
+  drift: Record<string, Spread>;
   /** Means over the seeds. */
   patterns: { method: string; measure: string; pattern: string; count: number; accuracy: number }[];
   conflict: Conflict[];
@@ -74,6 +76,7 @@ export async function writeResults(run: string, config: RunConfig, device: Devic
     seeds: config.seeds,
     figures: {},
     changes: {},
+    drift: {},
     patterns: [],
     conflict: conflictsOf(metrics),
     metricsSha256: timelessHash(metrics),
@@ -83,6 +86,8 @@ export async function writeResults(run: string, config: RunConfig, device: Devic
     const label = methodLabel(method);
     results.figures[label] = spreads(own.map(({ figures }) => figures));
     if (before && method !== "original") {
+      const drifts = own.flatMap((evaluation, i) => driftOf(evaluation, before[i]!) ?? []);
+      if (drifts.length === own.length) results.drift[label] = spread(drifts);
       results.changes[label] = spreads(own.map(({ figures }, i) => differences(figures, before[i]!.figures)));
     }
     results.patterns.push(...meanPatterns(label, own));
@@ -126,12 +131,23 @@ const differences = (figures: Figures, before: Figures): Figures =>
 const spreads = (list: Figures[]): FigureSpreads =>
   mapFigures(list[0]!, (group, name) => spread(list.map((figures) => figures[group]![name]!)));
 
-const meanOf = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const meanOf = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-function spread(values: number[]): Spread {
+export function spread(values: number[]): Spread {
   const mean = meanOf(values);
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
+}
+
+/** 1 - the mean cosine between two encoders' features of the same images. */
+function driftOf({ features: after }: Evaluation, { features: before }: Evaluation): number | undefined {
+  if (!after || !before || after.values.length === 0) return undefined;
+  const cosines = after.values.map((row, i) => {
+    const other = before.values[i]!;
+    const dot = row.reduce((sum, value, k) => sum + value * other[k]!, 0);
+    return dot / (Math.hypot(...row) * Math.hypot(...other) || 1);
+  });
+  return 1 - meanOf(cosines);
 }
 
 function meanPatterns(method: string, evaluations: Evaluation[]): Results["patterns"] {

@@ -46,7 +46,18 @@ export function resultsText(results: Results): string {
   const line = (row: string[]) =>
     row.map((text, i) => (i === 0 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join("  ");
   const table = columns.length > 0 ? [line(header), ...rows.map(line)] : [];
-  return [...table, ...conflictLines(results)].join("\n");
+  return [...table, ...driftLines(results), ...conflictLines(results)].join("\n");
+}
+
+/** A sentence on how far the features moved. */
+export function driftLines({ drift, seeds }: Results): string[] {
+  const parts = Object.entries(drift).map(
+    ([method, { mean, std }]) =>
+      `${method} ${mean.toFixed(3)}${seeds.length > 1 ? ` ± ${std.toFixed(3)}` : ""}`,
+  );
+  return parts.length > 0
+    ? [`drift of the features (1 - mean cosine to original's): ${parts.join(", ")}`]
+    : [];
 }
 
 /** A sentence on each pair of losses. */

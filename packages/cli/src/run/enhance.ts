@@ -15,7 +15,7 @@ import {
 import { resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
 import { type CheckedRun, checkRun } from "../plan/check-run.js";
-import { writeReport } from "../report/report.js";
+import { reportText, writeReport } from "../report/report.js";
 import { gatherMetrics, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
 import { jobFiles, listJobs, outputFolder } from "./jobs.js";
@@ -146,5 +146,5 @@ async function work(
   const report = await writeReport(folder, config, found);
   const text = resultsText(found.results);
   if (text) console.log(`\n${text}\n`);
-  console.log(`report: ${relative(base, report)}`);
+  console.log(reportText(report, base));
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
-import { text } from "../command-line/parse-option.js";
+import { integer, text } from "../command-line/parse-option.js";
 import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
 import { enhance, resume } from "../run/enhance.js";
 
@@ -18,15 +18,21 @@ export function addEnhanceCommand(program: Command, context: CommandContext): vo
     .description("Trains: stage 1 aligns the projector, stage 2 enhances the encoder. Writes a run folder.")
     .option("--out <folder>", "where the run goes; a new folder under runs/ by default", text)
     .option("--resume <folder>", "go on with a stopped run, to the identical result", text)
+    .option(
+      "--jobs <n>",
+      "jobs at the same time; by default what cores and memory allow, two at most",
+      integer,
+    )
     .addHelpText("after", examples);
   addSettingOptions(command).action(async () => {
-    const { out, resume: stopped } = command.opts<{ out?: string; resume?: string }>();
+    const { out, resume: stopped, jobs } = command.opts<{ out?: string; resume?: string; jobs?: number }>();
+    if (jobs !== undefined && jobs < 1) throw new Error(`--jobs: expected at least 1, got ${jobs}`);
     const given = await givenSettings(command, context.base);
-    if (stopped === undefined) await enhance(given.settings, { out, context });
+    if (stopped === undefined) await enhance(given.settings, { out, jobs, context });
     else {
       if (out !== undefined)
         throw new Error("--out: a resumed run goes on in its own folder; leave --out away");
-      await resume(stopped, given, context);
+      await resume(stopped, given, { jobs, context });
     }
   });
 }

@@ -25,10 +25,17 @@ import { lockRun } from "./run-lock.js";
 import { RunStopped } from "./stop-signals.js";
 import { endOrphan } from "./workers.js";
 
+/** How a run is worked on; nothing of it changes a number. */
+interface Working {
+  /** Jobs at the same time; by default what cores and memory allow. */
+  jobs?: number;
+  context: CommandContext;
+}
+
 /** Starts a run. @param settings as the user gave them */
 export async function enhance(
   settings: PartialConfig,
-  { out, context }: { out?: string; context: CommandContext },
+  { out, jobs, context }: Working & { out?: string },
 ): Promise<void> {
   const { base } = context;
   const config = resolvePaths(checkConfig("options", settings), base);
@@ -52,14 +59,18 @@ export async function enhance(
       if (isNew) await rm(folder, { recursive: true, force: true });
       throw error;
     }
-    await work(folder, checked, { device, context });
+    await work(folder, { config: checked.config, atOnce: jobs ?? checked.atOnce }, { device, context });
   } finally {
     await lock.release();
   }
 }
 
 /** Goes on with a stopped run. @param given options, which must not differ from the run's */
-export async function resume(stopped: string, given: GivenSettings, context: CommandContext): Promise<void> {
+export async function resume(
+  stopped: string,
+  given: GivenSettings,
+  { jobs, context }: Working,
+): Promise<void> {
   const folder = resolve(context.base, stopped);
   const config = await readRunConfig(folder);
   refuseOtherSettings(stopped, config, given, context);
@@ -69,7 +80,7 @@ export async function resume(stopped: string, given: GivenSettings, context: Com
     for (const job of listJobs(config)) await endOrphan(jobFiles(folder, job).worker);
     await removeLeftovers(folder);
     const { atOnce } = await checkRun(folder, config, device);
-    await work(folder, { config, atOnce }, { device, context });
+    await work(folder, { config, atOnce: jobs ?? atOnce }, { device, context });
   } finally {
     await lock.release();
   }

@@ -107,7 +107,7 @@ export {
   bootstrapInterval,
   pairedBootstrap,
 } from "./statistics/bootstrap.js";
-export { type MeanInterval, meanInterval } from "./statistics/mean-interval.js";
 export { type McNemarTest, mcNemar } from "./statistics/mcnemar.js";
+export { type MeanInterval, meanInterval } from "./statistics/mean-interval.js";
 export type { Outcomes } from "./statistics/outcomes.js";
 export { wilsonInterval } from "./statistics/wilson-interval.js";

@@ -11,6 +11,7 @@ export { purity } from "./clustering/purity.js";
 export { silhouette } from "./clustering/silhouette.js";
 export { type VMeasureOptions, type VMeasureScores, vMeasure } from "./clustering/v-measure.js";
 export type { Labels } from "./features/check-labels.js";
+export { type EncodeText, type EncodeTextsOptions, encodeTexts } from "./features/encode-texts.js";
 export type { Features } from "./features/open-features.js";
 export {
   type ReadFeaturesOptions,
@@ -48,6 +49,7 @@ export {
   type TextImageOptions,
   textImagePairs,
 } from "./pairs/detail-pairs.js";
+export { splitPairs } from "./pairs/split-pairs.js";
 export {
   type WinogroundFeatures,
   type WinogroundResult,
@@ -94,11 +96,7 @@ export {
   retrievalScores,
 } from "./retrieval/retrieval-scores.js";
 export { type ZeroShotScores, zeroShotAccuracy, zeroShotScores } from "./retrieval/zero-shot-accuracy.js";
-export {
-  type EncodeText,
-  type ZeroShotOptions,
-  zeroShotClassifier,
-} from "./retrieval/zero-shot-classifier.js";
+export { type ZeroShotOptions, zeroShotClassifier } from "./retrieval/zero-shot-classifier.js";
 export { zeroShotTemplates } from "./retrieval/zero-shot-templates.js";
 export { type ClassScatter, classScatter } from "./scatter/class-scatter.js";
 export {

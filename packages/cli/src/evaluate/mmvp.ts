@@ -1,4 +1,10 @@
-import { type DetailPairScores, type Section, textImagePairs, wilsonInterval } from "@dcr-js/eval";
+import {
+  type DetailPairScores,
+  type Section,
+  splitPairs,
+  textImagePairs,
+  wilsonInterval,
+} from "@dcr-js/eval";
 import { mmvpVLM } from "@dcr-js/eval/datasets";
 import * as tf from "@tensorflow/tfjs-core";
 import { encodeDataset } from "./encode-dataset.js";
@@ -10,16 +16,7 @@ export async function evaluateMMVP(folder: string, input: EvaluationInput): Prom
   const { dataset, statements, patterns } = await mmvpVLM(folder);
   const { features: imageFeatures } = await encodeDataset(dataset, input);
   const textFeatures = await input.encodeText(statements);
-  const half = (features: tf.Tensor2D, which: 0 | 1) => {
-    const rows = patterns.map((_, pair) => 2 * pair + which);
-    return tf.tidy(() => tf.gather(features, tf.tensor1d(rows, "int32")));
-  };
-  const parts = [
-    half(imageFeatures, 0),
-    half(imageFeatures, 1),
-    half(textFeatures, 0),
-    half(textFeatures, 1),
-  ] as const;
+  const parts = [...splitPairs(imageFeatures), ...splitPairs(textFeatures)] as const;
   try {
     const scores = await textImagePairs(...parts, patterns);
     if (input.addSection) for (const section of pairSections(scores, statements)) input.addSection(section);

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ImageDataset, imageArray } from "@dcr-js/data";
 import { checkChoice, checkOptions, describe } from "../shared/check-options.js";
-import { checkFile } from "./published-files.js";
+import { checkFile, parseFile } from "./published-files.js";
 
 export interface KarpathyOptions {
   /** The folder of the images. */
@@ -70,12 +70,7 @@ export async function karpathy(file: string, options: KarpathyOptions): Promise<
 }
 
 function parse(file: string, text: string): Entry[] {
-  let root: { images?: unknown };
-  try {
-    root = JSON.parse(text);
-  } catch (error) {
-    throw new Error(`karpathy: ${file} is not valid JSON`, { cause: error });
-  }
+  const root = parseFile(`karpathy: ${file}`, text) as { images?: unknown } | null;
   if (!Array.isArray(root?.images)) throw new Error(`karpathy: ${file} must have a list "images"`);
   return root.images.map((entry: Partial<Entry> | null, i) => {
     const { filename, filepath, split, sentences } = entry ?? {};

@@ -18,6 +18,15 @@ export async function readLines(caller: string, path: string): Promise<string[]>
     .filter(Boolean);
 }
 
+/** Text as JSON. @throws with the name, where it is none */
+export function parseFile(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${name} is not valid JSON`, { cause: error });
+  }
+}
+
 /** The file, or the same with `.gz`. */
 export async function plainOrGzip(caller: string, folder: string, name: string): Promise<string> {
   const path = join(folder, name);

@@ -33,35 +33,48 @@ it("is right where the caption is nearer than its negative, by category", async 
   });
 });
 
-it("asks all negatives of an image", async () => {
+it("asks all negatives of a caption", async () => {
   const scores = await captionChoice({
     images: at(0, 0),
     captions: at(10, 10),
     negatives: at(20, 30, 20, 5, 40),
-    imageOf: [0, 0, 1, 1, 1],
+    captionOf: [0, 0, 1, 1, 1],
   });
   expect(scores.examples.map(({ correct }) => correct)).toEqual([true, false]);
   expect(scores.examples.map(({ negatives }) => negatives.length)).toEqual([2, 3]);
   expect(scores.macroAccuracy).toBe(scores.accuracy);
 });
 
-it("refuses captions without an image, and images without a negative", async () => {
+it("asks several captions of one image", async () => {
+  await expectNoLeaks(async () => {
+    const { examples } = await captionChoice({
+      images: at(0, 50),
+      captions: at(10, 45, 40),
+      negatives: at(20, 90, 48),
+      imageOf: [0, 1, 1],
+    });
+    expect(examples.map(({ correct }) => correct)).toEqual([true, true, false]);
+    expectClose(
+      [examples[2].caption, ...examples[2].negatives],
+      [10, 2].map((a) => Math.cos((a * Math.PI) / 180)),
+      {
+        absolute: 1e-6,
+      },
+    );
+  });
+});
+
+it("refuses captions without an image or a negative", async () => {
   const two = { images: at(0, 1), captions: at(0, 1) };
   await expectNoLeaks(async () => {
-    await expect(captionChoice({ ...two, negatives: at(1) })).rejects.toThrow(
-      /imageOf must hold an image for each of 1 negatives, got none/,
-    );
-    await expect(captionChoice({ ...two, negatives: at(1, 2), imageOf: [0, 0] })).rejects.toThrow(
-      /image 1 has no negative/,
-    );
-    await expect(captionChoice({ ...two, negatives: at(1, 2), imageOf: [0, 2] })).rejects.toThrow(
-      /imageOf\[1\] must be an integer/,
-    );
-    await expect(captionChoice({ ...two, captions: at(0), negatives: at(1, 2) })).rejects.toThrow(
-      /captions must have 2 rows/,
-    );
-    await expect(captionChoice({ ...two, negatives: at(1, 2), categories: ["a"] })).rejects.toThrow(
-      /categories must name one for each of 2/,
-    );
+    const refuse = (options: object, message: RegExp) =>
+      expect(captionChoice({ ...two, negatives: at(1, 2), ...options })).rejects.toThrow(message);
+    await refuse({ negatives: at(1) }, /captionOf must hold the caption of each of 1 negatives, got none/);
+    await refuse({ captionOf: [0, 0] }, /caption 1 has no negative/);
+    await refuse({ captionOf: [0, 2] }, /captionOf\[1\] must be an integer/);
+    await refuse({ captions: at(0, 1, 2) }, /imageOf must hold the image of each of 3 captions, got none/);
+    await refuse({ imageOf: [0] }, /imageOf must hold the image of each of 2 captions, got 1/);
+    await refuse({ imageOf: [0, -1] }, /imageOf\[1\] must be an integer/);
+    await refuse({ categories: ["a"] }, /categories must name one for each of 2/);
   });
 });

@@ -6,15 +6,17 @@ import { checkNumber, checkOptions, describe } from "../shared/check-options.js"
 import { wilsonInterval } from "../statistics/wilson-interval.js";
 
 export interface CaptionChoiceOptions extends TieOptions {
-  /** `[n, dim]`. */
+  /** `[images, dim]`. */
   images: Features;
-  /** Of each image the caption that describes it, `[n, dim]`. */
+  /** Captions that describe an image, `[n, dim]`. */
   captions: Features;
-  /** Captions that do not, `[m, dim]`, for all images one after the other. */
+  /** Captions that do not, `[m, dim]`. */
   negatives: Features;
-  /** The image of each negative. Default: one for each image, in their order (SugarCrepe). ARO's order task has four. */
+  /** The image of each caption. Default: one for each caption, in their order. */
   imageOf?: ArrayLike<number>;
-  /** The category of each image, such as `"replace_obj"`. Default: none. */
+  /** The caption that each negative stands against. Default: one for each caption, in their order. ARO's order task has four. */
+  captionOf?: ArrayLike<number>;
+  /** The category of each caption, such as `"replace_obj"`. Default: none. */
   categories?: readonly string[];
 }
 
@@ -28,7 +30,7 @@ export interface CaptionChoiceResult {
 }
 
 export interface CaptionChoiceScores {
-  /** Share of images that prefer their caption to every negative. */
+  /** Share of captions that their image prefers to every negative of theirs. */
   accuracy: number;
   /** Wilson's 95 % interval. */
   interval: [number, number];
@@ -40,8 +42,8 @@ export interface CaptionChoiceScores {
 }
 
 /**
- * Choice of a caption, the task of ARO (Yuksekgonul et al. 2023) and SugarCrepe (Hsieh et al. 2023): an image is right when its caption is
- * more similar to it than every wrong caption. A tie is never right.
+ * Choice of a caption, the task of ARO (Yuksekgonul et al. 2023) and SugarCrepe (Hsieh et al. 2023): a caption is right when its image is
+ * more similar to it than to every negative. A tie is never right.
  */
 export async function captionChoice(options: CaptionChoiceOptions): Promise<CaptionChoiceScores> {
   const checked = checkOptions("captionChoice", options, {
@@ -49,34 +51,35 @@ export async function captionChoice(options: CaptionChoiceOptions): Promise<Capt
     captions: true,
     negatives: true,
     imageOf: true,
+    captionOf: true,
     categories: true,
     tieTolerance: true,
   });
   const tie = checkTieTolerance("captionChoice", checked);
   const { images, captions, negatives, categories } = checked;
   const opened = await openSameWidth("captionChoice", { images, captions, negatives });
-  let repeated: tf.Tensor2D | undefined;
+  const gathered: tf.Tensor2D[] = [];
   try {
-    const [n, m] = [opened.images.shape[0], opened.negatives.shape[0]];
-    if (opened.captions.shape[0] !== n) {
-      throw new Error(
-        `captionChoice: captions must have ${n} rows, one for each image, got [${opened.captions.shape}]`,
-      );
-    }
+    const [k, n, m] = [opened.images, opened.captions, opened.negatives].map(({ shape }) => shape[0]);
     if (categories !== undefined && (!Array.isArray(categories) || categories.length !== n)) {
       throw new Error(
-        `captionChoice: categories must name one for each of ${n} images, got ${describe(categories)}`,
+        `captionChoice: categories must name one for each of ${n} captions, got ${describe(categories)}`,
       );
     }
-    const imageOf = checkImageOf(checked.imageOf, n, m);
-    repeated = tf.tidy(() => tf.gather(opened.images, tf.tensor1d(imageOf, "int32")));
-    const right = await rowCosines(opened.images, opened.captions);
-    const wrong = await rowCosines(repeated, opened.negatives);
-    const ofImage = Array.from({ length: n }, (): number[] => []);
-    for (const [j, image] of imageOf.entries()) ofImage[image].push(wrong[j]);
-    const without = ofImage.findIndex((list) => list.length === 0);
-    if (without >= 0) throw new Error(`captionChoice: image ${without} has no negative`);
-    const examples = ofImage.map(
+    const imageOf = checkPlaces(checked.imageOf, ["imageOf", "image", "captions"], [n, k]);
+    const captionOf = checkPlaces(checked.captionOf, ["captionOf", "caption", "negatives"], [m, n]);
+    const imagesAt = (rows: Int32Array) => {
+      gathered.push(tf.tidy(() => tf.gather(opened.images, tf.tensor1d(rows, "int32"))));
+      return gathered.at(-1)!;
+    };
+    const right = await rowCosines(imagesAt(imageOf), opened.captions);
+    const imageOfNegative = captionOf.map((caption) => imageOf[caption]);
+    const wrong = await rowCosines(imagesAt(imageOfNegative), opened.negatives);
+    const ofCaption = Array.from({ length: n }, (): number[] => []);
+    for (const [j, caption] of captionOf.entries()) ofCaption[caption].push(wrong[j]);
+    const without = ofCaption.findIndex((list) => list.length === 0);
+    if (without >= 0) throw new Error(`captionChoice: caption ${without} has no negative`);
+    const examples = ofCaption.map(
       (similarities, i): CaptionChoiceResult => ({
         correct: similarities.every((similarity) => right[i] - similarity > tie),
         ...(categories && { category: categories[i] }),
@@ -86,20 +89,24 @@ export async function captionChoice(options: CaptionChoiceOptions): Promise<Capt
     );
     return summary(examples);
   } finally {
-    tf.dispose(opened);
-    repeated?.dispose();
+    tf.dispose([opened, gathered]);
   }
 }
 
-function checkImageOf(imageOf: ArrayLike<number> | undefined, n: number, m: number): Int32Array {
-  if (imageOf === undefined && n === m) return Int32Array.from({ length: n }, (_, i) => i);
-  if (imageOf?.length !== m) {
-    const got = imageOf === undefined ? "none" : `${imageOf?.length}`;
-    throw new Error(`captionChoice: imageOf must hold an image for each of ${m} negatives, got ${got}`);
+/** Where each of `count` rows belongs among `among` others; without a list each belongs to the one of its place. */
+function checkPlaces(
+  given: ArrayLike<number> | undefined,
+  [name, what, rows]: [string, string, string],
+  [count, among]: [number, number],
+): Int32Array {
+  if (given === undefined && count === among) return Int32Array.from({ length: count }, (_, i) => i);
+  if (given?.length !== count) {
+    const got = given === undefined ? "none" : describe(given?.length);
+    throw new Error(`captionChoice: ${name} must hold the ${what} of each of ${count} ${rows}, got ${got}`);
   }
-  for (let j = 0; j < m; j++)
-    checkNumber(`captionChoice: imageOf[${j}]`, imageOf[j], { min: 0, max: n - 1, integer: true });
-  return Int32Array.from(imageOf);
+  for (let i = 0; i < count; i++)
+    checkNumber(`captionChoice: ${name}[${i}]`, given[i], { min: 0, max: among - 1, integer: true });
+  return Int32Array.from(given);
 }
 
 function summary(examples: CaptionChoiceResult[]): CaptionChoiceScores {

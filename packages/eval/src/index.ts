@@ -99,6 +99,7 @@ export { type ZeroShotScores, zeroShotAccuracy, zeroShotScores } from "./retriev
 export { type ZeroShotOptions, zeroShotClassifier } from "./retrieval/zero-shot-classifier.js";
 export { zeroShotTemplates } from "./retrieval/zero-shot-templates.js";
 export { type ClassScatter, classScatter } from "./scatter/class-scatter.js";
+export type { SearchOptions } from "./search/score-rows.js";
 export {
   type BootstrapInterval,
   type BootstrapOptions,

@@ -28,7 +28,13 @@ export async function nearestNeighbourAccuracy(
   options?: NearestNeighbourOptions,
 ): Promise<number> {
   const caller = "nearestNeighbourAccuracy";
-  const checked = checkOptions(caller, options, { k: true, train: true, weights: true, temperature: true });
+  const checked = checkOptions(caller, options, {
+    k: true,
+    train: true,
+    weights: true,
+    temperature: true,
+    threads: true,
+  });
   const predictions = await predictByVotes(caller, features, { ...checked, labels });
   return predictions.filter((label, i) => label === labels[i]).length / predictions.length;
 }

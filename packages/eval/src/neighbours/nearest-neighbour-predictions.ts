@@ -1,11 +1,12 @@
 import { checkLabels, type Labels } from "../features/check-labels.js";
 import type { Features } from "../features/open-features.js";
+import type { SearchOptions } from "../search/score-rows.js";
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { findNeighbours } from "./nearest-neighbours.js";
 import type { Neighbours } from "./top-k.js";
 
 /** How neighbours vote. */
-export interface VoteOptions {
+export interface VoteOptions extends SearchOptions {
   /** Neighbours that vote. Default 1. */
   k?: number;
   /**
@@ -52,6 +53,7 @@ export async function nearestNeighbourPredictions(
     k: true,
     weights: true,
     temperature: true,
+    threads: true,
   });
   if ((labels === undefined) === (train === undefined)) {
     throw new Error(
@@ -65,7 +67,14 @@ export async function nearestNeighbourPredictions(
 export async function predictByVotes(
   caller: string,
   features: Features,
-  { labels, train, k = 1, weights: given = "uniform", temperature = 0.07 }: NearestNeighbourPredictionOptions,
+  {
+    labels,
+    train,
+    k = 1,
+    weights: given = "uniform",
+    temperature = 0.07,
+    threads,
+  }: NearestNeighbourPredictionOptions,
 ): Promise<(number | string)[]> {
   const weights = checkChoice(`${caller}: weights`, given, ["uniform", "exponential"]);
   checkNumber(`${caller}: temperature`, temperature, { above: 0 });
@@ -73,6 +82,7 @@ export async function predictByVotes(
   const { neighbours: found, searched } = await findNeighbours(caller, features, {
     among: train?.features,
     k,
+    threads,
   });
   if (labels !== undefined) checkLabels(`${caller}: labels`, labels, found.length);
   if (train) checkLabels(`${caller}: train.labels`, train.labels, searched);

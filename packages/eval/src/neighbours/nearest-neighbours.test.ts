@@ -3,7 +3,6 @@ import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import { expect, it } from "vitest";
 import { golden } from "../../test/golden.js";
 import { nearestNeighbours } from "./nearest-neighbours.js";
-import { topK } from "./top-k.js";
 
 it("are scikit-learn's, the nearest first", async () => {
   const { features, queries, indices, similarities } = golden.knn;
@@ -22,14 +21,6 @@ it("leave a row out of its own neighbours, by default the one nearest", async ()
     [1, 0.3],
   ]);
   expect(found.map(({ indices }) => [...indices])).toEqual([[1], [0], [1]]);
-});
-
-it("topK keeps the first of equal values and leaves one out", () => {
-  const values = Float32Array.of(2, 5, 2, 5, 1, 2);
-  expect([...topK(values, 4, -1).indices]).toEqual([1, 3, 0, 2]);
-  expect([...topK(values, 3, 1).indices]).toEqual([3, 0, 2]);
-  expect([...topK(values, 2, -1).similarities]).toEqual([5, 5]);
-  expect([...topK(Float32Array.of(-3, -1, -2), 3, -1).indices]).toEqual([1, 2, 0]);
 });
 
 it("refuse k out of range", async () => {

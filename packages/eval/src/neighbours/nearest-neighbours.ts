@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type Features, openSameWidth } from "../features/open-features.js";
-import { forEachSimilarityRow } from "../features/similarity-rows.js";
+import { forEachScoreRow, type SearchOptions } from "../search/score-rows.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type Neighbours, topK } from "./top-k.js";
 
-export interface NearestNeighboursOptions {
+export interface NearestNeighboursOptions extends SearchOptions {
   /** Rows to search, `[m, dim]`. Default: the features themselves, where a row is not its own neighbour. */
   among?: Features;
   /** Neighbours of each row. Default 1. */
@@ -12,8 +12,8 @@ export interface NearestNeighboursOptions {
 }
 
 /**
- * The k nearest rows by cosine, for each row; of equally near ones those that come first. Similarities are computed in blocks,
- * so memory does not grow with the square of the rows.
+ * The k nearest rows by cosine, for each row; of equally near ones those that come first. Rows are compared in blocks, so
+ * that memory does not grow with their square.
  *
  * @param features `[n, dim]`
  * @returns for each row its neighbours
@@ -22,8 +22,9 @@ export async function nearestNeighbours(
   features: Features,
   options?: NearestNeighboursOptions,
 ): Promise<Neighbours[]> {
-  const { among, k = 1 } = checkOptions("nearestNeighbours", options, { among: true, k: true });
-  const { neighbours } = await findNeighbours("nearestNeighbours", features, { among, k });
+  const checked = checkOptions("nearestNeighbours", options, { among: true, k: true, threads: true });
+  const { among, k = 1, threads } = checked;
+  const { neighbours } = await findNeighbours("nearestNeighbours", features, { among, k, threads });
   return neighbours;
 }
 
@@ -31,7 +32,7 @@ export async function nearestNeighbours(
 export async function findNeighbours(
   caller: string,
   features: Features,
-  { among, k }: { among: Features | undefined; k: number },
+  { among, k, threads }: { among: Features | undefined; k: number } & SearchOptions,
 ): Promise<{ neighbours: Neighbours[]; searched: number }> {
   checkNumber(`${caller}: k`, k, { min: 1, integer: true });
   const opened: { features: tf.Tensor2D; among?: tf.Tensor2D } =
@@ -43,8 +44,9 @@ export async function findNeighbours(
     const most = candidates ? candidates.shape[0] : rows.shape[0] - 1;
     checkNumber(`${caller}: k`, k, { min: 1, max: most, integer: true });
     const found: Neighbours[] = [];
-    await forEachSimilarityRow(rows, candidates ?? rows, (row, similarities) => {
-      found.push(topK(similarities, k, candidates ? -1 : row));
+    const compared = { queries: rows, candidates: candidates ?? rows, threads };
+    await forEachScoreRow(caller, compared, (row, scores) => {
+      found.push(topK(scores, k, candidates ? -1 : row));
     });
     return { neighbours: found, searched: (candidates ?? rows).shape[0] };
   } finally {

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type Features, openSameWidth } from "../features/open-features.js";
-import { forEachSimilarityRow } from "../features/similarity-rows.js";
+import { forEachScoreRow, type ScoreRow, type SearchOptions } from "../search/score-rows.js";
 
 /**
  * For each query the ranks of its right candidates, from 0, in rising order. Ties count against the query: wrong candidates
@@ -12,15 +12,19 @@ import { forEachSimilarityRow } from "../features/similarity-rows.js";
 export async function rightRanks(
   caller: string,
   { queries, candidates }: { queries: Features; candidates: Features },
-  { rightOf, tie }: { rightOf: (query: number, candidates: number) => readonly number[]; tie: number },
+  {
+    rightOf,
+    tie,
+    threads,
+  }: { rightOf: (query: number, candidates: number) => readonly number[]; tie: number } & SearchOptions,
 ): Promise<Int32Array[]> {
   const opened = await openSameWidth(caller, { queries, candidates });
   const ranks: Int32Array[] = [];
   try {
-    await forEachSimilarityRow(opened.queries, opened.candidates, (query, similarities) => {
-      const right = rightOf(query, similarities.length);
+    await forEachScoreRow(caller, { ...opened, threads }, (query, row) => {
+      const right = rightOf(query, row.scores.length);
       if (right.length === 0) throw new Error(`${caller}: query ${query} has no right candidate`);
-      ranks.push(ranksOf(similarities, right, tie));
+      ranks.push(ranksOf(row, right, tie));
     });
   } finally {
     tf.dispose([opened.queries, opened.candidates]);
@@ -28,19 +32,28 @@ export async function rightRanks(
   return ranks;
 }
 
-function ranksOf(similarities: Float32Array, right: readonly number[], tie: number): Int32Array {
-  const own = Float32Array.from(right, (j) => similarities[j])
-    .sort()
-    .reverse();
+function ranksOf(
+  { scores, unit, error, cosine }: ScoreRow,
+  right: readonly number[],
+  tie: number,
+): Int32Array {
+  const own = Float64Array.from(right, cosine).sort().reverse();
+  // A candidate below the bound of a place stands behind it; their scores tell unless they are within the error.
+  const bounds = own.map((value) => value - tie);
+  const placeOf = (value: number, shift: number) => {
+    let place = 0;
+    while (place < bounds.length && bounds[place] * unit + shift > value) place++;
+    return place;
+  };
   const isRight = new Set(right);
   // above[r] counts wrong candidates that stand before the right one of place r, but not before that of place r - 1.
   const above = new Int32Array(own.length + 1);
-  const last = own[own.length - 1] - tie;
-  for (let j = 0; j < similarities.length; j++) {
-    if (similarities[j] < last || isRight.has(j)) continue;
-    let place = 0;
-    while (place < own.length && own[place] - tie > similarities[j]) place++;
-    above[place]++;
+  const last = bounds[bounds.length - 1] * unit - error;
+  for (let j = 0; j < scores.length; j++) {
+    const score = scores[j];
+    if (score < last || isRight.has(j)) continue;
+    const place = placeOf(score, error);
+    above[placeOf(score, -error) === place ? place : placeOf(cosine(j) * unit, 0)]++;
   }
   const ranks = new Int32Array(own.length);
   let wrong = 0;

@@ -1,5 +1,6 @@
 import type { Features } from "../features/open-features.js";
 import { checkTieTolerance, type TieOptions } from "../features/tie-tolerance.js";
+import type { SearchOptions } from "../search/score-rows.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { rightRanks } from "./ranks.js";
 
@@ -15,9 +16,9 @@ export async function recallAtK(
   candidates: Features,
   isRight: (query: number, candidate: number) => boolean,
   ks: readonly number[],
-  options?: TieOptions,
+  options?: TieOptions & SearchOptions,
 ): Promise<Record<number, number>> {
-  const checked = checkOptions("recallAtK", options, { tieTolerance: true });
+  const checked = checkOptions("recallAtK", options, { tieTolerance: true, threads: true });
   const tie = checkTieTolerance("recallAtK", checked);
   if (typeof isRight !== "function")
     throw new TypeError(`recallAtK: isRight must be a function, got ${describe(isRight)}`);
@@ -27,7 +28,11 @@ export async function recallAtK(
     for (let j = 0; j < count; j++) if (isRight(query, j)) right.push(j);
     return right;
   };
-  const ranks = await rightRanks("recallAtK", { queries, candidates }, { rightOf, tie });
+  const ranks = await rightRanks(
+    "recallAtK",
+    { queries, candidates },
+    { rightOf, tie, threads: checked.threads },
+  );
   return recalls(ranks, ks);
 }
 

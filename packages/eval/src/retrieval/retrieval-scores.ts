@@ -1,10 +1,11 @@
 import type { Features } from "../features/open-features.js";
 import { checkTieTolerance, type TieOptions } from "../features/tie-tolerance.js";
+import type { SearchOptions } from "../search/score-rows.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { rightRanks } from "./ranks.js";
 import { checkKs, recalls } from "./recall-at-k.js";
 
-export interface RetrievalOptions extends TieOptions {
+export interface RetrievalOptions extends TieOptions, SearchOptions {
   /** The numbers of the right candidates of each query, at least one. */
   right: readonly (readonly number[])[];
   /** Ranks at which recall is counted. Default 1, 5 and 10. */
@@ -41,7 +42,7 @@ export async function retrievalScores(
   return search("retrievalScores", { queries, candidates }, options);
 }
 
-export interface ImageTextOptions extends TieOptions {
+export interface ImageTextOptions extends TieOptions, SearchOptions {
   /** The image that each text describes; images may have several texts, and each has at least one. */
   imageOf: ArrayLike<number>;
   /** Ranks at which recall is counted. Default 1, 5 and 10. */
@@ -62,6 +63,7 @@ export async function imageTextRetrieval(
     imageOf: true,
     ks: true,
     tieTolerance: true,
+    threads: true,
   });
   if (typeof imageOf !== "object" || imageOf === null || !(imageOf.length > 0)) {
     throw new TypeError(
@@ -95,14 +97,16 @@ async function search(
   inputs: { queries: Features; candidates: Features },
   options: RetrievalOptions,
 ): Promise<RetrievalScores> {
-  const checked = checkOptions(caller, options, { right: true, ks: true, tieTolerance: true });
-  const { right, ks = [1, 5, 10] } = checked;
+  const names = { right: true, ks: true, tieTolerance: true, threads: true } as const;
+  const checked = checkOptions(caller, options, names);
+  const { right, ks = [1, 5, 10], threads } = checked;
   const tie = checkTieTolerance(caller, checked);
   checkKs(caller, ks);
   if (!Array.isArray(right))
     throw new TypeError(`${caller}: right must be a list for each query, got ${describe(right)}`);
   const ranks = await rightRanks(caller, inputs, {
     tie,
+    threads,
     rightOf: (query, count) => {
       const list: unknown = right[query];
       if (!Array.isArray(list))

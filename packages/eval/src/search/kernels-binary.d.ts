@@ -1,0 +1,1 @@
+export declare const kernelsBase64: string;

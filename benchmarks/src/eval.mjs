@@ -1,5 +1,5 @@
 // Time of k-means and of a search on WebAssembly with one thread, beside scikit-learn on one thread:
-//   node benchmarks/src/eval.mjs && python3 tools/reference/eval_speed.py
+//   node benchmarks/src/eval.mjs [threads...] && python3 tools/reference/eval_speed.py
 // Writes its inputs to the folder of temporary files, where the Python script reads them. Needs built packages.
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,7 +42,10 @@ await time(`k-means ${n} x ${dim}, k = ${clusters}`, async () => {
 
 const queries = await save("eval-queries.bin", random.normal([5000, 768]));
 const candidates = await save("eval-candidates.bin", random.normal([50_000, 768]));
-await time("20 nearest of 50,000 x 768 for 5,000 queries", async () => {
-  await nearestNeighbours(queries, { among: candidates, k: 20 });
-  return "";
-});
+const threadCounts = process.argv.slice(2).map(Number);
+for (const threads of threadCounts.length > 0 ? threadCounts : [1]) {
+  await time(`20 nearest of 50,000 x 768 for 5,000 queries, threads ${threads}`, async () => {
+    await nearestNeighbours(queries, { among: candidates, k: 20, threads });
+    return "";
+  });
+}

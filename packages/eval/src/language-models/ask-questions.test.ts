@@ -127,6 +127,76 @@ it("goes on from its cache after a failure, and after half a line", async () => 
   await expect(ask()).rejects.toThrow(/answers.jsonl: line 1 is no answer; delete the line or the file/);
 });
 
+it("waits for the date that a busy server names, and not for days", async () => {
+  let asked = 0;
+  const dated = await serve((_, response) => {
+    const date = new Date(Date.now() - 5000).toUTCString();
+    if (++asked < 3) response.writeHead(429, { "retry-after": date }).end();
+    else reply(response, "yes");
+  });
+  // The date is past: nothing of the delay is waited for.
+  const options = { ...dated.options, retryDelay: 100_000 };
+  expect(await askQuestions(questions.slice(0, 1), options)).toEqual(["yes"]);
+  const away = await serve((_, response) =>
+    response.writeHead(503, { "retry-after": "86400" }).end("closed"),
+  );
+  await expect(askQuestions(questions.slice(0, 1), away.options)).rejects.toThrow(
+    /replied 503: closed \(and asks to wait 86400 s\) after 1 of 6 tries/,
+  );
+});
+
+it.each<[string, (response: ServerResponse) => void]>([
+  [
+    "is cut short",
+    (response) =>
+      response.writeHead(200, { "content-length": "500" }).write('{"choices"', () => response.destroy()),
+  ],
+  ["ends within its JSON", (response) => response.end('{"choices": [{"mess')],
+  ["is a page of a proxy", (response) => response.end("<html>Bad gateway</html>")],
+])("asks again where a reply %s", async (_, spoil) => {
+  let asked = 0;
+  const { options } = await serve((_, response) =>
+    ++asked === 1 ? spoil(response) : reply(response, "yes"),
+  );
+  expect(await askQuestions(questions.slice(0, 1), options)).toEqual(["yes"]);
+  expect(asked).toBe(2);
+});
+
+it("gives up where replies have no end or trickle", async () => {
+  const endless = await serve((_, response) => {
+    const more = () => {
+      while (!response.destroyed && response.write("x".repeat(2 ** 20)));
+    };
+    response.on("drain", more);
+    more();
+  });
+  await expect(askQuestions(questions.slice(0, 1), { ...endless.options, retries: 0 })).rejects.toThrow(
+    /question q0: replied with more than 16777216 bytes after 1 of 1 tries/,
+  );
+  const trickle = await serve((_, response) => {
+    const timer = setInterval(() => response.write(" "), 2);
+    response.on("close", () => clearInterval(timer));
+  });
+  await expect(
+    askQuestions(questions.slice(0, 1), { ...trickle.options, retries: 0, timeout: 60 }),
+  ).rejects.toThrow(/question q0: no reply in 60 ms after 1 of 1 tries/);
+});
+
+it.each([
+  "[]",
+  "null",
+  '{"choices":[]}',
+  '{"choices":[null]}',
+  '{"choices":[{"message":{"content":null}}]}',
+  '{"error":"x"}',
+])("does not ask again after the reply %s", async (body) => {
+  const { options, seen } = await serve((_, response) => response.end(body));
+  await expect(askQuestions(questions.slice(0, 1), options)).rejects.toThrow(
+    `replied without choices[0].message.content: ${body} after 1 of 6 tries`,
+  );
+  expect(seen).toHaveLength(1);
+});
+
 it("names a reply without an answer, a silent server, and none", async () => {
   const empty = await serve((_, response) => response.end("{}"));
   await expect(askQuestions(questions.slice(0, 1), empty.options)).rejects.toThrow(

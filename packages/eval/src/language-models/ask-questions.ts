@@ -22,9 +22,9 @@ export interface AskOptions {
   apiKey?: string;
   /** Questions in flight at a time. Default 4. */
   concurrency?: number;
-  /** How often a request is tried again after a busy or failing server (408, 429, 5xx, no connection). Default 5. */
+  /** How often a request is tried again after a busy or failing server (408, 429, 5xx, a cut reply, no connection). Default 5. */
   retries?: number;
-  /** Before the first retry, in ms, doubled each time, unless the server says when. Default 1000. */
+  /** Before the first retry, in ms, doubled each time, unless `Retry-After` says when, within ten minutes. Default 1000. */
   retryDelay?: number;
   /** Of a request, in ms. Default 120,000. */
   timeout?: number;
@@ -48,7 +48,9 @@ export async function askQuestions(questions: readonly Question[], options: AskO
   const { concurrency, cache: path, ...request } = checkAsk(options);
   if (!Array.isArray(questions))
     throw new TypeError(`askQuestions: questions must be a list, got ${describe(questions)}`);
-  const bodies = questions.map((question, i) => bodyOf(`askQuestions: questions[${i}]`, question, request));
+  const body = (i: number) => bodyOf(`askQuestions: questions[${i}]`, questions[i], request);
+  // All are checked before any is asked; bodies are not kept, since they hold the images.
+  for (const i of questions.keys()) body(i);
   const cache = path === undefined ? undefined : await openAnswerCache(path);
   const answers = new Array<string>(questions.length);
   const stop = new AbortController();
@@ -56,10 +58,11 @@ export async function askQuestions(questions: readonly Question[], options: AskO
   const worker = async () => {
     while (next < questions.length && !stop.signal.aborted) {
       const i = next++;
-      const key = createHash("sha256").update(bodies[i]).digest("hex");
+      const asked = body(i);
+      const key = createHash("sha256").update(asked).digest("hex");
       const known = cache?.get(key);
       answers[i] =
-        known ?? (await chatCompletion(bodies[i], { ...request, id: questions[i].id, signal: stop.signal }));
+        known ?? (await chatCompletion(asked, { ...request, id: questions[i].id, signal: stop.signal }));
       if (known === undefined) await cache?.add(key, answers[i]);
     }
   };

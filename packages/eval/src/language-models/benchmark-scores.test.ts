@@ -1,5 +1,13 @@
+import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { cvBenchScores, mmvpScores, naturalBenchScores, popeScores } from "./benchmark-scores.js";
+import {
+  cvBenchScores,
+  mmvpScores,
+  naturalBenchScores,
+  popeScores,
+  scienceQAScores,
+} from "./benchmark-scores.js";
+import { popeAnswer } from "./published-answers.js";
 
 it("MMVP counts pairs", () => {
   const { pairs, questions } = mmvpScores([true, true, true, false, false, false]);
@@ -55,4 +63,22 @@ it("POPE has accuracy, precision, recall, F1 and the share of yes", () => {
   expect(() => popeScores([{ answer: "maybe" as never, label: "yes" }])).toThrow(
     /results\[0\].answer must be yes or no, got "maybe"/,
   );
+});
+
+it("ScienceQA has the share of all and of the questions with an image", () => {
+  const of = (right: boolean, hasImage: boolean) => ({ right, hasImage });
+  const scores = scienceQAScores([of(true, true), of(false, true), of(true, false), of(true, false)]);
+  expect([scores.all.accuracy, scores.all.count]).toEqual([0.75, 4]);
+  expect([scores.image.accuracy, scores.image.count]).toEqual([0.5, 2]);
+  expect(() => scienceQAScores([of(true, false)])).toThrow(/scienceQAScores: with an image: right must hold/);
+});
+
+it("POPE's figures are its published script's", () => {
+  const { answers, popeFigures } = JSON.parse(
+    readFileSync(new URL("../../fixtures/vlm-answers.json", import.meta.url), "utf8"),
+  ) as { answers: string[]; popeFigures: Record<string, number> };
+  const scores = popeScores(answers.map((answer) => ({ answer: popeAnswer(answer), label: "yes" })));
+  const { acc, precision, recall, f1, yes_ratio: yesRatio } = popeFigures;
+  for (const [name, expected] of Object.entries({ accuracy: acc, precision, recall, f1, yesRatio }))
+    expect(scores[name as "f1"]).toBeCloseTo(expected, 14);
 });

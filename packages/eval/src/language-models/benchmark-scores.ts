@@ -69,6 +69,24 @@ export function cvBenchScores(results: readonly { right: boolean; source: string
   return { overall: (accuracy2D + accuracy3D) / 2, accuracy2D, accuracy3D, bySource };
 }
 
+/**
+ * ScienceQA (Lu et al. 2022): the share of right answers; its IMG figure counts the questions with an image.
+ *
+ * @param results of each question whether its answer is right, and whether it has an image
+ */
+export function scienceQAScores(results: readonly { right: boolean; hasImage: boolean }[]): {
+  all: Share;
+  image: Share;
+} {
+  if (!Array.isArray(results))
+    throw new TypeError(`scienceQAScores: results must be a list, got ${describe(results)}`);
+  const rightOf = (list: readonly { right: boolean }[]) => list.map(({ right }) => right);
+  const withImage = results.filter(({ hasImage }) => hasImage);
+  checkRight("scienceQAScores", rightOf(results), 1);
+  checkRight("scienceQAScores: with an image", rightOf(withImage), 1);
+  return { all: shareOf(rightOf(results)), image: shareOf(rightOf(withImage)) };
+}
+
 export interface POPEScores extends Share {
   /** Of "yes"; NaN where no answer is yes. */
   precision: number;
@@ -79,7 +97,7 @@ export interface POPEScores extends Share {
   yesRatio: number;
 }
 
-/** POPE (Li et al. 2023, section 5.1), from answers as `yesNoAnswer` reads them. */
+/** POPE (Li et al. 2023, section 5.1), from answers as `popeAnswer` reads them. */
 export function popeScores(results: readonly { answer: "yes" | "no"; label: "yes" | "no" }[]): POPEScores {
   if (!Array.isArray(results) || results.length === 0) {
     throw new TypeError(`popeScores: results must hold at least one answer, got ${describe(results)}`);

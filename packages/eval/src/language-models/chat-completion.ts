@@ -11,6 +11,11 @@ export interface ChatRequest {
   signal: AbortSignal;
 }
 
+/** A reply that is longer is none. */
+const mostBytes = 2 ** 24;
+/** A server that asks to wait longer has no answers today. */
+const longestWait = 600_000;
+
 /** A failure of a request, and whether another try may help. */
 class RequestError extends Error {
   constructor(
@@ -54,7 +59,7 @@ async function send(body: string, { endpoint, apiKey, timeout, signal }: ChatReq
       body,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
     });
-    text = await response.text();
+    text = await readText(response);
   } catch (error) {
     if (signal.aborted) throw new RequestError("stopped, since another question failed", false);
     const { name, message, cause } = error as Error & { cause?: Error };
@@ -66,25 +71,51 @@ async function send(body: string, { endpoint, apiKey, timeout, signal }: ChatReq
   const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
   if (!response.ok) {
     const { status } = response;
-    const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
-    const after = Number.isFinite(seconds) && seconds >= 0 ? 1000 * seconds : undefined;
+    const after = waitOf(response.headers.get("retry-after"));
+    const tooLong = after !== undefined && after > longestWait;
     throw new RequestError(
-      `${url} replied ${status}: ${short}`,
-      status === 408 || status === 429 || status >= 500,
+      `${url} replied ${status}: ${short}${tooLong ? ` (and asks to wait ${Math.ceil(after / 1000)} s)` : ""}`,
+      !tooLong && (status === 408 || status === 429 || status >= 500),
       after,
     );
   }
-  const content = contentOf(text);
+  let reply: unknown;
+  try {
+    reply = JSON.parse(text);
+  } catch {
+    // Something between the server and here cut it or put a page of its own in its place.
+    throw new RequestError(`${url} replied with text that is no JSON: ${short}`, true);
+  }
+  const content = contentOf(reply);
   if (content === undefined)
     throw new RequestError(`${url} replied without choices[0].message.content: ${short}`, false);
   return content;
 }
 
-function contentOf(text: string): string | undefined {
-  try {
-    const content: unknown = JSON.parse(text)?.choices?.[0]?.message?.content;
-    return typeof content === "string" ? content : undefined;
-  } catch {
-    return undefined;
+/** The body as text. @throws where it is too long */
+async function readText(response: Response): Promise<string> {
+  if (!response.body) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw new Error(`replied with more than ${mostBytes} bytes`);
+    text += decoder.decode(chunk, { stream: true });
   }
+  return text + decoder.decode();
+}
+
+/** `Retry-After` (RFC 9110, section 10.2.3), seconds or a date, in ms; undefined where it is neither. */
+function waitOf(header: string | null): number | undefined {
+  if (header === null || header.trim() === "") return undefined;
+  const seconds = Number(header);
+  const wait = Number.isFinite(seconds) ? 1000 * seconds : Date.parse(header) - Date.now();
+  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
+}
+
+function contentOf(reply: unknown): string | undefined {
+  const { choices } = (reply ?? {}) as { choices?: { message?: { content?: unknown } }[] };
+  const content = choices?.[0]?.message?.content;
+  return typeof content === "string" ? content : undefined;
 }

@@ -1,4 +1,3 @@
-export { choiceAnswer, yesNoAnswer } from "./answers.js";
 export { type AskOptions, askQuestions, type Question } from "./ask-questions.js";
 export {
   type CVBenchScores,
@@ -8,4 +7,13 @@ export {
   type POPEScores,
   popeScores,
   type Share,
+  scienceQAScores,
 } from "./benchmark-scores.js";
+export { choiceAnswer } from "./choice-answer.js";
+export {
+  cvBenchAnswer,
+  mmvpAnswer,
+  naturalBenchAnswer,
+  popeAnswer,
+  scienceQAAnswer,
+} from "./published-answers.js";

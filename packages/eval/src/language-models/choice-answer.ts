@@ -6,12 +6,14 @@ const statedLetter =
 
 /**
  * The option that an answer names, such as B in `"B"`, `"(B)"`, `"B. A dog"`, `"The answer is (b)."`; undefined where it names none, or
- * more than one. For ScienceQA, CV-Bench, MMVP and NaturalBench's choices. An answer that cannot be read is never right.
+ * more than one, so that an answer that cannot be read is never right. For questions of one's own; the benchmarks' published scripts read answers
+ * by rules of their own (`mmvpAnswer` and so on).
  *
  * @param options letters, such as `["A", "B"]`
  */
 export function choiceAnswer(answer: string, options: readonly string[]): string | undefined {
-  checkAnswer("choiceAnswer", answer);
+  if (typeof answer !== "string")
+    throw new TypeError(`choiceAnswer: answer must be a text, got ${describe(answer)}`);
   if (
     !Array.isArray(options) ||
     options.length === 0 ||
@@ -29,17 +31,4 @@ export function choiceAnswer(answer: string, options: readonly string[]): string
     named.map(([, letter, capital]) => find(letter ?? capital)).filter((letter) => letter !== undefined),
   );
   return letters.size === 1 ? [...letters][0] : undefined;
-}
-
-/** POPE's rule (Li et al. 2023, its evaluation script): no where the first sentence has the word "no" or "not", else yes. */
-export function yesNoAnswer(answer: string): "yes" | "no" {
-  checkAnswer("yesNoAnswer", answer);
-  const [sentence] = answer.split(".");
-  const words = sentence.replaceAll(",", "").split(/\s+/);
-  return words.some((word) => word === "No" || word === "no" || word === "not") ? "no" : "yes";
-}
-
-function checkAnswer(caller: string, answer: unknown): void {
-  if (typeof answer !== "string")
-    throw new TypeError(`${caller}: answer must be a text, got ${describe(answer)}`);
 }

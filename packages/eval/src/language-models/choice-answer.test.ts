@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { choiceAnswer, yesNoAnswer } from "./answers.js";
+import { choiceAnswer } from "./choice-answer.js";
 
 it.each([
   ["B", "B"],
@@ -22,21 +22,9 @@ it.each([
   expect(choiceAnswer(answer, ["A", "B"])).toBe(expected);
 });
 
-it.each([
-  ["Yes", "yes"],
-  ["No, there is none.", "no"],
-  ["There is no dog in the image.", "no"],
-  ["There is not a dog", "no"],
-  ["Yes. There is no cat, though.", "yes"],
-  ["I know it is there", "yes"],
-])("yesNoAnswer reads %j as %j", (answer, expected) => {
-  expect(yesNoAnswer(answer)).toBe(expected);
-});
-
 it("refuses what is no answer", () => {
   expect(() => choiceAnswer(undefined as never, ["A"])).toThrow(
     "choiceAnswer: answer must be a text, got undefined",
   );
   expect(() => choiceAnswer("A", ["AB"])).toThrow(/options must be letters/);
-  expect(() => yesNoAnswer(3 as never)).toThrow("yesNoAnswer: answer must be a text, got 3");
 });

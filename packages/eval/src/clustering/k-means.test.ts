@@ -38,6 +38,21 @@ describe("kMeans", () => {
     },
   );
 
+  it("draws as it always drew, so that reported numbers stay the same", async () => {
+    const { rows } = blobs(3);
+    const sizes = async (batchSize?: number) => {
+      const { labels, inertia } = await fitKMeans(rows, { clusters: 12, restarts: 1, seed: 5, batchSize });
+      const counts = new Array<number>(12).fill(0);
+      for (const label of labels) counts[label]++;
+      return { counts: counts.join(" "), inertia: Math.round(inertia) };
+    };
+    expect(await sizes()).toEqual({ counts: "10 6 9 15 3 3 7 9 4 7 9 8", inertia: 652 });
+    expect(await sizes(16)).toEqual({ counts: "3 8 4 6 6 10 3 9 12 12 10 7", inertia: 645 });
+    // Equal points: all weights of k-means++ are 0.
+    const equal = await fitKMeans(new Array(5).fill([1, 2]), { clusters: 3 });
+    expect(equal.inertia).toBe(0);
+  });
+
   it("has the means as centres, in the features' unit, and their inertia", async () => {
     const { rows } = blobs();
     const { labels, centers, inertia } = await fitKMeans(rows, { clusters: 3 });

@@ -87,3 +87,18 @@ it.each<[object, RegExp]>([
   expect(() => reportHTML({ title: "t", sections: [section as never] })).toThrow(message);
   expect(() => reportHTML({ title: "t" } as never)).toThrow(/report must be \{ title, sections \}/);
 });
+
+it("is drawn as it was when it was looked at", async () => {
+  const points: [number, number][] = Array.from({ length: 9 }, (_, i) => [i % 3, 10 * Math.floor(i / 3)]);
+  await expect(
+    reportHTML({
+      title: "An evaluation",
+      sections: [
+        ...report.sections,
+        { kind: "points", title: "Three classes", points, labels: points.map(([column]) => "abc"[column]) },
+        { kind: "points", title: "No labels, in one row", points: points.slice(0, 3) },
+        { kind: "shares", title: "Bare", shares: [{ name: "a", value: 1 }] },
+      ],
+    }),
+  ).toMatchFileSnapshot("../../fixtures/evaluation-report.html");
+});

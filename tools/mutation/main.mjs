@@ -104,7 +104,7 @@ function runStryker() {
       // Packages find one another, and their fixtures, through the repository's folders.
       inPlace: true,
       concurrency: 1,
-      timeoutMS: 20_000,
+      timeoutMS: 60_000,
       tempDirName: join(work, "stryker"),
     }),
   );

@@ -44,3 +44,21 @@ it("equals one process with the whole batch, in value and gradient", async () =>
   expect(tf.memory().numTensors - before).toBe(4);
   tf.disposeVariables();
 });
+
+it("refuses a gather of other sizes and what is no matrix, and frees what it gathered", async () => {
+  const x = tf.ones([3, 2]);
+  const ranks: Ranks = {
+    rank: 0,
+    size: 2,
+    allReduce: () => Promise.reject(new Error("not used")),
+    allGather: () => Promise.resolve(tf.ones([5, 2])),
+  };
+  const before = tf.memory().numTensors;
+  const loss = (all: tf.Tensor2D) => tf.sum(all) as tf.Scalar;
+  await expect(lossAcrossRanks([x], loss, ranks)).rejects.toThrow("lossAcrossRanks: features[0]");
+  const scalar = tf.scalar(1);
+  await expect(lossAcrossRanks([scalar], loss, ranks)).rejects.toThrow("lossAcrossRanks: features[0]");
+  scalar.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+  x.dispose();
+});

@@ -54,3 +54,40 @@ it("refuse values that are not finite", async () => {
   );
   broken.dispose();
 });
+
+it("collapse to one point leaves no dimension alive, and a constant dimension is dead", async () => {
+  const point = tf.tensor2d([0, 2, 0, 3, 0, 4, 0, 5], [4, 2]);
+  expect(await collapse(point)).toEqual({ spread: 0, deadDimensions: 1, meanCosine: 1, collapsed: true });
+  const flat = tf.tensor2d([1, 0, 0, -1, 0, 0], [2, 3]);
+  const { deadDimensions, meanCosine, spread } = await collapse(flat);
+  expect(deadDimensions).toBeCloseTo(2 / 3, 6);
+  expect(meanCosine).toBeCloseTo(-1, 6);
+  // A standard deviation of 1 in one of three dimensions, times the root of 3.
+  expect(spread).toBeCloseTo(Math.sqrt(3) / 3, 6);
+  tf.dispose([point, flat]);
+});
+
+it("effectiveRank is 0 for zero rows, and gives singular values in the embeddings' unit, largest first", async () => {
+  const zero = tf.zeros([3, 2]);
+  expect(await effectiveRank(zero as tf.Tensor2D)).toEqual({
+    singularValues: [0, 0],
+    effectiveRank: 0,
+    centered: false,
+  });
+  // More columns than rows; the singular values of a diagonal matrix are its entries.
+  const wide = tf.tensor2d([0, 2e-3, 0, 5e-3, 0, 0], [2, 3]);
+  const { singularValues } = await effectiveRank(wide);
+  expect(singularValues).toHaveLength(2);
+  expect(singularValues[0]).toBeCloseTo(5e-3, 8);
+  expect(singularValues[1]).toBeCloseTo(2e-3, 8);
+  tf.dispose([zero, wide]);
+});
+
+it("similarityHistogram puts the ends into the outer bins", async () => {
+  const rows = tf.tensor2d([1, 0, 1, 0, -1, 0], [3, 2]);
+  const { positive, negative, edges } = await similarityHistogram(rows, [0, 0, 1], { bins: 4 });
+  expect(edges).toEqual([-1, -0.5, 0, 0.5, 1]);
+  expect(positive).toEqual([0, 0, 0, 1]);
+  expect(negative).toEqual([2, 0, 0, 0]);
+  rows.dispose();
+});

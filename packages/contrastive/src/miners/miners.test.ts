@@ -98,3 +98,55 @@ it("free their tensors, and refuse NaN and unknown options", async () => {
   );
   await expect(batchEasyHard(x, golden.labels, { positive: "semihard" })).rejects.toThrow("cannot both be");
 });
+
+describe("miners at their bounds", () => {
+  // On a line: a positive at distance 1, negatives at 1, 1.5 and 2 from row 0.
+  const line = tf.tensor2d([0, 1, -1, 1.5, 2], [5, 1]);
+  const labels = [0, 0, 1, 1, 1];
+  afterAll(() => line.dispose());
+  const distance = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.abs(tf.sub(a, tf.transpose(b))) as tf.Tensor2D;
+  const ofRow0 = (triplets: Triplets) => listTriplets(triplets).filter((triplet) => triplet.startsWith("0 "));
+
+  it.each([
+    // 0 beyond is hard, not semi-hard; exactly the margin violates it.
+    ["all", ["0 1 2", "0 1 3"]],
+    ["hard", ["0 1 2"]],
+    ["semihard", ["0 1 3"]],
+    ["easy", ["0 1 4"]],
+  ] as const)("tripletMarginMiner of type %s", async (type, expected) => {
+    const mined = await tripletMarginMiner(line, labels, { type, margin: 0.5, distance });
+    expect(ofRow0(mined)).toEqual(expected);
+  });
+
+  it("pairMarginMiner takes distances beyond and within, not at, its margins", async () => {
+    const pairs = async (posMargin: number, negMargin: number) =>
+      listPairs(await pairMarginMiner(line, labels, { posMargin, negMargin, distance })).filter((pair) =>
+        /^0[+-]/.test(pair),
+      );
+    expect(await pairs(1, 1.5)).toEqual(["0-2"]);
+    expect(await pairs(0.99, 1.51)).toEqual(["0+1", "0-2", "0-3"]);
+  });
+
+  it("batchEasyHard's semi-hard negative is farther than the positive, not as far", async () => {
+    const mined = await batchEasyHard(line, labels, { positive: "hard", negative: "semihard", distance });
+    expect(ofRow0(mined)).toEqual(["0 1 3"]);
+    const easy = await batchEasyHard(line, labels, { positive: "easy", negative: "easy", distance });
+    expect(ofRow0(easy)).toEqual(["0 1 4"]);
+    const hard = await batchHard(line, labels, { distance });
+    expect(ofRow0(hard)).toEqual(["0 1 2"]);
+  });
+
+  it("distanceWeightedMiner takes the last negative where the draw is the whole, and none out of range", async () => {
+    const rows = tf.tensor2d([1, 0, 0.9, 0.1, 0, 1, -1, 0], [4, 2]);
+    const draw = (random: () => number) =>
+      distanceWeightedMiner(rows, [0, 0, 1, 2], { random, nonZeroLossCutoff: 2 }).then((mined) =>
+        listTriplets(mined).filter((triplet) => triplet.startsWith("0 ")),
+      );
+    expect(await draw(() => 0)).toEqual(["0 1 2"]);
+    // Rounding may draw all of the weights.
+    expect(await draw(() => 1)).toEqual(["0 1 2"]);
+    const none = await distanceWeightedMiner(rows, [0, 0, 1, 2], { nonZeroLossCutoff: 0.5 });
+    expect(listTriplets(none)).toEqual([]);
+    rows.dispose();
+  });
+});

@@ -1,5 +1,6 @@
 """Whole pipelines that diffusers wrote, tiny and with random weights: Stable Diffusion (as 1.x) and Stable Diffusion XL, with the
-text conditions that diffusers encodes for two prompts and one prediction of the denoiser.
+text conditions that diffusers encodes for two prompts, one prediction of the denoiser, and predictions of the trainer's denoiser: the
+empty prompt's condition with a vector added to each token, with the gradient at these vectors.
 
 Run from the repository's root: python3 tools/reference/diffusion_pipelines.py
 """
@@ -69,6 +70,24 @@ def save(name, pipeline, golden):
 
 
 sample, timesteps = torch.randn(2, 4, 8, 8), torch.tensor([10, 900])
+ROWS = [1, 0, 1]
+
+
+def trainer(unet, empty, **more):
+    """Predictions of images ROWS under e = u + h, and the gradient of their weighted sum at h."""
+    generator = torch.Generator().manual_seed(5)
+    conditions = torch.randn(len(ROWS), empty.shape[-1], generator=generator, requires_grad=True)
+    states = empty + conditions[:, None]
+    predictions = unet(sample[ROWS], timesteps[ROWS], states, **more).sample
+    weights = torch.randn(predictions.shape, generator=generator)
+    (gradient,) = torch.autograd.grad((predictions * weights).sum(), conditions)
+    return {
+        "conditions": conditions,
+        "weights": nhwc(weights),
+        "predictions": nhwc(predictions),
+        "gradient": gradient,
+    }
+
 
 sd = StableDiffusionPipeline(
     vae=randomize(vae()),
@@ -96,6 +115,7 @@ save(
         "sample": nhwc(sample),
         "timesteps": timesteps.int(),
         "output": nhwc(sd.unet(sample, timesteps, states).sample),
+        **trainer(sd.unet, states[1:]),
     },
 )
 
@@ -122,6 +142,8 @@ xl = StableDiffusionXLPipeline(
     scheduler=EulerDiscreteScheduler(timestep_spacing="leading", **SD),
 )
 states, _, pooled, _ = xl.encode_prompt(PROMPTS, device="cpu", do_classifier_free_guidance=False)
+# As the pipeline makes them for an image of 16 x 16 where nothing else is said.
+default_ids = xl._get_add_time_ids((16, 16), (0, 0), (16, 16), dtype=torch.float32, text_encoder_projection_dim=6)
 output = xl.unet(sample, timesteps, states, added_cond_kwargs={"text_embeds": pooled, "time_ids": ids}).sample
 save(
     "stable-diffusion-xl",
@@ -133,5 +155,10 @@ save(
         "sample": nhwc(sample),
         "timesteps": timesteps.int(),
         "output": nhwc(output),
+        **trainer(
+            xl.unet,
+            states[1:],
+            added_cond_kwargs={"text_embeds": pooled[1:].expand(len(ROWS), -1), "time_ids": default_ids.expand(len(ROWS), -1)},
+        ),
     },
 )

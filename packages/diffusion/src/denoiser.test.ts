@@ -1,8 +1,11 @@
-import { initialize, Random } from "@dcr-js/tensor";
-import { expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { initialize, Random, readSafetensors } from "@dcr-js/tensor";
+import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createUNetDenoiser, type Denoiser, type DenoiserOptions } from "./denoiser.js";
+import { createDenoiser, createUNetDenoiser, type Denoiser, type DenoiserOptions } from "./denoiser.js";
+import { loadStableDiffusion } from "./stable-diffusion/stable-diffusion.js";
 import { UNet2DConditionModel } from "./unet/unet-2d-condition-model.js";
 
 const timesteps = Int32Array.of(20, 900);
@@ -156,6 +159,63 @@ describe("createUNetDenoiser", () => {
       expect(() => createUNetDenoiser(unet, emptyPrompt, { chunk: 3 } as never)).toThrow(
         'unknown option "chunk"',
       );
+    });
+  });
+});
+
+/** Made by tools/reference/diffusion_pipelines.py with diffusers' pipelines. */
+describe.each(["stable-diffusion", "stable-diffusion-xl"])("createDenoiser of a %s folder", (name) => {
+  const folder = fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+  it.each<DenoiserOptions>([{}, { sharedPrefix: false, additive: false }])(
+    "predicts as diffusers does under e = u + h, with its gradient at h, %j",
+    async (options) => {
+      await expectNoLeaks(async () => {
+        const model = await loadStableDiffusion(folder);
+        const golden = await readSafetensors(join(folder, "golden.safetensors"));
+        const denoiser = createDenoiser(model, options);
+        model.textEncoder.dispose();
+        model.textEncoder2?.dispose();
+        const { sample, timesteps, conditions, weights } = golden;
+        const prepared = denoiser.prepare(sample as tf.Tensor4D, Int32Array.from(timesteps!.dataSync()));
+        tf.tidy(() => {
+          const predictions = denoiser.predict(prepared, rows, conditions!);
+          expectClose(predictions, golden["predictions"]!, { relative: 1e-5, absolute: 1e-5 });
+          const gradient = tf.grad((h) => denoiser.predict(prepared, rows, h))(conditions!, weights!);
+          expectCloseNorm(gradient, golden["gradient"]!, { relative: 1e-5 });
+        });
+        for (const made of [prepared, denoiser, model.unet, model.vae]) made.dispose();
+        tf.dispose(golden);
+      });
+    },
+  );
+});
+
+describe("createDenoiser of Stable Diffusion XL", () => {
+  it("names the parts that are missing or do not fit", async () => {
+    const folder = fileURLToPath(new URL("../fixtures/stable-diffusion-xl", import.meta.url));
+    await expectNoLeaks(async () => {
+      const model = await loadStableDiffusion(folder);
+      expect(() => createDenoiser({ ...model, vae: undefined })).toThrow(
+        "this UNet takes added conditions (Stable Diffusion XL), so textEncoder2, tokenizer2 and vae are needed too",
+      );
+      const withAdded = (textEmbeds: tf.Tensor2D, of = model.unet) =>
+        createUNetDenoiser(of, tf.zeros([1, 5, 12]), { added: { textEmbeds, vaeFactor: 2 } });
+      tf.tidy(() => {
+        expect(() => createUNetDenoiser(model.unet, tf.zeros([1, 5, 12]))).toThrow(
+          'addition_embed_type is "text_time", and added conditions were not given',
+        );
+        expect(() => withAdded(tf.zeros([1, 6]), unet)).toThrow(
+          "addition_embed_type is null, and added conditions were given",
+        );
+        expect(() => withAdded(tf.zeros([1, 7]))).toThrow(
+          "textEmbeds must be [1, 6] for this UNet, got [1,7]",
+        );
+        expect(() => createUNetDenoiser(makeUNet({ num_class_embeds: 3 }), emptyPrompt)).toThrow(
+          "must not need a class of each image",
+        );
+      });
+      for (const part of Object.values(model)) (part as { dispose?: () => void }).dispose?.();
     });
   });
 });

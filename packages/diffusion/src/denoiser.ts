@@ -1,10 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkOptions } from "./shared/check-options.js";
+import { checkNumber, checkOptions } from "./shared/check-options.js";
+import { encodePrompt, type TextSide } from "./stable-diffusion/encode-prompt.js";
 import type { StableDiffusion } from "./stable-diffusion/stable-diffusion.js";
+import type { AddedConditions } from "./unet/added-conditions.js";
 import type { Condition } from "./unet/attention.js";
 import { gatherPrefix, type UNetPrefix } from "./unet/unet-2d-condition-model.js";
 
-/** What a denoiser can do, for a trainer to plan with. */
+/** Says to a trainer how it can use a denoiser. */
 export interface DenoiserCapabilities {
   /** A condition that is one vector costs no attention of its own: its share is added after the attention. */
   additiveConditions: boolean;
@@ -73,30 +75,51 @@ interface PreparedUNetBatch extends PreparedBatch {
   prefixOf(rows: tf.Tensor1D): UNetPrefix;
 }
 
+/** The parts of a model that a denoiser is made of; a Stable Diffusion XL model needs all of them. */
+export type DenoiserParts = Pick<StableDiffusion, "unet"> & TextSide & Partial<Pick<StableDiffusion, "vae">>;
+
 /**
- * The denoiser of Stable Diffusion 1 or 2, with conditions `e = u + h` (Han et al. 2026, section 3.2): `u` is the text encoder's last hidden
- * state for the empty prompt, and `h` is added to each of its tokens. A condition of several vectors `[rows, tokens, c]` adds
- * the first one to each token of `u` and appends the others as tokens of their own.
+ * The denoiser of Stable Diffusion 1, 2 or XL, with conditions `e = u + h` (Han et al. 2026, section 3.2): `u` is the hidden state
+ * of the empty prompt, `[1, tokens, c]`, and `h` is added to each of its tokens. A condition of several vectors
+ * `[rows, tokens, c]` adds the first one to each token of `u` and appends the others as tokens of their own.
  *
- * Freezes the UNet and encodes the empty prompt; the text encoder is not needed afterwards.
+ * For Stable Diffusion XL, `u` has the states of both text encoders side by side (`c` is 2048), so `h` reaches both halves. The
+ * added conditions do not depend on `h`: the pooled embedding is the empty prompt's, and the time ids say that the image has its own
+ * size and was not cropped, `[height, width, 0, 0, height, width]` in pixels, as diffusers' pipeline says by default. The empty
+ * prompt is encoded, as a prompt is; the zeros of `force_zeros_for_empty_prompt` belong to classifier-free guidance.
  *
- * @throws when text encoder and UNet do not fit together, and on unknown options
+ * Freezes the UNet and encodes the empty prompt; the text encoders are not needed afterwards.
+ *
+ * @param parts for Stable Diffusion XL with `tokenizer2`, `textEncoder2`, and the `vae`, which says how many pixels a latent has
+ * @throws when text encoders and UNet do not fit together, and on unknown options
  */
-export function createDenoiser(
-  { unet, textEncoder, tokenizer }: Pick<StableDiffusion, "unet" | "textEncoder" | "tokenizer">,
-  options?: DenoiserOptions,
-): Denoiser {
-  const { sharedPrefix = true, additive = true } = checkOptions("createDenoiser", options, {
-    sharedPrefix: true,
-    additive: true,
-  });
-  const emptyPrompt = tf.tidy(() => textEncoder.forward(tokenizer.encode([""])).lastHiddenState);
+export function createDenoiser(parts: DenoiserParts, options?: DenoiserOptions): Denoiser {
+  const { unet, vae } = parts;
+  const known = checkOptions("createDenoiser", options, { sharedPrefix: true, additive: true });
+  if (unet.add_embedding && !(parts.textEncoder2 && parts.tokenizer2 && vae)) {
+    throw new Error(
+      "createDenoiser: this UNet takes added conditions (Stable Diffusion XL), so textEncoder2, tokenizer2 and vae are needed too",
+    );
+  }
+  const { encoderHiddenStates, textEmbeds } = encodePrompt(parts, [""]);
+  const added = textEmbeds && vae ? { textEmbeds, vaeFactor: vae.factor } : undefined;
   try {
-    return createUNetDenoiser(unet, emptyPrompt, { sharedPrefix, additive });
+    return createUNetDenoiser(unet, encoderHiddenStates, { ...known, added });
   } catch (error) {
-    emptyPrompt.dispose();
+    tf.dispose([encoderHiddenStates, textEmbeds ?? []] as tf.TensorContainer);
     throw error;
   }
+}
+
+/** How {@link createUNetDenoiser} makes a denoiser. */
+export interface UNetDenoiserOptions extends DenoiserOptions {
+  /** For a UNet with added conditions (Stable Diffusion XL). */
+  added?: {
+    /** The empty prompt's pooled embedding, `[1, dim]`; the denoiser takes it over and disposes it. */
+    textEmbeds: tf.Tensor2D;
+    /** Pixels along a side of a latent. */
+    vaeFactor: number;
+  };
 }
 
 /**
@@ -107,16 +130,23 @@ export function createDenoiser(
 export function createUNetDenoiser(
   unet: StableDiffusion["unet"],
   emptyPrompt: tf.Tensor3D,
-  options?: DenoiserOptions,
+  options?: UNetDenoiserOptions,
 ): Denoiser {
-  const { sharedPrefix = true, additive = true } = checkOptions("createUNetDenoiser", options, {
-    sharedPrefix: true,
-    additive: true,
-  });
+  const {
+    sharedPrefix = true,
+    additive = true,
+    added,
+  } = checkOptions("createUNetDenoiser", options, { sharedPrefix: true, additive: true, added: true });
   const { cross_attention_dim: conditionSize, in_channels: latentChannels, out_channels } = unet.config;
   if (emptyPrompt.rank !== 3 || emptyPrompt.shape[0] !== 1 || emptyPrompt.shape[2] !== conditionSize) {
     throw new Error(
       `createDenoiser: the empty prompt must be [1, tokens, ${conditionSize}] for this UNet, got [${emptyPrompt.shape}]`,
+    );
+  }
+  checkAdded(unet, added);
+  if (unet.config.class_embed_type || unet.config.num_class_embeds != null) {
+    throw new Error(
+      "createDenoiser: the UNet must not need a class of each image (num_class_embeds, class_embed_type)",
     );
   }
   if (out_channels !== latentChannels) {
@@ -144,14 +174,16 @@ export function createUNetDenoiser(
     capabilities: { additiveConditions: additive, sharedPrefix, tokenConditions: true },
     prepare: (noisy, timesteps): PreparedUNetBatch => {
       const steps = tf.tensor1d(timesteps, "int32");
-      const prefix = sharedPrefix ? unet.prefix(noisy, steps) : undefined;
+      const addedConditions = added && addedFor(noisy, added);
+      const prefix = sharedPrefix ? unet.prefix(noisy, steps, { addedConditions }) : undefined;
       return {
         images: noisy.shape[0],
         prefixOf: (rows) =>
           prefix
             ? gatherPrefix(prefix, rows)
-            : unet.prefix(tf.gather(noisy, rows), tf.gather(steps, rows) as tf.Tensor1D),
-        dispose: () => tf.dispose([steps, prefix ?? []] as tf.TensorContainer),
+            : unet.prefix(tf.gather(noisy, rows), tf.gather(steps, rows) as tf.Tensor1D, { addedConditions }),
+        dispose: () =>
+          tf.dispose([steps, prefix ?? [], addedConditions?.timeIds ?? []] as tf.TensorContainer),
       };
     },
     predict: (prepared, rows, conditions) => {
@@ -169,8 +201,39 @@ export function createUNetDenoiser(
     enableGradientCheckpointing: (flag) => {
       unet.enableGradientCheckpointing(flag);
     },
-    dispose: () => emptyPrompt.dispose(),
+    dispose: () => tf.dispose([emptyPrompt, added?.textEmbeds ?? []] as tf.TensorContainer),
   };
+}
+
+/** The empty prompt's added conditions for latents of a size. The caller disposes `timeIds` alone. */
+function addedFor(
+  { shape: [, height, width] }: tf.Tensor4D,
+  { textEmbeds, vaeFactor }: NonNullable<UNetDenoiserOptions["added"]>,
+): AddedConditions {
+  const size = [vaeFactor * height, vaeFactor * width];
+  return { textEmbeds, timeIds: tf.tensor2d([[...size, 0, 0, ...size]], undefined, "int32") };
+}
+
+/** Original size, corner of the crop, and target size, each of two numbers. */
+const TIME_IDS = 6;
+
+function checkAdded(
+  { config, add_embedding }: StableDiffusion["unet"],
+  added: UNetDenoiserOptions["added"],
+): void {
+  if (!add_embedding !== !added) {
+    const has = add_embedding ? `"${config.addition_embed_type}"` : "null";
+    throw new Error(
+      `createDenoiser: the UNet's addition_embed_type is ${has}, and added conditions were ${added ? "" : "not "}given`,
+    );
+  }
+  if (!added) return;
+  const expected = config.projection_class_embeddings_input_dim! - TIME_IDS * config.addition_time_embed_dim!;
+  const { rank, shape } = added.textEmbeds;
+  if (rank !== 2 || shape[0] !== 1 || shape[1] !== expected) {
+    throw new Error(`createDenoiser: textEmbeds must be [1, ${expected}] for this UNet, got [${shape}]`);
+  }
+  checkNumber("createDenoiser: vaeFactor", added.vaeFactor, { min: 1, integer: true });
 }
 
 // A gather outside its range reads zeros or another tensor's memory on some backends.

@@ -33,7 +33,9 @@ export {
   type Denoiser,
   type DenoiserCapabilities,
   type DenoiserOptions,
+  type DenoiserParts,
   type PreparedBatch,
+  type UNetDenoiserOptions,
 } from "./denoiser.js";
 export { DDIMScheduler } from "./schedulers/ddim-scheduler.js";
 export { DDPMScheduler } from "./schedulers/ddpm-scheduler.js";

@@ -39,6 +39,7 @@ export {
 } from "./clip/clip-vision-model.js";
 export { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
 export type { ImageEncoder, ImageTextEncoder, TextEncoder } from "./encoder.js";
+export type { EncoderFamily } from "./encoder-classes.js";
 export {
   ImageProcessor,
   type ImageProcessorConfig,
@@ -46,7 +47,8 @@ export {
   type ImageTransform,
 } from "./image-processor/image-processor.js";
 export {
-  type EncoderFamily,
+  createImageEncoder,
+  type ImageEncoderShape,
   type LoadedImageEncoder,
   type LoadedTextEncoder,
   type LoadImageEncoderOptions,

@@ -8,7 +8,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CLIPModel } from "./clip/clip-model.js";
 import { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
-import { loadImageEncoder, loadTextEncoder } from "./load-encoder.js";
+import { createImageEncoder, loadImageEncoder, loadTextEncoder } from "./load-encoder.js";
 import { addLoRA } from "./lora/lora.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
@@ -87,6 +87,22 @@ describe.each([
     tf.dispose([expected, image, text]);
     loaded.dispose();
     again.dispose();
+  });
+
+  it("createImageEncoder gives the same image tower without weights, and the processor", async () => {
+    const shape = await createImageEncoder(fixture(name));
+    expect(shape).toMatchObject({ family, architecture, hasText: true });
+    const loaded = await loadImageEncoder(fixture(name), { text: false });
+    const shapesOf = ({ encoder }: { encoder: typeof loaded.encoder }) =>
+      Array.from(encoder.namedParameters(), ([key, { shape }]) => [key, shape]);
+    expect(shapesOf(shape)).toEqual(shapesOf(loaded));
+    expect(shape.processor.transform).toEqual(loaded.processor.transform);
+    loaded.dispose();
+    const wrong = await changed(name, "preprocessor_config.json", {
+      size: { height: 999, width: 999 },
+      do_center_crop: false,
+    });
+    await expect(createImageEncoder(wrong)).rejects.toThrow(/processor makes images of 999 x 999, but/);
   });
 
   it("loadTextEncoder gives its text tower alone", async () => {

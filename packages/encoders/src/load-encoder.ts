@@ -1,21 +1,21 @@
 import {
   checkPretrainedOptions,
   type Module,
-  openWeights,
   type PretrainedOptions,
   readModelFile,
-  readModelJson,
   resolvePretrained,
   type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 import { CLIPImageProcessor } from "./clip/clip-image-processor.js";
-import { CLIPModel } from "./clip/clip-model.js";
-import { CLIPTextModel } from "./clip/clip-text-model.js";
-import { CLIPTextModelWithProjection } from "./clip/clip-text-model-with-projection.js";
 import { CLIPTokenizer } from "./clip/clip-tokenizer.js";
-import { CLIPVisionModel } from "./clip/clip-vision-model.js";
-import { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
 import type { ImageEncoder, TextEncoder } from "./encoder.js";
+import {
+  architectureOf,
+  type EncoderFamily,
+  imageClasses,
+  type Loader,
+  textClasses,
+} from "./encoder-classes.js";
 import {
   type ImageProcessor,
   type ImageProcessorConfig,
@@ -23,50 +23,11 @@ import {
 } from "./image-processor/image-processor.js";
 import { describe } from "./shared/check-options.js";
 import { SiglipImageProcessor } from "./siglip/siglip-image-processor.js";
-import { SiglipModel } from "./siglip/siglip-model.js";
-import { SiglipTextModel } from "./siglip/siglip-text-model.js";
 import { SiglipTokenizer } from "./siglip/siglip-tokenizer.js";
-import { SiglipVisionModel } from "./siglip/siglip-vision-model.js";
 import type { TextTokenizer } from "./tokenizer/text-tokenizer.js";
-
-/** A family of models: one image processor and one tokenizer for all its classes. */
-export type EncoderFamily = "clip" | "siglip";
-
-type Loader<M> = { fromPretrained(folder: string, options?: PretrainedOptions): Promise<M> };
-
-/** Classes that see, and for a whole model the class of its image tower alone. */
-const imageClasses: Record<
-  string,
-  { family: EncoderFamily; load: Loader<ImageEncoder>; tower?: Loader<ImageEncoder> }
-> = {
-  CLIPModel: { family: "clip", load: CLIPModel, tower: CLIPVisionModelWithProjection },
-  CLIPVisionModelWithProjection: { family: "clip", load: CLIPVisionModelWithProjection },
-  CLIPVisionModel: { family: "clip", load: CLIPVisionModel },
-  SiglipModel: { family: "siglip", load: SiglipModel, tower: SiglipVisionModel },
-  SiglipVisionModel: { family: "siglip", load: SiglipVisionModel },
-};
-
-/** Classes that read. Of a whole model the text tower is taken. */
-const textClasses: Record<string, { family: EncoderFamily; load: Loader<TextEncoder> }> = {
-  CLIPModel: { family: "clip", load: CLIPTextModelWithProjection },
-  CLIPTextModelWithProjection: { family: "clip", load: CLIPTextModelWithProjection },
-  CLIPTextModel: { family: "clip", load: CLIPTextModel },
-  SiglipModel: { family: "siglip", load: SiglipTextModel },
-  SiglipTextModel: { family: "siglip", load: SiglipTextModel },
-};
 
 const processors = { clip: CLIPImageProcessor, siglip: SiglipImageProcessor };
 const tokenizers = { clip: CLIPTokenizer, siglip: SiglipTokenizer };
-
-/** The class of a config.json that names none: by its model_type, and for towers of CLIP by whether there is a projection. */
-const byModelType: Record<string, readonly [plain: string, projected?: string]> = {
-  clip: ["CLIPModel"],
-  clip_vision_model: ["CLIPVisionModel", "CLIPVisionModelWithProjection"],
-  clip_text_model: ["CLIPTextModel", "CLIPTextModelWithProjection"],
-  siglip: ["SiglipModel"],
-  siglip_vision_model: ["SiglipVisionModel"],
-  siglip_text_model: ["SiglipTextModel"],
-};
 
 /** How {@link loadImageEncoder} loads. */
 export interface LoadImageEncoderOptions extends PretrainedOptions {
@@ -152,6 +113,51 @@ export async function loadImageEncoder(
   }
 }
 
+/** What {@link createImageEncoder} finds in a folder without reading weights. */
+export interface ImageEncoderShape {
+  family: EncoderFamily;
+  /** transformers' name of the class that the folder holds. */
+  architecture: string;
+  /** The image tower, without weights: of a whole model the tower alone. */
+  encoder: ImageEncoder;
+  /** How the encoder wants its images. */
+  processor: ImageProcessor;
+  /** Whether the folder holds a text tower too. */
+  hasText: boolean;
+  /** The text tower's tokenizer, if there is one and the folder has its files. */
+  tokenizer?: TextTokenizer;
+}
+
+/**
+ * Reads of a folder all that {@link loadImageEncoder} reads but the weights: to know how large a model is, and that its settings,
+ * image processor and tokenizer are in order, before gigabytes are loaded.
+ *
+ * @param source a folder, or a model's id on the hub
+ * @throws as {@link loadImageEncoder} does
+ */
+export async function createImageEncoder(
+  source: string,
+  options: PretrainedOptions = {},
+): Promise<ImageEncoderShape> {
+  const what = "createImageEncoder";
+  const { folder, how } = await resolve(what, source, options);
+  const architecture = await architectureOf(folder, what, imageClasses);
+  const { family, load, tower } = imageClasses[architecture]!;
+  const processor = await loadImageProcessor(folder, what, family, how.acceptKeys);
+  const encoder = await (tower ?? load).fromConfig(folder, how);
+  checkImages(what, folder, processor, encoder.imageSize);
+  const tokenizer =
+    tower && (await loadTokenizer(folder, what, family, await load.fromConfig(folder, how), how.acceptKeys));
+  return {
+    family,
+    architecture,
+    encoder,
+    processor,
+    hasText: tower !== undefined,
+    ...(tokenizer && { tokenizer }),
+  };
+}
+
 /** A text tower with its tokenizer, from {@link loadTextEncoder}. */
 export interface LoadedTextEncoder {
   family: EncoderFamily;
@@ -201,33 +207,6 @@ async function resolve(
   return { folder, how: { storage, variant, acceptKeys } };
 }
 
-/** The class that config.json names, or that its model_type stands for. */
-async function architectureOf(
-  folder: string,
-  what: string,
-  known: Readonly<Record<string, unknown>>,
-): Promise<string> {
-  const { architectures, model_type: type } = await readModelJson(folder, "config.json", what);
-  const named = Array.isArray(architectures) ? (architectures[0] as unknown) : undefined;
-  const found = named ?? (await architectureByType(folder, type));
-  if (typeof found === "string" && Object.hasOwn(known, found)) return found;
-  const came =
-    named === undefined ? `model_type ${JSON.stringify(type)} without architectures` : JSON.stringify(named);
-  throw new Error(
-    `${what}: config.json in ${folder} must name one of ${Object.keys(known).join(", ")}, got ${came}`,
-  );
-}
-
-async function architectureByType(folder: string, type: unknown): Promise<string | undefined> {
-  if (typeof type !== "string" || !Object.hasOwn(byModelType, type)) return undefined;
-  const [plain, projected] = byModelType[type]!;
-  if (projected === undefined) return plain;
-  const reader = await openWeights(folder, "model");
-  const hasProjection = reader.keys().some((name) => /^(visual|text)_projection\./.test(name));
-  await reader.close();
-  return hasProjection ? projected : plain;
-}
-
 async function loadImageProcessor(
   folder: string,
   what: string,
@@ -257,7 +236,7 @@ async function loadTokenizer(
   folder: string,
   what: string,
   family: EncoderFamily,
-  encoder: TextEncoder,
+  { vocabSize, contextLength }: Pick<TextEncoder, "vocabSize" | "contextLength">,
   acceptKeys: readonly string[] | undefined,
 ): Promise<TextTokenizer | undefined> {
   const files = ["tokenizer.json", "vocab.json", "spiece.model"];
@@ -266,13 +245,12 @@ async function loadTokenizer(
   const load = (modelMaxLength?: number): Promise<TextTokenizer> =>
     tokenizers[family].fromPretrained(folder, { acceptKeys, modelMaxLength });
   const tokenizer = await load();
-  const { vocabSize } = encoder;
   if (tokenizer.vocabSize > vocabSize) {
     throw new Error(
       `${what}: ${folder}: the tokenizer gives ids up to ${tokenizer.vocabSize - 1}, but the text tower has ${vocabSize} tokens`,
     );
   }
-  return tokenizer.modelMaxLength > encoder.contextLength ? load(encoder.contextLength) : tokenizer;
+  return tokenizer.modelMaxLength > contextLength ? load(contextLength) : tokenizer;
 }
 
 /** Saves the whole model of a folder with the weights of an image tower that was loaded alone. */

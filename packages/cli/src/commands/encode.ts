@@ -1,11 +1,11 @@
-import { existsSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { openImages } from "@dcr-js/data";
 import { initialize, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
+import { checkOutputFile } from "../command-line/output-file.js";
 import { text } from "../command-line/parse-option.js";
 import { resolveModelName } from "../config/resolve-paths.js";
 import { encodeDataset } from "../evaluate/encode-dataset.js";
@@ -32,7 +32,7 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
     );
   addDeviceOption(command).action(async (options: Options) => {
     const out = resolve(context.base, options.out);
-    if (!existsSync(dirname(out))) throw new Error(`--out: ${dirname(out)}: no such folder`);
+    checkOutputFile(out);
     const dataset = await openImages(resolve(context.base, options.images));
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(resolveModelName(options.encoder, context.base));

@@ -10,6 +10,8 @@ import { resolveEvaluation, resolveModelName } from "../config/resolve-paths.js"
 import { checkEvaluations, evaluateEncoder } from "../evaluate/evaluate-encoder.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
 import { loadWholeEncoder } from "../evaluate/loaded-encoder.js";
+import { readEncoderShape } from "../models/model-shapes.js";
+import { resolveEncoder } from "../models/resolve-models.js";
 
 interface Options extends DeviceOption {
   encoder: string;
@@ -43,11 +45,12 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
   addDeviceOption(command).action(async (options: Options) => {
     const { base } = context;
     const what = options.on.map((one) => resolveEvaluation(one, base));
-    await checkEvaluations(what);
     const out = options.out === undefined ? undefined : resolve(base, options.out);
+    const encoder = await resolveEncoder(resolveModelName(options.encoder, base));
+    await checkEvaluations(what, await readEncoderShape(encoder));
     if (out !== undefined) await makeFolder(out);
     await initialize({ device: options.device });
-    const loaded = await loadWholeEncoder(resolveModelName(options.encoder, base));
+    const loaded = await loadWholeEncoder(encoder);
     const sections: Section[] = [];
     try {
       const evaluation = await evaluateEncoder(what, {

@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { TextTokenizer } from "@dcr-js/encoders";
 import { reportHTML, type Section, type TableSection } from "@dcr-js/eval";
 import { initialize } from "@dcr-js/tensor";
 import { expectNoLeaks } from "@dcr-js/testing";
@@ -32,6 +33,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** An encoder that reads texts. */
+const text = { hasText: true, tokenizer: {} as TextTokenizer };
 const evaluate = (what: string) => evaluateEncoder([what], { ...loaded, seed: 0 });
 
 describe("evaluateEncoder", () => {
@@ -95,7 +98,7 @@ describe("evaluateEncoder", () => {
     const bad = await write("bad.mjs", "export default () => ({ figures: { own: { x: NaN } } });");
     await expect(evaluate(bad)).rejects.toThrow(/bad\.mjs: figures\.own\.x: /);
     const none = await write("none.mjs", "export const x = 1;");
-    await expect(checkEvaluations([none])).rejects.toThrow(
+    await expect(checkEvaluations([none], text)).rejects.toThrow(
       /none\.mjs: the default export must be a function, got undefined/,
     );
   });
@@ -106,22 +109,31 @@ describe("checkEvaluations", () => {
     ["mmvp", /expected mmvp:<folder>, folder:<folder> or a module, got "mmvp"/],
     ["folder:/none", /--evaluate folder:\/none: no such folder/],
   ])("refuses %s", async (what, message) => {
-    await expect(checkEvaluations([what])).rejects.toThrow(message);
+    await expect(checkEvaluations([what], text)).rejects.toThrow(message);
+  });
+
+  it("names an encoder that cannot read the statements", async () => {
+    const what = [`mmvp:${path("mmvp")}`];
+    await expect(checkEvaluations(what, { hasText: false })).rejects.toThrow(
+      /^--evaluate mmvp:.*: the statements cannot be read: the encoder has no text tower$/,
+    );
+    await expect(checkEvaluations(what, { hasText: true })).rejects.toThrow(/folder has no tokenizer$/);
+    await checkEvaluations(what, text);
   });
 
   it("names rows that are no pairs, and folders that are no classes", async () => {
     await mkdir(path("odd"));
     await writeFile(path("odd/Questions.csv"), "id,type,text\n1,a,b\n");
-    await expect(checkEvaluations([`mmvp:${path("odd")}`])).rejects.toThrow(
+    await expect(checkEvaluations([`mmvp:${path("odd")}`], text)).rejects.toThrow(
       /Questions\.csv: expected pairs of questions, got 1 rows/,
     );
     await writeFile(path("odd/Questions.csv"), "id,type,text\n1,a,b\n2,c,d\n");
-    await expect(checkEvaluations([`mmvp:${path("odd")}`])).rejects.toThrow(
+    await expect(checkEvaluations([`mmvp:${path("odd")}`], text)).rejects.toThrow(
       /rows 2 and 3 are a pair and must have one pattern/,
     );
     await writeFile(path("odd/Questions.csv"), "id,type,text\n1,a,b\nx,a,d\n");
-    await expect(checkEvaluations([`mmvp:${path("odd")}`])).rejects.toThrow(/row 3 must have a number/);
-    await expect(checkEvaluations([`folder:${path("classes/stripes")}`])).rejects.toThrow(
+    await expect(checkEvaluations([`mmvp:${path("odd")}`], text)).rejects.toThrow(/row 3 must have a number/);
+    await expect(checkEvaluations([`folder:${path("classes/stripes")}`], text)).rejects.toThrow(
       /two classes or more, got 0/,
     );
   });

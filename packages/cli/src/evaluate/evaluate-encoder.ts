@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { mmvpVLM } from "@dcr-js/eval/datasets";
+import type { TextSide } from "../models/model-shapes.js";
 import { describe } from "../shared/check-options.js";
 import { evaluateClassFolder, openClassFolder } from "./class-folder.js";
 import { type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
@@ -23,14 +24,17 @@ export async function evaluateEncoder(what: readonly string[], input: Evaluation
 }
 
 /** Checks that evaluations can be made, before anything is trained. @throws naming what is not there */
-export async function checkEvaluations(what: readonly string[]): Promise<void> {
+export async function checkEvaluations(what: readonly string[], text: TextSide): Promise<void> {
   for (const one of what) {
     const { kind, path } = parseEvaluation(one);
     if (!existsSync(path))
       throw new Error(`--evaluate ${one}: no such ${kind === "module" ? "file" : "folder"}`);
     if (kind === "module") await importEvaluation(path);
-    else if (kind === "mmvp") await mmvpVLM(path);
-    else await openClassFolder(path);
+    else if (kind === "mmvp") {
+      await mmvpVLM(path);
+      const lacks = text.hasText ? "the encoder's folder has no tokenizer" : "the encoder has no text tower";
+      if (!text.tokenizer) throw new Error(`--evaluate ${one}: the statements cannot be read: ${lacks}`);
+    } else await openClassFolder(path);
   }
 }
 

@@ -1,8 +1,12 @@
-import { AutoencoderKL, CLIPTextModel, UNet2DConditionModel } from "@dcr-js/diffusion";
-import type { ImageEncoder } from "@dcr-js/encoders";
+import {
+  AutoencoderKL,
+  CLIPTextModel,
+  loadStableDiffusion,
+  UNet2DConditionModel,
+} from "@dcr-js/diffusion";
+import { CLIPTextModelWithProjection, createImageEncoder, type ImageEncoder, type ImageEncoderShape } from "@dcr-js/encoders";
 import { type Module, openWeights, readModelJson } from "@dcr-js/tensor";
 import type { RunConfig } from "../config/run-config.js";
-import { readEncoderShape } from "./encoder-shape.js";
 import { resolveDiffusion, resolveEncoder } from "./resolve-models.js";
 
 /** A run's models without weights: what can be known from the settings in their folders. */
@@ -11,62 +15,87 @@ export interface ModelShapes {
   unet: UNet2DConditionModel;
   vae: AutoencoderKL;
   textEncoder: CLIPTextModel;
+  /** Of Stable Diffusion XL. */
+  textEncoder2?: CLIPTextModelWithProjection;
+}
+
+/** Whether an encoder can read texts, as an evaluation may ask of it. */
+export type TextSide = Pick<ImageEncoderShape, "hasText" | "tokenizer">;
+
+export interface ReadModels {
+  shapes: ModelShapes;
+  text: TextSide;
 }
 
 /**
- * Finds or downloads an encoder and a diffusion model, reads their settings and their weights' headers, and checks that the two
- * fit together. No weights are read.
+ * Finds or downloads an encoder and a diffusion model, reads their settings, tokenizers and their weights' headers, and checks that
+ * the two fit together. No weights are read.
  *
  * @throws naming the folder and what is missing, damaged, not supported, or does not fit
  */
 export async function readModelShapes(
   config: Pick<RunConfig, "encoder" | "diffusion" | "variant">,
-): Promise<ModelShapes> {
+): Promise<ReadModels> {
   const encoderFolder = await resolveEncoder(config.encoder);
   const diffusionFolder = await resolveDiffusion(config);
-  const part = <M>(name: string, create: (settings: never) => M): Promise<M> => {
-    const folder = `${diffusionFolder}/${name}`;
-    return inFolder(folder, async () =>
-      create((await readModelJson(folder, "config.json", "--diffusion")) as never),
-    );
-  };
-  const shapes: ModelShapes = {
-    encoder: await inFolder(encoderFolder, () => readEncoderShape(encoderFolder)),
-    unet: await part("unet", (settings) => new UNet2DConditionModel(settings)),
-    vae: await part("vae", (settings) => new AutoencoderKL(settings)),
-    textEncoder: await part("text_encoder", (settings) => new CLIPTextModel(settings)),
-  };
-  checkFit(diffusionFolder, shapes);
+  const { encoder, ...text } = await readEncoderShape(encoderFolder);
   const variant = config.variant ? { variant: config.variant } : {};
-  await (await openWeights(encoderFolder, "model")).close();
-  await (await openWeights(`${diffusionFolder}/text_encoder`, "model", variant)).close();
-  for (const name of ["vae", "unet"]) {
-    await (await openWeights(`${diffusionFolder}/${name}`, "diffusion_pytorch_model", variant)).close();
-  }
-  return shapes;
+  const parts = await named("--diffusion", diffusionFolder, async () => {
+    // These are small, and loading them checks them.
+    await loadStableDiffusion(diffusionFolder, { components: ["scheduler", "tokenizer"] });
+    const textConfig = (name: string) => readModelJson(`${diffusionFolder}/${name}`, "config.json", name);
+    const { text_encoder_2: second } = await readModelJson(diffusionFolder, "model_index.json", "model_index.json");
+    const isXL = Array.isArray(second) && typeof second[1] === "string";
+    if (isXL) await loadStableDiffusion(diffusionFolder, { components: ["tokenizer2"] });
+    const parts: Omit<ModelShapes, "encoder"> = {
+      unet: await UNet2DConditionModel.fromConfig(`${diffusionFolder}/unet`),
+      vae: await AutoencoderKL.fromConfig(`${diffusionFolder}/vae`),
+      textEncoder: new CLIPTextModel(await textConfig("text_encoder")),
+      ...(isXL && { textEncoder2: new CLIPTextModelWithProjection(await textConfig("text_encoder_2")) }),
+    };
+    for (const name of ["text_encoder", ...(isXL ? ["text_encoder_2"] : [])]) {
+      await (await openWeights(`${diffusionFolder}/${name}`, "model", variant)).close();
+    }
+    for (const name of ["vae", "unet"]) {
+      await (await openWeights(`${diffusionFolder}/${name}`, "diffusion_pytorch_model", variant)).close();
+    }
+    return parts;
+  });
+  const shapes = { encoder, ...parts };
+  checkFit(diffusionFolder, shapes);
+  await named("--encoder", encoderFolder, async () => (await openWeights(encoderFolder, "model")).close());
+  return { shapes, text };
 }
 
-/** A model whose settings are wrong does not say in which folder they are. */
-async function inFolder<T>(folder: string, read: () => Promise<T>): Promise<T> {
+/** An encoder without its weights. @throws naming `--encoder`, the folder and what is wrong in it */
+export const readEncoderShape = (folder: string): Promise<ImageEncoderShape> =>
+  named("--encoder", folder, () => createImageEncoder(folder));
+
+/** Has an error name the option, and the folder where it does not: settings do not say where they are wrong. */
+async function named<T>(option: string, folder: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     const { message } = error as Error;
-    throw message.includes(folder) ? error : new Error(`${folder}: ${message}`, { cause: error });
+    const where = message.includes(folder) ? "" : `${folder}: `;
+    throw new Error(`${option}: ${where}${message}`, { cause: error });
   }
 }
 
-function checkFit(folder: string, { unet, vae, textEncoder, encoder }: ModelShapes): void {
-  const { cross_attention_dim: width, in_channels: channels } = unet.config;
-  const { hidden_size: textWidth } = textEncoder.config;
+function checkFit(folder: string, { unet, vae, textEncoder, textEncoder2, encoder }: ModelShapes): void {
+  const { cross_attention_dim: width, in_channels: channels, out_channels: predicted } = unet.config;
+  const textWidth = textEncoder.config.hidden_size + (textEncoder2?.config.hidden_size ?? 0);
+  const refuse = (why: string) => new Error(`--diffusion: ${folder}: ${why}`);
   if (textWidth !== width) {
-    throw new Error(
-      `--diffusion: ${folder}: text_encoder gives vectors of ${textWidth}, and unet attends to vectors of ${width}`,
-    );
+    const given = textEncoder2 ? "text_encoder and text_encoder_2 give" : "text_encoder gives";
+    throw refuse(`${given} vectors of ${textWidth}, and unet attends to vectors of ${width}`);
   }
-  if (vae.config.latent_channels !== channels) {
-    throw new Error(
-      `--diffusion: ${folder}: vae gives latents of ${vae.config.latent_channels} channels, and unet takes ${channels}`,
+  if (unet.config.addition_embed_type && !textEncoder2) {
+    throw refuse("unet takes the added conditions of Stable Diffusion XL, and there is no text_encoder_2");
+  }
+  if (vae.config.latent_channels !== channels || predicted !== channels) {
+    throw refuse(
+      `vae gives latents of ${vae.config.latent_channels} channels, unet takes ${channels} and predicts ${predicted}`,
     );
   }
   if (encoder.imageSize % vae.factor !== 0) {

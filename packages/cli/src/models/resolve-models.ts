@@ -3,7 +3,11 @@ import type { RunConfig } from "../config/run-config.js";
 import { formatBytes } from "../plan/format-bytes.js";
 
 /** Folders of a diffusers model that are read. */
-const diffusionParts = ["scheduler", "tokenizer", "text_encoder", "vae", "unet"];
+const diffusionParts = [
+  ...["scheduler", "tokenizer", "text_encoder", "vae", "unet"],
+  // Of Stable Diffusion XL.
+  ...["tokenizer_2", "text_encoder_2"],
+];
 
 /** The folder of an encoder, which is downloaded where the hub alone has it. */
 export const resolveEncoder = (name: string): Promise<string> =>

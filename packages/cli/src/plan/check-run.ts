@@ -29,10 +29,10 @@ export interface CheckedRun {
 /** Finds what is wrong with a run's inputs, before anything is loaded or written. @throws one line that names it */
 export async function checkRun(folder: string, config: RunConfig, device: DeviceInfo): Promise<CheckedRun> {
   await checkMethods(config);
-  const shapes = await readModelShapes(config);
+  const { shapes, text } = await readModelShapes(config);
   await checkTimesteps(config);
   await checkImages(config, shapes.encoder.imageSize);
-  await checkEvaluations(config.evaluate);
+  await checkEvaluations(config.evaluate, text);
   const memory = await planMethods(shapes, config, device);
   const written = bytesWritten(shapes, config);
   checkDisk(folder, written);

@@ -72,7 +72,7 @@ const peakOf = (rows: readonly MemoryRow[]): number => {
 };
 
 function memoryRows(
-  { encoder, unet, vae, textEncoder }: ModelShapes,
+  { encoder, unet, vae, textEncoder, textEncoder2 }: ModelShapes,
   config: RunConfig,
   { chunk, microBatch }: { chunk: number; microBatch: number },
 ): MemoryRow[] {
@@ -101,7 +101,7 @@ function memoryRows(
     ),
     phase(
       "text encoder, until the empty prompt is encoded",
-      (countWeights(textEncoder) * frozen) / valueBytes,
+      ((countWeights(textEncoder) + (textEncoder2 ? countWeights(textEncoder2) : 0)) * frozen) / valueBytes,
     ),
     phase("vae, one image", vaeEncoderValues(vae.config.block_out_channels[0]!, encoder.imageSize)),
     phase(

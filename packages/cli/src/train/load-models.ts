@@ -4,7 +4,7 @@ import { type ImageEncoder, type ImageProcessor, loadImageEncoder } from "@dcr-j
 import type { RunConfig } from "../config/run-config.js";
 import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
 
-/** What a stage trains with. The projector has no weights yet. */
+/** The models that a stage trains with. The projector has no weights yet. */
 export interface TrainingModels {
   encoder: ImageEncoder;
   processor: ImageProcessor;
@@ -16,7 +16,7 @@ export interface TrainingModels {
 }
 
 /**
- * Loads the encoder's image tower and the diffusion model's parts. Its text encoder is freed once the empty prompt is
+ * Loads the encoder's image tower and the diffusion model's parts. Its text encoders are freed once the empty prompt is
  * encoded.
  */
 export async function loadTrainingModels(
@@ -30,6 +30,7 @@ export async function loadTrainingModels(
   });
   const denoiser = createDenoiser(diffusion);
   diffusion.textEncoder.dispose();
+  diffusion.textEncoder2?.dispose();
   const latents = createLatentEncoder(
     diffusion.vae,
     latentCache === null ? {} : { cacheFolder: latentCache },

@@ -94,7 +94,15 @@ const ofXL: readonly string[] = ["tokenizer2", "textEncoder2"];
  *   storage: "float16",
  * });
  */
-export async function loadStableDiffusion<Name extends keyof StableDiffusionXL = keyof StableDiffusion>(
+export async function loadStableDiffusion(
+  source: string,
+  options?: PretrainedOptions,
+): Promise<StableDiffusion & Partial<StableDiffusionXL>>;
+export async function loadStableDiffusion<Name extends keyof StableDiffusionXL>(
+  source: string,
+  options: StableDiffusionOptions<Name>,
+): Promise<Pick<StableDiffusionXL, Name>>;
+export async function loadStableDiffusion<Name extends keyof StableDiffusionXL>(
   source: string,
   options: StableDiffusionOptions<Name> = {},
 ): Promise<Pick<StableDiffusionXL, Name>> {

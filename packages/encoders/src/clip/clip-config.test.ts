@@ -68,33 +68,62 @@ const generic = {
   use_bfloat16: false,
 };
 
-/** A configuration as OpenAI's models on the Hugging Face hub have it: sections in full, and the older dicts beside them. */
-function published(
-  dim: number,
-  text: Record<string, unknown>,
-  vision: Record<string, unknown>,
-  acts: { hidden_act?: string } = {},
-) {
-  const top = { architectures: ["CLIPModel"], initializer_factor: 1, logit_scale_init_value: 2.6592 };
+/** What is special about a published configuration. */
+interface Published {
+  dim: number;
+  text: Record<string, unknown>;
+  vision: Record<string, unknown>;
+  /** Whether the older dicts repeat the sections' sizes, as in OpenAI's L/14 models; they are null in B/32 and B/16. */
+  dicts?: boolean;
+}
+
+/** config.json of OpenAI's models on the Hugging Face hub, as transformers 4.16 wrote it: sections in full. */
+function openai({ dim, text, vision, dicts }: Published) {
   return {
-    ...top,
     _name_or_path: "openai/clip",
+    architectures: ["CLIPModel"],
+    initializer_factor: 1,
+    logit_scale_init_value: 2.6592,
     model_type: "clip",
     projection_dim: dim,
     text_config: {
       ...generic,
       ...text,
-      ...acts,
       max_position_embeddings: 77,
       model_type: "clip_text_model",
-      vocab_size: 49408,
       projection_dim: dim,
+      vocab_size: 49408,
     },
-    text_config_dict: { ...text, ...acts, projection_dim: dim },
+    text_config_dict: dicts ? { ...text, projection_dim: dim } : null,
     torch_dtype: "float32",
     transformers_version: null,
-    vision_config: { ...generic, ...vision, ...acts, model_type: "clip_vision_model", projection_dim: dim },
-    vision_config_dict: { ...vision, ...acts, projection_dim: dim },
+    vision_config: {
+      ...generic,
+      ...vision,
+      bos_token_id: null,
+      eos_token_id: null,
+      exponential_decay_length_penalty: null,
+      model_type: "clip_vision_model",
+      pad_token_id: null,
+      projection_dim: dim,
+      tf_legacy_loss: false,
+    },
+    vision_config_dict: dicts ? { ...vision, projection_dim: dim } : null,
+  };
+}
+
+/** config.json of facebook/metaclip-*, as transformers 4.35 wrote it: what differs from the defaults. */
+function metaclip({ dim, text, vision }: Published) {
+  return {
+    architectures: ["CLIPModel"],
+    initializer_factor: 1,
+    logit_scale_init_value: 2.6592,
+    model_type: "clip",
+    projection_dim: dim,
+    text_config: { ...text, model_type: "clip_text_model", projection_dim: dim },
+    torch_dtype: "float32",
+    transformers_version: "4.35.0.dev0",
+    vision_config: { ...vision, model_type: "clip_vision_model", projection_dim: dim },
   };
 }
 
@@ -104,26 +133,34 @@ const size = (hidden_size: number, num_attention_heads: number, num_hidden_layer
   num_attention_heads,
   num_hidden_layers,
 });
-const models = [
-  ["OpenAI B/32", 512, size(512, 8, 12), { ...size(768, 12, 12), image_size: 224, patch_size: 32 }],
-  ["OpenAI B/16", 512, size(512, 8, 12), { ...size(768, 12, 12), image_size: 224, patch_size: 16 }],
-  ["OpenAI L/14", 768, size(768, 12, 12), { ...size(1024, 16, 24), image_size: 224, patch_size: 14 }],
-  ["OpenAI L/14 336", 768, size(768, 12, 12), { ...size(1024, 16, 24), image_size: 336, patch_size: 14 }],
-  ["MetaCLIP L/14", 768, size(768, 12, 12), { ...size(1024, 16, 24), image_size: 224, patch_size: 14 }],
-  ["MetaCLIP H/14", 1024, size(1024, 16, 24), { ...size(1280, 16, 32), image_size: 224, patch_size: 14 }],
-] as const;
+const tower = (patch_size: number, image_size: number, width: number, heads: number, layers: number) => ({
+  ...size(width, heads, layers),
+  image_size,
+  patch_size,
+});
+const [textB, textL] = [size(512, 8, 12), size(768, 12, 12)];
+const models: [string, typeof openai, Published][] = [
+  ["OpenAI B/32", openai, { dim: 512, text: textB, vision: tower(32, 224, 768, 12, 12) }],
+  ["OpenAI B/16", openai, { dim: 512, text: textB, vision: tower(16, 224, 768, 12, 12) }],
+  ["OpenAI L/14", openai, { dim: 768, text: textL, vision: tower(14, 224, 1024, 16, 24), dicts: true }],
+  ["OpenAI L/14 336", openai, { dim: 768, text: textL, vision: tower(14, 336, 1024, 16, 24), dicts: true }],
+  ["MetaCLIP L/14", metaclip, { dim: 768, text: textL, vision: tower(14, 224, 1024, 16, 24) }],
+  ["MetaCLIP H/14", metaclip, { dim: 1024, text: size(1024, 16, 24), vision: tower(14, 224, 1280, 16, 32) }],
+];
 
 describe("parseCLIPConfig", () => {
-  it.each(models)("reads %s as it is published", (name, dim, text, vision) => {
-    const acts = name === "MetaCLIP H/14" ? { hidden_act: "gelu" } : {};
-    const config = parseCLIPConfig(published(dim, text, vision, acts));
+  it.each(models)("reads %s as it is published", (_, write, published) => {
+    const { dim, text, vision, dicts = false } = published;
+    const config = parseCLIPConfig(write(published));
+    // All six are trained with quick_gelu: open_clip has MetaCLIP's as ViT-L-14-quickgelu and ViT-H-14-quickgelu.
+    const common = { hidden_act: "quick_gelu", layer_norm_eps: 1e-5, projection_dim: dim };
     expect(config).toMatchObject({
       projection_dim: dim,
-      text_config: { ...text, ...acts, vocab_size: 49408, max_position_embeddings: 77, projection_dim: dim },
-      vision_config: { ...vision, ...acts, num_channels: 3, layer_norm_eps: 1e-5, projection_dim: dim },
+      text_config: { ...text, ...common, vocab_size: 49408, max_position_embeddings: 77 },
+      vision_config: { ...vision, ...common, num_channels: 3 },
     });
-    // As in transformers, the dict's defaults win over the sections: the legacy id 2 is gone.
-    expect(config.text_config.eos_token_id).toBe(49407);
+    // As in transformers, a dict's defaults win over the section: the legacy id 2 is gone.
+    expect(config.text_config.eos_token_id).toBe(write === openai && !dicts ? 2 : 49407);
     expect(config).not.toHaveProperty("text_config_dict");
   });
 

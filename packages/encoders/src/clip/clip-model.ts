@@ -69,6 +69,16 @@ export class CLIPModel extends Module implements ImageTextEncoder {
   }
 
   /**
+   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   *
+   * @param options as of {@link fromPretrained}
+   */
+  static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
+    const { config, how } = await readFormConfig(folder, FORM, options);
+    return new CLIPModel(parseCLIPConfig(config, how), options);
+  }
+
+  /**
    * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the image processor's and
    * tokenizer's files, which are kept for {@link savePretrained}.
    *
@@ -77,8 +87,7 @@ export class CLIPModel extends Module implements ImageTextEncoder {
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
-    const { config, how } = await readFormConfig(folder, FORM, options);
-    return loadForm(new CLIPModel(parseCLIPConfig(config, how), options), folder, FORM, options);
+    return loadForm(await CLIPModel.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {

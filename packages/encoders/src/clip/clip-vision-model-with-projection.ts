@@ -52,6 +52,18 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
   }
 
   /**
+   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   *
+   * @param options as of {@link fromPretrained}
+   */
+  static async fromConfig(
+    folder: string,
+    options: PretrainedOptions = {},
+  ): Promise<CLIPVisionModelWithProjection> {
+    return new CLIPVisionModelWithProjection(await readCLIPVisionConfig(folder, FORM, options), options);
+  }
+
+  /**
    * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel will do as
    * well: its vision tower and projection are taken.
    *
@@ -62,8 +74,7 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
     folder: string,
     options: PretrainedOptions = {},
   ): Promise<CLIPVisionModelWithProjection> {
-    const config = await readCLIPVisionConfig(folder, FORM, options);
-    return loadForm(new CLIPVisionModelWithProjection(config, options), folder, FORM, options);
+    return loadForm(await CLIPVisionModelWithProjection.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {

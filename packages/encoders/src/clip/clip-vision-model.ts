@@ -135,6 +135,15 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
   }
 
   /**
+   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   *
+   * @param options as of {@link fromPretrained}
+   */
+  static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<CLIPVisionModel> {
+    return new CLIPVisionModel(await readCLIPVisionConfig(folder, FORM, options), options);
+  }
+
+  /**
    * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel, or of a
    * CLIPVisionModelWithProjection, will do as well: its vision tower is taken.
    *
@@ -142,8 +151,7 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPVisionModel> {
-    const config = await readCLIPVisionConfig(folder, FORM, options);
-    return loadForm(new CLIPVisionModel(config, options), folder, FORM, options);
+    return loadForm(await CLIPVisionModel.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {

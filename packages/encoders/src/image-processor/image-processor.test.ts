@@ -62,6 +62,25 @@ describe("image processors", () => {
       { ...clip, resize: { shortestEdge: 336 }, crop: { height: 336, width: 336 } },
     ],
     [
+      "facebook/metaclip-l14-fullcc2.5b",
+      {
+        crop_size: { height: 224, width: 224 },
+        do_center_crop: true,
+        do_convert_rgb: true,
+        do_normalize: true,
+        do_rescale: true,
+        do_resize: true,
+        image_mean: [0.48145466, 0.4578275, 0.40821073],
+        image_processor_type: "CLIPFeatureExtractor",
+        image_std: [0.26862954, 0.26130258, 0.27577711],
+        processor_class: "CLIPProcessor",
+        resample: 3,
+        rescale_factor: 0.00392156862745098,
+        size: { shortest_edge: 224 },
+      },
+      clip,
+    ],
+    [
       "both edges",
       { size: { height: 8, width: 9 }, do_center_crop: false, resample: 2 },
       { ...clip, resize: { height: 8, width: 9 }, crop: undefined, resample: "bilinear" },
@@ -103,6 +122,26 @@ describe("image processors", () => {
     expect(processor.transform).toEqual(expected);
     // What it writes is read to the same.
     expect(new CLIPImageProcessor(processor.config).transform).toEqual(expected);
+  });
+
+  it("read google/siglip-so400m-patch14-384 as it is published", () => {
+    const published = {
+      do_convert_rgb: null,
+      do_normalize: true,
+      do_rescale: true,
+      do_resize: true,
+      image_mean: [0.5, 0.5, 0.5],
+      image_processor_type: "SiglipImageProcessor",
+      image_std: [0.5, 0.5, 0.5],
+      processor_class: "SiglipProcessor",
+      resample: 3,
+      rescale_factor: 0.00392156862745098,
+      size: { height: 384, width: 384 },
+    };
+    expect(new SiglipImageProcessor(published as never).transform).toEqual({
+      ...siglip,
+      resize: { height: 384, width: 384 },
+    });
   });
 
   it("write what transformers writes", () => {

@@ -10,7 +10,7 @@ const keys = JSON.parse(
 const so400m = { hidden_size: 1152, intermediate_size: 4304, num_attention_heads: 16, num_hidden_layers: 27 };
 const base = { hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12, num_hidden_layers: 12 };
 
-/** A configuration as google/siglip-* have it on the Hugging Face hub. */
+/** config.json of google/siglip-* on the Hugging Face hub: what differs from transformers' defaults. */
 function published(text: object, vision: object) {
   return {
     architectures: ["SiglipModel"],
@@ -26,6 +26,7 @@ function published(text: object, vision: object) {
 describe("parseSiglipConfig", () => {
   it.each([
     ["SigLIP base/16 224", {}, {}, [base, base, 224, 16, 32000]],
+    // The one model with texts of 16 tokens.
     [
       "SigLIP SO400M/14 224",
       { ...so400m, max_position_embeddings: 16 },

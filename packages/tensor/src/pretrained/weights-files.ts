@@ -7,6 +7,7 @@ import { nodeModule } from "../shared/node-modules.js";
 import { readSmallFile } from "../shared/regular-file.js";
 import type { SafetensorsInfo } from "../shared/safetensors-header.js";
 import { shown } from "../shared/shown.js";
+import { convertFolder } from "./conversion.js";
 
 /** Which of a folder's weights are read, and how. */
 export interface WeightsOptions extends ReadOptions {
@@ -92,20 +93,10 @@ function notThere(folder: string, names: Set<string>, wanted: string[], variant:
     const file = [...names].find((one) => ends.some((end) => one.endsWith(end)));
     if (file === undefined) continue;
     return new Error(
-      `${has}; ${file} is ${name}'s format, which is not read: convert it with ${conversion(folder)}`,
+      `${has}; ${file} is ${name}'s format, which is not read: convert it with ${convertFolder(folder)}`,
     );
   }
   return new Error(has);
-}
-
-/** The line that rewrites a folder as safetensors, by the library that made it. */
-function conversion(folder: string): string {
-  const place = JSON.stringify(folder).slice(1, -1).replaceAll("'", "\\'");
-  return (
-    `python -c "import json; f='${place}'; c=json.load(open(f+'/config.json')); ` +
-    "m=__import__('diffusers' if '_class_name' in c else 'transformers'); " +
-    `getattr(m, c.get('_class_name') or c['architectures'][0]).from_pretrained(f).save_pretrained(f)"`
-  );
 }
 
 async function openShards(folder: string, index: string, options: ReadOptions): Promise<WeightsReader> {

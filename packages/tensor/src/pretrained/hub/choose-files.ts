@@ -1,3 +1,4 @@
+import { convertFromHub } from "../conversion.js";
 import { isWeightsFile } from "../weights-files.js";
 
 /** What of a repository is wanted. */
@@ -62,9 +63,9 @@ export function chooseFiles(
   }
   const pickle = names.find((name) => /\.(bin|ckpt|pt|pth|msgpack|h5)$/.test(name));
   if (pickle !== undefined && names.includes("config.json")) {
+    const { line, folder } = convertFromHub(where);
     throw new Error(
-      `${where} has its weights as ${pickle} alone, which is not read: load it in Python and call save_pretrained("<folder>"), ` +
-        "which writes safetensors",
+      `${where} has its weights as ${pickle} alone, which is not read; convert them once, and name the folder ${folder}: ${line}`,
     );
   }
   return small;

@@ -155,7 +155,7 @@ describe("resolveModel", () => {
       'tiny/clip has no weights of variant "bf16", only without a variant, "fp16"',
     );
     await expect(resolve("tiny/pickle")).rejects.toThrow(
-      "tiny/pickle has its weights as pytorch_model.bin alone, which is not read: load it in Python and call save_pretrained",
+      "tiny/pickle has its weights as pytorch_model.bin alone, which is not read; convert them once, and name the folder ./pickle: python -c",
     );
   });
 

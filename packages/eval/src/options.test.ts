@@ -51,6 +51,9 @@ const integer = (value: number, other: number, min: number) => ({
   range: { min, integer: true },
 });
 
+/** The result does not depend on them, and their bound of 1,024 is not tried. */
+const threads = { default: 1, refused: [0, 1.5, 1025, Number.NaN, "1"] };
+
 describeOptions("fitKMeans", {
   run: async (o: KMeansOptions) => {
     const { labels: found, inertia, iterations } = await fitKMeans(x, o);
@@ -80,12 +83,14 @@ describeOptions("nearestNeighbours", {
   options: {
     among: { other: y, refused: [narrow] },
     k: { ...integer(1, 3, 1), range: { min: 1, max: n - 1, integer: true } },
+    threads,
   },
 });
 const votes = {
   k: integer(1, 7, 1),
   weights: { default: "uniform" as const, refused: ["cosine"] },
   temperature: { default: 0.07, range: { above: 0 } },
+  threads,
 };
 const train = {
   other: { features: y, labels },
@@ -110,6 +115,7 @@ describeOptions("nearestNeighbourPredictions with weights", {
     k: { other: 3, range: { min: 1, max: n - 1, integer: true } },
     weights: { other: "uniform" },
     temperature: { default: 0.07, other: 5, range: { above: 0 } },
+    threads,
     train: {},
   },
 });
@@ -121,6 +127,7 @@ describeOptions("nearestNeighbourPredictions of voters", {
     k: integer(1, 5, 1),
     weights: {},
     temperature: {},
+    threads,
     train: { ...train, other: { features: z, labels } },
   },
 });
@@ -137,6 +144,11 @@ describeOptions("captionChoice", {
     captions: { other: x, refused: [four] },
     negatives: { other: x, refused: [narrow] },
     imageOf: {
+      default: Array.from({ length: n }, (_, i) => i),
+      other: Array.from({ length: n }, (_, i) => n - 1 - i),
+      refused: [[0], [...new Array(n - 1).keys(), n], [...new Array(n - 1).keys(), -1]],
+    },
+    captionOf: {
       default: Array.from({ length: n }, (_, i) => i),
       other: Array.from({ length: n }, (_, i) => n - 1 - i),
       refused: [[0], [...new Array(n - 1).keys(), n], [...new Array(n - 1).keys(), -1]],
@@ -176,6 +188,7 @@ describeOptions("retrievalScores", {
     },
     ks: { default: [1, 5, 10], other: [2], refused: [[], [0], [1.5], 1] },
     tieTolerance,
+    threads,
   },
 });
 describeOptions("imageTextRetrieval", {
@@ -193,6 +206,7 @@ describeOptions("imageTextRetrieval", {
     imageOf: { other: labels.map((_, i) => n - 1 - i), refused: [1, [], labels.map((_, i) => i - 1)] },
     ks: { default: [1, 5, 10], other: [2], refused: [[], [0], [1.5], 1] },
     tieTolerance,
+    threads,
   },
 });
 describeOptions("recallAtK", {

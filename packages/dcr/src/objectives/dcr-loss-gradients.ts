@@ -1,4 +1,4 @@
-import { reduce } from "@dcr-js/contrastive";
+import { l2Normalize, reduce } from "@dcr-js/contrastive";
 import * as tf from "@tensorflow/tfjs-core";
 import { checkChoice, checkOptions } from "../shared/check-options.js";
 import {
@@ -83,8 +83,9 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
     );
     const anchorOf = (x: tf.Tensor) =>
       tf.sum(tf.mul(tf.slice(x, [0, 0, 0], [n, all, -1]), anchorColumn), 1, true);
-    const inverseNorms = tf.rsqrt(tf.maximum(tf.sum(tf.square(columns), 2, true), 1e-30));
-    const unit = tf.mul(columns, inverseNorms);
+    const unit = l2Normalize(columns, 2);
+    const norms = tf.sum(tf.mul(columns, unit), 2, true);
+    const inverseNorms = tf.divNoNan(1, norms);
     const anchor = anchorOf(unit);
     // c^ - a^, and 1 - s as half its squared length.
     const apart = tf.sub(unit, anchor);
@@ -110,7 +111,9 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
       const others = tf.sum(tf.mul(q, isOther), 1, true);
       return tf.div(tf.sub(tf.mul(own, towards.length - 1), others), towards.length);
     });
-    const w = tf.expandDims(tf.mul(tf.concat(pulls, 1), share), 2);
+    // A zero vector has no direction: the scores with it have no gradient.
+    const hasDirection = tf.mul(tf.sign(norms), tf.sign(anchorOf(norms)));
+    const w = tf.mul(tf.expandDims(tf.mul(tf.concat(pulls, 1), share), 2), hasDirection);
     const gap = tf.expandDims(dissimilarity, 2);
 
     // (a^ - c^) + (1 - s) c^ for the candidates; the anchor's own column is zero, as its w is.

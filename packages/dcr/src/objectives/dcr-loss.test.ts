@@ -178,6 +178,22 @@ describe("dcrLoss", () => {
     }
   });
 
+  it("has the tape's gradients for predictions that are tiny, and none for one that is zero", () => {
+    const mask = new Array(n * n).fill(1);
+    mask[1] = 0;
+    mask[n] = 1e-20;
+    const predictions = tf.tidy(() => tf.mul(inputs.predictions, tf.tensor(mask, [n, n, 1, 1, 1])));
+    const closed = dcrLossGradients({ ...inputs, predictions });
+    const [tape] = tf.grads((p: tf.Tensor) => both(p, inputs.augmented, inputs.target))([predictions]);
+    // The tiny one's gradient is 1e20 times as long: each prediction is compared by itself.
+    for (let at = 0; at < n * n; at++) {
+      const of = (x: tf.Tensor) => x.dataSync().slice(at * size, (at + 1) * size);
+      expectCloseNorm(of(closed.predictions), of(tape), { relative: 1e-5 });
+    }
+    expectClose(closed.predictions.dataSync().slice(size, 2 * size), new Array(size).fill(0));
+    tf.dispose([predictions, tape, ...tensorsOf(closed)]);
+  });
+
   it("does not change when predictions are scaled, and permutes with the batch", () => {
     const values = (given: DCRPredictions) => {
       const losses = dcrLoss(given, { reduction: "none" });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { recordParity } from "@dcr-js/testing";
+import { afterAll, describe, expect, it } from "vitest";
 import {
   cvBenchAnswer,
   mmvpAnswer,
@@ -23,6 +24,19 @@ const golden = JSON.parse(
 };
 
 describe("answers are read as the published scripts read them", () => {
+  let wrong = golden.answers.length;
+  afterAll(() => {
+    const peers = {
+      mmvpAnswer: "Cambrian's script",
+      cvBenchAnswer: "CV-Bench's script",
+      naturalBenchAnswer: "NaturalBench's script",
+      popeAnswer: "POPE's script",
+      scienceQAAnswer: "LLaVA's script",
+    };
+    // Each answer is compared by all five rules.
+    for (const [name, peer] of Object.entries(peers))
+      recordParity({ name, peer, value: wrong / golden.answers.length });
+  });
   it.each(golden.answers.map((answer, i) => [answer, i] as const))("%j", (answer, i) => {
     const letter = mmvpAnswer(answer, golden.options);
     expect(letter === undefined ? [] : [letter.toLowerCase()]).toEqual(golden.mmvp[i]);
@@ -41,6 +55,7 @@ describe("answers are read as the published scripts read them", () => {
       const place = golden.scienceQA[choices][i];
       expect(scienceQAAnswer(answer, choices)).toBe(place < 0 ? undefined : "ABCDE"[place]);
     }
+    wrong--;
   });
 });
 

@@ -22,13 +22,11 @@ export interface TrainLoopOptions {
   /** The loss of a step; everything random in it is a function of the step alone. */
   loss: (step: number) => tf.Scalar;
   steps: number;
-  /** Ends earlier, after this much time; the learning rate's schedule follows. Then no run equals another. */
-  minutes?: number;
   learningRate: number;
   weightDecay?: number;
   /** Folder for checkpoints, deleted at the end. */
   checkpoints: string;
-  /** Decay of the moving average of the weights that the training ends with; none when left out. */
+  /** Decay of the moving average of the weights that the training ends with; the weights themselves when left out. */
   averageDecay?: number;
 }
 
@@ -40,9 +38,9 @@ export interface CurvePoint {
   seconds: number;
 }
 
-const checkpointEvery = 100;
-const curveEvery = 20;
-const warmupSteps = 50;
+const checkpointEvery = 200;
+const curveEvery = 50;
+const warmupSteps = 100;
 
 /**
  * Trains with AdamW, warm-up and cosine decay. A stopped run goes on from its last checkpoint, to the same result.
@@ -94,17 +92,15 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
   const began = performance.now() - 1000 * (curve.at(-1)?.seconds ?? 0);
   const resumed = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
-  const spent = () => (options.minutes === undefined ? 0 : seconds() / (60 * options.minutes));
   let [sum, summed] = [0, 0];
-  for (let step = start, ended = start >= steps; !ended; step++) {
-    const scheduled = step < warmupSteps ? step : Math.max(step, spent() * steps);
+  for (let step = start; step < steps; step++) {
     const { value, gradients } = valueAndGradients(() => loss(step), parameters);
     const clipped = clipGradNorm(gradients, 1);
-    optimizer.step(clipped.gradients, learningRate * Math.max(schedule(scheduled), step === 0 ? 0.02 : 0));
+    optimizer.step(clipped.gradients, learningRate * Math.max(schedule(step), step === 0 ? 0.01 : 0));
+    // Young averages forget faster, so that the first weights leave no trace.
+    const decay = Math.min(averageDecay ?? 0, (1 + step) / (10 + step));
     average.forEach((old, i) => {
-      average[i] = tf.keep(
-        tf.tidy(() => tf.add(tf.mul(old, averageDecay!), tf.mul(parameters[i].value, 1 - averageDecay!))),
-      );
+      average[i] = tf.keep(tf.tidy(() => tf.add(tf.mul(old, decay), tf.mul(parameters[i].value, 1 - decay))));
       old.dispose();
     });
     const current = (await value.data())[0];
@@ -113,15 +109,14 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
     summed++;
     tf.dispose([value, gradients, clipped.gradients, clipped.norm]);
     const done = step + 1;
-    ended = done >= steps || spent() >= 1;
-    if (done % curveEvery === 0 || ended) {
+    if (done % curveEvery === 0 || done === steps) {
       const mean = Number((sum / summed).toPrecision(6));
       const point = { step: done, loss: mean, seconds: Math.round(seconds()) };
       [sum, summed] = [0, 0];
       curve.push(point);
       await appendFile(curvePath, `${JSON.stringify(point)}\n`);
     }
-    if (done % checkpointEvery === 0 && !ended) {
+    if (done % checkpointEvery === 0 && done < steps) {
       const state: StateDict = optimizer.stateDict();
       parameters.forEach((parameter, i) => {
         state[`weight.${i}`] = tf.clone(parameter.value);

@@ -13,11 +13,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(checkpoints, { recursive: true }));
 
-const steps = 130;
+const steps = 230;
 const random = new Random(1);
 
 /** Fits three weights to noisy targets around 1, 2 and 3; stops with an error at step `breaksAt`. */
-async function fit(options: { breaksAt?: number; minutes?: number } = {}) {
+async function fit(options: { breaksAt?: number } = {}) {
   const parameter = new Parameter([3]);
   tf.tidy(() => parameter.assign(tf.zeros([3])));
   const loss = (step: number) => {
@@ -33,7 +33,7 @@ async function fit(options: { breaksAt?: number; minutes?: number } = {}) {
     checkpoints,
   };
   try {
-    const curve = await trainLoop({ ...settings, loss, steps, minutes: options.minutes });
+    const curve = await trainLoop({ ...settings, loss, steps });
     return { curve, weights: Array.from(parameter.value.dataSync()) };
   } finally {
     parameter.dispose();
@@ -46,24 +46,19 @@ describe("trainLoop", () => {
     const { curve, weights } = await fit();
     expect(tf.memory().numTensors).toBe(before);
     expect(await readdir(checkpoints)).toEqual([]);
-    expect(curve.map(({ step }) => step)).toEqual([20, 40, 60, 80, 100, 120, 130]);
+    expect(curve.map(({ step }) => step)).toEqual([50, 100, 150, 200, 230]);
     for (const [i, weight] of weights.entries()) expect(Math.abs(weight - (i + 1))).toBeLessThan(0.4);
   });
 
   it("goes on after an interruption to the same weights, bit for bit", async () => {
     const whole = await fit();
-    await expect(fit({ breaksAt: 117 })).rejects.toThrow("stopped");
+    await expect(fit({ breaksAt: 217 })).rejects.toThrow("stopped");
     expect(await readdir(checkpoints)).toContain("fit.safetensors");
     const resumed = await fit();
     expect(resumed.weights).toEqual(whole.weights);
     expect(resumed.curve.map(({ step, loss }) => [step, loss])).toEqual(
       whole.curve.map(({ step, loss }) => [step, loss]),
     );
-  });
-
-  it("ends early when its time is up, and says where", async () => {
-    const { curve } = await fit({ minutes: 1e-9 });
-    expect(curve.map(({ step }) => step)).toEqual([1]);
   });
 
   it("names a checkpoint that it cannot read", async () => {

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { existsSync } from "node:fs";
+import { cp, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AutoencoderKL, CLIPTokenizer, loadStableDiffusion } from "@dcr-js/diffusion";
@@ -9,8 +11,10 @@ import { imageProcessor, pretrainClip } from "./pretrain/clip.js";
 import { clipFigures } from "./pretrain/clip-figures.js";
 import { pretrainDenoiser, schedulerConfig } from "./pretrain/denoiser.js";
 import { denoisingLosses } from "./pretrain/denoising-losses.js";
+import { withModelsTable } from "./pretrain/models-table.js";
 import { tokenizerFiles } from "./pretrain/tokenizer.js";
 import type { CurvePoint } from "./pretrain/train-loop.js";
+import { readRecords } from "./pretrain/training-records.js";
 import { clipScenes, denoiserScenes, validationScenes } from "./pretrain/training-scenes.js";
 import { pretrainVae } from "./pretrain/vae.js";
 import { vaeFigures } from "./pretrain/vae-figures.js";
@@ -20,7 +24,7 @@ const exampleFolder = join(dirname(fileURLToPath(import.meta.url)), "..");
 const parts = ["tokenizer", "clip", "vae", "denoiser"] as const;
 type Part = (typeof parts)[number];
 /** Steps of each part. */
-const steps = { clip: 4000, vae: 1000, denoiser: 3000 };
+const steps = { clip: 3000, vae: 600, denoiser: 2000 };
 
 const integer = (text: string) => {
   const value = Number(text);
@@ -43,18 +47,30 @@ const diffusionFolder = join(setFolder, "diffusion");
 const checkpoints = join(exampleFolder, ".cache", "pretrain", `set-${seed}`);
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-async function record(part: Exclude<Part, "tokenizer">, curve: CurvePoint[], figures: unknown): Promise<void> {
+async function record(
+  part: Exclude<Part, "tokenizer">,
+  curve: CurvePoint[],
+  figures: unknown,
+): Promise<void> {
   const lines = curve.map((point) => `${JSON.stringify(point)}\n`);
   await writeFileAtomically(join(setFolder, "training", `${part}-curve.jsonl`), lines.join(""));
   const { step, seconds } = curve[curve.length - 1];
-  await writeFileAtomically(join(setFolder, "training", `${part}.json`), json({ seed, steps: step, seconds, figures }));
+  await writeFileAtomically(
+    join(setFolder, "training", `${part}.json`),
+    json({ seed, steps: step, seconds, figures }),
+  );
   console.log(part, JSON.stringify(figures));
+  if (options.out !== join(exampleFolder, "models")) return;
+  const [readme, records] = [join(exampleFolder, "README.md"), readRecords(options.out)];
+  if (records.length > 0)
+    await writeFileAtomically(readme, withModelsTable(await readFile(readme, "utf8"), records));
 }
 
 const run: Record<Part, () => Promise<void>> = {
   async tokenizer() {
     for (const folder of [clipFolder, join(diffusionFolder, "tokenizer")]) {
-      for (const [name, text] of Object.entries(tokenizerFiles())) await writeFileAtomically(join(folder, name), text);
+      for (const [name, text] of Object.entries(tokenizerFiles()))
+        await writeFileAtomically(join(folder, name), text);
     }
   },
   async clip() {
@@ -68,9 +84,17 @@ const run: Record<Part, () => Promise<void>> = {
     await record("clip", curve, await clipFigures(saved, tokenizer, await loadSprites()));
   },
   async vae() {
+    // As released models have one auto-encoder in common, so do the sets: it is a function of seed 0.
+    const first = join(options.out, "set-0");
+    if (seed !== 0 && existsSync(join(first, "training", "vae.json"))) {
+      for (const path of ["diffusion/vae", "training/vae.json", "training/vae-curve.jsonl"]) {
+        await cp(join(first, path), join(setFolder, path), { recursive: true });
+      }
+      return;
+    }
     const sprites = await loadSprites();
-    const set = denoiserScenes(sprites, seed);
-    const { model, curve } = await pretrainVae({ set, seed, steps: steps.vae, checkpoints });
+    const set = denoiserScenes(sprites, 0);
+    const { model, curve } = await pretrainVae({ set, seed: 0, steps: steps.vae, checkpoints });
     await model.savePretrained(join(diffusionFolder, "vae"));
     await record("vae", curve, vaeFigures(model, validationScenes(sprites, 500)));
   },
@@ -100,6 +124,6 @@ const run: Record<Part, () => Promise<void>> = {
   },
 };
 
-const device = await initialize({ device: "auto" });
-console.log(`set ${seed}, device: ${device.kind}, ${device.reason}`);
+const device = await initialize({ device: "wasm" });
+console.log(`set ${seed}, device: ${device.kind}`);
 for (const part of options.only ? [options.only] : parts) await run[part]();

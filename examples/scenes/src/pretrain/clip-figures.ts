@@ -13,6 +13,10 @@ export interface ClipFigures {
   patches: ProbeAccuracy;
 }
 
-export async function clipFigures(model: CLIPModel, tokenizer: CLIPTokenizer, sprites: Sprites): Promise<ClipFigures> {
+export async function clipFigures(
+  model: CLIPModel,
+  tokenizer: CLIPTokenizer,
+  sprites: Sprites,
+): Promise<ClipFigures> {
   return { zeroShot: zeroShot(model, tokenizer, sprites), ...(await factorProbes(model, sprites)) };
 }

@@ -2,9 +2,9 @@ import { DDPMScheduler, type StableDiffusion } from "@dcr-js/diffusion";
 import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { completeCaption } from "../scenes/captions.js";
+import { seenStyles } from "../scenes/factors.js";
 import { sceneSet } from "../scenes/splits.js";
 import type { Sprites } from "../scenes/sprites.js";
-import { seenStyles } from "../scenes/factors.js";
 import { latentsOf } from "./latents.js";
 
 /** Mean squared error of the predicted noise, the same noise for the three captions. */
@@ -35,7 +35,13 @@ export function denoisingLosses(
   timesteps: readonly number[] = timestepsOfRecord,
 ): DenoisingLosses {
   const random = new Random(0).fork("denoising losses");
-  const set = sceneSet({ split: "validation", name: "denoising", count: SCENES, sprites, styles: seenStyles });
+  const set = sceneSet({
+    split: "validation",
+    name: "denoising",
+    count: SCENES,
+    sprites,
+    styles: seenStyles,
+  });
   const right = set.scenes.map(completeCaption);
   const captions = { right, wrong: [...right.slice(1), right[0]], empty: right.map(() => "") };
   const states = Object.entries(captions).map(

@@ -2,8 +2,8 @@ import type { CLIPModel } from "@dcr-js/encoders";
 import { linearProbe } from "@dcr-js/eval";
 import * as tf from "@tensorflow/tfjs-core";
 import { type Factor, factorNames } from "../scenes/factors.js";
-import type { Sprites } from "../scenes/sprites.js";
 import type { SceneSet } from "../scenes/splits.js";
+import type { Sprites } from "../scenes/sprites.js";
 import { imageProcessor } from "./clip.js";
 import { imageBatch } from "./image-batch.js";
 import { validationScenes } from "./training-scenes.js";
@@ -54,7 +54,10 @@ function probeFeatures(model: CLIPModel, set: SceneSet): { feature: tf.Tensor2D;
         const tokens = model.tokens(imageProcessor.normalize(imageBatch(set, rows)));
         const [feature, patches] = tf.split(tokens, [1, tokens.shape[1] - 1], 1);
         const z = tf.reshape(feature, [CHUNK, -1]);
-        return [tf.div(z, tf.norm(z, "euclidean", 1, true)), tf.reshape(patches, [CHUNK, -1])] as tf.Tensor2D[];
+        return [
+          tf.div(z, tf.norm(z, "euclidean", 1, true)),
+          tf.reshape(patches, [CHUNK, -1]),
+        ] as tf.Tensor2D[];
       }),
     );
     const [feature, patches] = [0, 1].map((part) => tf.concat(chunks.map((chunk) => chunk[part])));

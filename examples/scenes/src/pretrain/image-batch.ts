@@ -3,7 +3,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { SceneSet } from "../scenes/splits.js";
 
 /** These rows of a set: `[rows, size, size, 3]` in [0, 1]. The caller disposes it. */
-export function imageBatch({ images, size }: Pick<SceneSet, "images" | "size">, rows: ArrayLike<number>): tf.Tensor4D {
+export function imageBatch(
+  { images, size }: Pick<SceneSet, "images" | "size">,
+  rows: ArrayLike<number>,
+): tf.Tensor4D {
   const bytes = size * size * 3;
   const values = new Float32Array(rows.length * bytes);
   for (let i = 0; i < rows.length; i++) {

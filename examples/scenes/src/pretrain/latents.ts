@@ -12,7 +12,10 @@ export function latentsOf(vae: AutoencoderKL, set: SceneSet): tf.Tensor4D {
   for (let i = 0; i < rows.length; i += CHUNK) {
     chunks.push(
       tf.tidy(() =>
-        tf.mul(vae.encode(toSigned(imageBatch(set, rows.slice(i, i + CHUNK)))).mean, vae.config.scaling_factor),
+        tf.mul(
+          vae.encode(toSigned(imageBatch(set, rows.slice(i, i + CHUNK)))).mean,
+          vae.config.scaling_factor,
+        ),
       ),
     );
   }

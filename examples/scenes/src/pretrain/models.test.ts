@@ -1,75 +1,83 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CLIPModel } from "@dcr-js/dcr";
 import { CLIPTokenizer, loadStableDiffusion, type StableDiffusion } from "@dcr-js/diffusion";
+import { CLIPModel } from "@dcr-js/encoders";
 import { initialize } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type EmojiData, loadEmoji } from "../data/emoji.js";
-import type { Retrieval } from "../evaluate/retrieval.js";
-import { evaluateClip } from "./clip.js";
-import { evaluateUNet, type UNetFigures } from "./unet.js";
-import { evaluateVae, type VaeFigures } from "./vae.js";
+import { loadSprites, type Sprites } from "../scenes/sprites.js";
+import type { ClipFigures } from "./clip-figures.js";
+import { type DenoisingLosses, denoisingLosses } from "./denoising-losses.js";
+import { factorProbes } from "./factor-probes.js";
+import { validationScenes } from "./training-scenes.js";
+import { type VaeFigures, vaeFigures } from "./vae-figures.js";
+import { zeroShot } from "./zero-shot.js";
 
 const models = fileURLToPath(new URL("../../models", import.meta.url));
-const record = <T>(part: string) =>
-  JSON.parse(readFileSync(join(models, "training", `${part}.json`), "utf8")) as { seed: number; figures: T };
+const sets = readdirSync(models).filter((name) => /^set-\d+$/.test(name));
 
-describe("the committed models", () => {
-  let emoji: EmojiData;
+describe.each(sets)("the committed models of %s", (name) => {
+  const folder = join(models, name);
+  const record = <T>(part: string) =>
+    (JSON.parse(readFileSync(join(folder, "training", `${part}.json`), "utf8")) as { figures: T }).figures;
+  let sprites: Sprites;
   let diffusion: StableDiffusion;
+  let clip: CLIPModel;
 
   beforeAll(async () => {
     await initialize({ device: "wasm" });
-    emoji = await loadEmoji();
-    diffusion = await loadStableDiffusion(join(models, "diffusion"));
+    sprites = await loadSprites();
+    diffusion = await loadStableDiffusion(join(folder, "diffusion"));
+    clip = await CLIPModel.fromPretrained(join(folder, "clip"));
+    return () => clip.dispose();
   });
 
   it("take at most 8 MB", () => {
-    const bytes = (folder: string): number =>
-      readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
-        const path = join(folder, entry.name);
-        return sum + (entry.isDirectory() ? bytes(path) : statSync(path).size);
+    const bytes = (path: string): number =>
+      readdirSync(path, { withFileTypes: true }).reduce((sum, entry) => {
+        const inner = join(path, entry.name);
+        return sum + (entry.isDirectory() ? bytes(inner) : statSync(inner).size);
       }, 0);
-    expect(bytes(models)).toBeLessThanOrEqual(8 * 2 ** 20);
+    expect(bytes(folder)).toBeLessThanOrEqual(8e6);
   });
 
-  it("CLIP retrieves held-out emoji as its record says, far above chance", async () => {
-    const clip = await CLIPModel.fromPretrained(join(models, "clip"));
+  it("CLIP names scenes as its record says, and the styles of its training best", async () => {
     const before = tf.memory().numTensors;
-    const tokenizer = await CLIPTokenizer.fromPretrained(join(models, "clip"));
-    const stated = record<Retrieval>("clip").figures;
-    const found = await evaluateClip(clip, tokenizer, emoji);
+    const stated = record<ClipFigures>("clip").zeroShot;
+    const found = zeroShot(clip, await CLIPTokenizer.fromPretrained(join(folder, "clip")), sprites);
     expect(tf.memory().numTensors).toBe(before);
-    // One image more or fewer, where rounding turns a tie.
-    const oneImage = 1 / stated.crossStyle.candidates + 1e-9;
-    for (const part of ["imageToText", "crossStyle"] as const) {
-      expect(Math.abs(found[part].r1 - stated[part].r1)).toBeLessThanOrEqual(oneImage);
-      expect(found[part].r1).toBeGreaterThan(8 * found[part].chanceR1);
-      expect(found[part].candidates).toBe(stated[part].candidates);
-    }
-    clip.dispose();
+    // One scene of 1,000 more or fewer, where rounding turns a tie.
+    expect(Math.abs(found.seenStyles - stated.seenStyles)).toBeLessThanOrEqual(0.0011);
+    expect(Math.abs(found.heldOutStyle - stated.heldOutStyle)).toBeLessThanOrEqual(0.0011);
+    expect(found.seenStyles).toBeGreaterThan(0.7);
   });
 
-  it("the auto-encoder restores held-out emoji as its record says", () => {
+  it("CLIP's patches know the position, and its feature does not, as its record says", async () => {
     const before = tf.memory().numTensors;
-    const stated = record<VaeFigures>("vae").figures;
-    const found = evaluateVae(diffusion.vae, emoji);
+    const stated = record<ClipFigures>("clip");
+    const found = await factorProbes(clip, sprites, ["position"]);
     expect(tf.memory().numTensors).toBe(before);
-    expect(found.psnr).toBeCloseTo(stated.psnr, 2);
+    expect(found.feature.position).toBeCloseTo(stated.feature.position, 2);
+    expect(found.patches.position).toBeCloseTo(stated.patches.position, 2);
+    expect(found.patches.position).toBeGreaterThan(found.feature.position + 0.2);
+  });
+
+  it("the auto-encoder restores scenes as its record says", () => {
+    const before = tf.memory().numTensors;
+    const found = vaeFigures(diffusion.vae, validationScenes(sprites, 500));
+    expect(tf.memory().numTensors).toBe(before);
+    expect(found.psnr).toBeCloseTo(record<VaeFigures>("vae").psnr, 2);
   });
 
   it("the denoiser heeds its caption as its record says", () => {
     const before = tf.memory().numTensors;
-    const { seed, figures } = record<UNetFigures>("unet");
-    const stated = figures.byTimestep.find(({ timestep }) => timestep === 550)!;
-    const [found] = evaluateUNet(diffusion, emoji, seed, [550]).byTimestep;
+    const stated = record<DenoisingLosses>("denoiser").byTimestep.find(({ timestep }) => timestep === 500)!;
+    const [found] = denoisingLosses(diffusion, sprites, [500]).byTimestep;
     expect(tf.memory().numTensors).toBe(before);
-    for (const name of ["rightCaption", "wrongCaption", "emptyCaption"] as const) {
-      expect(found[name]).toBeCloseTo(stated[name], 4);
-    }
-    expect(found.rightCaption).toBeLessThan(found.emptyCaption);
-    expect(found.emptyCaption).toBeLessThan(found.wrongCaption);
+    for (const caption of ["right", "wrong", "empty"] as const)
+      expect(found[caption]).toBeCloseTo(stated[caption], 4);
+    expect(found.right).toBeLessThan(found.empty);
+    expect(found.empty).toBeLessThan(found.wrong);
   });
 });

@@ -20,6 +20,10 @@ export function tokenizerFiles(): Record<string, string> {
     "vocab.json": json(vocab),
     "merges.txt": `#version: 0.2\n${merges.join("\n")}\n`,
     "special_tokens_map.json": json(special),
-    "tokenizer_config.json": json({ ...special, model_max_length: CAPTION_TOKENS, tokenizer_class: "CLIPTokenizer" }),
+    "tokenizer_config.json": json({
+      ...special,
+      model_max_length: CAPTION_TOKENS,
+      tokenizer_class: "CLIPTokenizer",
+    }),
   };
 }

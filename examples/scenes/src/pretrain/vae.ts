@@ -41,7 +41,9 @@ export async function pretrainVae(options: {
         const own = random.fork(`step/${step}`);
         const x = toSigned(imageBatch(set, rowsOf(set.scenes.length, BATCH_SIZE, step, random)));
         const { mean, logvar } = trained.encode(x);
-        const decoded = trained.decode(sampleLatents({ mean, logvar }, own.normal(mean.shape) as tf.Tensor4D));
+        const decoded = trained.decode(
+          sampleLatents({ mean, logvar }, own.normal(mean.shape) as tf.Tensor4D),
+        );
         const difference = tf.sub(decoded, x);
         const reconstruction = tf.add(tf.mean(tf.abs(difference)), tf.mean(tf.square(difference)));
         const divergence = tf.mul(

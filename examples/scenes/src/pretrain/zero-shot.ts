@@ -23,7 +23,9 @@ export function zeroShot(
     const found = tf.tidy(() => {
       const texts = model.encodeText(tokenizer.encode(names));
       const directions = tf.div(texts, tf.norm(texts, "euclidean", 1, true)) as tf.Tensor2D;
-      const images = model.encodeImage(imageProcessor.normalize(imageBatch(set, Array.from(set.scenes.keys()))));
+      const images = model.encodeImage(
+        imageProcessor.normalize(imageBatch(set, Array.from(set.scenes.keys()))),
+      );
       // The length of an image's feature does not change which name is nearest.
       return tf.argMax(tf.matMul(images, directions, false, true), 1).dataSync();
     });

@@ -73,7 +73,7 @@ const wrongForIntegers = new Set([
     "Sqrt",
     "Square",
   ],
-  ...["SquaredDifference", "Step", "Sum", "Tanh", "UnsortedSegmentSum"],
+  ...["SquaredDifference", "Step", "Sum", "Tanh"],
 ]);
 
 /** Kernels of tfjs-backend-wasm that make an infinity of NaN. */
@@ -132,7 +132,9 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
         (forNaN && tensors.some(hasNaN)) ||
         (kernelName === "Cast" && attrs.dtype === "bool") ||
         // It writes int32 whatever it is asked for, beyond the end of a bool tensor.
-        (kernelName === "OneHot" && attrs.dtype !== "int32");
+        (kernelName === "OneHot" && attrs.dtype !== "int32") ||
+        // Its segment ids are always integers; ours is for sums of floats.
+        (kernelName === "UnsortedSegmentSum" && (inputs as Inputs).x.dtype !== "float32");
       if (hasHost && (isWrong || (!theirs && !ours)))
         return runOnHost(kernelName, { inputs, attrs }, backend);
       if (ours && (!theirs || tensors.every(({ dtype }) => dtype === "float32"))) {

@@ -24,7 +24,7 @@ const exampleFolder = join(dirname(fileURLToPath(import.meta.url)), "..");
 const parts = ["tokenizer", "clip", "vae", "denoiser"] as const;
 type Part = (typeof parts)[number];
 /** Steps of each part. */
-const steps = { clip: 3000, vae: 600, denoiser: 2000 };
+const steps = { clip: 3000, vae: 1400, denoiser: 1600 };
 
 const integer = (text: string) => {
   const value = Number(text);

@@ -6,8 +6,8 @@ import { imageBatch, rowsOf, toSigned } from "./image-batch.js";
 import { type CurvePoint, trainLoop } from "./train-loop.js";
 
 const BATCH_SIZE = 16;
-/** Weight of the divergence from N(0, 1): enough for latents of about one width in all channels. */
-const DIVERGENCE_WEIGHT = 1e-3;
+/** Weight of the divergence from N(0, 1): a little, so that latents stay in bounds. */
+const DIVERGENCE_WEIGHT = 2e-4;
 
 /** Trains an auto-encoder of 8 x 8 latents; `scaling_factor` gives them a standard deviation of 1. */
 export async function pretrainVae(options: {

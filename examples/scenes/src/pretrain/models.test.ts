@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CLIPTokenizer, loadStableDiffusion, type StableDiffusion } from "@dcr-js/diffusion";
@@ -7,20 +7,17 @@ import { initialize } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadSprites, type Sprites } from "../scenes/sprites.js";
-import type { ClipFigures } from "./clip-figures.js";
-import { type DenoisingLosses, denoisingLosses } from "./denoising-losses.js";
+import { denoisingLosses } from "./denoising-losses.js";
 import { factorProbes } from "./factor-probes.js";
+import { readRecords } from "./training-records.js";
 import { validationScenes } from "./training-scenes.js";
-import { type VaeFigures, vaeFigures } from "./vae-figures.js";
+import { vaeFigures } from "./vae-figures.js";
 import { zeroShot } from "./zero-shot.js";
 
 const models = fileURLToPath(new URL("../../models", import.meta.url));
-const sets = readdirSync(models).filter((name) => /^set-\d+$/.test(name));
 
-describe.each(sets)("the committed models of %s", (name) => {
-  const folder = join(models, name);
-  const record = <T>(part: string) =>
-    (JSON.parse(readFileSync(join(folder, "training", `${part}.json`), "utf8")) as { figures: T }).figures;
+describe.each(readRecords(models))("the committed models of $name", (records) => {
+  const folder = join(models, records.name);
   let sprites: Sprites;
   let diffusion: StableDiffusion;
   let clip: CLIPModel;
@@ -44,7 +41,7 @@ describe.each(sets)("the committed models of %s", (name) => {
 
   it("CLIP names scenes as its record says, and the styles of its training best", async () => {
     const before = tf.memory().numTensors;
-    const stated = record<ClipFigures>("clip").zeroShot;
+    const stated = records.clip.figures.zeroShot;
     const found = zeroShot(clip, await CLIPTokenizer.fromPretrained(join(folder, "clip")), sprites);
     expect(tf.memory().numTensors).toBe(before);
     // One scene of 1,000 more or fewer, where rounding turns a tie.
@@ -55,7 +52,7 @@ describe.each(sets)("the committed models of %s", (name) => {
 
   it("CLIP's patches know the position, and its feature does not, as its record says", async () => {
     const before = tf.memory().numTensors;
-    const stated = record<ClipFigures>("clip");
+    const stated = records.clip.figures;
     const found = await factorProbes(clip, sprites, ["position"]);
     expect(tf.memory().numTensors).toBe(before);
     expect(found.feature.position).toBeCloseTo(stated.feature.position, 2);
@@ -67,12 +64,12 @@ describe.each(sets)("the committed models of %s", (name) => {
     const before = tf.memory().numTensors;
     const found = vaeFigures(diffusion.vae, validationScenes(sprites, 500));
     expect(tf.memory().numTensors).toBe(before);
-    expect(found.psnr).toBeCloseTo(record<VaeFigures>("vae").psnr, 2);
+    expect(found.psnr).toBeCloseTo(records.vae.figures.psnr, 2);
   });
 
   it("the denoiser heeds its caption as its record says", () => {
     const before = tf.memory().numTensors;
-    const stated = record<DenoisingLosses>("denoiser").byTimestep.find(({ timestep }) => timestep === 500)!;
+    const stated = records.denoiser.figures.byTimestep.find(({ timestep }) => timestep === 500)!;
     const [found] = denoisingLosses(diffusion, sprites, [500]).byTimestep;
     expect(tf.memory().numTensors).toBe(before);
     for (const caption of ["right", "wrong", "empty"] as const)

@@ -38,10 +38,9 @@ describe("createEvaluation", () => {
   it("gives figures of one form, the same each time, and others for another seed or split", async () => {
     await expectNoLeaks(async () => {
       const first = await createEvaluation({ ...small, outOfDomain: false })(input);
-      const { figures, patterns, features } = first;
+      const { figures, standardErrors, patterns, features } = first;
       expect(Object.keys(figures)).toEqual([
         "means",
-        "standard errors",
         "held-out style",
         "unknown identities",
         "mild",
@@ -58,7 +57,7 @@ describe("createEvaluation", () => {
       ]);
       expect(figures.means.D).toBeCloseTo(d.reduce((sum, value) => sum + value, 0) / 4, 12);
       const p = figures.means["P two-way"];
-      expect(figures["standard errors"]["P two-way"]).toBeCloseTo(Math.sqrt((p * (1 - p)) / 160), 12);
+      expect(standardErrors!.means["P two-way"]).toBeCloseTo(Math.sqrt((p * (1 - p)) / 160), 12);
       expect(patterns!.length).toBe(3 * 8);
       for (const { count } of patterns!) expect(count).toBe(20);
       expect(features!.values.length).toBe(features!.labels.length);

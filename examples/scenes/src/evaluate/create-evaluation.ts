@@ -28,7 +28,7 @@ export interface CreateEvaluationOptions {
  * An evaluation module for `--evaluate` of the command: D-Ability and P-Ability on generated scenes.
  *
  * Figures are shares in [0, 1]. The group `means` has `D`, the mean of k-means' NMI and ACC on the held-out style and on the unknown
- * identities; `P strict` and `P two-way`, over all image-image pairs; and `k-NN`, the mean of the same two sets as `D`. The group `standard errors` has those
+ * identities; `P strict` and `P two-way`, over all image-image pairs; and `k-NN`, the mean of the same two sets as `D`. `standardErrors` has those
  * of independent pairs and scenes, where there is a formula. The result is a function of the encoder, the options and the command's seed, which k-means starts from.
  *
  * @throws on an unknown option and on one out of range, with its name
@@ -111,13 +111,6 @@ async function evaluateScenes(input: EvaluationInput, sets: EvaluationSets): Pro
           "P two-way": twoWay.accuracy,
           "k-NN": (heldOut.kNN + unknown.kNN) / 2,
         },
-        "standard errors": {
-          "P strict": standardError(strict.accuracy, strict.count),
-          "P two-way": standardError(twoWay.accuracy, twoWay.count),
-          "P text": standardError(text.accuracy, text.count),
-          "k-NN": Math.hypot(standardError(heldOut.kNN, n), standardError(unknown.kNN, n)) / 2,
-          "zero-shot": standardError(zeroShot, n),
-        },
         "held-out style": { ...heldOut, "zero-shot": zeroShot },
         "unknown identities": { ...unknown },
         mild: { ...mild },
@@ -129,6 +122,15 @@ async function evaluateScenes(input: EvaluationInput, sets: EvaluationSets): Pro
           "text, two-way": text.accuracy,
         },
         "variance explained": explained,
+      },
+      standardErrors: {
+        means: {
+          "P strict": standardError(strict.accuracy, strict.count),
+          "P two-way": standardError(twoWay.accuracy, twoWay.count),
+          "k-NN": Math.hypot(standardError(heldOut.kNN, n), standardError(unknown.kNN, n)) / 2,
+        },
+        "held-out style": { "zero-shot": standardError(zeroShot, n) },
+        "P by style": { "text, two-way": standardError(text.accuracy, text.count) },
       },
       patterns: [
         ...byFactor("P strict", strict),

@@ -1,0 +1,143 @@
+#!/usr/bin/env node
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomically } from "@dcr-js/tensor";
+import { Command, InvalidArgumentError } from "commander";
+import { type Cell, cellsOf, exampleFolder, readResult, runCell } from "./study/cells.js";
+import { chooseAll, studyPages } from "./study/pages.js";
+import { type Chosen, estimatedMinutes, type StudyPart, testParts, tuningParts } from "./study/plan.js";
+import type { RawResult } from "./study/raw-results.js";
+
+/** The study of docs/study/protocol.md: runs what is missing, and writes its pages. */
+
+const pagesFolder = join(exampleFolder, "../../docs/study");
+const chosenPath = join(exampleFolder, "study/chosen.json");
+
+const count = (text: string) => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected an integer, 1 or more");
+  return value;
+};
+
+const { only, jobs, dryRun, check, pages } = new Command("study")
+  .description(
+    "Runs what is missing of docs/study/protocol.md, and writes the study's pages. Ctrl-C stops; the same command goes on.",
+  )
+  .option("--only <part>", "one part alone, such as tuning-rec or question-1")
+  .option("--jobs <n>", "jobs at the same time", count, 1)
+  .option("--dry-run", "list the runs and how long they may take, and run nothing")
+  .option(
+    "--check",
+    "compare every table and figure of docs/study with what the committed results give; fail if they differ",
+  )
+  .option("--pages", "write the pages alone")
+  .parse()
+  .opts<{ only?: string; jobs: number; dryRun?: boolean; check?: boolean; pages?: boolean }>();
+
+const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+function fail(message: string): never {
+  console.error(`error: ${message}`);
+  process.exit(1);
+}
+
+/** The parts that can be run now: those on test when every method's configuration is chosen and written down. */
+async function plannedParts(): Promise<StudyPart[]> {
+  const byRule = await chooseAll();
+  if (!byRule) {
+    if (existsSync(chosenPath)) fail(`${chosenPath}: there is a choice, and results of tuning are missing`);
+    return tuningParts;
+  }
+  if (!existsSync(chosenPath)) return tuningParts;
+  const chosen = JSON.parse(await readFile(chosenPath, "utf8")) as Chosen;
+  if (json(chosen) !== json(byRule)) fail(`${chosenPath}: this is not what the protocol's rule chooses`);
+  return [...tuningParts, ...testParts(chosen)];
+}
+
+async function writePages(): Promise<void> {
+  await mkdir(pagesFolder, { recursive: true });
+  for (const [name, content] of Object.entries(await studyPages())) {
+    await writeFileAtomically(join(pagesFolder, name), content);
+  }
+}
+
+async function checkPages(): Promise<void> {
+  const expected = await studyPages();
+  const wrong: string[] = [];
+  for (const [name, content] of Object.entries(expected)) {
+    const path = join(pagesFolder, name);
+    if (!existsSync(path) || (await readFile(path, "utf8")) !== content) wrong.push(name);
+  }
+  const there = (await readdir(pagesFolder)).filter((name) => name !== "protocol.md");
+  wrong.push(...there.filter((name) => !(name in expected)));
+  if (wrong.length > 0) fail(`docs/study: ${wrong.join(", ")} differ from what the committed results give`);
+  console.log(`docs/study: ${Object.keys(expected).length} files agree with the committed results`);
+}
+
+/** Minutes of a cell on one core: by its methods' measured steps where results have them. */
+function minutesOf({ part }: Cell, measured: ReadonlyMap<string, number>): number {
+  const alignment = 1;
+  return part.methods.reduce((sum, { method, enhance }) => {
+    const { steps = 300 } = (enhance ?? {}) as { steps?: number };
+    const seconds = measured.get(method);
+    return sum + (seconds === undefined ? estimatedMinutes[method] : (seconds * steps) / 60 + 0.5);
+  }, alignment);
+}
+
+function measuredSeconds(results: readonly RawResult[]): Map<string, number> {
+  const byMethod = new Map<string, number[]>();
+  for (const { methods } of results) {
+    for (const [name, { training }] of Object.entries(methods)) {
+      const [method] = name.split(" ");
+      if (training) byMethod.set(method, [...(byMethod.get(method) ?? []), training.secondsPerStep]);
+    }
+  }
+  return new Map(
+    [...byMethod].map(([method, seconds]) => [method, seconds.reduce((a, b) => a + b, 0) / seconds.length]),
+  );
+}
+
+async function main(): Promise<void> {
+  if (check) return checkPages();
+  if (pages) return writePages();
+  const parts = await plannedParts();
+  if (only !== undefined && !parts.some(({ name }) => name === only)) {
+    fail(`--only: expected one of ${parts.map(({ name }) => name).join(", ")}, got "${only}"`);
+  }
+  const cells = parts.filter(({ name }) => only === undefined || name === only).flatMap(cellsOf);
+  const results = await Promise.all(cells.map((cell) => readResult(cell)));
+  const measured = measuredSeconds(results.filter((result) => result !== undefined));
+  const missing = cells.filter((_, i) => results[i] === undefined);
+  if (dryRun) {
+    let total = 0;
+    for (const cell of missing) {
+      const minutes = minutesOf(cell, measured);
+      total += minutes;
+      const { part, set, seed } = cell;
+      console.log(
+        `${part.name}, set ${set}, seed ${seed}: ${part.methods.length} methods, ${minutes.toFixed(0)} minutes`,
+      );
+    }
+    console.log(
+      `${cells.length - missing.length} of ${cells.length} runs are done; ${(total / 60).toFixed(1)} hours of one core are left`,
+    );
+    return;
+  }
+  for (const cell of missing) {
+    const { part, set, seed } = cell;
+    console.log(`\n${part.name}, set ${set}, seed ${seed}`);
+    if (!(await runCell(cell, jobs))) {
+      process.exitCode ||= 1;
+      return;
+    }
+    await writePages();
+  }
+  const chosen = await chooseAll();
+  if (chosen && !existsSync(chosenPath)) {
+    await writeFileAtomically(chosenPath, json(chosen));
+    console.log(`tuning is done: commit ${chosenPath}, then run this again for the questions on test`);
+  }
+}
+
+await main();

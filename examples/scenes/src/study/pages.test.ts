@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Cell, cellsOf, exampleFolder, resultPath, settingsOf } from "./cells.js";
+import { methodNames } from "./comparisons.js";
+import { chooseAll, studyPages } from "./pages.js";
+import { testParts, tuningParts } from "./plan.js";
+import type { MethodResult, RawResult } from "./raw-results.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "scenes-study-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Every method gains a point of P and loses half a point of D for each place in the list; a set adds a point to both. */
+async function writeResult(cell: Cell): Promise<void> {
+  const methods = methodNames(cell.part).map((name, i): [string, MethodResult] => {
+    const off = (cell.set + cell.seed / 10) / 100;
+    const P = 0.2 + i / 100 + off;
+    const figures = { means: { D: 0.6 - i / 200 + off, "P strict": P, "P two-way": P + 0.5, "k-NN": 0.8 } };
+    const patterns = { "P two-way": { facing: 0.5 + i / 100, count: 0.7 } };
+    const training = { drift: i / 10, steps: 300, secondsPerStep: 0.5, first: {}, last: {} };
+    return [name, { figures, patterns, ...(i > 0 && { training }) }];
+  });
+  const result: RawResult = {
+    settings: settingsOf(cell),
+    device: "wasm",
+    methods: Object.fromEntries(methods),
+  };
+  const path = resultPath(cell, folder);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, JSON.stringify(result));
+}
+
+describe("studyPages", () => {
+  it("says what is not run, and shows no figure of a part that is not complete", async () => {
+    const [first] = cellsOf(tuningParts[0]);
+    await writeResult(first);
+    const pages = await studyPages(folder);
+    expect(Object.keys(pages)).toEqual(["README.md"]);
+    expect(pages["README.md"]).toContain("1 of 2 runs are there; figures are shown when all 2 are.");
+    expect(pages["README.md"]).toContain("Not run yet: tuning comes first.");
+    expect(await chooseAll(folder)).toBeUndefined();
+  });
+
+  it("shows the choice, then each question with its primary comparison", async () => {
+    for (const part of tuningParts) for (const cell of cellsOf(part)) await writeResult(cell);
+    const chosen = (await chooseAll(folder))!;
+    // The tenth costs five points of D.
+    expect(chosen.dcr.name).toBe(tuningParts[3].methods[9].name);
+    for (const part of testParts(chosen)) for (const cell of cellsOf(part)) await writeResult(cell);
+    const pages = await studyPages(folder);
+    expect(Object.keys(pages)).toHaveLength(tuningParts.length + testParts(chosen).length + 1);
+    const page = pages["README.md"];
+    // One point for each of two places, in every set and seed alike.
+    expect(page).toContain(
+      "D of `dcr anchor` minus `dcr all`: −0.5 points (95 % over model sets −0.5 to −0.5; over runs −0.5 to −0.5): it is lower.",
+    );
+    expect(page).toContain(
+      "P strict rises with 6 of 6 configurations and falls with 0; D rises with 0 and falls with 6.",
+    );
+    expect(page).toContain("Two-way accuracy by factor");
+    expect(pages["question-1.svg"]).toMatch(/^<svg [\s\S]*dcr rate 0.004 steps 300<\/text>[\s\S]*<\/svg>\n$/);
+    expect(JSON.stringify(pages)).not.toMatch(/NaN|undefined/);
+  });
+
+  it("refuses a result of other settings", async () => {
+    const [cell] = cellsOf(tuningParts[0]);
+    const path = resultPath(cell, folder);
+    await writeFile(path, (await readFile(path, "utf8")).replace('"rank":16', '"rank":8'));
+    await expect(studyPages(folder)).rejects.toThrow(`${path}: its settings are not those of the plan`);
+  });
+});
+
+it("docs/study is what the committed results give", async () => {
+  for (const [name, content] of Object.entries(await studyPages())) {
+    const path = join(exampleFolder, "../../docs/study", name);
+    expect(existsSync(path), name).toBe(true);
+    expect(await readFile(path, "utf8"), name).toBe(content);
+  }
+});

@@ -54,7 +54,7 @@ export async function readRun(run: string, settings: RawResult["settings"]): Pro
     const conflict = results.conflict.find((entry) => entry.method === method);
     const patterns: MethodResult["patterns"] = {};
     for (const { measure, pattern, accuracy, ...entry } of results.patterns) {
-      if (entry.method === method) (patterns[measure] ??= {})[pattern] = accuracy;
+      if (entry.method === method) patterns[measure] = { ...patterns[measure], [pattern]: accuracy };
     }
     const training = own.length > 0 && {
       drift: results.drift[method].mean,

@@ -77,6 +77,35 @@ describe("dcr enhance", () => {
     expect(html).not.toMatch(/<(script|link|iframe|object|use|img)\b|@import|url\(|(src|href)="/);
   });
 
+  it("runs variants of a method side by side, and goes on with a measured temperature to the identical result", async () => {
+    const late = { name: "dcr late", method: "dcr", temperature: "auto", timesteps: [300, 800] };
+    const methods = ["dcr", late, { name: "naive pcgrad", method: "naive", aggregator: "pcgrad" }];
+    await writeFile(path("variants.yaml"), JSON.stringify({ methods }));
+    const args = ["enhance", "--config", "variants.yaml", ...models, ...few];
+    expect(await dcr([...args, "--out", "variants"])).toMatchObject({ code: 0, stderr: "" });
+    const rows = (run: string, job: string) =>
+      readFileSync(path(run, "jobs", job, "metrics.jsonl"), "utf8")
+        .trim()
+        .split("\n")
+        .map(
+          (line) => JSON.parse(line) as { method: string; losses: object; metrics: Record<string, number> },
+        );
+    const temperatures = (run: string) =>
+      rows(run, "dcr-late-seed0").map(({ metrics }) => metrics["temperature"]!);
+    for (const temperature of temperatures("variants")) expect(temperature).toBeGreaterThan(0);
+    expect(rows("variants", "dcr-seed0")[0]!.metrics).not.toHaveProperty("temperature");
+    expect(rows("variants", "naive-pcgrad-seed0")[0]).toMatchObject({ method: "naive pcgrad" });
+    expect(existsSync(path("variants/dcr-late-seed0/encoder/model.safetensors"))).toBe(true);
+
+    const stop = (child: ChildProcess) => steps("half", "dcr-late-seed0") > 1 && child.kill("SIGINT");
+    expect((await dcr([...args, "--out", "half"], stop)).code).toBe(130);
+    expect(await dcr(["enhance", "--resume", "half"])).toMatchObject({ code: 0, stderr: "" });
+    expect(temperatures("half")).toEqual(temperatures("variants"));
+    const hash = (run: string) =>
+      (JSON.parse(readFileSync(path(run, "results.json"), "utf8")) as Results).metricsSha256;
+    expect(hash("half")).toBe(hash("variants"));
+  }, 300_000);
+
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     "saves the step just done on %s, and goes on to the identical result",
     async (signal) => {
@@ -212,6 +241,15 @@ describe("bad input", () => {
     [[...models, "--images", "./none"], /none does not exist/],
     [[...models, "--evaluate", "mmvp:none"], /^error: --evaluate mmvp:.*none: no such folder$/m],
     [[...models, "--batch", "41"], /batch/],
+    [
+      [...models, "--timesteps", "10,2000"],
+      /^error: --timesteps: the end must be at most 1000, .*, got 2000$/m,
+    ],
+    [
+      [...models, "--methods", "con", "--temperature", "auto"],
+      /^error: --temperature: auto is measured on the denoiser's predictions, and con contrasts features/m,
+    ],
+    [[...models, "--jobs", "0"], /^error: --jobs: expected at least 1, got 0$/m],
     [
       [...models, "--methods", "original"],
       /original trains nothing, and without --evaluate nothing is measured/,

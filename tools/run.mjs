@@ -90,8 +90,8 @@ function runTurbo(args) {
 }
 
 function start(args) {
-  quietly(...turbo("build", "--filter=@dcr-js/example-emoji...", "--output-logs=errors-only"));
-  const program = join(root, "examples", "emoji", "dist", "main.js");
+  quietly(...turbo("build", "--filter=@dcr-js/example-scenes...", "--output-logs=errors-only"));
+  const program = join(root, "examples", "scenes", "dist", "main.js");
   // A process group of its own: a terminal sends Ctrl-C to the whole group, and npm sends it on again, so the example would
   // get it twice or thrice. This process takes them all and passes one on.
   const child = spawn(process.execPath, [program, ...args], {

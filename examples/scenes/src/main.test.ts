@@ -43,7 +43,9 @@ describe("the main job", () => {
       expect(code).toBe(0);
       expect(stdout).toMatch(/^original +[\d. ]+$/m);
       expect(stdout).toContain("Against original, in percent points with 95 % intervals (one seed");
-      expect(stdout).toMatch(new RegExp(`^picture: ${out}/trade-off\\.svg\nreport: ${out}/report\\.html$`, "m"));
+      expect(stdout).toMatch(
+        new RegExp(`^picture: ${out}/trade-off\\.svg\nreport: ${out}/report\\.html$`, "m"),
+      );
       const results = readFileSync(join(folder, out, "results.json"), "utf8");
       expect(Object.keys(JSON.parse(results).figures)).toEqual(["original", "con"]);
       hashes.push(results);

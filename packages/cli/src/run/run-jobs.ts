@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { baseOf } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { alignmentJob, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 import { createProgress, type JobProgress } from "./progress.js";
@@ -39,7 +40,7 @@ export async function runJobs(
 ): Promise<void> {
   const all = listJobs(config);
   for (const job of all) await endOrphan(jobFiles(run, job).worker);
-  const waiting = all.filter((job) => !isDone(run, job));
+  const waiting = all.filter((job) => !isDone(run, job)).sort((a, b) => placeOf(a) - placeOf(b));
   const workers = new Map<Job, Worker>();
   const progress = createProgress();
   let stopped: NodeJS.Signals | undefined;
@@ -89,6 +90,16 @@ export async function runJobs(
   }
   if (stopped) throw new RunStopped(stopped);
   if (failure) throw failure;
+}
+
+/** Methods by how long they take, the longest first. */
+const byLength = ["dcr", "naive", "rec", "con", "original"];
+
+/** The longest jobs start first, so that in the end no core waits for one that began late. */
+function placeOf(job: Job): number {
+  if (job.kind === "align") return -1;
+  // A module may take as long as any; -1 too.
+  return byLength.indexOf(baseOf(job.method));
 }
 
 const isDone = (run: string, job: Job) => existsSync(jobFiles(run, job).result);

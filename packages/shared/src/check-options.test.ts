@@ -34,6 +34,16 @@ group("checkOptions", () => {
   });
 });
 
+it.each([
+  ["a Promise: await it", () => Promise.resolve({ k: 1 })],
+  ["a Map", () => new Map([["k", 1]])],
+  ["a Float32Array", () => new Float32Array(2)],
+])("refuses %s in place of options", (got, make) => {
+  expect(() => checkOptions<Options>("kNN", make() as never, names)).toThrow(
+    `kNN: options must be an object, got ${got}`,
+  );
+});
+
 group("checkNumber", () => {
   it("returns a number in the range", () => {
     expect(checkNumber("f: k", 3, { min: 3, max: 3, integer: true })).toBe(3);

@@ -19,8 +19,11 @@ export function checkOptions<T extends object>(
   names: OptionNames<T>,
 ): T {
   if (options === undefined) return {} as T;
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`${caller}: options must be an object, got ${describe(options)}`);
+  // A promise or a map has no names of its own to be unknown, and would pass for no options.
+  const other = [Array, Promise, Map, Set, ArrayBuffer].some((kind) => (options as unknown) instanceof kind);
+  if (typeof options !== "object" || options === null || other || ArrayBuffer.isView(options)) {
+    const hint = (options as unknown) instanceof Promise ? ": await it" : "";
+    throw new TypeError(`${caller}: options must be an object, got ${describe(options)}${hint}`);
   }
   const known = Object.keys(names);
   const unknown = Object.keys(options).filter((name) => !known.includes(name));

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber } from "../shared/check-options.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 import type { Reducer } from "./reduce.js";
 
 /**
@@ -10,6 +10,11 @@ import type { Reducer } from "./reduce.js";
  * @throws when the loss knows no labels, or a label is no class of `weights`
  */
 export function classWeighted(weights: ArrayLike<number>): Reducer<tf.Scalar> {
+  if (typeof weights !== "object" || weights === null || !(weights.length > 0)) {
+    throw new TypeError(
+      `classWeighted: weights must be a list of a number for each class, got ${describe(weights)}`,
+    );
+  }
   for (let i = 0; i < weights.length; i++)
     checkNumber(`classWeighted: weights[${i}]`, weights[i], { min: 0 });
   return (losses, { anchor, labels }) => {

@@ -43,6 +43,22 @@ it("gives 0, with a gradient of 0, where no loss remains", () => {
   });
 });
 
+it("names reducers that are called too often or too seldom", () => {
+  tf.tidy(() => {
+    expect(() => (averageNonZero as unknown as () => tf.Tensor)()).toThrow(
+      "a reducer takes losses [k], got undefined; averageNonZero is one, and is passed without a call",
+    );
+    expect(() => reduce(losses(), (() => perAnchor()) as never)).toThrow(
+      "reduction must return a tensor, got a function; perAnchor() and its like make a reducer",
+    );
+    expect(() => reduce(losses(), (() => 3) as never)).toThrow("reduction must return a tensor, got 3");
+    expect(() => reduce(losses(), classWeighted as never)).toThrow("classWeighted: weights must be a list");
+    expect(() => classWeighted({ 0: 2 } as never)).toThrow(
+      "classWeighted: weights must be a list of a number for each class, got a Object",
+    );
+  });
+});
+
 it("names a reduction that it does not know, and labels that have no weight", () => {
   tf.tidy(() => {
     expect(() => reduce(losses(), "average" as never)).toThrow(

@@ -49,9 +49,17 @@ export function reduce<R extends Reduction>(
     count: losses.size,
   },
 ): Reduced<R> {
-  if (typeof reduction === "function") return tf.tidy(() => reduction(losses, context)) as Reduced<R>;
+  if (typeof reduction === "function")
+    return tf.tidy(() => reduceBy(reduction, losses, context)) as Reduced<R>;
   if (reduction === "none") return tf.clone(losses) as Reduced<R>;
   if (reduction === "sum" || (reduction === "mean" && losses.size === 0)) return tf.sum(losses) as Reduced<R>;
   if (reduction === "mean") return tf.mean(losses) as Reduced<R>;
   throw new RangeError(`reduction must be "mean", "sum", "none" or a function, got ${describe(reduction)}`);
+}
+
+function reduceBy(reducer: Reducer, losses: tf.Tensor1D, context: ReductionContext): tf.Tensor {
+  const result: unknown = reducer(losses, context);
+  if (result instanceof tf.Tensor) return result;
+  const called = typeof result === "function" ? "; perAnchor() and its like make a reducer" : "";
+  throw new TypeError(`reduction must return a tensor, got ${describe(result)}${called}`);
 }

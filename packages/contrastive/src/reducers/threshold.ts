@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { stopGradient } from "../math/stop-gradient.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import type { Reducer } from "./reduce.js";
 
 export interface ThresholdOptions {
@@ -22,6 +22,11 @@ export function threshold(options: ThresholdOptions): Reducer<tf.Scalar> {
   if (low !== undefined) checkNumber("threshold: low", low);
   if (high !== undefined) checkNumber("threshold: high", high);
   return (losses) => {
+    if (!(losses instanceof tf.Tensor)) {
+      throw new TypeError(
+        `a reducer takes losses [k], got ${describe(losses)}; averageNonZero is one, and is passed without a call`,
+      );
+    }
     const kept = stopGradient(losses, (y) => {
       const above = low === undefined ? tf.onesLike(y) : tf.cast(tf.greater(y, low), "float32");
       const below = high === undefined ? tf.onesLike(y) : tf.cast(tf.less(y, high), "float32");

@@ -68,6 +68,7 @@ export {
   type BackwardOptions,
   type BackwardResult,
   backward,
+  type Losses,
   type StepAggregator,
   type StepMeasures,
 } from "./step/backward.js";

@@ -65,15 +65,13 @@ describe("backward", () => {
         pcgrad({ seed: 3 }),
       ]) {
         const results: BackwardResult[] = [
-          await backward({
-            losses: Object.fromEntries(names.map((name, i) => [name, whole[i]])),
+          await backward(Object.fromEntries(names.map((name, i) => [name, whole[i]])), {
             variables: { a, b },
             heads: { head },
             aggregator,
           }),
-          await backward({ losses, trunk, variables: { a, b }, heads: { head }, aggregator }),
-          await backward({
-            losses,
+          await backward(losses, { trunk, variables: { a, b }, heads: { head }, aggregator }),
+          await backward(losses, {
             trunk,
             variables: { a, b },
             heads: { head },
@@ -110,20 +108,17 @@ describe("backward", () => {
     };
     await expectNoLeaks(async () => {
       for (const trunk of [undefined, () => tf.mul(w, 1)]) {
-        const { gradients, projection, weights } = await backward({
+        const { gradients, projection, weights } = await backward(
           // With a trunk its features stand for the variable.
-          losses: trunk
+          trunk
             ? {
                 a: (f: tf.Tensor) =>
                   tf.tidy(() => tf.add(tf.sum(tf.mul(f, heads.first)), tf.square(heads.first))) as tf.Scalar,
                 b: (f: tf.Tensor) => tf.tidy(() => tf.mul(tf.sum(f), tf.sum(heads.second))) as tf.Scalar,
               }
             : losses,
-          trunk: trunk as never,
-          variables: { w },
-          heads,
-          aggregator: weightedSum([2, 0.5]),
-        });
+          { trunk: trunk as never, variables: { w }, heads, aggregator: weightedSum([2, 0.5]) },
+        );
         // 2 (3, 3) + (15, 15) / 2; sum(w) + 2 * 3; sum(w) each.
         expect(Object.keys(gradients)).toEqual(["w", "first", "second"]);
         expectClose(gradients["w"], [13.5, 13.5], { relative: 1e-6 });
@@ -153,7 +148,7 @@ describe("backward", () => {
     );
     const gram = gradients.flatMap((g) => gradients.map((h) => g.reduce((sum, x, i) => sum + x * h[i], 0)));
     const { weights } = mgda().weigh(gram);
-    const result = await backward({ losses: two, trunk, variables: { a, b }, aggregator: mgda() });
+    const result = await backward(two, { trunk, variables: { a, b }, aggregator: mgda() });
     expectClose(Object.values(result.weights!), weights, { absolute: 2e-3 });
     expectClose(Object.values(result.conflict.norms), [Math.sqrt(gram[0]), Math.sqrt(gram[3])], {
       relative: 1e-3,
@@ -165,34 +160,31 @@ describe("backward", () => {
   it("gives features as the trunk does: a tensor, a list or by name", async () => {
     const { a, b, trunk, losses, dispose } = model();
     await expectNoLeaks(async () => {
-      const plain = await backward({ losses, trunk, variables: [a, b] });
-      const list = await backward({
-        trunk: () => [trunk(), tf.mul(a, 2)] as const,
-        losses: {
+      const plain = await backward(losses, { trunk, variables: [a, b] });
+      const list = await backward(
+        {
           fit: ([f]) => losses.fit(f),
           head: ([f]) => losses.head(f),
           small: ([f]) => losses.small(f),
         },
-        variables: [a, b],
-      });
-      const named = await backward({
-        trunk: () => ({ f: trunk() }),
-        losses: {
+        { trunk: () => [trunk(), tf.mul(a, 2)] as const, variables: [a, b] },
+      );
+      const named = await backward(
+        {
           fit: ({ f }) => losses.fit(f),
           head: ({ f }) => losses.head(f),
           small: ({ f }) => losses.small(f),
         },
-        variables: [a, b],
-      });
+        { trunk: () => ({ f: trunk() }), variables: [a, b] },
+      );
       expectGradients(list.gradients, plain.gradients);
       expectGradients(named.gradients, plain.gradients);
       tf.dispose([plain.gradients, list.gradients, named.gradients]);
       // A trunk that returns its caller's tensor leaves it alive.
-      const through = await backward({
-        trunk: () => a,
-        losses: { one: (f) => tf.sum(f) as tf.Scalar, two: (f) => tf.sum(tf.square(f)) as tf.Scalar },
-        variables: { a },
-      });
+      const through = await backward(
+        { one: (f) => tf.sum(f) as tf.Scalar, two: (f) => tf.sum(tf.square(f)) as tf.Scalar },
+        { trunk: () => a, variables: { a } },
+      );
       tf.dispose(through.gradients);
       expect(a.isDisposed).toBe(false);
     });
@@ -207,8 +199,7 @@ describe("backward", () => {
       fall: () => tf.tidy(() => tf.sub(tf.square(b), tf.sum(w))) as tf.Scalar,
     };
     await expectNoLeaks(async () => {
-      const { gradients, conflict, projection, weights } = await backward({
-        losses,
+      const { gradients, conflict, projection, weights } = await backward(losses, {
         variables: { "layers.0.w": w, "layers.1.b": b },
         groups: (name) => /layers\.\d+/.exec(name)?.[0],
       });
@@ -229,8 +220,8 @@ describe("backward", () => {
     const { a, b, trunk, losses, dispose } = model();
     await expectNoLeaks(async () => {
       for (const aggregator of [trimmedMean(), gradDrop({ seed: 1 })]) {
-        const options = { losses, trunk, variables: { a, b }, aggregator, step: 4 };
-        const result = await backward({ ...options, gramAt: "variables" });
+        const options = { trunk, variables: { a, b }, aggregator, step: 4 };
+        const result = await backward(losses, { ...options, gramAt: "variables" });
         const rows = Object.values(losses).map((loss) =>
           reference([() => tf.tidy(() => loss(trunk()))], [1], [a, b]),
         );
@@ -245,13 +236,12 @@ describe("backward", () => {
         });
         expectClose(Object.values(result.projection.shares), shares, { relative: 1e-5 });
         tf.dispose([result.gradients, da, db, rows]);
-        await expect(backward(options)).rejects.toThrow(
+        await expect(backward(losses, options)).rejects.toThrow(
           `${aggregator.name} combines gradients of variables; expected gramAt "variables" with it`,
         );
       }
       const excess = new ExcessMTL();
-      const { gradients, weights } = await backward({
-        losses,
+      const { gradients, weights } = await backward(losses, {
         trunk,
         variables: { a, b },
         aggregator: excess,
@@ -266,15 +256,15 @@ describe("backward", () => {
 
   it("hands memory on as plain numbers, and the losses' values to those that need them", async () => {
     const { a, b, trunk, losses, dispose } = model();
-    const options = { losses, trunk, variables: { a, b } };
+    const options = { trunk, variables: { a, b } };
     let memory: number[] | undefined;
     for (let step = 0; step < 3; step++) {
-      const result = await backward({ ...options, aggregator: gradVac({ beta: 0.5 }), step, memory });
+      const result = await backward(losses, { ...options, aggregator: gradVac({ beta: 0.5 }), step, memory });
       expect(result.memory?.length).toBe(9);
       memory = JSON.parse(JSON.stringify(result.memory));
       tf.dispose(result.gradients);
     }
-    const { values, memory: known, gradients } = await backward({ ...options, aggregator: dwa() });
+    const { values, memory: known, gradients } = await backward(losses, { ...options, aggregator: dwa() });
     expect(known).toEqual(Object.values(values));
     tf.dispose(gradients);
     dispose();
@@ -303,17 +293,16 @@ describe("backward", () => {
     await expectNoLeaks(async () => {
       for (const [broken, message] of cases) {
         for (const gramAt of ["features", "variables"] as const) {
-          await expect(
-            backward({ losses: broken, trunk, variables, heads: { head }, gramAt }),
-          ).rejects.toThrow(message);
+          await expect(backward(broken, { trunk, variables, heads: { head }, gramAt })).rejects.toThrow(
+            message,
+          );
         }
       }
       await expect(
-        backward({
-          losses: { fine: (f: tf.Tensor) => tf.sum(f) as tf.Scalar },
-          trunk: () => tf.tidy(() => tf.sqrt(tf.mul(a, 0))),
-          variables,
-        }),
+        backward(
+          { fine: (f: tf.Tensor) => tf.sum(f) as tf.Scalar },
+          { trunk: () => tf.tidy(() => tf.sqrt(tf.mul(a, 0))), variables },
+        ),
       ).rejects.toThrow('the trunk\'s gradient at "a" is not finite');
     });
     dispose();
@@ -321,7 +310,7 @@ describe("backward", () => {
 
   it("refuses what it cannot do, and leaks nothing", async () => {
     const { a, b, head, trunk, losses, dispose } = model();
-    const options = { losses, trunk, variables: { a, b } };
+    const options = { trunk, variables: { a, b } };
     await expectNoLeaks(async () => {
       const refused: [object, string | RegExp][] = [
         [{ losses: {} }, "losses must not be empty"],
@@ -352,7 +341,8 @@ describe("backward", () => {
         [{ agregator: mgda() }, 'unknown option "agregator"'],
       ];
       for (const [change, message] of refused) {
-        await expect(backward({ ...options, ...change } as never), String(message)).rejects.toThrow(message);
+        const { losses: given, ...changed } = { losses, ...options, ...change };
+        await expect(backward(given as never, changed as never), String(message)).rejects.toThrow(message);
       }
     });
     dispose();

@@ -18,9 +18,10 @@ import { type Features, featureTensors, runTrunk, trunkGradients } from "./featu
 /** Anything that makes one gradient of several. */
 export type StepAggregator = Aggregator | ElementwiseAggregator | ExcessMTL;
 
+/** Losses by name, functions of the features where there is a trunk. Each is run once. */
+export type Losses<F extends Features = never> = Readonly<Record<string, (features: F) => tf.Scalar>>;
+
 export interface BackwardOptions<F extends Features = never> {
-  /** Losses by name, functions of the features where there is a trunk. Each is run once. */
-  losses: Readonly<Record<string, (features: F) => tf.Scalar>>;
   /** The variables that the losses share: by name, or a list, named by position. */
   variables: Readonly<Record<string, Trainable>> | readonly Trainable[];
   /**
@@ -78,17 +79,21 @@ export interface BackwardResult extends StepMeasures {
  * @throws when a loss or its gradient is not finite, with the loss's name; the aggregator's state does not change then
  *
  * @example
- * const { gradients, values, weights, memory } = await backward({
+ * const losses = { con: (features) => supCon(features, labels), rec: (features) => reconstruction(features, x) };
+ * const { gradients, values, weights, memory } = await backward(losses, {
  *   trunk: () => encoder.forward(x),
- *   losses: { con: (features) => supCon(features, labels), rec: (features) => reconstruction(features, x) },
  *   variables: Object.fromEntries(encoder.namedParameters()),
  *   aggregator: upgrad(),
  * });
  */
 export async function backward<F extends Features = never>(
+  losses: Losses<F>,
   options: BackwardOptions<F>,
 ): Promise<BackwardResult> {
-  const { losses, trunk, aggregator, groups, step, memory, gramAt, shared, heads } = checkBackward(options);
+  if (typeof losses !== "object" || losses === null) {
+    throw new TypeError(`backward: losses must be functions by name, got ${describe(losses)}`);
+  }
+  const { trunk, aggregator, groups, step, memory, gramAt, shared, heads } = checkBackward(options);
   const names = Object.keys(losses);
   const owned = new Set<tf.Tensor>();
   const own = <T extends tf.Tensor>(tensor: T): T => {
@@ -179,7 +184,6 @@ export async function backward<F extends Features = never>(
 
 function checkBackward<F extends Features>(options: BackwardOptions<F>) {
   const checked = checkOptions<BackwardOptions<F>>("backward", options, {
-    losses: true,
     variables: true,
     heads: true,
     aggregator: true,
@@ -189,10 +193,7 @@ function checkBackward<F extends Features>(options: BackwardOptions<F>) {
     step: true,
     memory: true,
   });
-  const { losses, trunk, aggregator = weightedSum(), groups, step = 0, memory } = checked;
-  if (typeof losses !== "object" || losses === null) {
-    throw new TypeError(`backward: losses must be functions by name, got ${describe(losses)}`);
-  }
+  const { trunk, aggregator = weightedSum(), groups, step = 0, memory } = checked;
   if (memory !== undefined && !Array.isArray(memory)) {
     throw new TypeError(`backward: memory must be an array of numbers, got ${describe(memory)}`);
   }
@@ -223,7 +224,7 @@ function checkBackward<F extends Features>(options: BackwardOptions<F>) {
   }
   checkNumber("backward: step", step, { min: 0, integer: true });
   const { shared, heads } = inputsOfStep(checked);
-  return { losses, trunk, aggregator, groups, step, memory, gramAt, shared, heads };
+  return { trunk, aggregator, groups, step, memory, gramAt, shared, heads };
 }
 
 /** The tensors of `variables` and `heads`, in the order of a step's gradients. @throws when a tensor or a name is in both */

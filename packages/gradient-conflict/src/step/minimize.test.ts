@@ -17,7 +17,7 @@ it("steps a tf.Optimizer by hand's numbers, and leaks nothing", async () => {
   const v = tf.variable(tf.tensor1d([2, 2]), true);
   const optimizer = tf.train.sgd(0.1);
   await expectNoLeaks(async () => {
-    const measures = await minimize(optimizer, { losses: quadratics(v), variables: [v] });
+    const measures = await minimize(optimizer, quadratics(v), { variables: [v] });
     // The gradients are (2, 4) and (4, -2).
     expect(measures.values).toEqual({ low: 5, high: 5 });
     expect(measures.conflict.pairs[0].cosine).toBe(0);
@@ -32,19 +32,19 @@ it("steps AdamW as the gradient of backward does, parameters in their order", as
   const layers = [1, 1].map((seed) => new Linear(3, 2).initialize(new Random(seed)));
   const optimizers = layers.map((layer) => new AdamW(layer.parameters(), { learningRate: 0.1 }));
   const x = new Random(2).normal([4, 3]);
+  const losses = {
+    up: (f: tf.Tensor) => tf.tidy(() => tf.mean(tf.square(tf.sub(f, 1)))) as tf.Scalar,
+    down: (f: tf.Tensor) => tf.tidy(() => tf.mean(tf.abs(tf.add(f, 1)))) as tf.Scalar,
+  };
   const options = (layer: Linear) => ({
     trunk: () => layer.forward(x),
-    losses: {
-      up: (f: tf.Tensor) => tf.tidy(() => tf.mean(tf.square(tf.sub(f, 1)))) as tf.Scalar,
-      down: (f: tf.Tensor) => tf.tidy(() => tf.mean(tf.abs(tf.add(f, 1)))) as tf.Scalar,
-    },
     variables: Object.fromEntries(layer.namedParameters()),
     aggregator: upgrad(),
   });
   await expectNoLeaks(async () => {
     for (let step = 0; step < 3; step++) {
-      await minimize(optimizers[0], { ...options(layers[0]), step });
-      const { gradients } = await backward({ ...options(layers[1]), step });
+      await minimize(optimizers[0], losses, { ...options(layers[0]), step });
+      const { gradients } = await backward(losses, { ...options(layers[1]), step });
       optimizers[1].step(Object.values(gradients));
       tf.dispose(gradients);
     }
@@ -61,7 +61,8 @@ it("gives heads after variables, whatever their names sort like", async () => {
   const seen: number[][] = [];
   await minimize(
     { step: (gradients) => seen.push(gradients.map((g) => g.dataSync()[0])) },
-    { losses: { a: () => tf.mul(w, head) as tf.Scalar }, variables: { w }, heads: { 0: head } },
+    { a: () => tf.mul(w, head) as tf.Scalar },
+    { variables: { w }, heads: { 0: head } },
   );
   expect(seen).toEqual([[5, 2]]);
   tf.dispose([w, head]);
@@ -72,16 +73,16 @@ it("changes no weight when a loss is not finite, or the optimizer cannot step", 
   const optimizer = tf.train.adam(0.1);
   const losses = { ...quadratics(v), broken: () => tf.tidy(() => tf.sum(tf.log(tf.sub(v, 3)))) as tf.Scalar };
   await expectNoLeaks(async () => {
-    await expect(minimize(optimizer, { losses, variables: [v] })).rejects.toThrow(/loss "broken"/);
-    await expect(minimize({} as never, { losses: quadratics(v), variables: [v] })).rejects.toThrow(
+    await expect(minimize(optimizer, losses, { variables: [v] })).rejects.toThrow(/loss "broken"/);
+    await expect(minimize({} as never, quadratics(v), { variables: [v] })).rejects.toThrow(
       "optimizer must be a tf.Optimizer or have a method step(gradients), got a Object",
     );
   });
-  await expect(minimize("adam" as never, { losses: quadratics(v), variables: [v] })).rejects.toThrow(
+  await expect(minimize("adam" as never, quadratics(v), { variables: [v] })).rejects.toThrow(
     'optimizer must be a tf.Optimizer or have a method step(gradients), got "adam"',
   );
   const x = tf.tensor1d([1, 2]);
-  await expect(minimize(optimizer, { losses: quadratics(x), variables: { x } })).rejects.toThrow(
+  await expect(minimize(optimizer, quadratics(x), { variables: { x } })).rejects.toThrow(
     'minimize: "x" must be a tf.Variable for a tf.Optimizer, got a tensor',
   );
   expect([...v.dataSync()]).toEqual([2, 2]);
@@ -93,7 +94,7 @@ it("descends to where no loss can fall further without another's rise", async ()
   const v = tf.variable(tf.tensor1d([4, -3]), true);
   const optimizer = tf.train.sgd(0.2);
   for (let step = 0; step < 100; step++) {
-    await minimize(optimizer, { losses: quadratics(v), variables: { v }, aggregator: upgrad(), step });
+    await minimize(optimizer, quadratics(v), { variables: { v }, aggregator: upgrad(), step });
   }
   // The Pareto set is the segment from (1, 0) to (0, 3).
   const [x, y] = v.dataSync();

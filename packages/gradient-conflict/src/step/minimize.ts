@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
-import { type BackwardOptions, backward, inputsOfStep, type StepMeasures } from "./backward.js";
+import { type BackwardOptions, backward, inputsOfStep, type Losses, type StepMeasures } from "./backward.js";
 import type { Features } from "./features.js";
 
 /**
@@ -20,16 +20,17 @@ export type StepOptimizer =
  * @example
  * let memory;
  * for (let step = 0; step < steps; step++) {
- *   const measures = await minimize(tf.train.adam(1e-3), { losses, variables, aggregator: gradVac(), step, memory });
+ *   const measures = await minimize(optimizer, losses, { variables, aggregator: gradVac(), step, memory });
  *   memory = measures.memory;
  * }
  */
 export async function minimize<F extends Features = never>(
   optimizer: StepOptimizer,
+  losses: Losses<F>,
   options: BackwardOptions<F>,
 ): Promise<StepMeasures> {
   const apply = applierOf(optimizer, options);
-  const { gradients, ...measures } = await backward(options);
+  const { gradients, ...measures } = await backward(losses, options);
   try {
     apply(gradients);
     return measures;

@@ -21,6 +21,12 @@ export function integer(value: string): number {
   return Number.isSafeInteger(parsed) ? parsed : refuse(`an integer, got "${value}"`);
 }
 
+/** An integer that is not negative. */
+export function natural(value: string): number {
+  const parsed = integer(value);
+  return parsed >= 0 ? parsed : refuse(`an integer, 0 or more, got "${value}"`);
+}
+
 /** A comma-separated list of what `read` reads. */
 export const listOf =
   <T>(read: (value: string) => T) =>

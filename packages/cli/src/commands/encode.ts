@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { openImages } from "@dcr-js/data";
+import { type ImageDataset, openImages } from "@dcr-js/data";
 import { initialize, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Command } from "commander";
@@ -10,6 +10,8 @@ import { text } from "../command-line/parse-option.js";
 import { resolveModelName } from "../config/resolve-paths.js";
 import { encodeDataset } from "../evaluate/encode-dataset.js";
 import { loadWholeEncoder } from "../evaluate/loaded-encoder.js";
+import { readEncoderShape } from "../models/model-shapes.js";
+import { resolveEncoder } from "../models/resolve-models.js";
 
 interface Options extends DeviceOption {
   encoder: string;
@@ -33,9 +35,11 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
   addDeviceOption(command).action(async (options: Options) => {
     const out = resolve(context.base, options.out);
     checkOutputFile(out);
-    const dataset = await openImages(resolve(context.base, options.images));
+    const dataset = await openDataset(resolve(context.base, options.images));
+    const folder = await resolveEncoder(resolveModelName(options.encoder, context.base));
+    await readEncoderShape(folder);
     await initialize({ device: options.device });
-    const loaded = await loadWholeEncoder(resolveModelName(options.encoder, context.base));
+    const loaded = await loadWholeEncoder(folder);
     try {
       const { features: unsorted, names } = await encodeDataset(dataset, loaded);
       // Tar files hold images in an order of their own.
@@ -49,4 +53,12 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
       loaded.dispose();
     }
   });
+}
+
+async function openDataset(where: string): Promise<ImageDataset> {
+  try {
+    return await openImages(where, { log: (line) => console.error(line) });
+  } catch (error) {
+    throw new Error(`--images: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -5,7 +5,7 @@ import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
-import { integer, listOf, text } from "../command-line/parse-option.js";
+import { listOf, natural, text } from "../command-line/parse-option.js";
 import { resolveEvaluation, resolveModelName } from "../config/resolve-paths.js";
 import { checkEvaluations, evaluateEncoder } from "../evaluate/evaluate-encoder.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
@@ -32,7 +32,7 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
       "comma-separated: mmvp:<folder>, folder:<folder>, the path of a module",
       listOf(text),
     )
-    .option("--seed <n>", "of what is random, such as the centres of k-means", integer, 0)
+    .option("--seed <n>", "of what is random, such as the centres of k-means", natural, 0)
     .option(
       "--out <folder>",
       "write report.html and results.json there: measures, patterns, confusion, t-SNE, UMAP, neighbours",
@@ -47,7 +47,7 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
     const what = options.on.map((one) => resolveEvaluation(one, base));
     const out = options.out === undefined ? undefined : resolve(base, options.out);
     const encoder = await resolveEncoder(resolveModelName(options.encoder, base));
-    await checkEvaluations(what, await readEncoderShape(encoder));
+    await checkEvaluations(what, await readEncoderShape(encoder), "--on");
     if (out !== undefined) await makeFolder(out);
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(encoder);

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { initialize } from "@dcr-js/tensor";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
-import { integer } from "../command-line/parse-option.js";
+import { natural } from "../command-line/parse-option.js";
 import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
 import { checkConfig } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
@@ -23,7 +23,7 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
     .option(
       "--measure <steps>",
       "steps of each stage that the time is measured on; 0 measures none",
-      integer,
+      natural,
       2,
     )
     .addHelpText(
@@ -32,7 +32,6 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
     );
   addSettingOptions(command).action(async () => {
     const { measure } = command.opts<{ measure: number }>();
-    if (measure < 0) throw new Error(`--measure: expected a number of steps, got ${measure}`);
     const { settings } = await givenSettings(command, context.base);
     const config = resolvePaths(checkConfig("options", settings), context.base);
     const device = await initialize({ device: config.device as "auto" });

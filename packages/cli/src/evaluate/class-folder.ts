@@ -41,14 +41,13 @@ export async function evaluateClassFolder(folder: string, input: EvaluationInput
 /** @throws where the folder is not one of classes */
 export async function openClassFolder(folder: string) {
   const dataset = await imageFolder(folder, { log: () => {} });
-  const where = `--evaluate folder:${folder}`;
   const { labels = [], length } = dataset;
   if (labels.length < 2) {
-    throw new Error(`${where}: expected a folder for each of two classes or more, got ${labels.length}`);
+    throw new Error(`expected a folder for each of two classes or more, got ${labels.length}`);
   }
   for (let i = 0; i < length; i++) {
     const { name, label } = dataset.entry(i);
-    if (label === undefined) throw new Error(`${where}: ${name} is in no class's folder`);
+    if (label === undefined) throw new Error(`${name} is in no class's folder`);
   }
   return dataset;
 }

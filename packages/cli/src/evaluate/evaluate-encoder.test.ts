@@ -57,6 +57,7 @@ describe("evaluateEncoder", () => {
       expect(await evaluate(`folder:${path("classes")}`)).toEqual({
         figures,
         patterns: [],
+        standardErrors: {},
         pictures: [],
         features: undefined,
       });
@@ -106,7 +107,7 @@ describe("evaluateEncoder", () => {
 
 describe("checkEvaluations", () => {
   it.each([
-    ["mmvp", /expected mmvp:<folder>, folder:<folder> or a module, got "mmvp"/],
+    ["mmvp", /^--evaluate mmvp: expected mmvp:<folder>, folder:<folder> or a module$/],
     ["folder:/none", /--evaluate folder:\/none: no such folder/],
   ])("refuses %s", async (what, message) => {
     await expect(checkEvaluations([what], text)).rejects.toThrow(message);
@@ -119,6 +120,7 @@ describe("checkEvaluations", () => {
     );
     await expect(checkEvaluations(what, { hasText: true })).rejects.toThrow(/folder has no tokenizer$/);
     await checkEvaluations(what, text);
+    await expect(checkEvaluations(["folder:/none"], text, "--on")).rejects.toThrow(/^--on folder:/);
   });
 
   it("names rows that are no pairs, and folders that are no classes", async () => {

@@ -23,26 +23,42 @@ export async function evaluateEncoder(what: readonly string[], input: Evaluation
   return joinEvaluations(evaluations);
 }
 
-/** Checks that evaluations can be made, before anything is trained. @throws naming what is not there */
-export async function checkEvaluations(what: readonly string[], text: TextSide): Promise<void> {
+/**
+ * Checks that evaluations can be made, before anything is trained.
+ *
+ * @param option what asked for them, for errors
+ * @throws naming what is not there
+ */
+export async function checkEvaluations(
+  what: readonly string[],
+  text: TextSide,
+  option = "--evaluate",
+): Promise<void> {
   for (const one of what) {
-    const { kind, path } = parseEvaluation(one);
-    if (!existsSync(path))
-      throw new Error(`--evaluate ${one}: no such ${kind === "module" ? "file" : "folder"}`);
-    if (kind === "module") await importEvaluation(path);
-    else if (kind === "mmvp") {
-      await mmvpVLM(path);
-      const lacks = text.hasText ? "the encoder's folder has no tokenizer" : "the encoder has no text tower";
-      if (!text.tokenizer) throw new Error(`--evaluate ${one}: the statements cannot be read: ${lacks}`);
-    } else await openClassFolder(path);
+    try {
+      await checkEvaluation(one, text);
+    } catch (error) {
+      throw new Error(`${option} ${one}: ${(error as Error).message}`, { cause: error });
+    }
   }
+}
+
+async function checkEvaluation(what: string, text: TextSide): Promise<void> {
+  const { kind, path } = parseEvaluation(what);
+  if (!existsSync(path)) throw new Error(`no such ${kind === "module" ? "file" : "folder"}`);
+  if (kind === "module") await importEvaluation(path);
+  else if (kind === "mmvp") {
+    await mmvpVLM(path);
+    const lacks = text.hasText ? "the encoder's folder has no tokenizer" : "the encoder has no text tower";
+    if (!text.tokenizer) throw new Error(`the statements cannot be read: ${lacks}`);
+  } else await openClassFolder(path);
 }
 
 function parseEvaluation(what: string): { kind: "mmvp" | "folder" | "module"; path: string } {
   const [, kind, path] = /^(mmvp|folder):(.+)$/s.exec(what) ?? [];
   if (kind && path) return { kind: kind as "mmvp" | "folder", path };
   if (/\.[cm]?js$/.test(what)) return { kind: "module", path: what };
-  throw new Error(`--evaluate: expected mmvp:<folder>, folder:<folder> or a module, got ${describe(what)}`);
+  throw new Error("expected mmvp:<folder>, folder:<folder> or a module");
 }
 
 async function evaluateOne(what: string, input: EvaluationInput): Promise<Evaluation> {
@@ -53,11 +69,11 @@ async function evaluateOne(what: string, input: EvaluationInput): Promise<Evalua
   const result = evaluationSchema.safeParse(await evaluate(input));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new Error(`--evaluate: ${path}: ${issue!.path.join(".") || "its result"}: ${issue!.message}`);
+  throw new Error(`${path}: ${issue!.path.join(".") || "its result"}: ${issue!.message}`);
 }
 
 async function importEvaluation(path: string): Promise<EvaluationModule> {
-  const refuse = (why: string, cause?: unknown) => new Error(`--evaluate: ${path}: ${why}`, { cause });
+  const refuse = (why: string, cause?: unknown) => new Error(why, { cause });
   let module: { default?: unknown };
   try {
     module = await import(pathToFileURL(path).href);

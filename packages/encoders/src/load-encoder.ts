@@ -38,7 +38,7 @@ export interface LoadImageEncoderOptions extends PretrainedOptions {
   text?: boolean;
 }
 
-/** What a model folder holds for images, and for texts where it has a text tower. */
+/** A model folder's parts for images, and for texts where it has a text tower. */
 export interface LoadedImageEncoder {
   family: EncoderFamily;
   /** transformers' name of the class that the folder holds. */
@@ -113,7 +113,7 @@ export async function loadImageEncoder(
   }
 }
 
-/** What {@link createImageEncoder} finds in a folder without reading weights. */
+/** The parts of a folder that {@link createImageEncoder} makes without reading weights. */
 export interface ImageEncoderShape {
   family: EncoderFamily;
   /** transformers' name of the class that the folder holds. */

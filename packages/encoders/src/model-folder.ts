@@ -117,7 +117,7 @@ function ownWeights(
   return new Map(named.filter(([, name]) => known.has(name) || !SIBLINGS.test(name)));
 }
 
-/** What a class of a family is made with: its settings, and keys in them that nobody knows. */
+/** A class of a family by its constructor, which takes settings and the keys in them that nobody knows. */
 type FamilyClass = new (config: never, options: { acceptKeys: readonly string[] }) => Module;
 
 /**

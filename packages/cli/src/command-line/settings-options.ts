@@ -20,7 +20,7 @@ interface SettingOption {
   path: string;
   description: string;
   read?: (value: string) => unknown;
-  /** What a flag without a value sets. */
+  /** The setting's value where the option is a flag. */
   value?: unknown;
 }
 

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
-import { type ImageDataset, openImages } from "@dcr-js/data";
+import { openImages } from "@dcr-js/data";
 import { initialize, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
+import { namingOption } from "../command-line/naming-option.js";
 import { checkOutputFile } from "../command-line/output-file.js";
 import { text } from "../command-line/parse-option.js";
 import { resolveModelName } from "../config/resolve-paths.js";
@@ -35,7 +36,9 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
   addDeviceOption(command).action(async (options: Options) => {
     const out = resolve(context.base, options.out);
     checkOutputFile(out);
-    const dataset = await openDataset(resolve(context.base, options.images));
+    const dataset = await namingOption("--images", () =>
+      openImages(resolve(context.base, options.images), { log: (line) => console.error(line) }),
+    );
     const folder = await resolveEncoder(resolveModelName(options.encoder, context.base));
     await readEncoderShape(folder);
     await initialize({ device: options.device });
@@ -53,12 +56,4 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
       loaded.dispose();
     }
   });
-}
-
-async function openDataset(where: string): Promise<ImageDataset> {
-  try {
-    return await openImages(where, { log: (line) => console.error(line) });
-  } catch (error) {
-    throw new Error(`--images: ${(error as Error).message}`, { cause: error });
-  }
 }

@@ -166,7 +166,7 @@ export const runConfigSchema = methodSettings.extend({
     everySteps: z.int().positive(),
     everySeconds: positive,
   }),
-  /** What the encoder is evaluated on before and after: `mmvp:<folder>`, `folder:<folder>`, or a module. */
+  /** Evaluations of the encoder before and after: `mmvp:<folder>`, `folder:<folder>`, or a module. */
   evaluate: z.array(text).refine(once, "each once"),
   tensorboard: z.boolean(),
 });
@@ -174,7 +174,7 @@ export const runConfigSchema = methodSettings.extend({
 /** Everything that determines a run's numbers; written to its folder as `config.yaml`. */
 export type RunConfig = z.infer<typeof runConfigSchema>;
 
-/** What has no default: the user names it. */
+/** Settings without a default: the user names them. */
 export type RequiredSetting = "encoder" | "diffusion" | "images";
 
 /** The paper's settings (Han et al. 2026, section 5.1). */

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** What looking for a device found. */
+/** The result of looking for a device. */
 export type Probe =
   | {
       found: true;

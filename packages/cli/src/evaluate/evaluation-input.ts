@@ -1,7 +1,7 @@
 import type { Section } from "@dcr-js/eval";
 import type { LoadedEncoder } from "./loaded-encoder.js";
 
-/** What an evaluation may look at. A user's module gets it as its one argument. */
+/** An evaluation reads from this; a user's module gets it as its one argument. */
 export interface EvaluationInput extends LoadedEncoder {
   /** Of what is random in the evaluation, such as the centres of k-means. */
   seed: number;

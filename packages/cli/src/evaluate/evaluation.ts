@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** What an evaluation found; a user's module returns it too. */
+/** An evaluation's result; a user's module returns it too. */
 export const evaluationSchema = z.strictObject({
   /** Figures by group and name, each a share in [0, 1]; higher is better. */
   figures: z.record(z.string(), z.record(z.string(), z.number().min(-1).max(1))),

@@ -6,6 +6,7 @@ import {
 } from "@dcr-js/diffusion";
 import { CLIPTextModelWithProjection, createImageEncoder, type ImageEncoder, type ImageEncoderShape } from "@dcr-js/encoders";
 import { type Module, openWeights, readModelJson } from "@dcr-js/tensor";
+import { namingOption } from "../command-line/naming-option.js";
 import type { RunConfig } from "../config/run-config.js";
 import { resolveDiffusion, resolveEncoder } from "./resolve-models.js";
 
@@ -40,7 +41,7 @@ export async function readModelShapes(
   const diffusionFolder = await resolveDiffusion(config);
   const { encoder, ...text } = await readEncoderShape(encoderFolder);
   const variant = config.variant ? { variant: config.variant } : {};
-  const parts = await named("--diffusion", diffusionFolder, async () => {
+  const parts = await namingOption("--diffusion", async () => {
     // These are small, and loading them checks them.
     await loadStableDiffusion(diffusionFolder, { components: ["scheduler", "tokenizer"] });
     const textConfig = (name: string) => readModelJson(`${diffusionFolder}/${name}`, "config.json", name);
@@ -60,27 +61,16 @@ export async function readModelShapes(
       await (await openWeights(`${diffusionFolder}/${name}`, "diffusion_pytorch_model", variant)).close();
     }
     return parts;
-  });
+  }, diffusionFolder);
   const shapes = { encoder, ...parts };
   checkFit(diffusionFolder, shapes);
-  await named("--encoder", encoderFolder, async () => (await openWeights(encoderFolder, "model")).close());
+  await namingOption("--encoder", async () => (await openWeights(encoderFolder, "model")).close());
   return { shapes, text };
 }
 
 /** An encoder without its weights. @throws naming `--encoder`, the folder and what is wrong in it */
 export const readEncoderShape = (folder: string): Promise<ImageEncoderShape> =>
-  named("--encoder", folder, () => createImageEncoder(folder));
-
-/** Has an error name the option, and the folder where it does not: settings do not say where they are wrong. */
-async function named<T>(option: string, folder: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    const { message } = error as Error;
-    const where = message.includes(folder) ? "" : `${folder}: `;
-    throw new Error(`${option}: ${where}${message}`, { cause: error });
-  }
-}
+  namingOption("--encoder", () => createImageEncoder(folder), folder);
 
 function checkFit(folder: string, { unet, vae, textEncoder, textEncoder2, encoder }: ModelShapes): void {
   const { cross_attention_dim: width, in_channels: channels, out_channels: predicted } = unet.config;

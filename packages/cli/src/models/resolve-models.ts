@@ -1,4 +1,5 @@
 import { type DownloadProgress, resolveModel } from "@dcr-js/tensor";
+import { namingOption } from "../command-line/naming-option.js";
 import type { RunConfig } from "../config/run-config.js";
 import { formatBytes } from "../plan/format-bytes.js";
 
@@ -11,28 +12,20 @@ const diffusionParts = [
 
 /** The folder of an encoder, which is downloaded where the hub alone has it. */
 export const resolveEncoder = (name: string): Promise<string> =>
-  named("--encoder", () => resolveModel(name, { onProgress: showDownload(name) }));
+  namingOption("--encoder", () => resolveModel(name, { onProgress: showDownload(name) }));
 
 /** The folder of a diffusion model, of which the parts and the variant that are read are downloaded. */
 export const resolveDiffusion = ({
   diffusion,
   variant,
 }: Pick<RunConfig, "diffusion" | "variant">): Promise<string> =>
-  named("--diffusion", () =>
+  namingOption("--diffusion", () =>
     resolveModel(diffusion, {
       subfolders: diffusionParts,
       onProgress: showDownload(diffusion),
       ...(variant && { variant }),
     }),
   );
-
-async function named<T>(option: string, resolve: () => Promise<T>): Promise<T> {
-  try {
-    return await resolve();
-  } catch (error) {
-    throw new Error(`${option}: ${(error as Error).message}`, { cause: error });
-  }
-}
 
 /** Milliseconds from one line to the next. */
 const interval = 5000;

@@ -1,21 +1,24 @@
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync, statfsSync, statSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { dirname } from "node:path";
+import { readBatches } from "@dcr-js/dcr";
 import { DDPMScheduler } from "@dcr-js/diffusion";
 import type { DeviceInfo } from "@dcr-js/tensor";
+import { namingOption } from "../command-line/naming-option.js";
 import { baseOf, checkVariant, methodLabel, settingsOf } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
-import { countWeights, type ModelShapes, readModelShapes } from "../models/model-shapes.js";
-import { resolveDiffusion } from "../models/resolve-models.js";
+import { countWeights, type ModelShapes, readEncoderShape, readModelShapes } from "../models/model-shapes.js";
+import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
 import { alignmentJob, jobName } from "../run/jobs.js";
+import { addAdapters } from "../train/add-adapters.js";
 import { openTrainingImages } from "../train/images.js";
 import { loadObjective } from "../train/load-objective.js";
 import { deviceMemory } from "./device-memory.js";
 import { formatBytes } from "./format-bytes.js";
 import { type MemoryPlan, planMemory } from "./plan-memory.js";
 
-/** What is known of a run before anything is loaded. */
+/** A run whose inputs were checked before anything is loaded. */
 export interface CheckedRun {
   /** With the chunk and the micro-batch that were chosen. */
   config: RunConfig;
@@ -31,6 +34,8 @@ export async function checkRun(folder: string, config: RunConfig, device: Device
   await checkMethods(config);
   const { shapes, text } = await readModelShapes(config);
   await checkTimesteps(config);
+  await checkAdapters(config);
+  checkLatentCache(config);
   await checkImages(config, shapes.encoder.imageSize);
   await checkEvaluations(config.evaluate, text);
   const memory = await planMethods(shapes, config, device);
@@ -104,7 +109,31 @@ async function checkTimesteps(config: RunConfig): Promise<void> {
   }
 }
 
-/** Opens the images as each stage will; nothing is decoded yet. @throws where they are not there, or fewer than a batch */
+/** Attaches each method's adapters to an encoder without weights. */
+async function checkAdapters(config: RunConfig): Promise<void> {
+  const folder = await resolveEncoder(config.encoder);
+  for (const method of config.methods) {
+    if (method === "original") continue;
+    const { encoder } = await readEncoderShape(folder);
+    await namingOption("--lora-targets", async () => {
+      addAdapters(encoder, settingsOf(method, config).lora, 0);
+    });
+    encoder.dispose();
+  }
+}
+
+function checkLatentCache({ latentCache }: RunConfig): void {
+  if (latentCache === null || (statSync(latentCache, { throwIfNoEntry: false })?.isDirectory() ?? true))
+    return;
+  throw new Error(`--latent-cache: ${latentCache} is a file, expected a folder`);
+}
+
+/**
+ * Opens the images as each stage will, and reads a batch, so that a source which gives something else is found before anything is
+ * trained.
+ *
+ * @throws where they are not there, are no images, or are fewer than a batch
+ */
 async function checkImages(config: RunConfig, size: number): Promise<void> {
   const { images, augment, strict, seeds } = config;
   const batches = new Map<number, string>();
@@ -115,18 +144,19 @@ async function checkImages(config: RunConfig, size: number): Promise<void> {
   }
   for (const [batch, option] of batches) {
     const log = (line: string) => console.error(line);
-    const source = await openTrainingImages(images, {
-      size,
-      batchSize: batch,
-      seed: seeds[0],
-      augment,
-      strict,
-      log,
-    });
-    const { length } = source;
-    await source.close();
-    if (length !== undefined && length < batch) {
-      throw new Error(`${option}: ${batch} is more than the ${length} images of ${images}`);
+    const source = await namingOption("--images", () =>
+      openTrainingImages(images, { size, batchSize: batch, seed: seeds[0], augment, strict, log }),
+    );
+    const reader = readBatches(source);
+    try {
+      const { length } = source;
+      if (length !== undefined && length < batch) {
+        throw new Error(`${option}: ${batch} is more than the ${length} images of ${images}`);
+      }
+      await namingOption("--images", () => reader.next(), images);
+    } finally {
+      await reader.close();
+      await source.close();
     }
   }
 }

@@ -5,7 +5,7 @@ import type { DeviceMemory } from "./plan-memory.js";
 /** WebAssembly addresses 4 GiB; some of it is the engine's own. */
 const wasmBytes = 2 ** 32 - 2 ** 27;
 
-/** What a device offers. WebGPU says how large a tensor may be, and nothing of a GPU's whole memory. */
+/** Finds a device's memory. WebGPU says how large a tensor may be, and nothing of a GPU's whole memory. */
 export async function deviceMemory({ kind, adapter }: DeviceInfo): Promise<DeviceMemory> {
   switch (kind) {
     case "wasm":

@@ -21,7 +21,7 @@ export interface MemoryPlan {
   microBatch: number;
 }
 
-/** What a device offers. */
+/** A device's memory. */
 export interface DeviceMemory {
   /** Bytes for everything; undefined where nobody can know. */
   total?: number;

@@ -16,7 +16,7 @@ const metadataSchema = z.strictObject({
   checksum: z.string(),
 });
 
-/** What a checkpoint belongs to. */
+/** The job and the settings that a checkpoint belongs to. */
 export interface CheckpointOwner {
   /** Name of the job. */
   job: string;

@@ -32,7 +32,7 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-/** What a run made, without times. */
+/** Hashes of a run's outputs, without times. */
 function fingerprint(run: string) {
   const hash = (name: string) =>
     createHash("sha256")
@@ -73,7 +73,7 @@ describe("dcr enhance", () => {
     for (const text of ["gradient norm", "cosine of the two gradients", "lora_only", "align-rec, stage 1"]) {
       expect(html).toContain(text);
     }
-    // What a page loads: nothing.
+    // The page loads nothing.
     expect(html).not.toMatch(/<(script|link|iframe|object|use|img)\b|@import|url\(|(src|href)="/);
   });
 

@@ -7,7 +7,7 @@ export type Job =
   | { kind: "align"; label: string; loss: AlignmentLoss; method: Method; seed: number }
   | { kind: "method"; method: Method; seed: number };
 
-/** What `method` is called in metrics. */
+/** A job's name in the `method` column of metrics. */
 export const jobLabel = (job: Job): string => (job.kind === "align" ? job.label : methodLabel(job.method));
 
 /** Names a job's folder. */
@@ -26,7 +26,7 @@ export function jobFiles(run: string, job: Job) {
     checkpoint: join(folder, "checkpoint.safetensors"),
     /** The trained projector, of alignments. */
     projector: join(folder, "projector.safetensors"),
-    /** What the job gives to the user, under a name that says whether it is whole. */
+    /** The job's outputs for the user, under a name that says whether they are whole. */
     output: join(folder, "output"),
     unfinishedOutput: join(folder, "output.tmp"),
     /** The process that works on the job. */

@@ -15,7 +15,7 @@ const metricsRowSchema = z.strictObject({
   loss: z.number(),
   /** Each loss that the method is made of. */
   losses: finiteByName,
-  /** What the method measures beside its losses. */
+  /** The method's measures beside its losses. */
   metrics: finiteByName.optional(),
   /** Global norm of the gradient before clipping. */
   gradNorm: z.number(),
@@ -96,7 +96,7 @@ function parse(path: string, text: string): { rows: MetricsRow[]; ends: number[]
   const rows: MetricsRow[] = [];
   const ends: number[] = [];
   const lines = text.split("\n");
-  // What follows the last line end is no line yet.
+  // The text after the last line end is no line yet.
   lines.pop();
   let end = 0;
   for (const [i, line] of lines.entries()) {

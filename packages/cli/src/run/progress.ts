@@ -1,6 +1,6 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 
-/** What a worker reports of its work. */
+/** A worker's report of its work. */
 export interface ProgressReport {
   phase: string;
   done: number;

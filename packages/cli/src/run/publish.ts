@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What a trained method gives to the user, in its output folder. */
+/** The files and folders of a trained method in its output folder. */
 export const outputNames = ["encoder", "adapter", "projector.safetensors"] as const;
 
 /**

@@ -8,7 +8,7 @@ import { createProgress, type JobProgress } from "./progress.js";
 import { RunStopped, watchStopSignals } from "./stop-signals.js";
 import { endOrphan } from "./workers.js";
 
-/** What a worker tells the process that started it. */
+/** A worker's messages to the process that started it. */
 export type JobMessage =
   | { type: "progress"; phase: string; done: number; total: number; loss?: number }
   | { type: "log"; text: string }

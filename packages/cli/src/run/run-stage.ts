@@ -9,7 +9,7 @@ import {
 import { type MetricsRow, openMetrics } from "./metrics-file.js";
 import { createEventFile, type EventFile } from "./tensorboard-events.js";
 
-/** What a training step reports, as a stage of `@dcr-js/dcr` does. */
+/** A training step's report, as a stage of `@dcr-js/dcr` does. */
 export interface StepReport {
   loss: number;
   losses: Record<string, number>;

@@ -4,7 +4,7 @@ import { createImageSource, type ImageSource, openImages } from "@dcr-js/data";
 import type { RunConfig } from "../config/run-config.js";
 import { describe } from "../shared/check-options.js";
 
-/** What a source of training images is made for. */
+/** Settings of a source of training images. */
 export interface TrainingImagesOptions {
   /** Width and height of the images, in pixels. */
   size: number;

@@ -8,7 +8,7 @@ import {
   type Stage,
   type StageOptions,
 } from "@dcr-js/dcr";
-import { addLoRA, type LoRA, saveAdapter } from "@dcr-js/encoders";
+import { saveAdapter } from "@dcr-js/encoders";
 import { Random, readSafetensors, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { baseOf, settingsOf } from "../config/methods.js";
@@ -16,13 +16,14 @@ import { type RunConfig, settingsHash } from "../config/run-config.js";
 import { alignmentJob, type Job, jobFiles, jobLabel, jobName } from "../run/jobs.js";
 import type { JobMessage } from "../run/run-jobs.js";
 import { runStage } from "../run/run-stage.js";
+import { addAdapters } from "./add-adapters.js";
 import { createAggregator } from "./aggregators.js";
 import { openTrainingImages } from "./images.js";
 import { loadTrainingModels, type TrainingModels } from "./load-models.js";
 import { loadObjective } from "./load-objective.js";
 import { writeEnhancedEncoder } from "./write-outputs.js";
 
-/** What a job needs of the process that runs it. */
+/** A job's connection to the process that runs it. */
 export interface JobContext {
   run: string;
   config: RunConfig;
@@ -76,7 +77,7 @@ export async function trainEncoder(
   const first = alignmentJob(job, config);
   if (first) await loadProjector(models, jobFiles(run, first).projector);
   else models.projector.initialize(new Random(seed).fork("projector"));
-  const lora = addAdapters(models, settings, seed);
+  const lora = addAdapters(models.encoder, settings.lora, seed);
   const images = await openImages(context, settings, { models, batch: settings.enhance.batch, seed });
   const create = settings.endToEnd ? createEndToEndStage : createEnhancementStage;
   const aggregator = createAggregator(settings.aggregator, seed);
@@ -146,18 +147,6 @@ function openImages(
   const log = (text: string) => tell({ type: "log", text });
   const options = { size: models.encoder.imageSize, batchSize: batch, seed, augment, strict, log };
   return openTrainingImages(images, options);
-}
-
-function addAdapters({ encoder }: TrainingModels, { lora }: RunConfig, seed: number): LoRA {
-  const { rank, alpha, dropout, bias, targetModules } = lora;
-  return addLoRA(encoder, {
-    rank,
-    alpha,
-    dropout,
-    bias,
-    ...(targetModules && { targetModules }),
-    random: new Random(seed).fork("lora"),
-  });
 }
 
 async function loadProjector({ projector }: TrainingModels, path: string): Promise<void> {

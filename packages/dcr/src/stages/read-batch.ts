@@ -10,6 +10,7 @@ export interface BatchReader {
   close(): Promise<void>;
 }
 
+/** Reads a source as a stage does. @param source it stays the caller's */
 export function readBatches(source: ImageSource): BatchReader {
   let iterator: AsyncIterator<ImageBatch> | undefined;
   const close = async () => {

@@ -64,7 +64,7 @@ export class DDPMScheduler {
     );
   }
 
-  /** What the model was trained to predict, by the scheduler's own prediction type. Parameters as of `addNoise`. */
+  /** The target that the model was trained to predict, by the scheduler's own prediction type. Parameters as of `addNoise`. */
   target(x0: tf.Tensor4D, noise: tf.Tensor4D, timesteps: Int32Array): tf.Tensor4D {
     this.check(x0, noise, timesteps);
     switch (this.config.prediction_type) {

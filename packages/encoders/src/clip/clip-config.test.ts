@@ -7,7 +7,7 @@ const keys = JSON.parse(
   await readFile(fileURLToPath(new URL("../../fixtures/config-keys.json", import.meta.url)), "utf8"),
 ) as Record<string, Record<string, unknown>>;
 
-/** What transformers 4.16 wrote into every section of a configuration. */
+/** The keys that transformers 4.16 wrote into every section of a configuration. */
 const generic = {
   _name_or_path: "",
   add_cross_attention: false,
@@ -68,7 +68,7 @@ const generic = {
   use_bfloat16: false,
 };
 
-/** What is special about a published configuration. */
+/** The values in which the published configurations differ. */
 interface Published {
   dim: number;
   text: Record<string, unknown>;

@@ -16,7 +16,7 @@ import { CLIPEncoder, initializeNormal } from "./clip-encoder.js";
 /** Stands in configurations written before transformers 4.31, whatever the vocabulary. */
 const LEGACY_EOS_TOKEN_ID = 2;
 
-/** What a CLIP text tower gives; the caller disposes both. */
+/** The outputs of a CLIP text tower; the caller disposes both. */
 export interface CLIPTextOutput {
   /** `[batch, tokens, width]`, after the final norm. */
   lastHiddenState: tf.Tensor3D;

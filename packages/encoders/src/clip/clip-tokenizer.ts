@@ -4,7 +4,7 @@ import { TextTokenizer } from "../tokenizer/text-tokenizer.js";
 import { readTokenizerFolder } from "../tokenizer/tokenizer-folder.js";
 import { type CLIPVocabulary, clipDefinition, readClipDefinition } from "./clip-tokenizer-definition.js";
 
-/** What a {@link CLIPTokenizer} is made of; the names are those of Hugging Face's tokenizer_config.json. */
+/** The parts of a {@link CLIPTokenizer}; the names are those of Hugging Face's tokenizer_config.json. */
 export interface CLIPTokenizerOptions {
   /** Text put before every sequence. Default `<|startoftext|>`. */
   bosToken?: string;

@@ -17,7 +17,7 @@ import { embedPatches, gridSize } from "../patch-embedding.js";
 import { type CLIPVisionConfig, parseCLIPConfig, parseCLIPVisionConfig } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal, normalInitializer } from "./clip-encoder.js";
 
-/** What a CLIP vision tower gives; the caller disposes both. */
+/** The outputs of a CLIP vision tower; the caller disposes both. */
 export interface CLIPVisionOutput {
   /** `[batch, 1 + patches, width]`, the class token first, before any final norm. */
   lastHiddenState: tf.Tensor3D;

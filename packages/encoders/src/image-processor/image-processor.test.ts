@@ -120,7 +120,7 @@ describe("image processors", () => {
   ])("resolve settings: %s", (_, config, expected) => {
     const processor = new CLIPImageProcessor(config);
     expect(processor.transform).toEqual(expected);
-    // What it writes is read to the same.
+    // The settings that it writes are read to the same.
     expect(new CLIPImageProcessor(processor.config).transform).toEqual(expected);
   });
 

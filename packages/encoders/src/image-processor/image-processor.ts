@@ -60,11 +60,11 @@ export interface ImageTransform {
   resample: (typeof resamples)[number];
   /** Factor on pixel values in 0..255. */
   rescaleFactor: number;
-  /** What is subtracted from each rescaled channel, and what it is divided by then; undefined where it is not. */
+  /** The mean that is subtracted from each rescaled channel, and the deviation that divides it then; undefined where there is no such step. */
   normalize?: { mean: [number, number, number]; std: [number, number, number] };
 }
 
-/** What differs between the image processors of transformers. */
+/** The differences between the image processors of transformers. */
 export interface ImageProcessorClass {
   /** transformers' name of the class. */
   name: string;
@@ -90,7 +90,7 @@ const SLACK = 1e-5;
  * takes {@link transform}; this class makes the encoder's input of tensors of the right size.
  */
 export class ImageProcessor {
-  /** What is done to an image, all of it. */
+  /** Every step that is done to an image. */
   readonly transform: ImageTransform;
 
   /**

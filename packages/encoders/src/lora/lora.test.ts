@@ -201,7 +201,7 @@ describe("addLoRA", () => {
     expectClose(after, before, { absolute: 2e-6 });
     expectClose(layer.weight.value, weight, { absolute: 1e-6 });
     lora.mergeAdapter();
-    // What is merged already is not merged twice.
+    // A merged adapter is not merged twice.
     lora.merge();
     const plain = model.forward(x);
     expectClose(plain, before, { absolute: 2e-6 });

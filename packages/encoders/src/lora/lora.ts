@@ -6,7 +6,7 @@ import { selectTargets, type Target } from "./target-modules.js";
 /** peft puts this before every path. */
 const PEFT_PREFIX = "base_model.model.";
 
-/** What {@link addLoRA} knows of the model that it changed. */
+/** The adapters that {@link addLoRA} attached to a model. */
 interface Adapted {
   model: Module;
   layers: ReadonlyMap<string, LoRALinear>;
@@ -48,7 +48,7 @@ export class LoRA {
     return this.#adapted.targets;
   }
 
-  /** What trains: the factors, and the biases that were asked for. */
+  /** The parameters that train: the factors, and the biases that were asked for. */
   parameters(): Parameter[] {
     const factors = Array.from(this.layers.values(), (layer) => [layer.lora_A.weight, layer.lora_B.weight]);
     return [...factors.flat(), ...this.#adapted.biases.values()];

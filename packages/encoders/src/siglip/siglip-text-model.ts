@@ -15,7 +15,7 @@ import { embedTokens } from "../token-embedding.js";
 import { parseSiglipConfig, parseSiglipTextConfig, type SiglipTextConfig } from "./siglip-config.js";
 import { SiglipEncoder } from "./siglip-encoder.js";
 
-/** What a SigLIP text tower gives; the caller disposes both. */
+/** The outputs of a SigLIP text tower; the caller disposes both. */
 export interface SiglipTextOutput {
   /** `[batch, tokens, width]`, after the final norm. */
   lastHiddenState: tf.Tensor3D;

@@ -9,7 +9,7 @@ const STEPS = {
   decoder: ["Sequence", "Metaspace", "Replace", "ByteFallback", "Fuse", "Strip"],
 };
 
-/** What of a tokenizer.json the tokenizer must know. */
+/** The parts of a tokenizer.json that the tokenizer reads. */
 export interface SiglipDefinition {
   vocabulary: Map<string, number>;
   /** The texts of the tokens that the file puts before and after every text. */

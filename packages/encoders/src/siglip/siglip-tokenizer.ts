@@ -5,7 +5,7 @@ import { TextTokenizer } from "../tokenizer/text-tokenizer.js";
 import { readTokenizerFolder } from "../tokenizer/tokenizer-folder.js";
 import { readSiglipDefinition } from "./siglip-tokenizer-definition.js";
 
-/** What a {@link SiglipTokenizer} is made of, beside its tokenizer.json. */
+/** The parts of a {@link SiglipTokenizer} beside its tokenizer.json. */
 export interface SiglipTokenizerOptions {
   /** Text put after every sequence. Default `</s>`. */
   eosToken?: string;

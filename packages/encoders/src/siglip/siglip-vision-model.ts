@@ -18,7 +18,7 @@ import { parseSiglipConfig, parseSiglipVisionConfig, type SiglipVisionConfig } f
 import { SiglipEncoder } from "./siglip-encoder.js";
 import { SiglipPoolingHead } from "./siglip-pooling-head.js";
 
-/** What a SigLIP vision tower gives; the caller disposes both. */
+/** The outputs of a SigLIP vision tower; the caller disposes both. */
 export interface SiglipVisionOutput {
   /** `[batch, patches, width]`, after the final norm. */
   lastHiddenState: tf.Tensor3D;

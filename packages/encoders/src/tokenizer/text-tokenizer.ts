@@ -14,7 +14,7 @@ export interface EncodeOptions {
   truncation?: boolean;
 }
 
-/** What a {@link TextTokenizer} is made of. */
+/** The parts of a {@link TextTokenizer}. */
 export interface TokenizerParts {
   /** Whose errors they are. */
   name: string;

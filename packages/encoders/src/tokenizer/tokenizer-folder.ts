@@ -11,7 +11,7 @@ import {
   type TokenDescription,
 } from "./added-tokens.js";
 
-/** What a tokenizer folder says, beside the definition itself. */
+/** A tokenizer folder's settings beside the definition itself. */
 export interface TokenizerSettings {
   bosToken?: string;
   eosToken?: string;
@@ -21,7 +21,7 @@ export interface TokenizerSettings {
   paddingSide?: "left" | "right";
 }
 
-/** What {@link readTokenizerFolder} found. */
+/** The result of {@link readTokenizerFolder}. */
 export interface TokenizerFolder {
   settings: TokenizerSettings;
   /** tokenizer.json, if it is there. */

@@ -1,0 +1,76 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { initialize } from "@dcr-js/tensor";
+import { expectNoLeaks } from "@dcr-js/testing";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { fixtures } from "../../test/run-command.js";
+import { mergeSettings, type PartialConfig } from "../config/read-config.js";
+import { defaultConfig, type RunConfig } from "../config/run-config.js";
+import { checkRun } from "./check-run.js";
+
+let folder: string;
+beforeAll(async () => {
+  await initialize({ device: "wasm" });
+  folder = await mkdtemp(join(tmpdir(), "dcr-check-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function check(settings: PartialConfig) {
+  const config = mergeSettings(
+    {
+      ...defaultConfig,
+      encoder: join(fixtures, "models/clip"),
+      diffusion: join(fixtures, "models/stable-diffusion"),
+      images: join(fixtures, "pattern-images.mjs"),
+    },
+    settings,
+  );
+  return checkRun(join(folder, "run"), config as RunConfig, await initialize({ device: "wasm" }));
+}
+
+/** A source of 50 images whose batches are an expression of their values. */
+async function source(name: string, images: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(
+    path,
+    `export default ({ size, batchSize }) => ({
+      size, batchSize, length: 50, position: () => ({}), restore() {}, async close() {},
+      async *[Symbol.asyncIterator]() {
+        const values = new Float32Array(batchSize * size * size * 3);
+        for (;;) yield { images: ${images}, augmented: values, size, names: Array(batchSize).fill("one") };
+      },
+    });`,
+  );
+  return path;
+}
+
+it("finds what a stage would stumble over, before anything is trained or written", async () => {
+  await expectNoLeaks(async () => {
+    expect((await check({})).config.memory.chunk).toBeGreaterThan(0);
+    await expect(check({ lora: { targetModules: ["c_proj"] } })).rejects.toThrow(
+      /^--lora-targets: targetModules "c_proj" matches no Linear; did you mean "q_proj"\?$/,
+    );
+    const file = join(fixtures, "models/clip/config.json");
+    await expect(check({ latentCache: file })).rejects.toThrow(
+      `--latent-cache: ${file} is a file, expected a folder`,
+    );
+    await expect(check({ images: await source("nan.mjs", "values.fill(NaN)") })).rejects.toThrow(
+      /^--images: .*nan\.mjs: source: a batch's images must be in \[0, 1\], got NaN in "one"$/,
+    );
+    await expect(check({ images: await source("promise.mjs", "Promise.resolve(values)") })).rejects.toThrow(
+      /^--images: .*promise\.mjs: source: a batch's images must be a Float32Array, got a Promise$/,
+    );
+    await expect(
+      check({ enhance: { batch: 51 }, images: await source("few.mjs", "values") }),
+    ).rejects.toThrow(/^--batch: 51 is more than the 50 images of /);
+  });
+});
+
+it("takes Stable Diffusion XL, and names what does not fit", async () => {
+  const xl = join(fixtures, "models/stable-diffusion-xl");
+  expect((await check({ diffusion: xl })).memory.rows.length).toBeGreaterThan(0);
+  await expect(check({ diffusion: join(fixtures, "models/clip") })).rejects.toThrow(
+    /^--diffusion: expected a model folder with model_index\.json, but /,
+  );
+});

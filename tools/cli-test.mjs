@@ -42,17 +42,11 @@ lora: { rank: 4, alpha: 4 }
 checkpoint: { everySteps: 2 }
 `,
   );
-  const options = [
-    ...[
-      "--config",
-      "run.yaml",
-      "--encoder",
-      join(models, "clip"),
-      "--diffusion",
-      join(models, "stable-diffusion"),
-    ],
-    ...["--device", "wasm"],
+  const withModels = (encoder, diffusion) => [
+    ...["--config", "run.yaml", "--device", "wasm"],
+    ...["--encoder", join(models, encoder), "--diffusion", join(models, diffusion)],
   ];
+  const options = withModels("clip", "stable-diffusion");
   enhance("runs/folder", [...options, "--images", "photos", "--evaluate", "folder:photos", "--tensorboard"]);
   writeFileSync(join(project, "my-loss.mjs"), ownObjective);
   dcr(
@@ -71,6 +65,8 @@ checkpoint: { everySteps: 2 }
     /"method":"my-loss".*"losses":\{"together":/.test(read("runs/own/metrics.jsonl")),
   );
   enhance("runs/shards", [...options, "--images", "shards/{00000..00002}.tar"]);
+  const siglip = withModels("siglip", "stable-diffusion-xl");
+  enhance("runs/siglip", [...siglip, "--images", "photos", "--evaluate", "folder:photos"], "siglip");
 
   const printed = dcr(
     "encode",
@@ -159,14 +155,14 @@ function refused(args, message) {
   );
 }
 
-function enhance(out, args) {
+function enhance(out, args, model = "clip") {
   dcr("enhance", ...args, "--out", out);
   const run = join(project, out);
   for (const name of ["config.yaml", "metrics.jsonl", "report.html", "projector.safetensors"]) {
     check(`${out} has ${name}`, existsSync(join(run, name)));
   }
   const encoder = readdirSync(join(run, "encoder")).sort();
-  for (const name of readdirSync(join(models, "clip")))
+  for (const name of readdirSync(join(models, model)))
     check(`${out}/encoder has ${name}`, encoder.includes(name));
   check(
     `${out}/adapter is a PEFT folder`,

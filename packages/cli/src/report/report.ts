@@ -46,7 +46,7 @@ export async function writeReport(run: string, config: RunConfig, findings: RunF
     ...(picture
       ? [
           {
-            title: "What was gained, and for what",
+            title: "Trade-off",
             html: `<p>${escapeHtml(picture.sentence)}</p>\n${picture.svg}`,
           },
         ]

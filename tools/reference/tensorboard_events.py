@@ -1,4 +1,4 @@
-"""Writes packages/cli/fixtures/tensorboard: an event file as TensorBoard's own writer makes it, and its scalars.
+"""Writes packages/gradient-conflict/fixtures/tensorboard: an event file as TensorBoard's own writer makes it, and its scalars.
 
 pip install tensorboard, then: python tools/reference/tensorboard_events.py
 """
@@ -10,7 +10,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-folder = Path(__file__).parents[2] / "packages/cli/fixtures/tensorboard"
+folder = Path(__file__).parents[2] / "packages/gradient-conflict/fixtures/tensorboard"
 folder.mkdir(parents=True, exist_ok=True)
 
 events = [

@@ -1,3 +1,4 @@
+import { createEventFile, type EventFile } from "@dcr-js/gradient-conflict/tensorboard";
 import * as tf from "@tensorflow/tfjs-core";
 import {
   type CheckpointOwner,
@@ -7,7 +8,6 @@ import {
   writeCheckpoint,
 } from "./checkpoint.js";
 import { type MetricsRow, openMetrics } from "./metrics-file.js";
-import { createEventFile, type EventFile } from "./tensorboard-events.js";
 
 /** A training step's report, as a stage of `@dcr-js/dcr` does. */
 export interface StepReport {

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { crc32c } from "@node-rs/crc32";
+import { crc32c } from "./crc-32c.js";
 
 /** Scalars of one step, as TensorBoard shows them. */
 export interface ScalarEvent {
@@ -18,9 +18,14 @@ export interface EventFile {
 }
 
 /**
- * Starts a TensorBoard event file anew. TensorBoard finds it by its name, `events.out.tfevents.` and what follows.
+ * Starts a TensorBoard event file anew; Node alone. TensorBoard finds it by its name, `events.out.tfevents.` and what follows.
  *
  * @param startedAt seconds since 1970, for the file's first record
+ *
+ * @example
+ * const file = await createEventFile("runs/events.out.tfevents.1", Date.now() / 1000);
+ * await file.append({ at: Date.now() / 1000, step, scalars: toScalars(measures) });
+ * await file.close();
  */
 export async function createEventFile(path: string, startedAt: number): Promise<EventFile> {
   await mkdir(dirname(path), { recursive: true });

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { createEventFile } from "./tensorboard-events.js";
+import { createEventFile } from "./event-file.js";
 
 const fixtures = new URL("../../fixtures/tensorboard/", import.meta.url);
 

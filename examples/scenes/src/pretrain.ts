@@ -51,13 +51,14 @@ async function record(
   part: Exclude<Part, "tokenizer">,
   curve: CurvePoint[],
   figures: unknown,
+  trainedFrom = seed,
 ): Promise<void> {
   const lines = curve.map((point) => `${JSON.stringify(point)}\n`);
   await writeFileAtomically(join(setFolder, "training", `${part}-curve.jsonl`), lines.join(""));
   const { step, seconds } = curve[curve.length - 1];
   await writeFileAtomically(
     join(setFolder, "training", `${part}.json`),
-    json({ seed, steps: step, seconds, figures }),
+    json({ seed: trainedFrom, steps: step, seconds, figures }),
   );
   console.log(part, JSON.stringify(figures));
   if (options.out !== join(exampleFolder, "models")) return;
@@ -96,7 +97,7 @@ const run: Record<Part, () => Promise<void>> = {
     const set = denoiserScenes(sprites, 0);
     const { model, curve } = await pretrainVae({ set, seed: 0, steps: steps.vae, checkpoints });
     await model.savePretrained(join(diffusionFolder, "vae"));
-    await record("vae", curve, vaeFigures(model, validationScenes(sprites, 500)));
+    await record("vae", curve, vaeFigures(model, validationScenes(sprites, 500)), 0);
   },
   async denoiser() {
     const sprites = await loadSprites();

@@ -57,8 +57,9 @@ export async function trainLoop(options: TrainLoopOptions): Promise<CurvePoint[]
   const schedule = warmupCosine({ warmupSteps, totalSteps: steps });
   const average: tf.Tensor[] =
     averageDecay === undefined ? [] : parameters.map((parameter) => tf.keep(tf.clone(parameter.value)));
-  const weightsPath = join(checkpoints, `${name}.safetensors`);
-  const curvePath = join(checkpoints, `${name}.jsonl`);
+  // Another length is another run: its learning rates differ.
+  const weightsPath = join(checkpoints, `${name}-${steps}.safetensors`);
+  const curvePath = join(checkpoints, `${name}-${steps}.jsonl`);
   await mkdir(checkpoints, { recursive: true });
 
   let start = 0;

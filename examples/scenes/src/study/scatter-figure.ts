@@ -72,7 +72,7 @@ export function scatterFigure(
       line(across.at(point.x.mean - point.x.std), py, across.at(point.x.mean + point.x.std), py, bar),
       line(px, up.at(point.y.mean - point.y.std), px, up.at(point.y.mean + point.y.std), bar),
       `<circle cx="${number(px)}" cy="${number(py)}" r="4" fill="${color}"/>`,
-      text([px + 8, labelAt + 4], point.label, `fill="${color}"`),
+      text([px + 7, labelAt - 4], point.label, `fill="${color}"`),
     );
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">

@@ -4,19 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeTestImages } from "@dcr-js/testing/images";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { startHub } from "../../../tensor/test/hub-server.mjs";
+import { startHub, type TestRepository } from "../../../tensor/test/hub-server.mjs";
 import { type Ended, fixtures, main, run } from "../../test/run-command.js";
 import { presets } from "../config/presets.js";
 import { readModelShapes } from "./model-shapes.js";
 
-interface Repository {
-  commit: string;
-  token?: string;
-  files: Record<string, Buffer>;
-}
-
 /** The files of a folder, as a repository holds them. */
-function filesOf(folder: string, rename: (name: string) => string = (name) => name): Repository["files"] {
+function filesOf(folder: string, rename: (name: string) => string = (name) => name): TestRepository["files"] {
   const names = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
@@ -32,7 +26,7 @@ const halves = filesOf(join(fixtures, "models/stable-diffusion"), (name) =>
 );
 const commit = (digit: string) => digit.repeat(40);
 /** The repositories of two presets, and one of each kind that is refused or needs an option. */
-const repositories: Record<string, Repository> = {
+const repositories: Record<string, TestRepository> = {
   [presets["openai-l14-224"].encoder]: { commit: commit("1"), files: clip },
   [presets["openai-l14-224"].diffusion]: { commit: commit("2"), files: diffusion },
   [presets["siglip-so400m-384"].encoder]: {
@@ -53,7 +47,7 @@ let hub: Awaited<ReturnType<typeof startHub>>;
 let folder: string;
 let home: string;
 beforeAll(async () => {
-  hub = await startHub(repositories as never);
+  hub = await startHub(repositories);
   folder = await mkdtemp(join(tmpdir(), "dcr-hub-"));
   await writeTestImages(join(folder, "photos"), 20);
 });
@@ -66,7 +60,7 @@ beforeEach(async () => {
   hub.requests.length = 0;
 });
 afterEach(() => {
-  for (const name of Object.keys(hub.faults)) delete hub.faults[name];
+  delete hub.faults.cutAfter;
 });
 
 /** Runs the command with a cache of its own and this hub. */
@@ -82,14 +76,15 @@ const dcr = (args: readonly string[], env: Record<string, string> = {}): Promise
 const own = ["--images", "photos", "--device", "wasm", "--batch", "4", "--align-batch", "4"];
 /** Loads no weights, but finds or downloads them. */
 const plan = ["plan", "--measure", "0", "--preset", "openai-l14-224", ...own];
-const local = {
+type FoundModels = Parameters<typeof readModelShapes>[0];
+const local: FoundModels = {
   encoder: join(fixtures, "models/clip"),
   diffusion: join(fixtures, "models/stable-diffusion"),
   variant: null,
 };
 
 /** Finds or downloads a run's models as its start does, in this process. */
-async function find(config: Partial<typeof local> & { variant?: string }, env: Record<string, string> = {}) {
+async function find(config: Partial<FoundModels>, env: Record<string, string> = {}) {
   const variables = { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: join(home, "hub"), HF_TOKEN: "", ...env };
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
   const told = vi.spyOn(console, "error").mockImplementation(() => {});
@@ -152,7 +147,7 @@ describe("models of the hub", () => {
     await expect(find({ diffusion })).rejects.toThrow(
       /^--diffusion: owner\/halves\/\w+ has no weights without a variant, only "fp16"$/,
     );
-    await find({ diffusion, variant: "fp16" } as never);
+    await find({ diffusion, variant: "fp16" });
   });
 
   it("that cannot be had are named on one line", async () => {

@@ -139,7 +139,7 @@ const tower = (patch_size: number, image_size: number, width: number, heads: num
   patch_size,
 });
 const [textB, textL] = [size(512, 8, 12), size(768, 12, 12)];
-const models: [string, typeof openai, Published][] = [
+const models: [string, (published: Published) => object, Published][] = [
   ["OpenAI B/32", openai, { dim: 512, text: textB, vision: tower(32, 224, 768, 12, 12) }],
   ["OpenAI B/16", openai, { dim: 512, text: textB, vision: tower(16, 224, 768, 12, 12) }],
   ["OpenAI L/14", openai, { dim: 768, text: textL, vision: tower(14, 224, 1024, 16, 24), dicts: true }],

@@ -114,3 +114,35 @@ describe("DDPMScheduler", () => {
     });
   });
 });
+
+it("a schedule of one timestep has its first variance", () => {
+  for (const beta_schedule of ["linear", "scaled_linear"] as const) {
+    const { alphasCumprod } = new DDPMScheduler({ num_train_timesteps: 1, beta_schedule, beta_start: 0.01 });
+    expectClose(alphasCumprod, [0.99], { relative: 1e-12 });
+  }
+  // The cosine schedule's is cut to 0.999.
+  const cosine = new DDPMScheduler({ num_train_timesteps: 1, beta_schedule: "squaredcos_cap_v2" });
+  expectClose(cosine.alphasCumprod, [0.001], { relative: 1e-9 });
+  // Rescaled, the last timestep, which is the only one, is noise alone.
+  const rescaled = new DDPMScheduler({ num_train_timesteps: 1, rescale_betas_zero_snr: true });
+  expectClose(rescaled.alphasCumprod, [0], {});
+  expect(new DDIMScheduler({ num_train_timesteps: 1, timestep_spacing: "linspace" }).timesteps(1)).toEqual([
+    0,
+  ]);
+});
+
+it("DDIM refuses timesteps outside of the schedule, and sizes that differ", () => {
+  tf.tidy(() => {
+    const ddim = new DDIMScheduler({ num_train_timesteps: 10 });
+    const x = tensor(new Array(12).fill(0));
+    for (const t of [-1, 10, 0.5, Number.NaN])
+      expect(() => ddim.step(x, t, x, 5)).toThrow("DDIMScheduler.step: t");
+    for (const t of [0, 9]) expect(ddim.step(x, t, x, 5).shape).toEqual(x.shape);
+    for (const steps of [0, 11, 1.5]) {
+      expect(() => ddim.step(x, 0, x, steps)).toThrow("steps");
+      expect(() => ddim.timesteps(steps)).toThrow("steps");
+    }
+    expect(ddim.timesteps(10)).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    expect(() => ddim.step(tf.zeros([1, 2, 3, 1]), 0, x, 5)).toThrow("prediction");
+  });
+});

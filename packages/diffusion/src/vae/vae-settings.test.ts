@@ -84,6 +84,47 @@ describe.each(Object.entries(settings))("AutoencoderKL with %s", (name, { config
     expect(counts([3, 32, 32, 3])).toEqual([3]);
   });
 
+  it("counts a decoded batch by its pixels, not by its latents", () => {
+    const rows: number[] = [];
+    const counting = new AutoencoderKL(config);
+    vi.spyOn(counting.decoder, "forward").mockImplementation((z) => {
+      rows.push(z.shape[0]);
+      return tf.zeros([z.shape[0], 2, 2, 3]);
+    });
+    Object.assign(counting, { post_quant_conv: undefined });
+    const side = 256 / counting.factor;
+    tf.tidy(() => counting.decode(tf.zeros([9, side, side, counting.config.latent_channels])));
+    expect(rows).toEqual([4, 4, 1]);
+  });
+
+  it("refuses what is no batch of images or latents of its kind", () => {
+    const { factor } = vae;
+    const { in_channels: channels, latent_channels: latents } = vae.config;
+    const before = tf.memory().numTensors;
+    const refuses = (call: (x: tf.Tensor4D) => unknown, name: string, shapes: number[][]) => {
+      for (const shape of shapes) {
+        const x: tf.Tensor = tf.zeros(shape);
+        expect(() => call(x as tf.Tensor4D), String(shape)).toThrow(`AutoencoderKL.${name}`);
+        x.dispose();
+      }
+    };
+    refuses((x) => vae.encode(x), "encode", [
+      [factor, factor, channels],
+      [1, factor, factor, channels + 1],
+      [0, factor, factor, channels],
+      [1, factor - 1, factor, channels],
+      [1, factor, factor - 1, channels],
+      [1, factor, factor, channels, 1],
+    ]);
+    refuses((x) => vae.decode(x), "decode", [
+      [1, 1, latents],
+      [1, 1, 1, latents + 1],
+      [0, 1, 1, latents],
+      [1, 1, 1, latents, 1],
+    ]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it("refuses a slice that is no positive integer, and unknown options", () => {
     for (const slice of [0, 1.5, Number.NaN]) {
       expect(() => encode(golden.pixels, slice)).toThrow(/AutoencoderKL\.encode: slice must be an integer/);

@@ -320,9 +320,9 @@ describe("dcrLoss", () => {
       { temperature: Number.NaN },
       /temperature must be a finite number, greater than 0, got NaN/,
     );
-    refused(inputs, { positives: [] }, /positives must be one or more of augmented, target/);
+    refused(inputs, { positives: [] }, /positives must be a list of one or more of augmented, target/);
     expect(() => dcrLossGradients(inputs, { positives: ["target"], towards: ["augmented"] })).toThrow(
-      /towards must be one or more of target, each once, got \[augmented\]/,
+      /towards must be a list of one or more of target, each once, got \[augmented\]/,
     );
     const whole = tf.cast(predictions, "int32");
     refused({ ...inputs, predictions: whole }, {}, /predictions must be float32, got int32/);

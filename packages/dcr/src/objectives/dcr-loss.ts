@@ -165,8 +165,12 @@ function checkFloats(where: string, name: string, value: tf.Tensor): void {
 
 /** Refuses a list that is empty, repeats itself or names something else than `allowed`. */
 export function checkPositives(name: string, given: readonly string[], allowed: readonly string[]): void {
-  const known = given.every((positive, i) => allowed.includes(positive) && given.indexOf(positive) === i);
-  if (given.length === 0 || !known) {
-    throw new Error(`${name} must be one or more of ${allowed.join(", ")}, each once, got [${given}]`);
+  const known =
+    Array.isArray(given) &&
+    given.length > 0 &&
+    given.every((positive, i) => allowed.includes(positive) && given.indexOf(positive) === i);
+  if (!known) {
+    const got = Array.isArray(given) ? `[${given}]` : describe(given);
+    throw new Error(`${name} must be a list of one or more of ${allowed.join(", ")}, each once, got ${got}`);
   }
 }

@@ -1,0 +1,121 @@
+import { initialize } from "@dcr-js/tensor";
+import { normalArray } from "@dcr-js/testing";
+import { describeOptions } from "@dcr-js/testing/options";
+import * as tf from "@tensorflow/tfjs-core";
+import { afterAll, expect, it } from "vitest";
+import { type ConObjectiveOptions, conObjective } from "./con.js";
+import { type DCRLossOptions, type DCRTermsOptions, dcrLoss, dcrLossTerms } from "./dcr-loss.js";
+import { type DCRGradientOptions, dcrLossGradients } from "./dcr-loss-gradients.js";
+import { type FeatureObjectiveOptions, featureObjective } from "./feature-objective.js";
+import { type JointObjectiveOptions, jointObjective, sumObjective } from "./joint.js";
+import { predictionObjective } from "./prediction-objective.js";
+
+await initialize({ device: "cpu" });
+const [n, dim] = [3, 8];
+const predictions = tf.tensor3d(normalArray(1, n * n * dim), [n, n, dim]);
+const augmented = tf.tensor2d(normalArray(2, n * dim), [n, dim]);
+const target = tf.tensor2d(normalArray(3, n * dim), [n, dim]);
+const features = tf.tensor2d(normalArray(4, n * dim), [n, dim]);
+const others = tf.tensor2d(normalArray(5, n * dim), [n, dim]);
+afterAll(() => tf.dispose([predictions, augmented, target, features, others]));
+const inputs = { predictions, augmented, target };
+
+const temperature = { default: 0.1, other: 0.5, range: { above: 0 } };
+const positives = {
+  default: ["augmented", "target"] as const,
+  other: ["target"] as const,
+  refused: [[], ["view"], "target", ["target", "target"]],
+};
+const reduction = { default: "mean" as const, other: "sum" as const, refused: ["most"] };
+
+describeOptions("dcrLossTerms", {
+  run: (o: DCRTermsOptions) =>
+    tf.tidy(() => Object.values(dcrLossTerms(inputs, o)).flatMap((x: tf.Tensor1D) => [...x.dataSync(), -1])),
+  options: { temperature, positives },
+});
+describeOptions("dcrLoss", {
+  run: (o: DCRLossOptions) => dcrLoss(inputs, o),
+  options: { temperature, positives, reduction },
+});
+const flat = (x: object) => {
+  const tensors = Object.values(x).flatMap((part) => (part instanceof tf.Tensor ? [part] : []));
+  const values = tensors.flatMap((each) => [...each.dataSync(), -1]);
+  tf.dispose(x as tf.TensorContainer);
+  return values;
+};
+describeOptions("dcrLossGradients", {
+  run: (o: DCRGradientOptions) => flat(dcrLossGradients(inputs, o)),
+  options: {
+    temperature,
+    positives,
+    reduction: { ...reduction, refused: ["none", "most"] },
+    towards: { default: ["augmented", "target"], other: ["augmented"], refused: [["view"], "target"] },
+  },
+});
+describeOptions("conObjective", {
+  run: (o: ConObjectiveOptions) =>
+    tf.tidy(() => {
+      const [{ value }] = conObjective(o).terms({ features, augmented: others, processes: 1, apart: false });
+      return value.dataSync();
+    }),
+  options: { temperature },
+});
+describeOptions("featureObjective", {
+  run: (o: FeatureObjectiveOptions) => [Number(featureObjective("mine", (z) => tf.sum(z), o).usesAugmented)],
+  options: { usesAugmented: { default: true, other: false } },
+});
+const goalOf = (conditions: tf.Tensor) => tf.ones([conditions.shape[0], 2, 2, 1]) as tf.Tensor4D;
+describeOptions("jointObjective", {
+  run: (o: JointObjectiveOptions) =>
+    tf.tidy(() => {
+      const conditions = tf.zeros([n, 4]);
+      const predictor = {
+        conditions,
+        target: goalOf(conditions),
+        offset: 0,
+        chunk: 0,
+        predict: (_images: Int32Array, given: tf.Tensor) =>
+          tf.add(tf.mul(goalOf(given), 2), tf.reshape(tf.sum(given, 1), [-1, 1, 1, 1])),
+      };
+      const terms = jointObjective(o).terms({
+        features,
+        augmented: others,
+        predictor: predictor as never,
+        processes: 1,
+        apart: true,
+      });
+      return terms.flatMap(({ weight, value }) => [weight, ...value.dataSync()]);
+    }),
+  options: {
+    lambdaCon: { default: 1, other: 2, range: { min: 0 } },
+    lambdaRec: { default: 1, other: 2, range: { min: 0 } },
+    temperature,
+  },
+});
+
+it("sums ask for what one of their members asks for, and need one", () => {
+  const plain = featureObjective("plain", (z) => tf.sum(z), { usesAugmented: false });
+  const views = featureObjective("views", (z) => tf.sum(z));
+  const predicts = predictionObjective("predicts", () => tf.scalar(0));
+  const asks = (...objectives: (typeof plain)[]) => {
+    const { usesAugmented, usesPredictions, name } = sumObjective(
+      "sum",
+      objectives.map((objective) => ({ objective, weight: 1 })),
+    );
+    return { usesAugmented, usesPredictions, name };
+  };
+  expect(asks(plain)).toEqual({ usesAugmented: false, usesPredictions: false, name: "sum" });
+  expect(asks(plain, views)).toEqual({ usesAugmented: true, usesPredictions: false, name: "sum" });
+  expect(asks(plain, predicts)).toEqual({ usesAugmented: false, usesPredictions: true, name: "sum" });
+  expect(() => sumObjective("none", [])).toThrow("sumObjective");
+  for (const weight of [Number.NaN, Number.POSITIVE_INFINITY, "1"]) {
+    expect(() => sumObjective("x", [{ objective: plain, weight: weight as never }])).toThrow(
+      "weight of plain",
+    );
+  }
+  const remembering = { ...plain, remember: () => [1] };
+  expect(sumObjective("one", [{ objective: remembering, weight: 1 }]).remember).toBe(remembering.remember);
+  expect(sumObjective("no", [{ objective: plain, weight: 1 }])).not.toHaveProperty("remember");
+  const two = [remembering, remembering].map((objective) => ({ objective, weight: 1 }));
+  expect(() => sumObjective("two", two)).toThrow("remember");
+});

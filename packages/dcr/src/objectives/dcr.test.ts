@@ -256,7 +256,9 @@ describe("dcrObjective", () => {
     expect(() => dcrObjective({ temperature: "warm" as never })).toThrow(
       "dcrObjective: temperature must be one of auto",
     );
-    expect(() => dcrObjective({ positives: [] })).toThrow("dcrObjective: positives must be a list of one or more of");
+    expect(() => dcrObjective({ positives: [] })).toThrow(
+      "dcrObjective: positives must be a list of one or more of",
+    );
     expect(() => dcrObjective({ gradient: "none" as never })).toThrow(
       "dcrObjective: gradient must be one of all",
     );

@@ -47,6 +47,36 @@ export function checkSameShape<K extends string>(
   ) as Record<K, tf.Tensor2D>;
 }
 
+/**
+ * Checks a tensor of numbers that may be left out.
+ *
+ * @returns it as float32, or undefined
+ * @throws on another value than a tensor, and on another shape
+ */
+export function checkOptionalTensor<T extends tf.Tensor>(
+  name: string,
+  x: tf.Tensor | undefined,
+  shape: readonly number[],
+): T | undefined {
+  if (x === undefined) return undefined;
+  if (!(x instanceof tf.Tensor)) {
+    throw new TypeError(`${name} must be a tensor [${shape.join(", ")}], got ${describe(x)}`);
+  }
+  if (String(x.shape) !== String(shape)) {
+    throw new Error(`${name} must be [${shape.join(", ")}], got [${x.shape}]`);
+  }
+  return toFloat(name, x) as T;
+}
+
+/** Checks an array of matrices, such as one for each view, as {@link checkEmbeddings} does each. */
+export function checkEmbeddingsList(name: string, list: readonly tf.Tensor[]): tf.Tensor2D[] {
+  if (!Array.isArray(list) || list.length === 0) {
+    const got = Array.isArray(list) ? "none" : describe(list);
+    throw new TypeError(`${name} must be an array of one tensor [n, dim] or more, got ${got}`);
+  }
+  return list.map((x, i) => checkEmbeddings(`${name}[${i}]`, x));
+}
+
 /** Checks labels, one for each of `n` rows: integers or other finite numbers. */
 export function checkLabels(name: string, labels: Labels, n: number): void {
   if (typeof labels !== "object" || labels === null || labels.length !== n) {

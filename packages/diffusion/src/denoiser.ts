@@ -95,7 +95,10 @@ export type DenoiserParts = Pick<StableDiffusion, "unet"> & TextSide & Partial<P
  */
 export function createDenoiser(parts: DenoiserParts, options?: DenoiserOptions): Denoiser {
   const { unet, vae } = parts;
-  const known = checkOptions("createDenoiser", options, { sharedPrefix: true, additive: true });
+  const known = checkOptions("createDenoiser", options, {
+    sharedPrefix: "boolean",
+    additive: "boolean",
+  });
   if (unet.add_embedding && !(parts.textEncoder2 && parts.tokenizer2 && vae)) {
     throw new Error(
       "createDenoiser: this UNet takes added conditions (Stable Diffusion XL), so textEncoder2, tokenizer2 and vae are needed too",

@@ -21,7 +21,7 @@ import {
   type ImageProcessorConfig,
   needImageProcessorConfig,
 } from "./image-processor/image-processor.js";
-import { describe } from "./shared/check-options.js";
+import { checkBoolean, describe } from "./shared/check-options.js";
 import { SiglipImageProcessor } from "./siglip/siglip-image-processor.js";
 import { SiglipTokenizer } from "./siglip/siglip-tokenizer.js";
 import type { TextTokenizer } from "./tokenizer/text-tokenizer.js";
@@ -81,9 +81,11 @@ export async function loadImageEncoder(
   options: LoadImageEncoderOptions = {},
 ): Promise<LoadedImageEncoder> {
   const what = "loadImageEncoder";
-  const { text = true, ...pretrained } = options ?? {};
-  if (typeof text !== "boolean")
-    throw new TypeError(`${what}: text must be a boolean, got ${describe(text)}`);
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${what}: options must be an object, got ${describe(options)}`);
+  }
+  const { text = true, ...pretrained } = options;
+  checkBoolean(`${what}: text`, text);
   const { folder, how } = await resolve(what, source, pretrained);
   const architecture = await architectureOf(folder, what, imageClasses);
   const { family, load, tower } = imageClasses[architecture]!;

@@ -1,11 +1,23 @@
 import { expect, describe as group, it } from "vitest";
-import { checkChoice, checkNumber, checkOptions, describe } from "./check-options.js";
+import {
+  checkBoolean,
+  checkChoice,
+  checkNumber,
+  checkNumbers,
+  checkOptions,
+  checkText,
+  describe,
+  type OptionNames,
+} from "./check-options.js";
 
 interface Options {
   k?: number;
   metric?: string;
+  sorted?: boolean;
+  weigh?: () => number;
+  seed?: number | null;
 }
-const names = { k: true, metric: true } as const;
+const names = { k: true, metric: true, sorted: "boolean", weigh: "function", seed: "nullable" } as const;
 
 group("checkOptions", () => {
   it("drops undefined options, so that defaults apply", () => {
@@ -15,15 +27,15 @@ group("checkOptions", () => {
     expect(checkOptions<Options>("kNN", undefined, names)).toEqual({});
   });
 
-  it("keeps null, zero, false and the empty string", () => {
-    const given = { k: 0, metric: "" };
+  it("keeps zero, false and the empty string, and null where it has a meaning", () => {
+    const given = { k: 0, metric: "", sorted: false, seed: null };
     expect(checkOptions<Options>("kNN", given, names)).toEqual(given);
   });
 
   it("names every unknown option and those that are known", () => {
     const options = { k: 1, topk: 5, n: 2 } as Options;
     expect(() => checkOptions("kNN", options, names)).toThrow(
-      'kNN: unknown options "topk", "n"; expected some of k, metric',
+      'kNN: unknown options "topk", "n"; expected some of k, metric, sorted, weigh, seed',
     );
   });
 
@@ -42,6 +54,50 @@ it.each([
   expect(() => checkOptions<Options>("kNN", make() as never, names)).toThrow(
     `kNN: options must be an object, got ${got}`,
   );
+});
+
+group("kinds of options", () => {
+  // JavaScript counts each of these as true or as false, and a text "false" as true.
+  it.each([null, 0, 1, "true", "false", "", {}, [], Number.NaN])("refuses %j as a boolean", (sorted) => {
+    expect(() => checkOptions<Options>("kNN", { sorted } as never, names)).toThrow(
+      `kNN: sorted must be a boolean, got ${describe(sorted)}`,
+    );
+  });
+
+  it.each([null, 1, "mean", {}])("refuses %j as a function", (weigh) => {
+    expect(() => checkOptions<Options>("kNN", { weigh } as never, names)).toThrow(
+      `kNN: weigh must be a function, got ${describe(weigh)}`,
+    );
+  });
+
+  it("refuses null, which is neither a value nor absent", () => {
+    expect(() => checkOptions<Options>("kNN", { k: null } as never, names)).toThrow(
+      "kNN: k must have a value, got null",
+    );
+  });
+
+  it("knows the kinds in its types", () => {
+    // @ts-expect-error a boolean is no option of any value
+    const wrong: OptionNames<Options> = { ...names, sorted: true };
+    // @ts-expect-error a number is no boolean
+    const other: OptionNames<Options> = { ...names, k: "boolean" };
+    expect([wrong.k, other.k]).toEqual([true, "boolean"]);
+  });
+
+  it("expects none where there are none", () => {
+    expect(() => checkOptions("mgda", { epsilon: 1 } as object, {})).toThrow(
+      'mgda: unknown option "epsilon"; expected none',
+    );
+  });
+});
+
+it("checkNumbers, checkText and checkBoolean name the argument and the value", () => {
+  expect(checkNumbers("f: w", [1, 2], { min: 0 })).toEqual([1, 2]);
+  expect(() => checkNumbers("f: w", "12")).toThrow('f: w must be an array of numbers, got "12"');
+  expect(() => checkNumbers("f: w", [1, Number.NaN])).toThrow("f: w[1] must be a finite number, got NaN");
+  expect(checkText("f: path", "a")).toBe("a");
+  expect(() => checkText("f: path", "")).toThrow('f: path must be a string, not empty, got ""');
+  expect(checkBoolean("f: on", false)).toBe(false);
 });
 
 group("checkNumber", () => {

@@ -1,17 +1,38 @@
-/** Names every option of `T` once; the compiler refuses a list that lacks one or has one too many. */
-export type OptionNames<T> = { readonly [K in keyof Required<T>]: true };
+/**
+ * How `checkOptions` checks an option beside its name: `"boolean"` and `"function"` by the type of its value, `"nullable"` not at all, and `true`
+ * that it is not null. Numbers, choices and tensors have checks of their own.
+ */
+export type OptionKind = true | "boolean" | "function" | "nullable";
+
+/** The kind that an option of type `V` has. */
+type KindOf<V> = null extends V
+  ? "nullable"
+  : [V] extends [boolean]
+    ? "boolean"
+    : [V] extends [(...args: never[]) => unknown]
+      ? "function"
+      : true;
 
 /**
- * Checks the names of an options object and drops the options that are undefined, so that their defaults apply.
+ * Names every option of `T` once, with its kind; the compiler refuses a list that lacks one, has one too many, or tells a wrong kind. A
+ * `reduction` has a type parameter for its type, of which no kind is known.
+ */
+export type OptionNames<T> = {
+  readonly [K in keyof Required<T>]: K extends "reduction" ? true : KindOf<Exclude<T[K], undefined>>;
+};
+
+/**
+ * Checks the names of an options object, and that no value is null, and drops the options that are undefined, so that their defaults
+ * apply.
  *
  * @param caller the public function, for the error
  * @param options as the user gave them
- * @param names every option that the function knows
+ * @param names every option that the function knows, with its kind
  * @returns a copy without undefined options
- * @throws on an unknown option, with its name and those that are known, and on a value that is not an object
+ * @throws on an unknown option, with its name and those that are known, on a value of the wrong kind, and on a value that is not an object
  *
  * @example
- * const { k = 20 } = checkOptions("kNN", options, { k: true, metric: true });
+ * const { k = 20, sorted = true } = checkOptions("kNN", options, { k: true, sorted: "boolean" });
  */
 export function checkOptions<T extends object>(
   caller: string,
@@ -29,11 +50,37 @@ export function checkOptions<T extends object>(
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     const list = unknown.map(describe).join(", ");
+    const expected = known.length > 0 ? `some of ${known.join(", ")}` : "none";
     throw new TypeError(
-      `${caller}: unknown option${unknown.length > 1 ? "s" : ""} ${list}; expected some of ${known.join(", ")}`,
+      `${caller}: unknown option${unknown.length > 1 ? "s" : ""} ${list}; expected ${expected}`,
     );
   }
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) {
+    checkKind(`${caller}: ${name}`, value, (names as Record<string, OptionKind>)[name]);
+  }
+  return Object.fromEntries(given) as T;
+}
+
+function checkKind(name: string, value: unknown, kind: OptionKind): void {
+  if (kind === "boolean") checkBoolean(name, value);
+  else if (kind === "function") {
+    if (typeof value !== "function")
+      throw new TypeError(`${name} must be a function, got ${describe(value)}`);
+  } else if (kind === true && value === null) {
+    throw new TypeError(`${name} must have a value, got null`);
+  }
+}
+
+/**
+ * Checks that a value is true or false: any other would count as one of them in silence.
+ *
+ * @param name how the error names it, such as `"infoNCE: symmetric"`
+ * @returns the value
+ */
+export function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`${name} must be a boolean, got ${describe(value)}`);
 }
 
 /** The range of a number. Bounds are inclusive unless they are `above` or `below`. */
@@ -75,6 +122,30 @@ export function checkNumber(name: string, value: unknown, range: NumberRange = {
     .filter(Boolean)
     .join(", ");
   throw new RangeError(`${name} must be ${expected}, got ${describe(value)}`);
+}
+
+/**
+ * Checks an array of numbers, each as {@link checkNumber} does.
+ *
+ * @param name how the error names it, such as `"weightedSum: weights"`
+ * @returns the array
+ */
+export function checkNumbers(name: string, values: unknown, range: NumberRange = {}): readonly number[] {
+  if (!Array.isArray(values))
+    throw new TypeError(`${name} must be an array of numbers, got ${describe(values)}`);
+  for (const [i, value] of values.entries()) checkNumber(`${name}[${i}]`, value, range);
+  return values;
+}
+
+/**
+ * Checks that a value is a text with at least one character: an empty one comes of an unset variable.
+ *
+ * @param name how the error names it, such as `"resolveModel: cacheDir"`
+ * @returns the text
+ */
+export function checkText(name: string, value: unknown): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw new TypeError(`${name} must be a string, not empty, got ${describe(value)}`);
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, describe } from "./shared/check-options.js";
+import { checkNumber, checkNumbers, describe } from "./shared/check-options.js";
 import { philox } from "./shared/philox.js";
 
 /** What a stream of random numbers needs to go on where it was. */
@@ -31,8 +31,8 @@ export class Random {
   }
 
   set state({ key, counter }: RandomState) {
-    for (const word of key)
-      checkNumber("Random.state: each word of key", word, { min: 0, below: 2 ** 32, integer: true });
+    checkNumbers("Random.state: key", key, { min: 0, below: 2 ** 32, integer: true });
+    if (key.length !== 2) throw new RangeError(`Random.state: key must be two words, got ${key.length}`);
     checkNumber("Random.state: counter", counter, { min: 0, integer: true });
     this.key = [...key];
     this.counter = counter;

@@ -24,7 +24,7 @@ export async function effectiveRank(
   embeddings: tf.Tensor,
   options: { centered?: boolean } = {},
 ): Promise<Spectrum> {
-  const { centered = false } = checkOptions("effectiveRank", options, { centered: true });
+  const { centered = false } = checkOptions("effectiveRank", options, { centered: "boolean" });
   const [gram, scale] = tf.tidy(() => {
     const x = checkEmbeddings("effectiveRank: embeddings", embeddings);
     const rows = centered ? tf.sub(x, tf.mean(x, 0, true)) : x;

@@ -30,7 +30,7 @@ export function lpDistance(options: LpDistanceOptions = {}): Distance {
   } = checkOptions("lpDistance", options, {
     p: true,
     power: true,
-    normalize: true,
+    normalize: "boolean",
   });
   checkNumber("lpDistance: p", p, { min: 1 });
   checkNumber("lpDistance: power", power, { above: 0 });

@@ -44,7 +44,7 @@ export function circle<R extends Reduction = "mean">(
     ...tupleOptionNames,
     m: true,
     gamma: true,
-    similarity: true,
+    similarity: "function",
   });
   checkNumber(`${caller}: m`, m, { above: 0, below: 1 });
   checkNumber(`${caller}: gamma`, gamma, { above: 0 });

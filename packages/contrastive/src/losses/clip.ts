@@ -37,7 +37,7 @@ export function clipLoss<R extends Reduction = "mean">(
   const { similarity = cosineSimilarity, reduction = "mean" as R } = checkOptions<ClipLossOptions<R>>(
     "clipLoss",
     options,
-    { similarity: true, reduction: true },
+    { similarity: "function", reduction: true },
   );
   checkScalar("clipLoss: logitScale", logitScale, { above: 0, max: maxLogitScale });
   return tf.tidy(() => {

@@ -31,16 +31,16 @@ export function contrastiveLoss<R extends Reduction = "mean">(
   labels: Labels,
   options: ContrastiveLossOptions<R> = {},
 ): Reduced<R> {
-  return pairMarginLoss("contrastiveLoss", embeddings, { ...options, labels, defaultDistance: lpDistance() });
+  return pairMarginLoss("contrastiveLoss", embeddings, { labels, options, defaultDistance: lpDistance() });
 }
 
 /** The contrastive loss of the function `caller`, with its own default distance. */
 export function pairMarginLoss<R extends Reduction>(
   caller: string,
   embeddings: tf.Tensor,
-  given: ContrastiveLossOptions<R> & { labels: Labels; defaultDistance: Distance },
+  given: { labels: Labels; options: ContrastiveLossOptions<R>; defaultDistance: Distance },
 ): Reduced<R> {
-  const { labels, defaultDistance, ...options } = given;
+  const { labels, options, defaultDistance } = given;
   const {
     posMargin = 0,
     negMargin = 1,
@@ -51,7 +51,7 @@ export function pairMarginLoss<R extends Reduction>(
     ...tupleOptionNames,
     posMargin: true,
     negMargin: true,
-    distance: true,
+    distance: "function",
   });
   checkNumber(`${caller}: posMargin`, posMargin);
   checkNumber(`${caller}: negMargin`, negMargin);

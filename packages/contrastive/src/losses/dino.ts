@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkEmbeddings } from "../check-embeddings.js";
+import { checkEmbeddingsList, checkOptionalTensor } from "../check-embeddings.js";
 import { stopGradient } from "../math/stop-gradient.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
 export interface DINOOptions {
   /** Subtracted from the teacher's outputs, `[dim]`; see {@link updateCenter}. Default zeros. */
@@ -36,22 +36,20 @@ export function dino(
   });
   checkNumber("dino: teacherTemperature", teacherTemperature, { above: 0 });
   checkNumber("dino: studentTemperature", studentTemperature, { above: 0 });
-  checkNumber("dino: teacher views", teacher.length, { min: 1, max: student.length, integer: true });
-  checkNumber("dino: student views", student.length, { min: 2, integer: true });
   return tf.tidy(() => {
-    const students = student.map((x, i) => checkEmbeddings(`dino: student[${i}]`, x));
-    const teachers = teacher.map((x, i) => checkEmbeddings(`dino: teacher[${i}]`, x));
+    const students = checkEmbeddingsList("dino: student", student);
+    const teachers = checkEmbeddingsList("dino: teacher", teacher);
+    checkNumber("dino: student views", students.length, { min: 2, integer: true });
+    checkNumber("dino: teacher views", teachers.length, { min: 1, max: students.length, integer: true });
     const [n, dim] = students[0].shape;
     for (const x of [...students, ...teachers]) {
       if (x.shape[0] !== n || x.shape[1] !== dim) {
         throw new Error(`dino: expected views of one shape, got [${n},${dim}] and [${x.shape}]`);
       }
     }
-    if (center && (center.size !== dim || center.rank !== 1)) {
-      throw new Error(`dino: center must be [${dim}], got [${center.shape}]`);
-    }
+    const mean = checkOptionalTensor("dino: center", center, [dim]);
     const targets = teachers.map((x) => {
-      const centered = center ? tf.sub(x, center) : x;
+      const centered = mean ? tf.sub(x, mean) : x;
       return stopGradient(tf.softmax(tf.div(centered, teacherTemperature)));
     });
     const predictions = students.map((x) => tf.logSoftmax(tf.div(x, studentTemperature)));
@@ -77,9 +75,10 @@ export function updateCenter(
   const { momentum = 0.9 } = checkOptions("updateCenter", options, { momentum: true });
   checkNumber("updateCenter: momentum", momentum, { min: 0, max: 1 });
   return tf.tidy(() => {
-    const rows = tf.concat(teacher.map((x, i) => checkEmbeddings(`updateCenter: teacher[${i}]`, x)));
-    if (center.rank !== 1 || center.shape[0] !== rows.shape[1]) {
-      throw new Error(`updateCenter: center must be [${rows.shape[1]}], got [${center.shape}]`);
+    const rows = tf.concat(checkEmbeddingsList("updateCenter: teacher", teacher));
+    if (!(center instanceof tf.Tensor) || String(center.shape) !== String([rows.shape[1]])) {
+      const got = center instanceof tf.Tensor ? `[${center.shape}]` : describe(center);
+      throw new Error(`updateCenter: center must be [${rows.shape[1]}], got ${got}`);
     }
     return tf.add(tf.mul(center, momentum), tf.mul(tf.mean(rows, 0), 1 - momentum)) as tf.Tensor1D;
   });

@@ -47,7 +47,7 @@ export function infoNCE<R extends Reduction = "mean">(
   } = checkOptions<InfoNCEOptions<R>>(caller, options, {
     ...contrastiveOptionNames,
     negatives: true,
-    symmetric: true,
+    symmetric: "boolean",
     blockSize: true,
   });
   const { temperature = 0.1, similarity = cosineSimilarity, reduction = "mean" as R } = rest;

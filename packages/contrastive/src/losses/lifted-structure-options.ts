@@ -13,7 +13,7 @@ export interface LiftedStructureOptions<R extends Reduction = Reduction> extends
   distance?: Distance;
 }
 
-const names = { ...tupleOptionNames, negMargin: true, posMargin: true, distance: true } as const;
+const names = { ...tupleOptionNames, negMargin: true, posMargin: true, distance: "function" } as const;
 
 /** The checked options of the two lifted structure losses. */
 export function readLiftedStructure<R extends Reduction>(caller: string, options: LiftedStructureOptions<R>) {

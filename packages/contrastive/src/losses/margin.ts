@@ -39,7 +39,7 @@ export function margin<R extends Reduction = "mean">(
     ...tupleOptionNames,
     margin: true,
     beta: true,
-    distance: true,
+    distance: "function",
   });
   checkNumber("margin: margin", width, { min: 0 });
   checkScalar("margin: beta", beta);

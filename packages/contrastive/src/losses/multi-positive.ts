@@ -5,7 +5,7 @@ import { compare, type Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
 /** Options of the losses with a temperature. */
 export interface ContrastiveOptions<R extends Reduction = Reduction> {
@@ -18,7 +18,7 @@ export interface ContrastiveOptions<R extends Reduction = Reduction> {
 }
 
 /** The names of {@link ContrastiveOptions}, for `checkOptions`. */
-export const contrastiveOptionNames = { temperature: true, similarity: true, reduction: true } as const;
+export const contrastiveOptionNames = { temperature: true, similarity: "function", reduction: true } as const;
 
 /**
  * How the positives of an anchor are joined:
@@ -139,10 +139,10 @@ export function contrastScores<R extends Reduction = "mean">(
   checkChoice(`${caller}: withoutPositives`, withoutPositives, ["error", "skip", "zero"]);
   const [n, m] = scores.shape;
   const masks = readMasks(caller, [n, m], { positive, excluded, formulation, withoutPositives });
-  if (weights) {
-    if (weights.length !== n) {
+  if (weights !== undefined) {
+    if (weights?.length !== n) {
       throw new Error(
-        `${caller}: weights must hold ${n} numbers, one for each anchor, got ${weights.length}`,
+        `${caller}: weights must hold ${n} numbers, one for each anchor, got ${weights?.length ?? describe(weights)}`,
       );
     }
     for (let i = 0; i < n; i++) checkNumber(`${caller}: weights[${i}]`, weights[i], { min: 0 });
@@ -212,10 +212,10 @@ function readMasks(
   },
 ): Masks {
   const { positive, excluded, formulation, withoutPositives } = given;
-  for (const [name, mask] of Object.entries({ positive, ...(excluded && { excluded }) })) {
+  for (const [name, mask] of Object.entries({ positive, ...(excluded !== undefined && { excluded }) })) {
     if (mask?.length !== n * m) {
       throw new Error(
-        `${caller}: ${name} must have ${n} x ${m} = ${n * m} entries, one for each anchor and candidate, got ${mask?.length}`,
+        `${caller}: ${name} must have ${n} x ${m} = ${n * m} entries, one for each anchor and candidate, got ${mask?.length ?? describe(mask)}`,
       );
     }
   }

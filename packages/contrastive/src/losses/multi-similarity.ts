@@ -44,7 +44,7 @@ export function multiSimilarity<R extends Reduction = "mean">(
     alpha: true,
     beta: true,
     base: true,
-    similarity: true,
+    similarity: "function",
   });
   checkNumber(`${caller}: alpha`, alpha, { above: 0 });
   checkNumber(`${caller}: beta`, beta, { above: 0 });

@@ -35,7 +35,7 @@ export function nPairs<R extends Reduction = "mean">(
     l2Regularization = 0,
     reduction = "mean" as R,
   } = checkOptions<NPairsOptions<R>>("nPairs", options, {
-    similarity: true,
+    similarity: "function",
     l2Regularization: true,
     reduction: true,
   });

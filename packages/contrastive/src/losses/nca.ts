@@ -38,7 +38,7 @@ export function nca<R extends Reduction = "mean">(
     reduction = "mean" as R,
   } = checkOptions<NCAOptions<R>>("nca", options, {
     softmaxScale: true,
-    distance: true,
+    distance: "function",
     reference: true,
     reduction: true,
   });

@@ -30,7 +30,7 @@ export function negativeCosine<R extends Reduction = "mean">(
   const { stopTarget = true, reduction = "mean" as R } = checkOptions<NegativeCosineOptions<R>>(
     "negativeCosine",
     options,
-    { stopTarget: true, reduction: true },
+    { stopTarget: "boolean", reduction: true },
   );
   return tf.tidy(() => {
     const rows = checkSameShape("negativeCosine", { prediction, target });

@@ -42,7 +42,7 @@ export function ntXentFromLabels<R extends Reduction = "mean">(
   } = checkOptions<NTXentFromLabelsOptions<R>>(caller, options, {
     ...tupleOptionNames,
     temperature: true,
-    similarity: true,
+    similarity: "function",
   });
   checkNumber(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {

@@ -34,7 +34,7 @@ export function proxyNCA<R extends Reduction = "mean">(
   } = checkOptions<ProxyNCAOptions<R>>("proxyNCA", options, {
     ...classOptionNames,
     softmaxScale: true,
-    distance: true,
+    distance: "function",
   });
   checkNumber("proxyNCA: softmaxScale", softmaxScale, { above: 0 });
   return tf.tidy(() => {

@@ -45,7 +45,7 @@ export function rankedList<R extends Reduction = "mean">(
     imbalance: true,
     positiveTemperature: true,
     negativeTemperature: true,
-    distance: true,
+    distance: "function",
     reduction: true,
   });
   const { margin = 0.4, imbalance = 0.5, positiveTemperature = 0, negativeTemperature = 10 } = given;

@@ -27,7 +27,7 @@ export function sigLipLoss<R extends Reduction = "mean">(
   const { similarity = cosineSimilarity, reduction = "mean" as R } = checkOptions<ClipLossOptions<R>>(
     "sigLipLoss",
     options,
-    { similarity: true, reduction: true },
+    { similarity: "function", reduction: true },
   );
   checkScalar("sigLipLoss: logitScale", logitScale, { above: 0, max: maxLogitScale });
   checkScalar("sigLipLoss: logitBias", logitBias);

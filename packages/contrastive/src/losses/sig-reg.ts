@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { toFloat } from "../check-embeddings.js";
+import { checkEmbeddings, toFloat } from "../check-embeddings.js";
 import { seededNormal } from "../math/seeded-normal.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
@@ -37,13 +37,15 @@ export function sigReg(rows: tf.Tensor, options: SIGRegOptions = {}): tf.Scalar 
     throw new Error(`sigReg: rows must be [n, dim] or [views, n, dim], got [${rows?.shape}]`);
   }
   const dim = rows.shape[rows.rank - 1]!;
-  if (directions && (directions.rank !== 2 || directions.shape[0] !== dim)) {
-    throw new Error(`sigReg: directions must be [${dim}, k], got [${directions.shape}]`);
-  }
+  checkNumber("sigReg: seed", seed, { min: 0, integer: true });
   return tf.tidy(() => {
+    const given = directions === undefined ? undefined : checkEmbeddings("sigReg: directions", directions);
+    if (given && given.shape[0] !== dim) {
+      throw new Error(`sigReg: directions must be [${dim}, k], got [${given.shape}]`);
+    }
     const x = toFloat("sigReg: rows", rows);
     const n = x.shape[x.rank - 2]!;
-    const drawn = directions ?? seededNormal([dim, 1024], seed);
+    const drawn = given ?? seededNormal([dim, 1024], seed);
     const unit = tf.div(drawn, tf.sqrt(tf.sum(tf.square(drawn), 0, true)));
     const flat = tf.reshape(x, [-1, dim]);
     const projected = tf.reshape(tf.matMul(flat, unit as tf.Tensor2D), [-1, n, unit.shape[1]!]);

@@ -26,14 +26,12 @@ export function sinkhorn(scores: tf.Tensor, options: SinkhornOptions = {}): tf.T
   return tf.tidy(() => {
     const x = checkEmbeddings("sinkhorn: scores", scores);
     return stopGradient<tf.Tensor2D>(x, (y) => {
-      // The first normalisation makes any common factor vanish, so the largest exponential is made 1.
-      let q = tf.exp(tf.div(tf.sub(y, tf.max(y)), epsilon));
-      q = tf.div(q, tf.sum(q));
+      // Logarithms: a row far below the others would be 0 as an exponential, and would get no code.
+      let logs: tf.Tensor = tf.div(y, epsilon);
       for (let i = 0; i < iterations; i++) {
-        q = tf.div(q, tf.maximum(tf.sum(q, 0, true), 1e-30));
-        q = tf.div(q, tf.maximum(tf.sum(q, 1, true), 1e-30));
+        for (const axis of [0, 1]) logs = tf.sub(logs, tf.logSumExp(logs, axis, true));
       }
-      return q;
+      return tf.exp(logs);
     });
   });
 }

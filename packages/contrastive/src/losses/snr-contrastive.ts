@@ -15,5 +15,5 @@ export function snrContrastive<R extends Reduction = "mean">(
   labels: Labels,
   options: Omit<ContrastiveLossOptions<R>, "distance"> = {},
 ): Reduced<R> {
-  return pairMarginLoss("snrContrastive", embeddings, { ...options, labels, defaultDistance: snrDistance });
+  return pairMarginLoss("snrContrastive", embeddings, { labels, options, defaultDistance: snrDistance });
 }

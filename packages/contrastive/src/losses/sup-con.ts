@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkOptions } from "../shared/check-options.js";
+import { checkOptions, describe } from "../shared/check-options.js";
 import { contrast, type MultiPositiveOptions, multiPositiveOptionNames } from "./multi-positive.js";
 
 /** `excluded` adds false negatives to the rows themselves, which are always left out. */
@@ -39,9 +39,9 @@ export function supCon<R extends Reduction = "mean">(
         Number(positives[Math.floor(at / n)] === positives[at % n]),
       )
     : positives;
-  if (given.excluded && given.excluded.length !== n * n) {
+  if (given.excluded !== undefined && given.excluded.length !== n * n) {
     throw new Error(
-      `supCon: excluded must have ${n} x ${n} = ${n * n} entries, got ${given.excluded.length}`,
+      `supCon: excluded must have ${n} x ${n} = ${n * n} entries, got ${given.excluded.length ?? describe(given.excluded)}`,
     );
   }
   const excluded = diagonal(n).map((is, at) => (is || given.excluded?.[at] ? 1 : 0));

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkEmbeddings } from "../check-embeddings.js";
+import { checkEmbeddingsList } from "../check-embeddings.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type SinkhornOptions, sinkhorn } from "./sinkhorn.js";
 
@@ -33,26 +33,27 @@ export function swav(scores: tf.Tensor[], options: SwAVOptions = {}): tf.Scalar 
     epsilon: true,
   });
   checkNumber("swav: temperature", temperature, { above: 0 });
-  const crops = [...scores, ...lowResolution];
-  checkNumber("swav: crops in all", crops.length, { min: 2, integer: true });
-  checkNumber("swav: large crops", scores.length, { min: 1, integer: true });
-  if (queue && queue.length !== scores.length) {
-    throw new Error(
-      `swav: queue must have a tensor for each of ${scores.length} large crops, got ${queue.length}`,
-    );
-  }
   return tf.tidy(() => {
-    const all = crops.map((x, i) => checkEmbeddings(`swav: crop ${i}`, x));
+    const large = checkEmbeddingsList("swav: scores", scores);
+    const isAlone = Array.isArray(lowResolution) && lowResolution.length === 0;
+    const all = [...large, ...(isAlone ? [] : checkEmbeddingsList("swav: lowResolution", lowResolution))];
+    checkNumber("swav: crops in all", all.length, { min: 2, integer: true });
+    const queues = queue === undefined ? undefined : checkEmbeddingsList("swav: queue", queue);
+    if (queues && queues.length !== large.length) {
+      throw new Error(
+        `swav: queue must have a tensor for each of ${large.length} large crops, got ${queues.length}`,
+      );
+    }
     const shape = String(all[0].shape);
     const other = all.find((x) => String(x.shape) !== shape);
     if (other) throw new Error(`swav: expected crops of one shape, got [${shape}] and [${other.shape}]`);
     const predictions = all.map((x) => tf.logSoftmax(tf.div(x, temperature)));
-    const losses = scores.map((_, i) => {
-      const known = queue ? tf.concat([all[i], checkEmbeddings(`swav: queue[${i}]`, queue[i])]) : all[i];
-      const codes = tf.slice(sinkhorn(known, assignment), 0, all[i].shape[0]);
+    const losses = large.map((own, i) => {
+      const known = queues ? tf.concat([own, queues[i]]) : own;
+      const codes = tf.slice(sinkhorn(known, assignment), 0, own.shape[0]);
       const others = predictions.filter((_, v) => v !== i);
       return tf.addN(others.map((p) => tf.neg(tf.mean(tf.sum(tf.mul(codes, p), 1)))));
     });
-    return tf.div(tf.addN(losses), losses.length * (crops.length - 1)) as tf.Scalar;
+    return tf.div(tf.addN(losses), losses.length * (all.length - 1)) as tf.Scalar;
   });
 }

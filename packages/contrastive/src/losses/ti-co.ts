@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkBatch, checkEmbeddings, checkSameShape } from "../check-embeddings.js";
+import { checkBatch, checkEmbeddings, checkOptionalTensor, checkSameShape } from "../check-embeddings.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
@@ -58,10 +58,8 @@ export function tiCoCovariance(view: tf.Tensor, options: Omit<TiCoOptions, "rho"
   return tf.tidy(() => {
     const z = l2Normalize(checkEmbeddings("tiCoCovariance: view", view));
     const [n, dim] = z.shape;
-    if (covariance && String(covariance.shape) !== String([dim, dim])) {
-      throw new Error(`tiCoCovariance: covariance must be [${dim}, ${dim}], got [${covariance.shape}]`);
-    }
+    const before = checkOptionalTensor("tiCoCovariance: covariance", covariance, [dim, dim]);
     const now = tf.mul(tf.matMul(z, z, true), (1 - beta) / n);
-    return covariance ? (tf.add(tf.mul(covariance, beta), now) as tf.Tensor2D) : (now as tf.Tensor2D);
+    return (before ? tf.add(tf.mul(before, beta), now) : now) as tf.Tensor2D;
   });
 }

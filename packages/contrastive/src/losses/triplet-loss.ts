@@ -47,9 +47,9 @@ export function tripletLoss<R extends Reduction = "mean">(
   } = checkOptions<TripletLossOptions<R>>(caller, options, {
     ...tupleOptionNames,
     margin: true,
-    distance: true,
-    swap: true,
-    smooth: true,
+    distance: "function",
+    swap: "boolean",
+    smooth: "boolean",
   });
   checkNumber(`${caller}: margin`, margin, { min: 0 });
   return tf.tidy(() => {

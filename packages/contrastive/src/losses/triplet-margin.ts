@@ -49,7 +49,7 @@ export function tripletMargin<R extends Reduction = "mean">(
   } = checkOptions<TripletMarginOptions<R>>("tripletMargin", options, {
     margin: true,
     distance: true,
-    swap: true,
+    swap: "boolean",
     reduction: true,
   });
   checkNumber("tripletMargin: margin", margin, { above: 0 });

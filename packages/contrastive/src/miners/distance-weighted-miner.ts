@@ -36,7 +36,7 @@ export async function distanceWeightedMiner(
   } = checkOptions<DistanceWeightedMinerOptions>(caller, options, {
     cutoff: true,
     nonZeroLossCutoff: true,
-    random: true,
+    random: "function",
     reference: true,
   });
   checkNumber(`${caller}: cutoff`, cutoff, { above: 0, below: 2 });

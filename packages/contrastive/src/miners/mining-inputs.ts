@@ -13,7 +13,7 @@ export interface MinerOptions {
 }
 
 /** The names of {@link MinerOptions}, for `checkOptions`. */
-export const minerOptionNames = { distance: true, reference: true } as const;
+export const minerOptionNames = { distance: "function", reference: true } as const;
 
 /** All distances on the host, and which pairs are positive or negative. */
 export interface MiningInputs {

@@ -1,4 +1,4 @@
-import type { Labels } from "../check-embeddings.js";
+import { checkLabels, type Labels } from "../check-embeddings.js";
 import { checkNumber, describe } from "../shared/check-options.js";
 
 /** Pair i is row `anchor[i]` of the embeddings and row `other[i]` of the reference (by default the embeddings too). */
@@ -25,8 +25,18 @@ export interface Triplets {
  *
  * @param labels of the anchors
  * @param referenceLabels of the rows that they are paired with, where those are other rows
+ * @throws on labels that are not finite numbers
  */
 export function pairsFromLabels(labels: Labels, referenceLabels?: Labels): Pairs {
+  for (const [name, list] of Object.entries({
+    labels,
+    ...(referenceLabels !== undefined && { referenceLabels }),
+  })) {
+    if (typeof list !== "object" || list === null || typeof list.length !== "number") {
+      throw new TypeError(`pairsFromLabels: ${name} must be an array of numbers, got ${describe(list)}`);
+    }
+    checkLabels(`pairsFromLabels: ${name}`, list, list.length);
+  }
   const others = referenceLabels ?? labels;
   const lists = { a1: [] as number[], p: [] as number[], a2: [] as number[], n: [] as number[] };
   for (let i = 0; i < labels.length; i++) {

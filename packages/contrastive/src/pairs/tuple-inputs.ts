@@ -89,7 +89,12 @@ export function readTuples(
       positive: true,
       negative: true,
     });
-    checkIndices(`${caller}: triplets`, { ...lists }, { anchor: n, positive: m, negative: m });
+    const { anchor, positive, negative } = lists;
+    checkIndices(
+      `${caller}: triplets`,
+      { anchor, positive, negative },
+      { anchor: n, positive: m, negative: m },
+    );
   }
   const allPairs = () =>
     pairs ??

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
 import { seededNormal } from "../math/seeded-normal.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import type { ClassLossOptions } from "./class-weights.js";
 
 /** A loss of class weights as a function of embeddings, labels and its options. */
@@ -62,6 +62,9 @@ export function classLossModule<L extends ClassLoss>(
     centers: true,
     seed: true,
   });
+  if (typeof loss !== "function") {
+    throw new TypeError(`classLossModule: loss must be a function such as arcFace, got ${describe(loss)}`);
+  }
   checkNumber("classLossModule: classes", classes, { min: 2, integer: true });
   checkNumber("classLossModule: dim", dim, { min: 1, integer: true });
   if (centers !== undefined) checkNumber("classLossModule: centers", centers, { min: 1, integer: true });

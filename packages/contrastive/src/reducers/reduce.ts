@@ -39,7 +39,7 @@ export type Reduced<R extends Reduction> = R extends "none"
  * @param losses `[k]`
  * @param context default: loss i is of row i
  * @returns the result; the caller disposes it
- * @throws on an unknown reduction
+ * @throws on an unknown reduction, and when a function returns no tensor
  */
 export function reduce<R extends Reduction>(
   losses: tf.Tensor1D,

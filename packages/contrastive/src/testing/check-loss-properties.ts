@@ -34,9 +34,9 @@ export async function checkLossProperties(loss: LossUnderTest, options: LossProp
   const checked = checkOptions<LossPropertyOptions>("checkLossProperties", options, {
     inputs: true,
     labels: true,
-    scaleInvariant: true,
-    permutationInvariant: true,
-    finiteAtExtremes: true,
+    scaleInvariant: "boolean",
+    permutationInvariant: "boolean",
+    finiteAtExtremes: "boolean",
     tolerance: true,
   });
   const { inputs, tolerance = 1e-4 } = checked;

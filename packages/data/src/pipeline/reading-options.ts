@@ -1,5 +1,5 @@
 import { type CheckedDecode, checkDecodeOptions, type DecodeOptions } from "../decode/decode-image.js";
-import { checkNumber, describe } from "../shared/check-options.js";
+import { checkNumber } from "../shared/check-options.js";
 import type { BrokenOptions } from "./broken-images.js";
 import { defaultWorkers } from "./worker-pool.js";
 
@@ -18,9 +18,9 @@ export interface ReadingOptions extends BrokenOptions {
 
 /** Names of `ReadingOptions`, for `checkOptions`. */
 export const readingOptionNames = {
-  strict: true,
+  strict: "boolean",
   maxBroken: true,
-  onBroken: true,
+  onBroken: "function",
   workers: true,
   prefetch: true,
   decode: true,
@@ -36,11 +36,6 @@ export interface CheckedReading extends Required<BrokenOptions> {
 export function checkReadingOptions(caller: string, options: ReadingOptions): CheckedReading {
   const { strict = false, maxBroken = 0.1, prefetch = 2, workers = defaultWorkers() } = options;
   const { onBroken = ({ name, reason }) => console.warn(`${caller}: skipped: ${name} ${reason}`) } = options;
-  if (typeof strict !== "boolean")
-    throw new TypeError(`${caller}: strict must be a boolean, got ${describe(strict)}`);
-  if (typeof onBroken !== "function") {
-    throw new TypeError(`${caller}: onBroken must be a function, got ${describe(onBroken)}`);
-  }
   return {
     strict,
     onBroken,

@@ -4,9 +4,9 @@ import { mapAhead } from "../pipeline/map-ahead.js";
 import { beginning, inOrder, type OrderOptions, type Step, shareOf } from "../pipeline/order.js";
 import { checkReadingOptions, type ReadingOptions, readingOptionNames } from "../pipeline/reading-options.js";
 import { startWorkerPool, type WorkerPool } from "../pipeline/worker-pool.js";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { checkViewOptions, type ViewOptions } from "../transforms/training-views.js";
-import type { ImageDataset } from "./dataset.js";
+import { checkDataset, type ImageDataset } from "./dataset.js";
 import type { ImageBatch, ImageSource, SourcePosition } from "./image-source.js";
 import { fromPosition, type PositionOwner, type SourceState, toPosition } from "./source-position.js";
 
@@ -51,6 +51,7 @@ export async function createImageSource(
   dataset: ImageDataset,
   options: ImageSourceOptions,
 ): Promise<ImageSource> {
+  checkDataset(`${caller}: dataset`, dataset);
   const given = checkOptions(caller, options, {
     ...readingOptionNames,
     batchSize: true,
@@ -59,15 +60,12 @@ export async function createImageSource(
     augment: true,
     resample: true,
     seed: true,
-    shuffle: true,
+    shuffle: "boolean",
     shuffleBuffer: true,
     rank: true,
     world: true,
   });
   const { shuffle = true, shuffleBuffer = 1000, seed = 0, world = 1, rank = 0 } = given;
-  if (typeof shuffle !== "boolean") {
-    throw new TypeError(`${caller}: shuffle must be a boolean, got ${describe(shuffle)}`);
-  }
   checkNumber(`${caller}: world`, world, { min: 1, integer: true });
   const order: OrderOptions = {
     seed: checkNumber(`${caller}: seed`, seed, { min: 0, integer: true }),

@@ -55,6 +55,19 @@ export interface StreamedDataset extends DatasetFacts {
 /** A list or a stream of images that are not decoded yet. */
 export type ImageDataset = IndexedDataset | StreamedDataset;
 
+/** Checks that a value is a data set, as {@link openImages} and its kin make. */
+export function checkDataset(name: string, dataset: ImageDataset): void {
+  const isDataset =
+    dataset?.access === "random"
+      ? typeof dataset.entry === "function" && Number.isSafeInteger(dataset.length)
+      : dataset?.access === "stream" &&
+        typeof dataset.open === "function" &&
+        Number.isSafeInteger(dataset.shards);
+  if (!isDataset) {
+    throw new TypeError(`${name} must be a data set such as openImages makes, got ${describe(dataset)}`);
+  }
+}
+
 /** An image that a program brings itself. */
 export interface CustomImage {
   /** A name that is stable over runs; default the image's place, such as "3". */

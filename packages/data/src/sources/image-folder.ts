@@ -23,7 +23,7 @@ export interface ImageFolderOptions {
  * const dataset = await imageFolder("photos");
  */
 export async function imageFolder(folder: string, options?: ImageFolderOptions): Promise<IndexedDataset> {
-  const { log = console.warn } = checkOptions("imageFolder", options, { log: true });
+  const { log = console.warn } = checkOptions("imageFolder", options, { log: "function" });
   const { join } = nodeModule("node:path");
   const skipped = new SkippedFiles();
   const names = await findImages(folder, skipped);

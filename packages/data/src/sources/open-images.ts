@@ -37,7 +37,7 @@ export type ImagesInput =
  * const dataset = await openImages("photos");
  */
 export async function openImages(input: ImagesInput, options?: OpenImagesOptions): Promise<ImageDataset> {
-  const checked = checkOptions("openImages", options, { log: true, columns: true, root: true });
+  const checked = checkOptions("openImages", options, { log: "function", columns: true, root: true });
   const { log, ...table } = checked;
   if (typeof input === "string" && /\.(csv|tsv|jsonl|ndjson)$/i.test(input)) return imageTable(input, table);
   const extra = Object.keys(table)[0];

@@ -10,7 +10,7 @@ import {
 import { startWorkerPool } from "../pipeline/worker-pool.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { checkEvalTransform, type EvalTransform } from "../transforms/eval-transform.js";
-import type { ImageDataset, ImageEntry } from "./dataset.js";
+import { checkDataset, type ImageDataset, type ImageEntry } from "./dataset.js";
 
 export interface ReadImagesOptions extends ReadingOptions {
   /** Images in a batch; the last one may have fewer. Default 32. */
@@ -54,6 +54,7 @@ export function readImages(
   transform: EvalTransform,
   options?: ReadImagesOptions,
 ): AsyncGenerator<EvalBatch> {
+  checkDataset("readImages: dataset", dataset);
   const given = checkOptions("readImages", options, { ...readingOptionNames, batchSize: true });
   const batchSize = checkNumber("readImages: batchSize", given.batchSize ?? 32, { min: 1, integer: true });
   const checked = checkEvalTransform("readImages", transform);

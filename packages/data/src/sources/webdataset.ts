@@ -25,7 +25,7 @@ export async function webDataset(
   patterns: string | string[],
   options?: WebDatasetOptions,
 ): Promise<StreamedDataset> {
-  const { log = console.warn } = checkOptions("webDataset", options, { log: true });
+  const { log = console.warn } = checkOptions("webDataset", options, { log: "function" });
   const list = Array.isArray(patterns) ? patterns : [patterns];
   if (list.length === 0)
     throw new Error("webDataset: patterns must name at least one file, got an empty list");

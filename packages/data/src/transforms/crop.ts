@@ -1,4 +1,4 @@
-import { checkNumber } from "../shared/check-options.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { checkForm, emptyLike, type PixelData, type RGBImage } from "./image.js";
 
 /** A rectangle of whole pixels. */
@@ -16,7 +16,12 @@ export interface CropBox {
  */
 export function crop<D extends PixelData>(image: RGBImage<D>, box: CropBox): RGBImage<D> {
   checkForm("crop: image", image);
-  const { left, top, width, height } = box;
+  const { left, top, width, height } = checkOptions("crop: box", box, {
+    left: true,
+    top: true,
+    width: true,
+    height: true,
+  });
   const whole = [left, top, width, height].every(Number.isSafeInteger);
   const inside = left >= 0 && top >= 0 && left + width <= image.width && top + height <= image.height;
   if (!whole || !inside || width < 1 || height < 1) {
@@ -43,8 +48,9 @@ export function centerCrop<D extends PixelData>(
   size: { width: number; height: number },
 ): RGBImage<D> {
   checkForm("centerCrop: image", image);
-  const width = checkNumber("centerCrop: width", size.width, { min: 1, integer: true });
-  const height = checkNumber("centerCrop: height", size.height, { min: 1, integer: true });
+  const wanted = checkOptions("centerCrop: size", size, { width: true, height: true });
+  const width = checkNumber("centerCrop: width", wanted.width, { min: 1, integer: true });
+  const height = checkNumber("centerCrop: height", wanted.height, { min: 1, integer: true });
   const columns = centered(image.width, width);
   const rows = centered(image.height, height);
   const part = crop(image, {

@@ -1,4 +1,4 @@
-import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { checkForm, emptyLike, type PixelData, type RGBImage } from "./image.js";
 import { filterKernels, type Resample, resamples } from "./resample.js";
 
@@ -41,6 +41,9 @@ export function resize<D extends PixelData>(image: RGBImage<D>, options: ResizeO
   }
   const resample = checkChoice("resize: resample", given.resample ?? "bicubic", resamples);
   const box = given.box ?? [0, 0, image.width, image.height];
+  if (!Array.isArray(box) || box.length !== 4) {
+    throw new TypeError(`resize: box must be [left, upper, right, lower], got ${describe(box)}`);
+  }
   const [left, upper, right, lower] = box;
   const inside = left >= 0 && upper >= 0 && right <= image.width && lower <= image.height;
   if (!inside || !(left < right) || !(upper < lower)) {

@@ -23,7 +23,7 @@ export function featureObjective(
   loss: (features: tf.Tensor2D, augmented: tf.Tensor2D) => tf.Tensor,
   options?: FeatureObjectiveOptions,
 ): Objective {
-  const { usesAugmented = true } = checkOptions("featureObjective", options, { usesAugmented: true });
+  const { usesAugmented = true } = checkOptions("featureObjective", options, { usesAugmented: "boolean" });
   return {
     name,
     usesAugmented,

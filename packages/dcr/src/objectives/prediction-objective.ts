@@ -40,7 +40,7 @@ export function predictionObjective(
 ): Objective {
   const { pairs = "own", usesAugmented = false } = checkOptions("predictionObjective", options, {
     pairs: true,
-    usesAugmented: true,
+    usesAugmented: "boolean",
   });
   checkChoice("predictionObjective: pairs", pairs, ["own", "all"]);
   return {

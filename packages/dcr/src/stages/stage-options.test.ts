@@ -112,7 +112,7 @@ describe("what a stage is given", () => {
       { timestepRange: [0, 1001] },
       "timestepRange[1] must be an integer, greater than 0 and at most 1000, got 1001",
     ],
-    ["conflict", { conflict: 1 }, "conflict must be true or false, got 1"],
+    ["conflict", { conflict: 1 }, "conflict must be a boolean, got 1"],
     ["an objective", { objective: "dcr" }, 'objective must be an object with terms(), got "dcr"'],
     ["adapters", { adapters: {} }, "adapters must be a LoRA or { parameters() }, got a Object"],
     ["no adapters", { adapters: { parameters: () => [] } }, "adapters have no parameters to train"],

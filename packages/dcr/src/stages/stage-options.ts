@@ -110,13 +110,13 @@ const names: OptionNames<StageOptions & { objective: Objective }> = {
   maxGradNorm: true,
   accumulation: true,
   aggregator: true,
-  conflict: true,
+  conflict: "boolean",
   target: true,
   timestepRange: true,
   localTokens: true,
   chunk: true,
   encoderMicroBatch: true,
-  gradientCheckpointing: true,
+  gradientCheckpointing: "boolean",
   communicator: true,
 };
 
@@ -184,11 +184,6 @@ export function checkStageOptions(
   checkNumber(`${caller}: chunk`, settings.chunk, count);
   checkNumber(`${caller}: encoderMicroBatch`, settings.encoderMicroBatch, count);
   checkChoice(`${caller}: target`, settings.target, ["scheduler", "velocity"]);
-  for (const name of ["conflict", "gradientCheckpointing"] as const) {
-    if (typeof settings[name] !== "boolean") {
-      throw new TypeError(`${caller}: ${name} must be true or false, got ${describe(settings[name])}`);
-    }
-  }
   const [first, end] = settings.timestepRange;
   checkNumber(`${caller}: timestepRange[0]`, first, { integer: true, min: 0, below: steps });
   checkNumber(`${caller}: timestepRange[1]`, end, { integer: true, above: first, max: steps });

@@ -62,7 +62,7 @@ const names = {
   rank: true,
   alpha: true,
   dropout: true,
-  useRslora: true,
+  useRslora: "boolean",
   targetModules: true,
   excludeModules: true,
   layersToTransform: true,
@@ -126,9 +126,6 @@ export function checkLoRAOptions(options: LoRAOptions): CheckedLoRAOptions {
   if (given.layersPattern !== undefined) checkTexts("layersPattern", given.layersPattern);
   if (typeof within !== "string")
     throw new TypeError(`addLoRA: within must be a path, got ${describe(within)}`);
-  if (typeof useRslora !== "boolean") {
-    throw new TypeError(`addLoRA: useRslora must be a boolean, got ${describe(useRslora)}`);
-  }
   if (!(random instanceof Random))
     throw new TypeError(`addLoRA: random must be a Random, got ${describe(random)}`);
   const { layersToTransform, layersPattern } = given;

@@ -117,12 +117,9 @@ export class TextTokenizer {
       maxLength = this.modelMaxLength,
       padding = "max_length",
       truncation = true,
-    } = checkOptions(what, options, { maxLength: true, padding: true, truncation: true });
+    } = checkOptions(what, options, { maxLength: true, padding: true, truncation: "boolean" });
     this.checkLength("maxLength", maxLength);
     checkChoice(`${what}: padding`, padding, ["max_length", "longest"]);
-    if (typeof truncation !== "boolean") {
-      throw new TypeError(`${what}: truncation must be a boolean, got ${describe(truncation)}`);
-    }
     const begin = this.bosTokenId === undefined ? [] : [this.bosTokenId];
     const room = maxLength - begin.length - 1;
     const sequences = texts.map((text, index) => {

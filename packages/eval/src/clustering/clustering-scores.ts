@@ -2,6 +2,7 @@ import type { Labels } from "../features/check-labels.js";
 import { adjustedMutualInformation } from "./adjusted-mutual-information.js";
 import { adjustedRandIndex } from "./adjusted-rand-index.js";
 import { clusteringAccuracy } from "./clustering-accuracy.js";
+import { contingency } from "./contingency.js";
 import { fowlkesMallows } from "./fowlkes-mallows.js";
 import { normalizedMutualInformation } from "./normalized-mutual-information.js";
 import { purity } from "./purity.js";
@@ -24,6 +25,8 @@ export interface ClusteringScores extends VMeasureScores {
  * const { nmi, acc, ari } = clusteringScores(labels, await kMeans(features, { clusters: 10 }));
  */
 export function clusteringScores(labels: Labels, clusters: Labels): ClusteringScores {
+  // For the errors: those of the scores would name the first of them.
+  contingency("clusteringScores", labels, clusters);
   return {
     nmi: normalizedMutualInformation(labels, clusters),
     acc: clusteringAccuracy(labels, clusters),

@@ -1,4 +1,5 @@
 import { checkLabels, type Labels, numberLabels } from "../features/check-labels.js";
+import { describe } from "../shared/check-options.js";
 
 /** How many rows have each label and cluster, and how many have each. */
 export interface Contingency {
@@ -13,9 +14,8 @@ export interface Contingency {
 export function contingency(caller: string, labels: Labels, clusters: Labels): Contingency {
   const n = labels?.length;
   if (n !== clusters?.length || !(n > 0)) {
-    throw new Error(
-      `${caller}: labels and clusters must be of one length above 0, got ${n} and ${clusters?.length}`,
-    );
+    const [one, other] = [labels, clusters].map((list) => list?.length ?? describe(list));
+    throw new Error(`${caller}: labels and clusters must be of one length above 0, got ${one} and ${other}`);
   }
   checkLabels(`${caller}: labels`, labels, n);
   checkLabels(`${caller}: clusters`, clusters, n);

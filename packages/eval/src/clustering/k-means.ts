@@ -43,7 +43,12 @@ export interface KMeansResult {
  * const { labels, inertia } = await fitKMeans(features, { clusters: 10 });
  */
 export async function fitKMeans(features: Features, options: KMeansOptions): Promise<KMeansResult> {
-  const checked = checkOptions("kMeans", options, {
+  return fit("fitKMeans", features, options);
+}
+
+/** {@link fitKMeans} for the function `caller`, whose name its errors bear. */
+async function fit(caller: string, features: Features, options: KMeansOptions): Promise<KMeansResult> {
+  const checked = checkOptions(caller, options, {
     clusters: true,
     seed: true,
     restarts: true,
@@ -52,15 +57,15 @@ export async function fitKMeans(features: Features, options: KMeansOptions): Pro
     batchSize: true,
   });
   const { seed = 0, restarts = 10, maxIterations = 300, tolerance = 1e-4, batchSize } = checked;
-  checkNumber("kMeans: seed", seed, { min: 0, integer: true });
-  checkNumber("kMeans: restarts", restarts, { min: 1, integer: true });
-  checkNumber("kMeans: maxIterations", maxIterations, { min: 1, integer: true });
-  checkNumber("kMeans: tolerance", tolerance, { min: 0 });
-  if (batchSize !== undefined) checkNumber("kMeans: batchSize", batchSize, { min: 1, integer: true });
-  checkNumber("kMeans: clusters", checked.clusters, { min: 1, integer: true });
-  const x = await openFeatures("kMeans: features", features);
+  checkNumber(`${caller}: seed`, seed, { min: 0, integer: true });
+  checkNumber(`${caller}: restarts`, restarts, { min: 1, integer: true });
+  checkNumber(`${caller}: maxIterations`, maxIterations, { min: 1, integer: true });
+  checkNumber(`${caller}: tolerance`, tolerance, { min: 0 });
+  if (batchSize !== undefined) checkNumber(`${caller}: batchSize`, batchSize, { min: 1, integer: true });
+  checkNumber(`${caller}: clusters`, checked.clusters, { min: 1, integer: true });
+  const x = await openFeatures(`${caller}: features`, features);
   try {
-    const clusters = checkNumber("kMeans: clusters", checked.clusters, {
+    const clusters = checkNumber(`${caller}: clusters`, checked.clusters, {
       min: 1,
       max: x.shape[0],
       integer: true,
@@ -99,7 +104,7 @@ export async function fitKMeans(features: Features, options: KMeansOptions): Pro
  * @returns the cluster of each row
  */
 export async function kMeans(features: Features, options: KMeansOptions): Promise<Int32Array> {
-  return (await fitKMeans(features, options)).labels;
+  return (await fit("kMeans", features, options)).labels;
 }
 
 function inertiaOf(points: Points, { labels, centers }: Clustering): number {

@@ -26,7 +26,7 @@ export interface Caltech101Options {
  * @param folder `101_ObjectCategories` or the folder that holds it
  */
 export async function caltech101(folder: string, options?: Caltech101Options): Promise<LabelledImages> {
-  const { background = false } = checkOptions("caltech101", options, { background: true });
+  const { background = false } = checkOptions("caltech101", options, { background: "boolean" });
   const { dataset, classes } = await readClasses("caltech101", await inside(folder, "101_ObjectCategories"));
   if (background) return { dataset, classes };
   return {

@@ -40,7 +40,7 @@ export async function encodeImages(
   options: EncodeImagesOptions,
 ): Promise<EncodedImages> {
   const checked = checkOptions("encodeImages", options, {
-    encodeImage: true,
+    encodeImage: "function",
     transform: true,
     batchSize: true,
     workers: true,

@@ -48,8 +48,8 @@ it("refuses to guess where C comes from", async () => {
       /expected either validation, to choose C, or C, got neither/,
     );
     await expect(linearProbe({ train, test, validation, C: 1 })).rejects.toThrow(/got both/);
-    await expect(linearProbe({ train, test: null as never, C: 1 })).rejects.toThrow(
-      /test must be \{ features, labels \}, got null/,
+    await expect(linearProbe({ train, test: 3 as never, C: 1 })).rejects.toThrow(
+      /test must be \{ features, labels \}, got 3/,
     );
     await expect(linearProbe({ train, test: { ...test, labels: [1] }, C: 1 })).rejects.toThrow(
       /linearProbe: test.labels must hold 25/,

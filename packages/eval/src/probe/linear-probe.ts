@@ -57,7 +57,7 @@ export async function linearProbe(options: LinearProbeOptions): Promise<LinearPr
     const got = validation === undefined ? "neither" : "both";
     throw new Error(`linearProbe: expected either validation, to choose C, or C, got ${got}`);
   }
-  const parts = { train, test, ...(validation && { validation }) };
+  const parts = { train, test, ...(validation !== undefined && { validation }) };
   for (const [name, part] of Object.entries(parts)) {
     if (typeof part !== "object" || part === null) {
       throw new TypeError(`linearProbe: ${name} must be { features, labels }, got ${describe(part)}`);

@@ -1,3 +1,4 @@
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram } from "./aggregator.js";
 import { pseudoInverseTimes } from "./pseudo-inverse.js";
 
@@ -5,7 +6,8 @@ import { pseudoInverseTimes } from "./pseudo-inverse.js";
  * ConFIG (Liu et al. 2024, "Conflict-free training of physics-informed neural networks", eq. 2 and 3): the direction with equal cosines to
  * all gradients, as long as the sum of the gradients' projections on it. A zero gradient has weight 0. `O(m^3)`.
  */
-export function conFIG(): Aggregator {
+export function conFIG(options: Record<string, never> = {}): Aggregator {
+  checkOptions("conFIG", options, {});
   return {
     name: "conFIG",
     weigh: (gram, context) => {

@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkNumbers, checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
 import { softmax } from "./simplex.js";
 
@@ -32,6 +32,7 @@ export function famo(options: FAMOOptions = {}): Aggregator {
   });
   checkNumber("famo: learningRate", learningRate, { above: 0 });
   checkNumber("famo: weightDecay", weightDecay, { min: 0 });
+  if (minLosses !== undefined) checkNumbers("famo: minLosses", minLosses);
   return {
     name: "famo",
     needsLosses: true,

@@ -16,7 +16,7 @@ export function gradVac(options: GradVacOptions = {}): Aggregator {
   const { beta = 0.01, ...given } = checkOptions<GradVacOptions>("gradVac", options, {
     beta: true,
     seed: true,
-    shuffle: true,
+    shuffle: "boolean",
   });
   const order = checkOrder("gradVac", given);
   checkNumber("gradVac: beta", beta, { min: 0, max: 1 });

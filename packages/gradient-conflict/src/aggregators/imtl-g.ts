@@ -1,3 +1,4 @@
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram } from "./aggregator.js";
 import { pseudoInverseTimes } from "./pseudo-inverse.js";
 
@@ -12,7 +13,8 @@ const consistency = 1e-3;
  * A zero gradient has weight 0, and weights may be negative. Where no direction has equal projections onto all gradients, as for
  * opposite ones, all weights are 0: the gradients share nothing.
  */
-export function imtlG(): Aggregator {
+export function imtlG(options: Record<string, never> = {}): Aggregator {
+  checkOptions("imtlG", options, {});
   return {
     name: "imtlG",
     weigh: (gram, context) => {

@@ -7,7 +7,7 @@ import { checkOrder, type OrderOptions, orderOfOthers } from "./shuffled.js";
  * conflicts with, in random order; the projected gradients are summed. `O(m^3)`.
  */
 export function pcgrad(options: OrderOptions = {}): Aggregator {
-  const given = checkOptions<OrderOptions>("pcgrad", options, { seed: true, shuffle: true });
+  const given = checkOptions<OrderOptions>("pcgrad", options, { seed: true, shuffle: "boolean" });
   const order = checkOrder("pcgrad", given);
   return {
     name: "pcgrad",

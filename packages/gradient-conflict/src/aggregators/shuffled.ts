@@ -1,4 +1,4 @@
-import { checkNumber, describe } from "../shared/check-options.js";
+import { checkNumber } from "../shared/check-options.js";
 
 /** Uniform numbers in [0, 1) that are a function of three integers alone (mulberry32). */
 export function seededNumbers([seed, step, index]: readonly [number, number, number]): () => number {
@@ -37,9 +37,6 @@ export function checkOrder(
   { seed = 0, shuffle = true }: OrderOptions,
 ): Required<OrderOptions> {
   checkNumber(`${caller}: seed`, seed, { min: 0, integer: true });
-  if (typeof shuffle !== "boolean") {
-    throw new TypeError(`${caller}: shuffle must be true or false, got ${describe(shuffle)}`);
-  }
   return { seed, shuffle };
 }
 

@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkNumbers, checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, lossesOf } from "./aggregator.js";
 import { preferenceOf } from "./preference.js";
 import { softmax } from "./simplex.js";
@@ -27,6 +27,7 @@ export function stch(options: STCHOptions = {}): Aggregator {
     ideal: true,
   });
   checkNumber("stch: mu", mu, { above: 0 });
+  if (ideal !== undefined) checkNumbers("stch: ideal", ideal);
   return {
     name: "stch",
     needsLosses: true,

@@ -1,12 +1,9 @@
-import { checkNumber, describe } from "../shared/check-options.js";
+import { checkNumbers } from "../shared/check-options.js";
 import { type Aggregator, cleanGram } from "./aggregator.js";
 
 /** The plain sum with fixed weights, default 1 each: what a joint objective minimises. `O(m)`. */
 export function weightedSum(weights?: readonly number[]): Aggregator {
-  if (weights !== undefined && !Array.isArray(weights)) {
-    throw new TypeError(`weightedSum: weights must be an array of numbers, got ${describe(weights)}`);
-  }
-  for (const [i, weight] of (weights ?? []).entries()) checkNumber(`weightedSum: weights[${i}]`, weight);
+  if (weights !== undefined) checkNumbers("weightedSum: weights", weights);
   return {
     name: "weightedSum",
     weigh: (gram, context) => {

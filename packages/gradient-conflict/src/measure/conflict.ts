@@ -248,7 +248,7 @@ export async function gradientConflict(options: GradientConflictOptions): Promis
   const { groups: groupOf, ...rest } = checkOptions<GradientConflictOptions>("gradientConflict", options, {
     losses: true,
     variables: true,
-    groups: true,
+    groups: "function",
   });
   const { losses, variables, values, gradients } = lossGradients(rest);
   try {

@@ -1,5 +1,8 @@
+import { checkNumbers } from "../shared/check-options.js";
+
 /** Over a run's cosines: the share of negative ones and their mean. */
 export function summarizeCosines(cosines: readonly number[]): { negativeShare: number; meanCosine: number } {
+  checkNumbers("summarizeCosines: cosines", cosines);
   if (cosines.length === 0) throw new Error("summarizeCosines: cosines must not be empty");
   return {
     negativeShare: cosines.filter((cosine) => cosine < 0).length / cosines.length,

@@ -1,6 +1,6 @@
 import type { GradientConflict } from "../measure/conflict.js";
 import { summarizeCosines } from "../measure/summarize-cosines.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
 /** The conflict of one pair of losses over a run, of all variables or of one group. */
 export interface PairRecord {
@@ -75,8 +75,13 @@ export interface ConflictSummary {
 }
 
 /** Conflict rates and mean cosines, overall and in the moving window, for each pair of losses and each group. */
-export function summarizeConflict({ pairs }: ConflictRecorder): ConflictSummary[] {
-  return pairs.map(({ losses, group, steps, negative, cosineSum, recent }) => ({
+export function summarizeConflict(recorder: ConflictRecorder): ConflictSummary[] {
+  if (!Array.isArray(recorder?.pairs)) {
+    throw new TypeError(
+      `summarizeConflict: recorder must be one of createConflictRecorder, got ${describe(recorder)}`,
+    );
+  }
+  return recorder.pairs.map(({ losses, group, steps, negative, cosineSum, recent }) => ({
     losses,
     ...(group !== undefined && { group }),
     steps,

@@ -187,9 +187,9 @@ function checkBackward<F extends Features>(options: BackwardOptions<F>) {
     variables: true,
     heads: true,
     aggregator: true,
-    trunk: true,
+    trunk: "function",
     gramAt: true,
-    groups: true,
+    groups: "function",
     step: true,
     memory: true,
   });
@@ -199,9 +199,6 @@ function checkBackward<F extends Features>(options: BackwardOptions<F>) {
   }
   if (typeof aggregator !== "object" || aggregator === null) {
     throw new TypeError(`backward: aggregator must be an aggregator, got ${describe(aggregator)}`);
-  }
-  if (trunk !== undefined && typeof trunk !== "function") {
-    throw new TypeError(`backward: trunk must be a function, got ${describe(trunk)}`);
   }
   const gramAt = checkChoice("backward: gramAt", checked.gramAt ?? (trunk ? "features" : "variables"), [
     "features",
@@ -233,10 +230,8 @@ export function inputsOfStep<F extends Features>({
   heads: own = {},
 }: Pick<BackwardOptions<F>, "variables" | "heads">) {
   const shared = inputsOf("backward: variables", variables);
-  const heads =
-    own === null || Object.keys(own).length > 0
-      ? inputsOf("backward: heads", own)
-      : { names: [], tensors: [] };
+  const isEmpty = typeof own === "object" && own !== null && Object.keys(own).length === 0;
+  const heads = isEmpty ? { names: [], tensors: [] } : inputsOf("backward: heads", own);
   const both = heads.names.find(
     (name, i) => shared.names.includes(name) || shared.tensors.includes(heads.tensors[i]),
   );

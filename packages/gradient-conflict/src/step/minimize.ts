@@ -18,6 +18,7 @@ export type StepOptimizer =
  * @throws as {@link backward}, and when a tf.Optimizer meets what is no tf.Variable; no variable has changed then
  *
  * @example
+ * const optimizer = tf.train.adam(1e-3);
  * let memory;
  * for (let step = 0; step < steps; step++) {
  *   const measures = await minimize(optimizer, losses, { variables, aggregator: gradVac(), step, memory });
@@ -51,6 +52,9 @@ function applierOf<F extends Features>(
     throw new TypeError(
       `minimize: optimizer must be a tf.Optimizer or have a method step(gradients), got ${describe(optimizer)}`,
     );
+  }
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`minimize: options must be an object, got ${describe(options)}`);
   }
   const { shared, heads } = inputsOfStep(options);
   const names = [...shared.names, ...heads.names];

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { WasmOptions } from "../backend/wasm/backend.js";
 import type { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
 import { registerFusedKernels } from "../ops/fused-kernel.js";
-import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkNumber, checkOptions, checkText } from "../shared/check-options.js";
 
 /** `"software"` is a WebGPU adapter that runs on the CPU, such as llvmpipe or SwiftShader. */
 export type DeviceChoice = "auto" | "webgpu" | "software" | "wasm" | "cpu";
@@ -41,9 +41,17 @@ export async function initialize(options: DeviceOptions = {}): Promise<DeviceInf
   const { device = "auto", threads = 1 } = checked;
   checkChoice("initialize: device", device, deviceChoices);
   checkNumber("initialize: threads", threads, { min: 1, integer: true });
+  checkWasmPaths(checked.wasmPaths);
   const info = await start(device, checked);
   registerFusedKernels(info.backend);
   return info;
+}
+
+function checkWasmPaths(paths: DeviceOptions["wasmPaths"]): void {
+  if (paths === undefined) return;
+  if (typeof paths !== "object") checkText("initialize: wasmPaths", paths);
+  for (const [name, url] of Object.entries(paths))
+    checkText(`initialize: wasmPaths[${JSON.stringify(name)}]`, url);
 }
 
 async function start(device: DeviceChoice, options: DeviceOptions): Promise<DeviceInfo> {

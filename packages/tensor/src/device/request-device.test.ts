@@ -35,7 +35,7 @@ describe("requestWebGPUDevice", () => {
   it("refuses options that it does not know, and values that they do not take", async () => {
     await expect(requestWebGPUDevice({ sofware: true } as object)).rejects.toThrow(/"?sofware"?/);
     await expect(requestWebGPUDevice({ software: "yes" } as object)).rejects.toThrow(
-      'requestWebGPUDevice: software must be true or false, got "yes"',
+      'requestWebGPUDevice: software must be a boolean, got "yes"',
     );
     await expect(requestWebGPUDevice({ powerPreference: "max" } as object)).rejects.toThrow(
       'requestWebGPUDevice: powerPreference must be one of low-power, high-performance, got "max"',

@@ -1,4 +1,4 @@
-import { checkChoice, checkOptions, describe } from "../shared/check-options.js";
+import { checkChoice, checkOptions } from "../shared/check-options.js";
 
 /** A WebGPU device, and what its adapter says of itself. */
 export interface WebGPUDevice {
@@ -93,11 +93,11 @@ const nameOf = ({ device, description, vendor, architecture }: GPUAdapterInfo): 
  * unknown option.
  */
 export async function requestWebGPUDevice(options: WebGPUDeviceOptions = {}): Promise<WebGPUDevice> {
-  const checked = checkOptions("requestWebGPUDevice", options, { software: true, powerPreference: true });
+  const checked = checkOptions("requestWebGPUDevice", options, {
+    software: "boolean",
+    powerPreference: true,
+  });
   const { software, powerPreference } = checked;
-  if (software !== undefined && typeof software !== "boolean") {
-    throw new TypeError(`requestWebGPUDevice: software must be true or false, got ${describe(software)}`);
-  }
   if (powerPreference !== undefined) {
     checkChoice("requestWebGPUDevice: powerPreference", powerPreference, ["low-power", "high-performance"]);
   }

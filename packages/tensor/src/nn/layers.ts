@@ -31,7 +31,7 @@ export class Linear extends Module {
     options: { bias?: boolean } = {},
   ) {
     super();
-    const { bias = true } = checkOptions("Linear", options, { bias: true });
+    const { bias = true } = checkOptions("Linear", options, { bias: "boolean" });
     checkSizes("Linear", { inFeatures, outFeatures });
     this.weight = new Parameter([outFeatures, inFeatures], { init: uniformFanIn(inFeatures) });
     if (bias) this.bias = new Parameter([outFeatures], { init: uniformFanIn(inFeatures) });
@@ -60,7 +60,7 @@ export class Conv2d extends Module {
       stride = 1,
       padding = 0,
       bias = true,
-    } = checkOptions("Conv2d", options, { stride: true, padding: true, bias: true });
+    } = checkOptions("Conv2d", options, { stride: true, padding: true, bias: "boolean" });
     checkSizes("Conv2d", { inChannels, outChannels, kernelSize, stride });
     for (const p of [padding].flat(2)) checkNumber("Conv2d: padding", p, { min: 0, integer: true });
     const fanIn = inChannels * kernelSize * kernelSize;

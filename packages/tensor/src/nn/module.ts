@@ -80,7 +80,7 @@ export abstract class Module {
    */
   loadStateDict(dict: StateDict, options: LoadOptions = {}): this {
     const { strict = true, prefix = "" } = checkOptions(`${this.constructor.name}.loadStateDict`, options, {
-      strict: true,
+      strict: "boolean",
       prefix: true,
     });
     const all = Array.from(this.namedParameters());

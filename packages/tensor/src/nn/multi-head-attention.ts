@@ -52,7 +52,11 @@ export class MultiHeadAttention extends Module {
       context = x,
       causal = false,
       residual,
-    } = checkOptions("MultiHeadAttention.forward", options, { context: true, causal: true, residual: true });
+    } = checkOptions("MultiHeadAttention.forward", options, {
+      context: true,
+      causal: "boolean",
+      residual: true,
+    });
     return tf.tidy(() => {
       const query = this.q_proj.forward(x);
       const key = this.k_proj.forward(context);

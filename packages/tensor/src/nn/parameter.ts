@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { storageOf, storeAs } from "../ops/store-as.js";
 import type { Random } from "../random.js";
-import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkNumbers, checkOptions } from "../shared/check-options.js";
 
 /** Fills a parameter: given its in-memory shape and a source of randomness, returns its first value. */
 export type Initializer = (shape: number[], random: Random) => tf.Tensor;
@@ -28,8 +28,8 @@ export class Parameter {
     readonly shape: number[],
     options: ParameterOptions = {},
   ) {
-    for (const size of shape) checkNumber("Parameter: each size of shape", size, { min: 0, integer: true });
-    this.options = checkOptions("Parameter", options, { init: true, layout: true });
+    checkNumbers("Parameter: shape", shape, { min: 0, integer: true });
+    this.options = checkOptions("Parameter", options, { init: "function", layout: true });
     if (this.options.layout !== undefined) checkChoice("Parameter: layout", this.options.layout, ["OIHW"]);
   }
 

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "../shared/check-options.js";
 import { apartFromTape, isRecording, record, refuseSecondOrder, visitOps } from "../shared/gradients-tape.js";
 import { recordDraws } from "./repeat-draws.js";
 import { activationStorage, float16Activations } from "./store-as.js";
@@ -31,6 +32,10 @@ export function checkpoint<T extends Result, I extends tf.Tensor[]>(
   fn: (...inputs: I) => T,
   inputs: readonly [...I],
 ): T {
+  if (typeof fn !== "function") throw new TypeError(`checkpoint: fn must be a function, got ${describe(fn)}`);
+  if (!Array.isArray(inputs)) {
+    throw new TypeError(`checkpoint: inputs must be an array of tensors, got ${describe(inputs)}`);
+  }
   if (!isRecording()) return run(fn, inputs);
   // The backward pass is no longer inside the caller's `float16Activations`.
   const storage = activationStorage();

@@ -248,7 +248,7 @@ describe("options", () => {
       "AdamW: weightDecay must be a finite number, at least 0, got NaN",
     );
     expect(make({ betas: [0.9, 1] })).toThrow(
-      "AdamW: each of betas must be a finite number, at least 0 and less than 1, got 1",
+      "AdamW: betas[1] must be a finite number, at least 0 and less than 1, got 1",
     );
     expect(make({ betas: [0.9] })).toThrow("AdamW: betas must be two numbers");
     const parameter = one();

@@ -3,7 +3,7 @@ import { keepFullPrecision } from "../io/full-precision.js";
 import type { StateDict } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { adamWStep } from "../ops/adamw-step.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkNumbers, checkOptions, describe } from "../shared/check-options.js";
 
 export interface AdamWOptions {
   /** At least 0. Default 1e-3. */
@@ -40,8 +40,11 @@ export class AdamW {
     for (const [name, value] of Object.entries({ learningRate, epsilon, weightDecay })) {
       checkNumber(`AdamW: ${name}`, value, { min: 0 });
     }
-    if (!Array.isArray(betas) || betas.length !== 2) throw new TypeError("AdamW: betas must be two numbers");
-    for (const beta of betas) checkNumber("AdamW: each of betas", beta, { min: 0, below: 1 });
+    checkNumbers("AdamW: betas", betas, { min: 0, below: 1 });
+    if (betas.length !== 2) throw new RangeError(`AdamW: betas must be two numbers, got ${betas.length}`);
+    if (!Array.isArray(parameters)) {
+      throw new TypeError(`AdamW: parameters must be an array of Parameters, got ${describe(parameters)}`);
+    }
     for (const [i, parameter] of parameters.entries()) {
       const first = parameters.indexOf(parameter);
       if (first < i) throw new Error(`AdamW: parameters ${first} and ${i} are the same; list it once`);

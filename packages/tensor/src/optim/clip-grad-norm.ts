@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber } from "../shared/check-options.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 
 /** Elements of small tensors that are laid side by side at a time: 4 MiB. */
 const elementsAtOnce = 2 ** 20;
@@ -14,6 +14,7 @@ const smallest = 2 ** -126;
  * @returns a scalar; the caller disposes it.
  */
 export function globalNorm(tensors: readonly tf.Tensor[]): tf.Scalar {
+  checkTensors("globalNorm: tensors", tensors);
   return tf.tidy(() => {
     const packs: tf.Tensor1D[][] = [];
     let room = 0;
@@ -53,9 +54,17 @@ export function clipGradNorm(
   maxNorm: number,
 ): { gradients: tf.Tensor[]; norm: tf.Scalar } {
   checkNumber("clipGradNorm: maxNorm", maxNorm, { above: 0 });
+  checkTensors("clipGradNorm: gradients", gradients);
   return tf.tidy(() => {
     const norm = globalNorm(gradients);
     const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6)));
     return { gradients: gradients.map((gradient) => tf.mul(gradient, factor)), norm };
   });
+}
+
+function checkTensors(name: string, tensors: readonly tf.Tensor[]): void {
+  if (!Array.isArray(tensors))
+    throw new TypeError(`${name} must be an array of tensors, got ${describe(tensors)}`);
+  const bad = tensors.findIndex((x) => !(x instanceof tf.Tensor));
+  if (bad >= 0) throw new TypeError(`${name}[${bad}] must be a tensor, got ${describe(tensors[bad])}`);
 }

@@ -157,7 +157,8 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
   simdKernels.UnsortedSegmentSum = unsortedSegmentSum;
   for (const kernelName of new Set([...theirNames, ...Object.keys(simdKernels), ...hostNames])) {
     const theirs = original(kernelName);
-    if (theirs) tf.unregisterKernel(kernelName, "wasm");
+    // Ours, if this is not the first time.
+    if (tf.getKernel(kernelName, "wasm")) tf.unregisterKernel(kernelName, "wasm");
     const run = chooser(kernelName);
     tf.registerKernel({
       kernelName,

@@ -27,12 +27,12 @@ export function registerWebGPUBackend(
     throw new TypeError(`${name}: source must be the result of requestWebGPUDevice, got ${describe(source)}`);
   }
   const checked = checkOptions(name, options, {
-    subgroups: true,
+    subgroups: "boolean",
     maxDispatches: true,
     maxFreeBytes: true,
     maxBindingBytes: true,
-    exactHalves: true,
-    checkKeys: true,
+    exactHalves: "boolean",
+    checkKeys: "boolean",
   });
   const { maxDispatches = 64, maxFreeBytes = 0, maxBindingBytes = smallestBinding } = checked;
   checkNumber(`${name}: maxDispatches`, maxDispatches, { min: 1, integer: true });

@@ -1,4 +1,4 @@
-import type { OptionNames } from "../../shared/check-options.js";
+import { checkText, type OptionNames } from "../../shared/check-options.js";
 import { nodeModule } from "../../shared/node-modules.js";
 
 /** Where models are cached and from where they come. */
@@ -24,10 +24,19 @@ export const hubOptionNames: OptionNames<HubOptions> = {
   cacheDir: true,
   endpoint: true,
   token: true,
-  localFilesOnly: true,
-  refresh: true,
-  onProgress: true,
+  localFilesOnly: "boolean",
+  refresh: "boolean",
+  onProgress: "function",
 };
+
+/** Checks the options that are texts. */
+export function checkHubTexts(caller: string, options: HubOptions): void {
+  const { revision, cacheDir, endpoint, token } = options;
+  for (const [name, value] of Object.entries({ revision, cacheDir, endpoint })) {
+    if (value !== undefined) checkText(`${caller}: ${name}`, value);
+  }
+  if (token !== undefined && token !== false) checkText(`${caller}: token`, token);
+}
 
 /** How far a download is. */
 export interface DownloadProgress {

@@ -1,11 +1,17 @@
-import { checkOptions, type OptionNames } from "../../shared/check-options.js";
+import { checkOptions, checkText, type OptionNames } from "../../shared/check-options.js";
 import { nodeModule } from "../../shared/node-modules.js";
 import { shown } from "../../shared/shown.js";
 import { isWeightsFile } from "../weights-files.js";
 import { isInside, type RepoCache, repoCache } from "./cache.js";
 import { chooseFiles, type WantedFiles } from "./choose-files.js";
 import { downloadBlob } from "./download.js";
-import { type HubOptions, type HubSettings, hubOptionNames, hubSettings } from "./environment.js";
+import {
+  checkHubTexts,
+  type HubOptions,
+  type HubSettings,
+  hubOptionNames,
+  hubSettings,
+} from "./environment.js";
 import { HubError, openRepository, type Repository, remoteFile } from "./repository.js";
 
 /** What {@link resolveModel} looks for, and where. */
@@ -22,7 +28,7 @@ const names: OptionNames<ResolveOptions> = {
   subfolder: true,
   subfolders: true,
   variant: true,
-  weights: true,
+  weights: "boolean",
   needs: true,
 };
 
@@ -43,7 +49,16 @@ const names: OptionNames<ResolveOptions> = {
  */
 export async function resolveModel(idOrFolder: string, options: ResolveOptions = {}): Promise<string> {
   const wanted = checkOptions("resolveModel", options, names);
-  const { subfolder, revision = "main" } = wanted;
+  const { subfolder, revision = "main", variant, subfolders, needs } = wanted;
+  checkHubTexts("resolveModel", wanted);
+  for (const [name, value] of Object.entries({ subfolder, variant })) {
+    if (value !== undefined) checkText(`resolveModel: ${name}`, value);
+  }
+  if (subfolders !== undefined) checkTexts("resolveModel: subfolders", subfolders);
+  if (needs !== undefined && !Array.isArray(needs)) {
+    throw new TypeError(`resolveModel: needs must be an array of arrays of names, got ${shown(needs)}`);
+  }
+  for (const [i, group] of (needs ?? []).entries()) checkTexts(`resolveModel: needs[${i}]`, group);
   const { join, resolve } = nodeModule("node:path");
   if (typeof idOrFolder !== "string" || idOrFolder === "") {
     throw new Error(`resolveModel: expected a folder or a model's id, got ${shown(idOrFolder)}`);
@@ -82,6 +97,11 @@ export async function resolveModel(idOrFolder: string, options: ResolveOptions =
     if (!(error instanceof HubError)) throw error;
     throw new Error(`${neither} that could be had from the hub (${error.message})`, { cause: error });
   }
+}
+
+function checkTexts(name: string, texts: readonly string[]): void {
+  if (!Array.isArray(texts)) throw new TypeError(`${name} must be an array of names, got ${shown(texts)}`);
+  for (const [i, text] of texts.entries()) checkText(`${name}[${i}]`, text);
 }
 
 /** Whether it can be an id: `name` or `owner/name`, and no path. */

@@ -333,7 +333,7 @@ describe("backward", () => {
         [{ aggregator: null }, "aggregator must have a value, got null"],
         [{ losses: undefined }, "losses must be functions by name, got undefined"],
         [{ variables: null }, "variables must have a value, got null"],
-        [{ heads: null }, "heads must be variables by name or a list of them, got null"],
+        [{ heads: null }, "heads must have a value, got null"],
         [{ memory: 3 }, "memory must be an array of numbers, got 3"],
         [{ gramAt: "variables", groups: () => 3 }, 'groups must give a name or undefined, got 3 for "a"'],
         [{ gramAt: "variables", groups: "g" }, 'groups must be a function, got "g"'],

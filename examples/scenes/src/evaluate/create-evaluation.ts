@@ -44,7 +44,7 @@ export function createEvaluation(options?: CreateEvaluationOptions): EvaluationM
     seed: true,
     pairs: true,
     scenes: true,
-    outOfDomain: true,
+    outOfDomain: "boolean",
   });
   const { outOfDomain = true, seed = 0, scenes = 2000, pairs = 4000 } = checked;
   const split = checkChoice(`${caller}: split`, checked.split ?? "test", ["validation", "test"]);

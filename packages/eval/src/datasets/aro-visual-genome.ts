@@ -30,7 +30,7 @@ export interface VGAttributionOptions {
 export async function vgRelation(folder: string, options?: VGRelationOptions): Promise<CaptionChoices> {
   const { images, symmetric = false } = checkOptions("vgRelation", options, {
     images: true,
-    symmetric: true,
+    symmetric: "boolean",
   });
   const left = new Set(symmetric ? [] : symmetricRelations);
   const file = join(folder, "visual_genome_relation.json");

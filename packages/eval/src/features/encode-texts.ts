@@ -24,7 +24,7 @@ export async function encodeTexts(
   options: EncodeTextsOptions,
 ): Promise<tf.Tensor2D> {
   const { encodeText, batchSize = 64 } = checkOptions("encodeTexts", options, {
-    encodeText: true,
+    encodeText: "function",
     batchSize: true,
   });
   checkNumber("encodeTexts: batchSize", batchSize, { min: 1, integer: true });

@@ -139,7 +139,11 @@ export function createUNetDenoiser(
     sharedPrefix = true,
     additive = true,
     added,
-  } = checkOptions("createUNetDenoiser", options, { sharedPrefix: "boolean", additive: "boolean", added: true });
+  } = checkOptions("createUNetDenoiser", options, {
+    sharedPrefix: "boolean",
+    additive: "boolean",
+    added: true,
+  });
   const { cross_attention_dim: conditionSize, in_channels: latentChannels, out_channels } = unet.config;
   if (emptyPrompt.rank !== 3 || emptyPrompt.shape[0] !== 1 || emptyPrompt.shape[2] !== conditionSize) {
     throw new Error(

@@ -55,9 +55,9 @@ const { json, checkpointing, ...options } = new Command("npm run full-size-step 
     new Option("--storage <name>", "of frozen weights").choices(["float16", "float32"]).default("float16"),
   )
   .option("--dropout <share>", "of the LoRA", Number, 0.1)
-  .option("--no-checkpointing", "hold all activations of a micro-batch or chunk")
+  .option("--checkpointing", "hold the inputs of blocks only, and compute the rest again", false)
   .option("--encoder-micro-batch <n>", "images that are encoded at once", integer(0), 1)
-  .option("--chunk <n>", "predictions at once", integer(0), 2)
+  .option("--chunk <n>", "predictions at once", integer(0), 4)
   .option("--steps <n>", "that are timed; the first one compiles shaders", integer(1), 1)
   .option("--profile", "one more step, with the device's time by kernel", false)
   .option("--json <file>", "adds the row to this file, after each step")

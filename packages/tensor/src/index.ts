@@ -6,6 +6,7 @@ export { type GeluVariant, gelu, silu } from "./ops/activation.js";
 export { type AttentionOptions, scaledDotProductAttention } from "./ops/attention.js";
 export { checkpoint } from "./ops/checkpoint.js";
 export { type Conv2dOptions, conv2d, type Padding } from "./ops/conv2d.js";
+export { type DropoutOptions, dropout } from "./ops/dropout.js";
 export { geglu } from "./ops/geglu.js";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.js";
 export { layerNorm } from "./ops/layer-norm.js";

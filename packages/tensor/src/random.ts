@@ -51,17 +51,24 @@ export class Random {
     return child;
   }
 
-  /** `n` unsigned 32-bit words. */
-  private words(n: number): Uint32Array {
+  /** Goes on as if `n` words were drawn, for whoever makes them elsewhere. @returns the state that they begin at */
+  take(n: number): RandomState {
     checkNumber("Random: n", n, { min: 0, integer: true });
     observer?.(this);
+    const { state } = this;
+    this.counter += Math.ceil(n / 4);
+    return state;
+  }
+
+  /** `n` unsigned 32-bit words. */
+  words(n: number): Uint32Array {
+    const { key, counter } = this.take(n);
     const blocks = Math.ceil(n / 4);
     const out = new Uint32Array(blocks * 4);
     for (let i = 0; i < blocks; i++) {
-      const count = this.counter + i;
-      philox(this.key, [count >>> 0, Math.floor(count / 2 ** 32) >>> 0, 0, 0], out, 4 * i);
+      const count = counter + i;
+      philox(key, [count >>> 0, Math.floor(count / 2 ** 32) >>> 0, 0, 0], out, 4 * i);
     }
-    this.counter += blocks;
     return out.subarray(0, n);
   }
 

@@ -29,14 +29,15 @@ export interface ConditionGradient {
   conditionGradient: tf.Tensor;
 }
 
-/** All predictions, `[R, ...]`, `chunk` at a time and without a graph; the caller disposes them. */
-export function predictInChunks({
-  conditions,
-  conditionOf,
-  predict,
-  chunk,
-}: ConditionedPredictions): tf.Tensor {
-  const rows = range(conditionOf.length);
+/**
+ * Predictions, `[rows.length, ...]`, `chunk` at a time and without a graph; the caller disposes them.
+ *
+ * @param rows which predictions; default all
+ */
+export function predictInChunks(
+  { conditions, conditionOf, predict, chunk }: ConditionedPredictions,
+  rows: Int32Array = range(conditionOf.length),
+): tf.Tensor {
   checkChunk("predictInChunks", rows.length, chunk);
   return tf.tidy(() =>
     tf.concat(
@@ -85,11 +86,10 @@ export function backpropagateInChunks(
 
 /**
  * The gradient of a loss on many predictions at the few conditions that they were made with, exactly, with a bounded
- * number of graphs (GradCache; Gao et al. 2021, section 3): all predictions without a graph, the loss's gradient at
- * them, then the predictions again, `chunk` at a time with a graph, to carry it to the conditions. Where `chunk` holds
- * all of them, one graph serves and nothing is predicted twice.
+ * number of graphs (GradCache; Gao et al. 2021, section 3): all predictions but the last `chunk` without a graph, those with
+ * one, the loss and its gradient, then the others again, `chunk` at a time with a graph, to carry it to the conditions.
  *
- * Costs one forward pass more than the plain path. Peak memory is that of `chunk` graphs, plus predictions and their
+ * Costs one forward pass of all but `chunk` predictions more than the plain path. Peak memory is that of `chunk` graphs, plus predictions and their
  * gradient, which hold `R` outputs and no intermediates.
  *
  * @param lossGradients takes all predictions `[R, ...]`; it need dispose nothing. Its gradient is in closed form, as
@@ -100,7 +100,7 @@ export function chunkedGradient(
   predictions: ConditionedPredictions,
   lossGradients: (predictions: tf.Tensor) => LossGradient,
 ): ConditionGradient {
-  return gradientAtConditions("chunkedGradient", predictions, lossGradients, (predicted) =>
+  return gradientAtConditions("chunkedGradient", predictions, (predicted) =>
     tf.customGrad((x, save) => {
       const { value, gradient } = lossGradients(x as tf.Tensor);
       (save as tf.GradSaveFunc)([gradient]);
@@ -118,34 +118,36 @@ export function chunkedLossGradient(
   predictions: ConditionedPredictions,
   loss: (predictions: tf.Tensor) => tf.Tensor,
 ): ConditionGradient {
-  const lossGradients = (predicted: tf.Tensor) => {
-    const { value, grad } = tf.valueAndGrad(loss)(predicted);
-    return { value: value as tf.Scalar, gradient: grad };
-  };
-  return gradientAtConditions("chunkedLossGradient", predictions, lossGradients, loss);
+  return gradientAtConditions("chunkedLossGradient", predictions, loss);
 }
 
 function gradientAtConditions(
   where: string,
   predictions: ConditionedPredictions,
-  lossGradients: (predictions: tf.Tensor) => LossGradient,
   loss: (predictions: tf.Tensor) => tf.Tensor,
 ): ConditionGradient {
   const { conditions, conditionOf, predict, chunk } = predictions;
   const rows = range(conditionOf.length);
   checkChunk(where, rows.length, chunk);
+  const first = chunk === 0 ? 0 : Math.max(0, rows.length - chunk);
+  const [others, last] = [rows.subarray(0, first), rows.subarray(first)];
   return tf.tidy(() => {
-    if (chunk === 0 || rows.length <= chunk) {
-      const { value, grad } = tf.valueAndGrad((e) => loss(predict(rows, e)))(
-        gatherRows(conditions, conditionOf, rows),
-      );
-      const conditionGradient = scatterRows(grad, conditions.shape, conditionOf, rows);
-      return { value: value as tf.Scalar, conditionGradient };
+    const lastConditions = gatherRows(conditions, conditionOf, last);
+    const toConditions = (perRow: tf.Tensor) => scatterRows(perRow, conditions.shape, conditionOf, last);
+    if (others.length === 0) {
+      const { value, grad } = tf.valueAndGrad((e) => loss(predict(last, e)))(lastConditions);
+      return { value: value as tf.Scalar, conditionGradient: toConditions(grad) };
     }
-    const { value, gradient } = tf.tidy(
-      () => lossGradients(predictInChunks(predictions)) as never,
-    ) as LossGradient;
-    return { value, conditionGradient: backpropagateInChunks(predictions, gradient) };
+    const { value, grads } = tf.valueAndGrads((predicted, e) => loss(tf.concat([predicted, predict(last, e)])))([
+      predictInChunks(predictions, others),
+      lastConditions,
+    ]);
+    const [dPredicted, perRow] = grads;
+    const conditionGradient = tf.add(
+      toConditions(perRow),
+      backpropagateInChunks(predictions, dPredicted, others),
+    );
+    return { value: value as tf.Scalar, conditionGradient };
   });
 }
 

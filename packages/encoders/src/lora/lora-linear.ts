@@ -1,4 +1,4 @@
-import { Linear, type Random } from "@dcr-js/tensor";
+import { dropout, Linear, type Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
 /** How the branch of one layer is made. */
@@ -86,7 +86,6 @@ export class LoRALinear extends Linear {
 
   private drop<T extends tf.Tensor>(x: T): T {
     if (!this.training || this.dropout === 0) return x;
-    const kept = tf.greaterEqual(this.#random.uniform(x.shape), this.dropout);
-    return tf.mul(x, tf.mul(tf.cast(kept, "float32"), 1 / (1 - this.dropout))) as T;
+    return dropout(x, { rate: this.dropout, random: this.#random });
   }
 }

@@ -23,4 +23,25 @@ describe.runIf(device)("BufferPool", () => {
     pool.clear();
     pool.destroyEvicted();
   });
+
+  it("makes a loop's buffers once while the host runs ahead, and gives up those beyond the bound when it waits", () => {
+    let made = 0;
+    const pool = new BufferPool(device!.device, 64, () => {
+      made++;
+    });
+    const sizes = [160, 320, 480];
+    for (let round = 0; round < 3; round++) {
+      for (const buffer of sizes.map((size) => pool.acquire(size))) pool.release(buffer);
+    }
+    expect(made).toBe(3);
+    expect(pool).toMatchObject({ usedBytes: 0, freeBytes: 960 });
+    // Other sizes take the place of those; together they are never more than were in use at one time.
+    const held = [640, 320].map((size) => pool.acquire(size));
+    expect(pool.usedBytes + pool.freeBytes).toBeLessThanOrEqual(960 + 64);
+    for (const buffer of held) pool.release(buffer);
+    pool.settled();
+    expect(pool.freeBytes).toBeLessThanOrEqual(64);
+    pool.clear();
+    pool.destroyEvicted();
+  });
 });

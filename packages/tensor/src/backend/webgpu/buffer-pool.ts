@@ -4,6 +4,10 @@ const granularity = 16;
 /**
  * Keeps free storage buffers for reuse, by size, up to a bound in bytes. Of one size, the oldest buffer is taken first: a loop that
  * asks for the same sizes again then gets the same buffers, in whatever order it released them, and so finds its bind groups.
+ *
+ * The host may be far ahead of the device, which gives up the memory of an evicted buffer only when it gets there: a loop whose buffers
+ * are evicted and made again would take their memory anew each time. So until the host waits for the device, the pool evicts nothing
+ * while used and free buffers together are no more than the most that was in use since it last waited.
  */
 export class BufferPool {
   /** By size; each list from the oldest to the newest. */
@@ -16,9 +20,11 @@ export class BufferPool {
   usedBytes = 0;
   /** Bytes in buffers that wait for reuse. */
   freeBytes = 0;
+  /** The most bytes in use since the host last waited for the device. */
+  private mostUsedBytes = 0;
 
   /**
-   * @param maxFreeBytes bound on the bytes of free buffers.
+   * @param maxFreeBytes bound on the bytes of free buffers when the host waits for the device.
    * @param created called for each new buffer with a promise of its error.
    */
   constructor(
@@ -35,6 +41,7 @@ export class BufferPool {
   acquire(bytes: number, busy?: ReadonlySet<GPUBuffer>): GPUBuffer {
     const size = Math.max(granularity, Math.ceil(bytes / granularity) * granularity);
     this.usedBytes += size;
+    this.mostUsedBytes = Math.max(this.mostUsedBytes, this.usedBytes);
     const candidates = this.free.get(size);
     if (candidates) {
       const index = busy ? candidates.findIndex((buffer) => !busy.has(buffer)) : 0;
@@ -50,6 +57,7 @@ export class BufferPool {
     });
     this.creationOrder.set(buffer, this.made++);
     this.created(this.device.popErrorScope(), size);
+    this.evict();
     return buffer;
   }
 
@@ -59,7 +67,13 @@ export class BufferPool {
     const list = this.free.get(buffer.size);
     if (list) list.splice(this.indexIn(list, buffer), 0, buffer);
     else this.free.set(buffer.size, [buffer]);
-    while (this.freeBytes > this.maxFreeBytes) this.evict();
+    this.evict();
+  }
+
+  /** The device has done all that it was given. */
+  settled(): void {
+    this.mostUsedBytes = this.usedBytes;
+    this.evict();
   }
 
   private indexIn(list: readonly GPUBuffer[], buffer: GPUBuffer): number {
@@ -73,17 +87,17 @@ export class BufferPool {
     return low;
   }
 
-  /** Evicts the newest free buffer of the size that was first used longest ago. */
+  /** Evicts what is beyond the bounds: the newest free buffers of the sizes that were first used longest ago. */
   private evict(): void {
+    const isOver = () =>
+      this.freeBytes > this.maxFreeBytes && this.usedBytes + this.freeBytes > this.mostUsedBytes;
     for (const [size, list] of this.free) {
-      const buffer = list.pop();
-      if (!buffer) {
-        this.free.delete(size);
-        continue;
+      while (list.length > 0 && isOver()) {
+        this.freeBytes -= size;
+        this.doomed.push(list.pop()!);
       }
-      this.freeBytes -= size;
-      this.doomed.push(buffer);
-      return;
+      if (!isOver()) return;
+      this.free.delete(size);
     }
   }
 

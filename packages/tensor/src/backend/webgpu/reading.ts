@@ -38,6 +38,7 @@ export class Reading {
       failures.throwAt(subject);
       throw new Error(`dcr-webgpu: ${subject()} failed`, { cause });
     }
+    this.owner.pool.settled();
     await failures.settle();
     failures.throwAt(subject);
     const copy = copyOf(staging.getMappedRange(0, bytes), subject);

@@ -18,7 +18,7 @@ interface Data {
 }
 
 export interface StorageOptions {
-  /** Bound on the bytes of free buffers kept for reuse. Default 512 MiB. */
+  /** Bound on the bytes of free buffers kept for reuse, whenever the host has waited for the device. Default 512 MiB. */
   maxFreeBytes?: number;
   /** Bytes of one tensor that a kernel can bind. Default and maximum: the device's limit. For tests. */
   maxBindingBytes?: number;
@@ -284,6 +284,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
   async uploaded(): Promise<void> {
     this.recorder.flush();
     await this.device.queue.onSubmittedWorkDone();
+    this.pool.settled();
   }
 
   /** Bytes in the buffers of live tensors, and in free buffers kept for reuse; both exact, padding to 16 included. */

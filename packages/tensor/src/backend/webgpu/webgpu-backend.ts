@@ -226,6 +226,7 @@ export class WebGPUBackend extends TensorStorage {
   async check(): Promise<string | null> {
     this.flush();
     await Promise.race([this.device.lost, this.device.queue.onSubmittedWorkDone()]);
+    this.pool.settled();
     await this.failures.settle();
     return this.failures.first;
   }

@@ -12,6 +12,7 @@ import { conv3dKernels } from "./conv3d.js";
 import { countingKernels } from "./counting.js";
 import { depthwiseConv2dKernels } from "./depthwise-conv2d.js";
 import { dilation2dKernels } from "./dilation2d.js";
+import { dropoutKernels } from "./dropout.js";
 import { einsumKernels } from "./einsum.js";
 import { fillKernels } from "./fill.js";
 import { groupNormKernels } from "./group-norm.js";
@@ -53,6 +54,7 @@ const realKernels: KernelTable = {
   ...softmaxKernels,
   ...einsumKernels,
   ...activationKernels,
+  ...dropoutKernels,
   ...batchNormKernels,
   ...layerNormKernels,
   ...groupNormKernels,

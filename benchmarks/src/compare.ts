@@ -18,7 +18,7 @@ export interface Row {
   rounds: number;
   /** Peers that have no figure, and why. */
   absent: Record<string, string>;
-  /** What one more run of ours asked of the device. */
+  /** The device's work for one more run of ours. */
   statistics: WebGPUStatistics;
 }
 

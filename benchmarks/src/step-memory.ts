@@ -5,7 +5,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { Command, InvalidArgumentError } from "commander";
 import { prepareStep } from "./cases/dcr-step.js";
 
-/** What one step of a batch size took. */
+/** The memory of one step of a batch size. */
 interface Memory {
   batchSize: number;
   /** The most bytes that tensors held at one time, models included. */

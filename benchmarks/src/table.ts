@@ -29,7 +29,7 @@ const columns = [
   "bindGroupsCreated",
 ] as const;
 
-/** What a run of ours asks of the device once it is warm. */
+/** The device's work for a warm run of ours. */
 export function statisticsTable(rows: readonly Row[]): string {
   const width = 19;
   const lines = [`${"".padEnd(nameWidth)}${columns.map((column) => column.padStart(width)).join("")}`];

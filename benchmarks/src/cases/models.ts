@@ -18,7 +18,7 @@ async function loadUNet() {
 
 const meanSquare = (x: tf.Tensor) => tf.tidy(() => tf.mean(tf.square(x)) as tf.Scalar);
 
-/** What a frozen denoiser does in a DCR step: carries a gradient to the condition. */
+/** A frozen denoiser carries a gradient to the condition, as in a DCR step. */
 const unetCondition: Case = {
   name: `tiny UNet forward+backward to the condition, batch ${batch}`,
   goal: 4,
@@ -45,7 +45,7 @@ const unetCondition: Case = {
   },
 };
 
-/** What pretraining does. */
+/** A gradient to the model's own parameters, as in pretraining. */
 const unetParameters: Case = {
   name: `tiny UNet forward+backward to its parameters, batch ${batch}`,
   goal: 4,

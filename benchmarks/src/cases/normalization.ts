@@ -35,7 +35,7 @@ function layerNormCases(rows: number, width: number): Case[] {
     name: `layerNorm [${rows}, ${width}]`,
     shapes: [[rows, width], [width], [width]],
     output: [rows, width],
-    ours: (x, weight, bias) => layerNorm(x, weight as tf.Tensor1D, bias as tf.Tensor1D, epsilon),
+    ours: (x, weight, bias) => layerNorm(x, weight as tf.Tensor1D, bias as tf.Tensor1D, { epsilon }),
     stock: (x, weight, bias) => tf.add(tf.mul(normalize(x, [1]), weight), bias),
   });
 }

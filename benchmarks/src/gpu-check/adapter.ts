@@ -4,7 +4,7 @@ import { writeRow } from "./row-file.js";
 
 /** Writes the adapter's name, features and limits. Arguments: the file to write, and "webgpu" or "software". */
 const [file, kind] = process.argv.slice(2);
-const { device, name, isSoftware, features, limits } = await inOneLine(() =>
+const { device, name, isSoftware, features, limits, reason } = await inOneLine(() =>
   requestWebGPUDevice({ software: kind === "software" }),
 );
 // Their fields are getters of the prototype.
@@ -19,6 +19,7 @@ const fields = (of: object): Record<string, unknown> => {
 await writeRow(file!, {
   name,
   isSoftware,
+  reason,
   features: [...features].sort(),
   limits: fields(limits),
   deviceLimits: fields(device.limits),

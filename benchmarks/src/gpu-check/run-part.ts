@@ -3,7 +3,7 @@ import { GpuMemory } from "./nvidia.js";
 
 export interface Part {
   name: string;
-  /** What follows Node on the command line. */
+  /** The arguments after Node on the command line. */
   args: string[];
   /** It is stopped after so many seconds. */
   limit: number;

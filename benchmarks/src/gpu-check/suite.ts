@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** What the log of packages/tensor/scripts/conformance-run.mjs says, also where the process was stopped. */
+/** The counts in a log of packages/tensor/scripts/conformance-run.mjs, also of one that was stopped. */
 export interface SuiteResult {
   run: number;
   passed: number;

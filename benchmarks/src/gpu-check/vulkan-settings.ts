@@ -17,7 +17,7 @@ const libraryFolders = [
 ];
 
 /**
- * What to try, in this order: the driver's own manifest; a manifest of ours for its libraries, which containers often have without it; whatever the loader
+ * The settings to try, in this order: the driver's own manifest; a manifest of ours for its libraries, which containers often have without it; whatever the loader
  * finds by itself. Each with the bundle's loader alone, then with the X11 libraries too that libGLX_nvidia needs.
  *
  * @param lib the folder with the bundle's libraries, with `x11` in it

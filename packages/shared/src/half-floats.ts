@@ -68,7 +68,7 @@ export function float32ToFloat16Array(values: Float32Array): Uint16Array<ArrayBu
   for (let i = 0; i < words.length; i++) {
     const bits = words[i]!;
     const exponent = (bits >>> 23) & 255;
-    // What is normal as a binary16, and does not round up to an infinity, needs no more than integers.
+    // Integer arithmetic suffices for a value that is normal as a binary16 and does not round up to an infinity.
     halves[i] =
       exponent > 112 && exponent < 142
         ? ((bits >>> 16) & 0x8000) |

@@ -13,7 +13,7 @@ import { chromium } from "playwright-core";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const { resolve } = createRequire(import.meta.url);
 const wasm = dirname(resolve("@tensorflow/tfjs-backend-wasm/package.json"));
-// What must run where. A page that is cross-origin isolated has memory that threads share, if its workers start.
+// The suites of each page. A page that is cross-origin isolated has memory that threads share, if its workers start.
 const isolation = {
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-embedder-policy": "require-corp",
@@ -54,7 +54,7 @@ for (const kind of ["", "-simd", "-threaded-simd"]) {
 }
 const names = [...new Set(pages.map(({ name }) => name))];
 const scripts = new Map(await Promise.all(names.map(async (name) => [`/${name}.js`, await bundle(name)])));
-// What Vite's minifier makes of it.
+// The text that Vite's minifier makes of it.
 const folded = scripts
   .get("/wasm.js")
   .replaceAll('typeof _scriptDir !== "undefined" && _scriptDir', "_scriptDir");

@@ -1,4 +1,4 @@
-// What float16 storage saves and costs on this machine's WebGPU adapter: a transformer's bytes, error and time, with its weights
+// Measures float16 storage on this machine's WebGPU adapter: a transformer's bytes, error and time, with its weights
 // stored as float16, and with its activations too, beside float32. Built packages are measured: `npm run build` first.
 import { parseArgs } from "node:util";
 import {

@@ -9,7 +9,7 @@ export { type Conv2dOptions, conv2d, type Padding } from "./ops/conv2d.js";
 export { type DropoutOptions, dropout } from "./ops/dropout.js";
 export { geglu } from "./ops/geglu.js";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.js";
-export { layerNorm } from "./ops/layer-norm.js";
+export { type LayerNormOptions, layerNorm } from "./ops/layer-norm.js";
 export { linear } from "./ops/linear.js";
 export { float16Activations, hasFloat16Storage, storageOf, storeAs } from "./ops/store-as.js";
 export { upsampleNearest2d } from "./ops/upsample.js";

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkNumbers, describe } from "./shared/check-options.js";
 import { philox } from "./shared/philox.js";
 
-/** What a stream of random numbers needs to go on where it was. */
+/** The state of a stream of random numbers, from which it goes on. */
 export interface RandomState {
   /** The key: two unsigned 32-bit words. */
   key: [number, number];

@@ -60,7 +60,7 @@ export function fusedOps(ops: FusedOps): Record<string, (inputs: Inputs) => tf.T
 
 /** Inputs, output and gradients of one fused op; what is made is the caller's. */
 export interface GoldenCase {
-  /** What the differentiated sum is weighted with. */
+  /** The weights of the differentiated sum. */
   weight: tf.Tensor;
   names: string[];
   inputs: tf.Tensor[];

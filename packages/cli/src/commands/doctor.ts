@@ -73,13 +73,13 @@ async function checkDevice(name: string, kind: ProbedKind): Promise<Finding> {
 }
 
 function describeProbe(probe: Extract<Probe, { found: true }>): string {
-  const { name, features = [], maxBufferSize, maxStorageBufferBindingSize } = probe;
+  const { name, reason, features = [], maxBufferSize, maxStorageBufferBindingSize } = probe;
   const facts = [
     maxBufferSize && `tensors to ${formatBytes(maxBufferSize)}`,
     maxStorageBufferBindingSize && `bindings to ${formatBytes(maxStorageBufferBindingSize)}`,
     ...features,
   ];
-  return [name, ...facts.filter(Boolean)].join(", ");
+  return [reason ? `${name} (${reason})` : name, ...facts.filter(Boolean)].join(", ");
 }
 
 /** Vulkan's list of drivers, where the platform has one. */

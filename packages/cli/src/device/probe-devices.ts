@@ -6,6 +6,8 @@ export type Probe =
   | {
       found: true;
       name: string;
+      /** Why this one of several adapters. */
+      reason?: string;
       features?: string[];
       /** Bytes of the largest tensor. */
       maxBufferSize?: number;

@@ -7,10 +7,11 @@ async function probe(kind: string): Promise<Probe> {
     const { threads = 1 } = await initialize({ device: "wasm" });
     return { found: true, name: `${threads} ${threads === 1 ? "thread" : "threads"}` };
   }
-  const { name, features, limits } = await requestWebGPUDevice({ software: kind === "software" });
+  const { name, features, limits, reason } = await requestWebGPUDevice({ software: kind === "software" });
   return {
     found: true,
     name,
+    reason,
     features: [...features].filter((feature) =>
       ["shader-f16", "subgroups", "timestamp-query"].includes(feature),
     ),

@@ -138,10 +138,9 @@ function gradientAtConditions(
       const { value, grad } = tf.valueAndGrad((e) => loss(predict(last, e)))(lastConditions);
       return { value: value as tf.Scalar, conditionGradient: toConditions(grad) };
     }
-    const { value, grads } = tf.valueAndGrads((predicted, e) => loss(tf.concat([predicted, predict(last, e)])))([
-      predictInChunks(predictions, others),
-      lastConditions,
-    ]);
+    const { value, grads } = tf.valueAndGrads((predicted, e) =>
+      loss(tf.concat([predicted, predict(last, e)])),
+    )([predictInChunks(predictions, others), lastConditions]);
     const [dPredicted, perRow] = grads;
     const conditionGradient = tf.add(
       toConditions(perRow),

@@ -68,7 +68,7 @@ if (!device) {
       await initialize({ device: kind });
       expect(current()).not.toBe(before);
       expect(await computes()).toBe(true);
-      // What the host still has is moved over.
+      // Tensors that the host still has are moved over.
       const negated = tf.neg(kept);
       expect(await negated.data()).toEqual(Float32Array.of(-1, -2, -3));
       const lost = /the values of a float32 tensor \[8,1024\] are lost: the device was lost \(destroyed\)/;

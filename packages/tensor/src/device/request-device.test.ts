@@ -4,13 +4,15 @@ import { requestWebGPUDevice } from "./request-device.js";
 
 const { device, reason } = await webgpuDevice();
 
-/** A stand-in for the platform's entry point, to see what is asked of it and what is said of its answers. */
-function offer(adapter: object | null): GPURequestAdapterOptions[] {
+/** Stands in for the platform's entry point, and notes what is asked of it. */
+function offer(
+  adapter: object | null | ((options: GPURequestAdapterOptions) => object | null),
+): GPURequestAdapterOptions[] {
   const asked: GPURequestAdapterOptions[] = [];
   const gpu = {
     requestAdapter: async (options: GPURequestAdapterOptions) => {
       asked.push(options);
-      return adapter;
+      return typeof adapter === "function" ? adapter(options) : adapter;
     },
   };
   Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true });
@@ -29,7 +31,49 @@ describe("requestWebGPUDevice", () => {
     await expect(requestWebGPUDevice({ powerPreference: "low-power" })).rejects.toThrow(
       /^requestWebGPUDevice: no WebGPU adapter: asked navigator.gpu, which offered none.*$/,
     );
-    expect(asked).toEqual([{ powerPreference: "low-power" }]);
+    expect(asked).toEqual([{ powerPreference: "low-power" }, { powerPreference: "high-performance" }, {}]);
+  });
+
+  const adapterNamed = (description: string, isFallbackAdapter = false) => ({
+    info: { device: "", description, vendor: "", architecture: "", isFallbackAdapter },
+    features: new Set(),
+    limits: {},
+    requestDevice: async () => ({ description }),
+  });
+  const [llvmpipe, radeon, arc] = [
+    adapterNamed("llvmpipe (LLVM 15)"),
+    adapterNamed("Radeon"),
+    adapterNamed("Arc"),
+  ];
+
+  it.each([
+    { whichever: "for low power alone", of: { "low-power": radeon } },
+    { whichever: "for high performance alone", of: { "high-performance": radeon } },
+    { whichever: "without a preference alone", of: { none: radeon } },
+  ])("takes the GPU that is offered $whichever, not the software adapter beside it", async ({ of }) => {
+    const answers: Record<string, object> = of;
+    for (const software of [undefined, false]) {
+      offer(({ powerPreference }) => answers[powerPreference ?? "none"] ?? llvmpipe);
+      expect(await requestWebGPUDevice({ software })).toMatchObject({
+        name: "Radeon",
+        isSoftware: false,
+        reason: "the first GPU that was offered; also offered: llvmpipe (LLVM 15)",
+      });
+    }
+  });
+
+  it("prefers the GPU of high performance, or the one asked for, and takes software where it is wanted or alone", async () => {
+    const both = ({ powerPreference, forceFallbackAdapter }: GPURequestAdapterOptions) =>
+      forceFallbackAdapter ? llvmpipe : powerPreference === "low-power" ? arc : radeon;
+    offer(both);
+    expect((await requestWebGPUDevice()).name).toBe("Radeon");
+    expect((await requestWebGPUDevice({ powerPreference: "low-power" })).name).toBe("Arc");
+    expect(await requestWebGPUDevice({ software: true })).toMatchObject({
+      name: "llvmpipe (LLVM 15)",
+      reason: "a software adapter was asked for; also offered: Radeon, Arc",
+    });
+    offer(llvmpipe);
+    expect(await requestWebGPUDevice()).toMatchObject({ isSoftware: true, reason: "no GPU was offered" });
   });
 
   it("refuses options that it does not know, and values that they do not take", async () => {

@@ -9,11 +9,14 @@ export interface WebGPUDevice {
   isSoftware: boolean;
   features: ReadonlySet<string>;
   limits: GPUSupportedLimits;
+  /** The rule that chose the adapter, and the others that were offered, in a sentence. */
+  reason: string;
 }
 
 export interface WebGPUDeviceOptions {
-  /** `true` asks for a software adapter, `false` refuses one. Default: takes either. */
+  /** `true` asks for a software adapter, `false` refuses one. Default: takes one where no GPU is offered. */
   software?: boolean;
+  /** Which GPU to take where there are several. Default `"high-performance"`. */
   powerPreference?: GPUPowerPreference;
 }
 
@@ -86,6 +89,9 @@ const nameOf = ({ device, description, vendor, architecture }: GPUAdapterInfo): 
 /**
  * A WebGPU device: from `navigator.gpu` in a browser, from the optional package "webgpu" (Dawn) in Node.
  *
+ * WebGPU has no list of adapters, and the first that it offers may compute on the CPU beside a GPU. So this asks several times, the GPU
+ * of the power preference first, then the other, then for any, and takes the first adapter that is a GPU; a software adapter only where none is.
+ *
  * Takes the features shader-f16, subgroups and timestamp-query where the adapter has them, and raises the limits
  * that bound a tensor's size to the adapter's own.
  *
@@ -102,24 +108,25 @@ export async function requestWebGPUDevice(options: WebGPUDeviceOptions = {}): Pr
     checkChoice("requestWebGPUDevice: powerPreference", powerPreference, ["low-power", "high-performance"]);
   }
   const { gpu, origin } = await gpuEntry();
-  const requests: GPURequestAdapterOptions[] =
-    software === true ? [{ forceFallbackAdapter: true }, { powerPreference }] : [{ powerPreference }];
-  const seen: string[] = [];
-  for (const request of requests) {
-    const adapter = await gpu.requestAdapter(request);
-    if (!adapter) continue;
-    const isSoftware = isSoftwareAdapter(adapter);
-    const name = nameOf(adapter.info);
-    if (software !== undefined && software !== isSoftware) {
-      seen.push(name);
-      continue;
-    }
+  const offered = await offeredAdapters(gpu, requestsFor(software, powerPreference));
+  const ofKind = (wanted: boolean) => offered.find(({ isSoftware }) => isSoftware === wanted);
+  const chosen = software === undefined ? (ofKind(false) ?? ofKind(true)) : ofKind(software);
+  const names = [...new Set(offered.map(({ name }) => name))];
+  if (chosen) {
+    const { adapter, name, isSoftware } = chosen;
+    const rule = isSoftware
+      ? software
+        ? "a software adapter was asked for"
+        : "no GPU was offered"
+      : "the first GPU that was offered";
+    const others = names.filter((other) => other !== name);
     return {
       device: await openDevice(adapter),
       name,
       isSoftware,
       features: adapter.features,
       limits: adapter.limits,
+      reason: others.length > 0 ? `${rule}; also offered: ${others.join(", ")}` : rule,
     };
   }
   const wanted = software === undefined ? "WebGPU" : software ? "software WebGPU" : "hardware WebGPU";
@@ -128,8 +135,38 @@ export async function requestWebGPUDevice(options: WebGPUDeviceOptions = {}): Pr
       ? "; Dawn needs a Vulkan, Metal or D3D12 driver"
       : "";
   throw new Error(
-    `requestWebGPUDevice: no ${wanted} adapter: asked ${origin}, which offered ${seen.length ? seen.join(", ") : "none"}${hint}`,
+    `requestWebGPUDevice: no ${wanted} adapter: asked ${origin}, which offered ${names.length ? names.join(", ") : "none"}${hint}`,
   );
+}
+
+/** The requests to make, in order. */
+function requestsFor(
+  software: boolean | undefined,
+  preferred: GPUPowerPreference = "high-performance",
+): GPURequestAdapterOptions[] {
+  const other = preferred === "high-performance" ? "low-power" : "high-performance";
+  const any = [{ powerPreference: preferred }, { powerPreference: other }, {}] as const;
+  return software ? [{ forceFallbackAdapter: true }, ...any] : [...any];
+}
+
+interface OfferedAdapter {
+  adapter: GPUAdapter;
+  name: string;
+  isSoftware: boolean;
+}
+
+/** The adapters that each request gives; the same one may come several times. */
+async function offeredAdapters(
+  gpu: GPU,
+  requests: readonly GPURequestAdapterOptions[],
+): Promise<OfferedAdapter[]> {
+  const offered: OfferedAdapter[] = [];
+  for (const request of requests) {
+    const adapter = await gpu.requestAdapter(request);
+    if (adapter)
+      offered.push({ adapter, name: nameOf(adapter.info), isSoftware: isSoftwareAdapter(adapter) });
+  }
+  return offered;
 }
 
 async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {

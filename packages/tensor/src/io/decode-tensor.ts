@@ -46,7 +46,7 @@ const codecs: Record<SafetensorsDtype, Codec> = {
   BOOL: { dtype: "bool", convert: (b) => new Uint8Array(b).map((value) => (value === 0 ? 0 : 1)) },
 };
 
-/** What lies in a file as tfjs holds it. */
+/** A tensor of a file as tfjs holds it. */
 const views = {
   float32: (b: ArrayBuffer) => new Float32Array(b),
   int32: (b: ArrayBuffer) => new Int32Array(b),

@@ -11,7 +11,7 @@ import { writeFileAtomically } from "./write-file-atomically.js";
 export interface WeightsReader {
   /** The tensors' names, in the order of the header. */
   keys(): string[];
-  /** What the header says of one tensor. Throws when there is none of that name. */
+  /** The header's entry of one tensor. Throws when there is none of that name. */
   info(name: string): SafetensorsInfo;
   /** Reads one tensor's bytes and nothing else; the caller disposes the tensor. */
   tensor(name: string): Promise<tf.Tensor>;

@@ -11,7 +11,7 @@ beforeAll(() => tf.setBackend("cpu"));
 
 const int32 = { min: -(2n ** 31n), max: 2n ** 31n - 1n };
 
-/** What each dtype can hold: values, the bytes that hold them, and what must be read. */
+/** For each dtype: values, the bytes that hold them, and the values that must be read. */
 const stored: Record<
   SafetensorsDtype,
   {

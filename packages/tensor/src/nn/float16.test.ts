@@ -22,7 +22,7 @@ import { MultiHeadAttention } from "./multi-head-attention.js";
 
 const { device } = await webgpuDevice();
 
-/** What a UNet and a CLIP are made of: residual convolutions, attention to tokens, and a perceptron. */
+/** The parts of a UNet and a CLIP: residual convolutions, attention to tokens, and a perceptron. */
 class Net extends Module {
   readonly token_embedding = new Embedding(16, 32);
   readonly conv_in = new Conv2d(4, 32, 3, { padding: 1 });

@@ -99,7 +99,8 @@ export class LayerNorm extends Module {
   }
 
   forward<T extends tf.Tensor>(x: T): T {
-    return layerNorm(x, this.weight.value as tf.Tensor1D, this.bias.value as tf.Tensor1D, this.epsilon);
+    const { weight, bias, epsilon } = this;
+    return layerNorm(x, weight.value as tf.Tensor1D, bias.value as tf.Tensor1D, { epsilon });
   }
 }
 

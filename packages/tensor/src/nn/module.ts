@@ -119,7 +119,7 @@ export abstract class Module {
       }
     }
     tf.tidy(() => {
-      // What can fail, such as memory for other layouts, comes before the first parameter changes.
+      // All steps that can fail, such as memory for other layouts, come before the first parameter changes.
       const values = named.map(([name, parameter]) => parameter.inMemory(dict[prefix + name]));
       for (const [i, [, parameter]] of named.entries()) parameter.assign(values[i]);
     });

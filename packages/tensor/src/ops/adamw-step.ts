@@ -18,7 +18,7 @@ export interface AdamWScalars {
   stepSize: number;
   /** `sqrt(1 - beta2^t)`. */
   correction: number;
-  /** What is left of the parameter, `1 - learning rate * weight decay`. */
+  /** Factor on the parameter, `1 - learning rate * weight decay`. */
   kept: number;
 }
 

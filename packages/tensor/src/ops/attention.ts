@@ -107,7 +107,7 @@ defineComposite({
   },
 });
 
-/** What each of the three gradients starts from: probabilities and the gradient of the scores. */
+/** Probabilities and the gradient of the scores, which each of the three gradients starts from. */
 function backward(inputs: tf.NamedTensorMap, attributes: Attributes) {
   const { query, key, value, output, logSumExp, dy } = inputs;
   const [batch] = query.shape;
@@ -146,7 +146,7 @@ defineComposite({
   },
 });
 
-/** What the gradients of the attention that was differentiated last share, where its value's was not asked for. */
+/** The intermediates that the gradients of the attention share that was differentiated last, where its value's was not asked for. */
 let unused: tf.Tensor[] = [];
 
 /**

@@ -60,7 +60,7 @@ export function checkpoint<T extends Result, I extends tf.Tensor[]>(
       );
     const { result, repeat } = orDispose(saved, firstRun);
     const sources = [...inputs, ...variables, ...constants];
-    /** What the second run is differentiated at, for each of the sources. */
+    /** The second run is differentiated at these, one for each of the sources. */
     const points = [...saved, ...variables, ...constants];
     record({
       kernelName: "Checkpoint",

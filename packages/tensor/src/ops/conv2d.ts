@@ -10,7 +10,7 @@ export interface Conv2dOptions {
   stride?: number;
   /** Default 0. */
   padding?: Padding;
-  /** What is added in the same pass: `[batch, height', width', out]`, or `[batch, 1, 1, out]` for every place alike. */
+  /** A term that is added in the same pass: `[batch, height', width', out]`, or `[batch, 1, 1, out]` for every place alike. */
   residual?: tf.Tensor4D;
 }
 

@@ -17,20 +17,23 @@ describe.each(await testBackends())("dropout on $name", ({ start }) => {
     { shape: [3, 7], counter: 5 },
     { shape: [257, 33], counter: 2 ** 32 - 3 },
     { shape: [2, 3, 64], counter: 2 ** 33 + 1 },
-  ])("drops and scales what the stream's words say, $shape from block $counter", async ({ shape, counter }) => {
-    const x = tf.add(tf.reshape(tf.range(0, tf.util.sizeFromShape(shape)), shape), 1);
-    const random = new Random(2 ** 45 + 77);
-    random.state = { ...random.state, counter };
-    const [same, start] = [new Random(0), random.state];
-    same.state = start;
-    await expectNoLeaks(async () => {
-      const y = dropout(x, { rate: 0.3, random });
-      expectClose(await y.data(), expected(same, await x.data(), 0.3), { relative: 1e-6 });
-      expect(random.state).toEqual(same.state);
-      y.dispose();
-    });
-    x.dispose();
-  });
+  ])(
+    "drops and scales what the stream's words say, $shape from block $counter",
+    async ({ shape, counter }) => {
+      const x = tf.add(tf.reshape(tf.range(0, tf.util.sizeFromShape(shape)), shape), 1);
+      const random = new Random(2 ** 45 + 77);
+      random.state = { ...random.state, counter };
+      const [same, start] = [new Random(0), random.state];
+      same.state = start;
+      await expectNoLeaks(async () => {
+        const y = dropout(x, { rate: 0.3, random });
+        expectClose(await y.data(), expected(same, await x.data(), 0.3), { relative: 1e-6 });
+        expect(random.state).toEqual(same.state);
+        y.dispose();
+      });
+      x.dispose();
+    },
+  );
 
   it("has the mask as its gradient, and a mean of its input", async () => {
     const n = 40_000;

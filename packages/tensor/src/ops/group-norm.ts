@@ -59,7 +59,7 @@ function byGroup(x: tf.Tensor, groups: number): tf.Tensor4D {
 /** `[B, groups]` to `[B, 1, groups, 1]`. */
 const spread = (x: tf.Tensor) => tf.expandDims(tf.expandDims(x, 1), 3);
 
-/** Outputs: y, and for the backward pass mean and 1/sqrt(var + epsilon), `[batch, groups]`. */
+/** Outputs: y, and for the backward pass mean (a backend may hand it on in another form) and 1/sqrt(var + epsilon), `[batch, groups]`. */
 defineComposite({
   kernelName: "GroupNorm",
   compute: ({ x, weight, bias }, attrs) => {

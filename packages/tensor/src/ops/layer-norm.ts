@@ -1,6 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { centre } from "./centre.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
+
+export interface LayerNormOptions {
+  /** Default 1e-5. */
+  epsilon?: number;
+}
 
 /**
  * Layer normalisation over the last axis, `(x - mean) / sqrt(var + epsilon) * weight + bias`
@@ -15,8 +21,10 @@ export function layerNorm<T extends tf.Tensor>(
   x: T,
   weight: tf.Tensor1D | null,
   bias: tf.Tensor1D | null,
-  epsilon = 1e-5,
+  options?: LayerNormOptions,
 ): T {
+  const { epsilon = 1e-5 } = checkOptions("layerNorm", options, { epsilon: true });
+  checkNumber("layerNorm: epsilon", epsilon, { min: 0 });
   const dim = x.shape[x.rank - 1];
   for (const [name, tensor] of Object.entries({ weight, bias })) {
     if (tensor && (tensor.rank !== 1 || tensor.shape[0] !== dim)) {
@@ -34,7 +42,10 @@ export function layerNorm<T extends tf.Tensor>(
 /** Rows of the last axis: `[rows, dim]`. */
 const rows = (x: tf.Tensor) => tf.reshape(x, [-1, x.shape[x.rank - 1]]) as tf.Tensor2D;
 
-/** Outputs: y, and for the backward pass mean and 1/sqrt(var + epsilon) of each row, `[rows]`. */
+/**
+ * Outputs: y, and for the backward pass mean and 1/sqrt(var + epsilon) of each row, `[rows]`. A backend's own kernels may hand on the
+ * mean in another form.
+ */
 defineComposite({
   kernelName: "LayerNorm",
   compute: ({ x, weight, bias }, { epsilon }) => {

@@ -63,6 +63,10 @@ describe("fused ops' errors", () => {
         scaledDotProductAttention(zeros(1, 2, 6), zeros(1, 2, 6), zeros(1, 2, 6), { heads: 4 }),
       ).toThrow(/heads = 4, got \[1,2,6\]/);
       expect(() => groupNorm(zeros(1, 2, 2, 5), zeros(5), zeros(5), { groups: 2 })).toThrow(/multiple of 2/);
+      expect(() => layerNorm(zeros(2, 4), null, null, { epsilon: -1 })).toThrow(
+        "layerNorm: epsilon must be a finite number, at least 0, got -1",
+      );
+      expect(() => layerNorm(zeros(2, 4), null, null, 1e-5 as object)).toThrow(/layerNorm/);
       expect(() => layerNorm(zeros(2, 4), zeros(3), null)).toThrow(/weight must have shape \[4\].*got \[3\]/);
       expect(() => conv2d(zeros(1, 4, 4, 2), zeros(3, 3, 3, 1))).toThrow(/height, width, 3\]/);
       expect(() => linear(zeros(2, 3), zeros(5, 3), null, zeros(1, 5))).toThrow(/shape \[2,5\], got \[1,5\]/);

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
-/** What is added to a product whose last axis has `n` elements. */
+/** The terms that are added to a product whose last axis has `n` elements. */
 export interface Addends {
   /** `[n]`. */
   bias?: tf.Tensor | null;

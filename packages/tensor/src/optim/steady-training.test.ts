@@ -14,7 +14,7 @@ const steps = 500;
 /** Until then buffers and pipelines are made. */
 const settled = 20;
 
-/** What the host and the device hold. */
+/** Counts of tensors and bytes on the host and the device. */
 function held() {
   const { numTensors, numDataBuffers, numBytes } = tf.memory();
   const { numBytesInGPU = 0, numBytesInPool = 0 } = tf.memory() as {

@@ -4,7 +4,7 @@ import { shown } from "../shared/shown.js";
 
 /** How a model's configuration is read: each key that its Python class writes is in one of the three lists. */
 export interface ConfigFormat<Schema extends z.ZodObject> {
-  /** What errors call the model, for example `"UNet2DConditionModel"`. */
+  /** The model's name in errors, for example `"UNet2DConditionModel"`. */
   name: string;
   /** The keys that are supported, with their defaults and bounds. */
   schema: Schema;
@@ -97,7 +97,7 @@ export function parseConfig<Schema extends z.ZodObject>(
 /** A key as it is, or quoted and cut where it is no usual name. */
 const nameOf = (key: string): string => (/^[\w.-]{1,80}$/.test(key) ? key : shown(key));
 
-/** What the schema expects of a value, in words. */
+/** The schema's demand on a value, in words. */
 function expectation(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
@@ -183,7 +183,7 @@ function sameJson(a: unknown, b: unknown): boolean {
   try {
     return JSON.stringify(a) === JSON.stringify(b);
   } catch {
-    // What code gives may be circular, or hold a bigint.
+    // A value that code gives may be circular, or hold a bigint.
     return false;
   }
 }

@@ -13,11 +13,11 @@ export interface SavePretrainedOptions {
   dtype?: "F32" | "F16" | "BF16";
 }
 
-/** What a model's folder consists of. */
+/** The parts of a model's folder. */
 export interface ModelFolder extends SavePretrainedOptions {
   /** The weights' file without its ending: `"model"` in transformers' folders, `"diffusion_pytorch_model"` in diffusers'. */
   baseName: "model" | "diffusion_pytorch_model";
-  /** What config.json holds. Where it names a dtype, at the top or for a tower, it is made that of the weights. */
+  /** The contents of config.json. Where it names a dtype, at the top or for a tower, it is made that of the weights. */
   config: Record<string, unknown>;
   /** A new model of these settings, without weights: what is saved must have its weights, no more and no fewer. */
   like: Module;
@@ -82,7 +82,7 @@ async function refuseFolder(path: string): Promise<void> {
 
 const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
-/** What is saved must load again as the same model: its weights are those of a new model of its settings. */
+/** A saved model must load again as the same one: its weights must be those of a new model of its settings. */
 function checkComplete(caller: string, model: Module, like: Module): void {
   const adapter = adapterOf(model);
   if (adapter !== undefined) {

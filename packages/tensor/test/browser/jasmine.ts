@@ -1,14 +1,14 @@
 // biome-ignore lint/suspicious/noExplicitAny: jasmine-core has no types; the page loads it before this bundle
 declare const jasmineRequire: any;
 
-/** What a page reports to scripts/browser.mjs. */
+/** A page's report to scripts/browser.mjs. */
 export interface Results {
-  /** What it ran on. */
+  /** The device that it ran on. */
   device: string;
   passed: number;
   excluded: number;
   failures: { name: string; message: string }[];
-  /** What another page should find too. */
+  /** Results that another page should find too. */
   numbers?: number[];
 }
 

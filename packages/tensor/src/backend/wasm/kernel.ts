@@ -6,7 +6,7 @@ export type Inputs = Record<string, TensorInfo>;
 // biome-ignore lint/suspicious/noExplicitAny: what attributes hold is each kernel's own affair
 export type Attrs = Record<string, any>;
 
-/** What a kernel of ours gets. */
+/** The arguments of a kernel of ours. */
 export interface Call {
   inputs: Inputs;
   attrs: Attrs;

@@ -236,7 +236,7 @@ const tolerances: Record<string, Tolerance> = {
 
 async function outputsOn(backend: "cpu" | "wasm", op: Op) {
   await tf.setBackend(backend);
-  // What is freed here would show where an op hands out memory as it finds it.
+  // An op that hands out memory as it finds it would show the values that are freed here.
   tf.dispose([1, 2, 3, 4, 6, 8, 12].flatMap((n) => [tf.fill([n], 12345), tf.fill([n], -777)]));
   const outputs = tf.tidy(() => [op()].flat());
   const values = await Promise.all(

@@ -3,7 +3,7 @@ import { withScratch } from "./memory.js";
 import type { SimdKernels, WasmBackend } from "./simd-kernels.js";
 import { piecesPerThread, type Threads } from "./threads.js";
 
-/** What a kernel's work is cut along. */
+/** The axis that a kernel's work is cut along. */
 export interface Extent {
   /** Rows, pixels or elements. */
   size: number;

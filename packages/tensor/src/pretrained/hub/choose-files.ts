@@ -1,7 +1,7 @@
 import { convertFromHub } from "../conversion.js";
 import { isWeightsFile } from "../weights-files.js";
 
-/** What of a repository is wanted. */
+/** The wanted parts of a repository. */
 export interface WantedFiles {
   /** The folder in the repository that holds the model, such as `"unet"`. Default the repository's root. */
   subfolder?: string;

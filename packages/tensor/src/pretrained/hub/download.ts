@@ -116,7 +116,7 @@ async function fetchWithRetries(
   }
 }
 
-/** What may go away by itself: a cut or refused connection, and an answer of a busy server. */
+/** Failures that may go away by themselves: a cut or refused connection, and an answer of a busy server. */
 const isTransient = (error: unknown): boolean => (error as { transient?: boolean }).transient === true;
 
 const transient = (message: string, cause?: unknown): Error =>
@@ -200,7 +200,7 @@ async function hashOf(path: string, { etag, size }: RemoteFile): Promise<string 
   return hash.digest("hex");
 }
 
-/** What lies below fetch's "fetch failed". */
+/** The cause below fetch's "fetch failed". */
 export function causeOf(error: unknown): string {
   const { cause, message } = error as Error;
   if (cause instanceof Error) return (cause as NodeJS.ErrnoException).code ?? cause.message;

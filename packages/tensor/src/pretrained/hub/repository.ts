@@ -2,7 +2,7 @@ import { nodeModule } from "../../shared/node-modules.js";
 import { isCommit, isInside } from "./cache.js";
 import { causeOf, type RemoteFile } from "./download.js";
 
-/** What the hub knows of a model at one commit. */
+/** The hub's description of a model at one commit. */
 export interface Repository {
   commit: string;
   /** Every file's path and size. */

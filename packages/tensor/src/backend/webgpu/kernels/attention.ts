@@ -57,7 +57,7 @@ interface Part {
   queries: number;
 }
 
-/** What one pass over a part works on. */
+/** The tensors that one pass over a part works on. */
 interface Work {
   g: Geometry;
   part: Part;

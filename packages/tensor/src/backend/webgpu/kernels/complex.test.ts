@@ -68,7 +68,7 @@ const cases: Record<string, Computation | Case> = {
   },
 };
 
-/** What acts on each part alone, beside the definition that says so. */
+/** Ops that act on each part alone, each beside its definition by parts. */
 const onParts: Record<string, (x: tf.Tensor, y: tf.Tensor) => tf.Tensor> = {
   slice: (x) => tf.slice(x, [1, 0], [2, 4]),
   "slice of all": (x) => tf.slice(x, [0, 0]),

@@ -7,7 +7,7 @@ import { type FloatFunction, floatFunctions } from "./float-functions.js";
 import type { Gemm } from "./gemm.js";
 import type { Attributes } from "./kernel.js";
 
-/** What a product does with its sums as it writes them. */
+/** A product applies this to its sums as it writes them. */
 export type Epilogue = Partial<Pick<Gemm, "key" | "inputs" | "uniforms" | "declarations" | "value">>;
 
 /**

@@ -8,7 +8,7 @@ function radices(n: number): number[] {
   let rest = n;
   for (; rest > 0 && rest % 4 === 0; rest /= 4) found.push(4);
   for (let factor = 2; rest > 1; factor++) {
-    // What no factor up to its root divides is prime.
+    // A number that no factor up to its root divides is prime.
     if (factor * factor > rest) factor = rest;
     for (; rest % factor === 0; rest /= factor) found.push(factor);
   }

@@ -53,13 +53,13 @@ fn siluSlope(a: f32) -> f32 {
   return gate * (1.0 + a * (1.0 - gate));
 }`;
 
-/** y, and for the gradients each group's mean and 1 / sqrt(var + epsilon). As in `layerNorm`, y sees what the mean's rounding left out. */
+/** y, and for the gradients each group's mean, in two parts as `layerNorm`'s, and 1 / sqrt(var + epsilon). */
 const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
   const { groups, epsilon, silu } = attrs;
   const { batch, uniforms, rowLength } = geometry(x.shape, groups);
   const outputs = [
     backend.activation(x.shape, [x]),
-    backend.output([batch, groups], "float32"),
+    backend.output([batch, groups, 2], "float32"),
     backend.output([batch, groups], "float32"),
   ];
   launchRows(backend, {
@@ -89,7 +89,8 @@ const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
       store_y(at, ${silu ? "a / (1.0 + exp(-a))" : "a"});`,
   )}
   if (invocation == 0u) {
-    store_means(row, mean);
+    store_means(2u * row, mean);
+    store_means(2u * row + 1u, meanRest);
     store_rstds(row, rstd);
   }`,
   });
@@ -117,7 +118,7 @@ const gradInput: Kernel = ({ inputs, attrs, backend }) => {
   const { groups, silu } = attrs;
   const { batch, uniforms, rowLength } = geometry(inputs.x.shape, groups);
   const dx = backend.output(inputs.x.shape, "float32");
-  const g = `let normalised = (load_x(at) - mean) * rstd;
+  const g = `let normalised = ((load_x(at) - mean) - meanRest) * rstd;
       let g = ${dAffine(silu)} * load_weight(channel);`;
   launchRows(backend, {
     name: "GroupNormGradInput",
@@ -129,7 +130,8 @@ const gradInput: Kernel = ({ inputs, attrs, backend }) => {
     uniforms: [...compensationUniforms, ...uniforms],
     declarations: siluSlope,
     body: `${coordinates}
-  let mean = load_means(row);
+  let mean = load_means(2u * row);
+  let meanRest = load_means(2u * row + 1u);
   let rstd = load_rstds(row);
   ${sumsOverGroup(["sum", "product"], `${g} sumOfPixel += g; productOfPixel += g * normalised;`)}
   let meanOfG = workgroupSum(sum) / count;
@@ -155,7 +157,7 @@ const gradOfAffine =
 fn term(row: u32, channel: u32) -> f32 {
   let at = row * u.channels + channel;
   let group = row / u.pixels * u.groups + channel / u.groupChannels;
-  let normalised = (load_x(at) - load_means(group)) * load_rstds(group);
+  let normalised = ((load_x(at) - load_means(2u * group)) - load_means(2u * group + 1u)) * load_rstds(group);
   return ${dAffine(silu)}${which === "Weight" ? " * normalised" : ""};
 }`,
     });

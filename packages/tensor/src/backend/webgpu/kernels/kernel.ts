@@ -4,7 +4,7 @@ import type { WebGPUBackend } from "../webgpu-backend.js";
 /** A kernel's attributes, checked by the op that calls it. */
 export type Attributes = Record<string, any>;
 
-/** What a kernel gets from tfjs. */
+/** A kernel's arguments from tfjs. */
 export interface Call {
   inputs: Record<string, TensorInfo>;
   attrs: Attributes;

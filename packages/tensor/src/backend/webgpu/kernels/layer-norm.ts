@@ -13,14 +13,14 @@ const rowsOf = (shape: readonly number[]) => {
 const overRow = { first: "invocation", step: "invocations", end: "u.n" };
 
 /**
- * y, and for the gradients each row's mean and 1 / sqrt(var + epsilon). The variance is summed about the mean, and with it what the
- * mean's rounding left out, so that y is as exact for a mean of a thousand sigma as for none.
+ * y, and for the gradients each row's mean in two parts and 1 / sqrt(var + epsilon). The variance is summed about the mean, and with it the
+ * part of the mean that its rounding left out, so that y and the gradients are as exact for a mean of ten thousand sigma as for none.
  */
 const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
   const { n, rows } = rowsOf(x.shape);
   const outputs = [
     backend.activation(x.shape, [x]),
-    backend.output([rows], "float32"),
+    backend.output([rows, 2], "float32"),
     backend.output([rows], "float32"),
   ];
   launchRows(backend, {
@@ -52,7 +52,8 @@ const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     store_y(base + j, ((load_x(base + j) - mean) - meanRest) * rstd * load_weight(j) + load_bias(j));
   }
   if (invocation == 0u) {
-    store_means(row, mean);
+    store_means(2u * row, mean);
+    store_means(2u * row + 1u, meanRest);
     store_rstds(row, rstd);
   }`,
   });
@@ -77,17 +78,18 @@ const gradInput: Kernel = ({ inputs: { x, weight, mean, rstd, dy }, backend }) =
     rowLength: n,
     uniforms: [...compensationUniforms, u32("n", n)],
     body: `let base = row * u.n;
-  let mean = load_means(row);
+  let mean = load_means(2u * row);
+  let meanRest = load_means(2u * row + 1u);
   let rstd = load_rstds(row);
   ${compensatedSum({
     ...overRow,
     before: "let g = load_dy(base + j) * load_weight(j);",
-    sums: { sum: { term: "g" }, product: { term: "g * (load_x(base + j) - mean) * rstd" } },
+    sums: { sum: { term: "g" }, product: { term: "g * ((load_x(base + j) - mean) - meanRest) * rstd" } },
   })}
   let meanOfG = workgroupSum(sum) / f32(u.n);
   let meanOfProduct = workgroupSum(product) / f32(u.n);
   for (var j = invocation; j < u.n; j += invocations) {
-    let normalised = (load_x(base + j) - mean) * rstd;
+    let normalised = ((load_x(base + j) - mean) - meanRest) * rstd;
     store_dx(base + j, rstd * (load_dy(base + j) * load_weight(j) - meanOfG - normalised * meanOfProduct));
   }`,
   });
@@ -108,7 +110,7 @@ const gradWeight: Kernel = ({ inputs: { x, mean, rstd, dy }, backend }) => {
     columns: n,
     term: `fn term(row: u32, column: u32) -> f32 {
   let at = row * u.columns + column;
-  return load_dy(at) * (load_x(at) - load_means(row)) * load_rstds(row);
+  return load_dy(at) * ((load_x(at) - load_means(2u * row)) - load_means(2u * row + 1u)) * load_rstds(row);
 }`,
   });
 };

@@ -124,7 +124,7 @@ describe.runIf(device).each(schedules)("long sums in the schedule %s", (_name, i
     expectClose([sum], [1], close);
   });
 
-  // What float64 computes from the same float32 inputs, to 1e-4 of sigma.
+  // float64 computes the expected values from the same float32 inputs; results may differ by 1e-4 of sigma.
   describe.each([1e3, 1e4])("normalisation at a mean of %s sigma", (mean) => {
     const [rows, size] = [4, 4096];
     const x = Float32Array.from(normalArray(5, rows * size), (value) => value + mean);
@@ -137,6 +137,49 @@ describe.runIf(device).each(schedules)("long sums in the schedule %s", (_name, i
       standardised(x.subarray(i * size, (i + 1) * size)),
     ).flat();
     const within = { relative: 0, absolute: 1e-4 };
+    const dy = normalArray(6, rows * size);
+    /** The gradient at x, for a gradient dy at y (Ba et al. 2016): (dy - mean(dy) - y mean(dy y)) / sigma. */
+    const expectedGradient = Array.from({ length: rows }, (_, i) => {
+      const [y, d] = [expected, Array.from(dy)].map((all) => all.slice(i * size, (i + 1) * size));
+      const average = (values: number[]) => values.reduce((a, b) => a + b, 0) / size;
+      const row = Array.from(x.subarray(i * size, (i + 1) * size));
+      const mean = average(row);
+      const sigma = Math.sqrt(average(row.map((value) => (value - mean) ** 2)) + 1e-5);
+      const [dMean, product] = [average(d), average(d.map((value, j) => value * y[j]))];
+      return d.map((value, j) => (value - dMean - y[j] * product) / sigma);
+    }).flat();
+    /** The gradient at a weight for each column, `sum dy y` over rows. */
+    const expectedWeights = Array.from({ length: size }, (_, j) =>
+      Array.from({ length: rows }, (_, i) => dy[i * size + j] * expected[i * size + j]).reduce(
+        (a, b) => a + b,
+      ),
+    );
+
+    it("the gradients of layer norm", async () => {
+      const [dx, dWeight] = tf.tidy(() =>
+        tf.grads((x, weight) => layerNorm(x, weight as tf.Tensor1D, null))(
+          [tf.tensor2d(x, [rows, size]), tf.ones([size])],
+          tf.tensor2d(dy, [rows, size]),
+        ),
+      );
+      expectClose(await dx.data(), expectedGradient, within);
+      expectClose(await dWeight.data(), expectedWeights, within);
+      tf.dispose([dx, dWeight]);
+    });
+
+    it("the gradients of group norm", async () => {
+      const [dx, dWeight] = tf.tidy(() =>
+        tf.grads((x, weight) =>
+          groupNorm(x as tf.Tensor4D, weight as tf.Tensor1D, tf.zeros([1]), { groups: 1 }),
+        )([tf.tensor4d(x, [rows, 64, 64, 1]), tf.ones([1])], tf.tensor4d(dy, [rows, 64, 64, 1])),
+      );
+      expectClose(await dx.data(), expectedGradient, within);
+      const whole = expected.reduce((sum, y, i) => sum + y * dy[i], 0);
+      // A sum of as many terms, each to 1e-4 of sigma, whose errors do not cancel.
+      const offset = 1e-4 * Math.abs(dy.reduce((a, b) => a + b, 0));
+      expectClose(await dWeight.data(), [whole], { relative: 1e-5, absolute: offset });
+      tf.dispose([dx, dWeight]);
+    });
 
     it("layer norm", async () => {
       const y = tf.tidy(() => layerNorm(tf.tensor2d(x, [rows, size]), null, null));

@@ -30,7 +30,7 @@ export interface MatrixView {
 
 export interface StridedProduct {
   name: string;
-  /** What the WGSL of the parts below depends on besides the name. */
+  /** Everything that the WGSL of the parts below depends on besides the name. */
   key?: string;
   a: MatrixView;
   b: MatrixView;
@@ -40,7 +40,7 @@ export interface StridedProduct {
   m: number;
   n: number;
   k: number;
-  /** What is written, as `Gemm.value` says. Default `value`. */
+  /** The value to write, as in `Gemm.value`. Default `value`. */
   value?: string;
   /** Other inputs, for `declarations`. */
   inputs?: readonly Binding[];

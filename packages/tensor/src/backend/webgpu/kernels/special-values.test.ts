@@ -38,7 +38,7 @@ const wholePairs = () => pairs(wholes, "int32");
 const ops = tf as unknown as Record<string, (...operands: unknown[]) => tf.Tensor>;
 const cases: Record<string, Computation | Case> = {};
 
-/** What rounds to a subnormal may be 0. */
+/** A result that rounds to a subnormal may be 0. */
 const absolute = 2.4e-38;
 const strict = (run: Computation): Case => ({ run, relative: 1e-6, absolute, signedZeros: true });
 const exact = (run: Computation): Case => ({ run, relative: 0, absolute: 0, signedZeros: true });

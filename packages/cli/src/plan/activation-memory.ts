@@ -18,7 +18,7 @@ export function encoderBackwardValues(
   { tokens, width, inner, layers }: TransformerSizes,
   { images, dropout }: { images: number; dropout: boolean },
 ): number {
-  const kept = 92 * width + 12 * inner + (dropout ? 5 * (5 * width + inner) : 0);
+  const kept = 92 * width + 12 * inner + (dropout ? 4 * (5 * width + inner) : 0);
   return layers * (images * tokens * kept + 2 * (4 * width ** 2 + 2 * width * inner));
 }
 

@@ -62,11 +62,13 @@ export function rankedList<R extends Reduction = "mean">(
     const matrix = compare(`${caller}: distance`, distance, x, x);
     const pairs = pairsFromLabels(labels);
     const part = (violation: tf.Tensor, mask: tf.Tensor2D, temperature: number) => {
-      const counted = stopGradient(violation, (y) => tf.logicalAnd(mask, tf.greater(y, 0)));
+      const counts = (y: tf.Tensor) => tf.logicalAnd(mask, tf.logicalNot(tf.lessEqual(y, 0)));
+      const counted = stopGradient(violation, (y) => counts(y));
+      // Its value where it counts. NaN counts too: no comparison is true of it, and it would vanish.
       const kept = tf.where(counted, violation, tf.zerosLike(violation));
       const weights = tf.mul(
         tf.exp(tf.mul(kept, temperature)),
-        stopGradient(violation, (y) => tf.cast(tf.logicalAnd(mask, tf.greater(y, 0)), "float32")),
+        stopGradient(violation, (y) => tf.cast(counts(y), "float32")),
       );
       // The small addend, one for each entry of the row, is the reference implementation's.
       return tf.div(tf.sum(tf.mul(weights, kept), 1), tf.sum(tf.add(weights, 1e-5), 1));

@@ -17,8 +17,11 @@ export function nuclearNorm(x: tf.Tensor): tf.Tensor {
   const norm = tf.customGrad((y, save) => {
     const matrix = y as tf.Tensor;
     const polar = tf.tidy(() => {
-      const length = tf.sqrt(tf.sum(tf.square(matrix), [-2, -1], true));
-      let p = tf.div(matrix, tf.maximum(length, 1e-30));
+      const largest = tf.max(tf.abs(matrix), [-2, -1], true);
+      // By the largest entry first: the squares of 1e20 and 1e-23 are no float32.
+      const scaled = tf.div(matrix, tf.where(tf.equal(largest, 0), tf.onesLike(largest), largest));
+      const length = tf.sqrt(tf.sum(tf.square(scaled), [-2, -1], true));
+      let p = tf.div(scaled, tf.maximum(length, 1e-30));
       const isWide = matrix.shape[matrix.rank - 2]! <= matrix.shape[matrix.rank - 1]!;
       for (let i = 0; i < STEPS; i++) {
         // The smaller of the two Gram matrices.

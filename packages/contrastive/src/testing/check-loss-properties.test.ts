@@ -30,6 +30,14 @@ it.each([
     /rows in another order/,
   ],
   [
+    "a loss that hides NaN",
+    (y: tf.Tensor) => {
+      const squares = tf.square(tf.div(y, tf.max(tf.abs(y))));
+      return tf.sum(tf.where(tf.greaterEqual(squares, 0), squares, tf.zerosLike(squares)));
+    },
+    /NaN in input 0: the loss hides it/,
+  ],
+  [
     "a gradient of NaN at zero",
     (y: tf.Tensor) => tf.sum(tf.div(y, tf.sqrt(tf.sum(tf.square(y), 1, true)))),
     /zero rows: the (loss|gradient).* is not finite/,

@@ -21,7 +21,8 @@ export interface LossPropertyOptions {
 
 /**
  * Checks a loss, of this package or your own, for what every contrastive loss should have: it is the same for rows in another order,
- * it does not depend on length where it should not, its value and gradient are finite at extremes, and it frees its tensors.
+ * it does not depend on length where it should not, its value and gradient are finite at extremes, a NaN shows in it, and it frees its
+ * tensors.
  *
  * @param loss called with clones of the inputs; it must not dispose them
  * @throws an error that names the first property that does not hold
@@ -82,6 +83,13 @@ export async function checkLossProperties(loss: LossUnderTest, options: LossProp
       tf.dispose(permuted);
     }
   }
+  for (const [i, x] of inputs.entries()) {
+    const broken = tf.tidy(() => tf.where(firstOf(x), tf.fill(x.shape, Number.NaN), x)) as tf.Tensor2D;
+    // An error is fine too.
+    const values = await run(inputs.map((y, j) => (j === i ? broken : y))).catch(() => [Number.NaN]);
+    broken.dispose();
+    if (!values.some(Number.isNaN)) throw new Error(`NaN in input ${i}: the loss hides it: ${values}`);
+  }
   if (checked.finiteAtExtremes ?? true) {
     for (const [name, change] of Object.entries(extremes)) {
       const changed = inputs.map((x) => tf.tidy(() => change(x)));
@@ -90,6 +98,10 @@ export async function checkLossProperties(loss: LossUnderTest, options: LossProp
     }
   }
 }
+
+/** Whether an element is the first of its matrix. */
+const firstOf = (x: tf.Tensor2D): tf.Tensor =>
+  tf.cast(tf.reshape(tf.oneHot(tf.scalar(0, "int32"), x.size), x.shape), "bool");
 
 const extremes: Record<string, (x: tf.Tensor2D) => tf.Tensor2D> = {
   "zero rows": (x) => tf.zerosLike(x),

@@ -10,7 +10,7 @@ import {
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
-import { checkOptions, describe } from "../shared/check-options.js";
+import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import { addLoRA, type LoRA } from "./lora.js";
 import type { LoRAOptions } from "./lora-options.js";
 
@@ -81,6 +81,7 @@ export async function saveAdapter(
   folder: string,
   options: SaveAdapterOptions = {},
 ): Promise<void> {
+  checkText("saveAdapter: folder", folder);
   const { baseModel } = checkOptions("saveAdapter", options, { baseModel: true });
   if (baseModel !== undefined && typeof baseModel !== "string") {
     throw new TypeError(`saveAdapter: baseModel must be a string, got ${describe(baseModel)}`);

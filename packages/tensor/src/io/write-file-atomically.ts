@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { checkText } from "../shared/check-options.js";
 import { nodeModule } from "../shared/node-modules.js";
 import { isRunning, processTag } from "./process-tag.js";
 
@@ -32,6 +33,7 @@ export async function writeFileAtomically(path: string, contents: FileContents):
  * @throws an error that names the file when it cannot be written; nothing of it is left then
  */
 export async function stageFile(path: string, contents: FileContents): Promise<StagedFile> {
+  checkText("writeFileAtomically: path", path);
   const { mkdir, open, rename, rm } = nodeModule("node:fs/promises");
   const { dirname } = nodeModule("node:path");
   const failed = (error: unknown): Error =>

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { safetensorsChunks } from "../io/safetensors.js";
 import { type StagedFile, stageFile } from "../io/write-file-atomically.js";
 import type { Module } from "../nn/module.js";
-import { checkChoice } from "../shared/check-options.js";
+import { checkChoice, checkText } from "../shared/check-options.js";
 import { nodeModule } from "../shared/node-modules.js";
 import { shown } from "../shared/shown.js";
 import { isWeightsFile } from "./weights-files.js";
@@ -38,6 +38,7 @@ export interface ModelFolder extends SavePretrainedOptions {
 export async function saveModelFolder(model: Module, folder: string, parts: ModelFolder): Promise<void> {
   const { baseName, config, like, files = {}, dtype = "F32" } = parts;
   const caller = `${model.constructor.name}.savePretrained`;
+  checkText(`${caller}: folder`, folder);
   checkChoice(`${caller}: dtype`, dtype, ["F32", "F16", "BF16"]);
   checkComplete(caller, model, like);
   const { join } = nodeModule("node:path");

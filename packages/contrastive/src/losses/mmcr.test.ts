@@ -12,7 +12,12 @@ it("has the unit of its views, where squares of them are no float32 too", () => 
     const views = tf.reshape(tf.tensor1d(normalArray(5, 24)), [4, 2, 3]) as tf.Tensor3D;
     const loss = (scale: number) => mmcr(tf.mul(views, scale)).dataSync()[0];
     for (const scale of [1e-23, 1e20]) expectClose([loss(scale) / scale], [loss(1)], { relative: 1e-5 });
-    expect(tf.grad((x) => mmcr(x))(tf.mul(views, 1e-23)).dataSync().every(Number.isFinite)).toBe(true);
+    expect(
+      tf
+        .grad((x) => mmcr(x))(tf.mul(views, 1e-23))
+        .dataSync()
+        .every(Number.isFinite),
+    ).toBe(true);
   });
 });
 

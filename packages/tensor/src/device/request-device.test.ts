@@ -47,20 +47,22 @@ describe("requestWebGPUDevice", () => {
   ];
 
   it.each([
-    { whichever: "for low power alone", of: { "low-power": radeon } },
-    { whichever: "for high performance alone", of: { "high-performance": radeon } },
-    { whichever: "without a preference alone", of: { none: radeon } },
-  ])("takes the GPU that is offered $whichever, not the software adapter beside it", async ({ of }) => {
-    const answers: Record<string, object> = of;
-    for (const software of [undefined, false]) {
-      offer(({ powerPreference }) => answers[powerPreference ?? "none"] ?? llvmpipe);
-      expect(await requestWebGPUDevice({ software })).toMatchObject({
-        name: "Radeon",
-        isSoftware: false,
-        reason: "the first GPU that was offered; also offered: llvmpipe (LLVM 15)",
-      });
-    }
-  });
+    { whichever: "for low power alone", preference: "low-power" },
+    { whichever: "for high performance alone", preference: "high-performance" },
+    { whichever: "without a preference alone", preference: undefined },
+  ])(
+    "takes the GPU that is offered $whichever, not the software adapter beside it",
+    async ({ preference }) => {
+      for (const software of [undefined, false]) {
+        offer(({ powerPreference }) => (powerPreference === preference ? radeon : llvmpipe));
+        expect(await requestWebGPUDevice({ software })).toMatchObject({
+          name: "Radeon",
+          isSoftware: false,
+          reason: "the first GPU that was offered; also offered: llvmpipe (LLVM 15)",
+        });
+      }
+    },
+  );
 
   it("prefers the GPU of high performance, or the one asked for, and takes software where it is wanted or alone", async () => {
     const both = ({ powerPreference, forceFallbackAdapter }: GPURequestAdapterOptions) =>

@@ -102,15 +102,18 @@ describe("saveModelFolder", () => {
   });
 
   // An empty text comes of an unset variable; it would stand for the working directory.
-  it.each([undefined, null, "", 5, {}, ["x"]])("refuses the folder %j, and touches nothing", async (place) => {
-    const model = new Small().initialize(new Random(1));
-    const before = (await readdir(".")).sort();
-    await expect(save(model, place as never)).rejects.toThrow(
-      "Small.savePretrained: folder must be a string, not empty, got",
-    );
-    expect((await readdir(".")).sort()).toEqual(before);
-    model.dispose();
-  });
+  it.each([undefined, null, "", 5, {}, ["x"]])(
+    "refuses the folder %j, and touches nothing",
+    async (place) => {
+      const model = new Small().initialize(new Random(1));
+      const before = (await readdir(".")).sort();
+      await expect(save(model, place as never)).rejects.toThrow(
+        "Small.savePretrained: folder must be a string, not empty, got",
+      );
+      expect((await readdir(".")).sort()).toEqual(before);
+      model.dispose();
+    },
+  );
 
   it("leaves the former model whole when a file cannot be written", async () => {
     const place = await mkdtemp(join(folder, "former-"));

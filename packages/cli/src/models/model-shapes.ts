@@ -1,10 +1,10 @@
+import { AutoencoderKL, CLIPTextModel, loadStableDiffusion, UNet2DConditionModel } from "@dcr-js/diffusion";
 import {
-  AutoencoderKL,
-  CLIPTextModel,
-  loadStableDiffusion,
-  UNet2DConditionModel,
-} from "@dcr-js/diffusion";
-import { CLIPTextModelWithProjection, createImageEncoder, type ImageEncoder, type ImageEncoderShape } from "@dcr-js/encoders";
+  CLIPTextModelWithProjection,
+  createImageEncoder,
+  type ImageEncoder,
+  type ImageEncoderShape,
+} from "@dcr-js/encoders";
 import { type Module, openWeights, readModelJson } from "@dcr-js/tensor";
 import { namingOption } from "../command-line/naming-option.js";
 import type { RunConfig } from "../config/run-config.js";
@@ -41,27 +41,35 @@ export async function readModelShapes(
   const diffusionFolder = await resolveDiffusion(config);
   const { encoder, ...text } = await readEncoderShape(encoderFolder);
   const variant = config.variant ? { variant: config.variant } : {};
-  const parts = await namingOption("--diffusion", async () => {
-    // These are small, and loading them checks them.
-    await loadStableDiffusion(diffusionFolder, { components: ["scheduler", "tokenizer"] });
-    const textConfig = (name: string) => readModelJson(`${diffusionFolder}/${name}`, "config.json", name);
-    const { text_encoder_2: second } = await readModelJson(diffusionFolder, "model_index.json", "model_index.json");
-    const isXL = Array.isArray(second) && typeof second[1] === "string";
-    if (isXL) await loadStableDiffusion(diffusionFolder, { components: ["tokenizer2"] });
-    const parts: Omit<ModelShapes, "encoder"> = {
-      unet: await UNet2DConditionModel.fromConfig(`${diffusionFolder}/unet`),
-      vae: await AutoencoderKL.fromConfig(`${diffusionFolder}/vae`),
-      textEncoder: new CLIPTextModel(await textConfig("text_encoder")),
-      ...(isXL && { textEncoder2: new CLIPTextModelWithProjection(await textConfig("text_encoder_2")) }),
-    };
-    for (const name of ["text_encoder", ...(isXL ? ["text_encoder_2"] : [])]) {
-      await (await openWeights(`${diffusionFolder}/${name}`, "model", variant)).close();
-    }
-    for (const name of ["vae", "unet"]) {
-      await (await openWeights(`${diffusionFolder}/${name}`, "diffusion_pytorch_model", variant)).close();
-    }
-    return parts;
-  }, diffusionFolder);
+  const parts = await namingOption(
+    "--diffusion",
+    async () => {
+      // These are small, and loading them checks them.
+      await loadStableDiffusion(diffusionFolder, { components: ["scheduler", "tokenizer"] });
+      const textConfig = (name: string) => readModelJson(`${diffusionFolder}/${name}`, "config.json", name);
+      const { text_encoder_2: second } = await readModelJson(
+        diffusionFolder,
+        "model_index.json",
+        "model_index.json",
+      );
+      const isXL = Array.isArray(second) && typeof second[1] === "string";
+      if (isXL) await loadStableDiffusion(diffusionFolder, { components: ["tokenizer2"] });
+      const parts: Omit<ModelShapes, "encoder"> = {
+        unet: await UNet2DConditionModel.fromConfig(`${diffusionFolder}/unet`),
+        vae: await AutoencoderKL.fromConfig(`${diffusionFolder}/vae`),
+        textEncoder: new CLIPTextModel(await textConfig("text_encoder")),
+        ...(isXL && { textEncoder2: new CLIPTextModelWithProjection(await textConfig("text_encoder_2")) }),
+      };
+      for (const name of ["text_encoder", ...(isXL ? ["text_encoder_2"] : [])]) {
+        await (await openWeights(`${diffusionFolder}/${name}`, "model", variant)).close();
+      }
+      for (const name of ["vae", "unet"]) {
+        await (await openWeights(`${diffusionFolder}/${name}`, "diffusion_pytorch_model", variant)).close();
+      }
+      return parts;
+    },
+    diffusionFolder,
+  );
   const shapes = { encoder, ...parts };
   checkFit(diffusionFolder, shapes);
   await namingOption("--encoder", async () => (await openWeights(encoderFolder, "model")).close());

@@ -2,7 +2,7 @@ import { initialize, type StateDict, valueAndGradients } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { giveWeights, readGolden, readSettings, type Setting } from "../settings-fixture.test.helper.js";
+import { giveWeights, readGolden, readSettings, type Setting } from "../../test/settings-fixture.js";
 import { UNet2DConditionModel, type UNetInputs } from "./unet-2d-condition-model.js";
 
 const settings = readSettings("unet-settings");

@@ -2,7 +2,7 @@ import { initialize, type StateDict } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { giveWeights, readGolden, readSettings } from "../settings-fixture.test.helper.js";
+import { giveWeights, readGolden, readSettings } from "../../test/settings-fixture.js";
 import { AutoencoderKL } from "./autoencoder-kl.js";
 
 const settings = readSettings("vae-settings");

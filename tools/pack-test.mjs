@@ -40,7 +40,7 @@ else if (browserMissing) {
   process.exitCode = 77;
 }
 
-/** What the README's first `npm install` line names. */
+/** The packages that the README's first `npm install` line names. */
 function installLine(readme) {
   const line = /^```sh\n[\s\S]*?^npm install ([^\n]+)$/m.exec(readme)?.[1];
   if (!line) throw new Error('README.md has no "npm install" line in an ```sh block');

@@ -151,7 +151,7 @@ function packagesWithTests() {
     );
 }
 
-/** What vitest's JSON report says. A package that left none, or a test file that did not load, is one failure. */
+/** Counts of vitest's JSON report. A package that left none, or a test file that did not load, is one failure. */
 function countResults(name) {
   let report;
   try {

@@ -1,4 +1,4 @@
-/** What the fuzzer calls: functions that take values from outside. Each makes one call with hostile input. */
+/** The functions that the fuzzer calls: those that take values from outside. Each makes one call with hostile input. */
 import { readFileSync } from "node:fs";
 import * as contrastive from "@dcr-js/contrastive";
 import * as data from "@dcr-js/data";

@@ -9,7 +9,7 @@ import { chooseAll, studyPages } from "./study/pages.js";
 import { type Chosen, estimatedMinutes, type StudyPart, testParts, tuningParts } from "./study/plan.js";
 import type { RawResult } from "./study/raw-results.js";
 
-/** The study of docs/study/protocol.md: runs what is missing, and writes its pages. */
+/** The study of docs/study/protocol.md: runs the missing runs, and writes its pages. */
 
 const pagesFolder = join(exampleFolder, "../../docs/study");
 const chosenPath = join(exampleFolder, "study/chosen.json");

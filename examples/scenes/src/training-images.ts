@@ -11,7 +11,7 @@ const SCENES = 8_000;
 let pool: SceneSet | undefined;
 
 /**
- * What `--images` of the command takes: scenes of the training split with the identities and styles that CLIP is trained on, so that unknown
+ * A module for `--images` of the command: scenes of the training split with the identities and styles that CLIP is trained on, so that unknown
  * identities and the held-out style stay unseen.
  *
  * Images are used whole, for what is at the edge may be the detail that counts; the augmented view is cut, coloured and flipped as the options say.

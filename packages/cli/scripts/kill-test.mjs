@@ -58,7 +58,7 @@ async function secondWriterRefused(run, first) {
   return false;
 }
 
-/** What a run made, without times. */
+/** A run's results, without times. */
 function fingerprint(run) {
   const hash = (path) =>
     createHash("sha256")

@@ -36,7 +36,7 @@ export function expectTorchJD(name: Name, aggregator: Aggregator): void {
   }
 }
 
-/** What every aggregator that weighs by losses refuses: missing or broken losses, unknown options, another's memory. */
+/** Every aggregator that weighs by losses refuses these: missing or broken losses, unknown options, another's memory. */
 export function expectRefusals(name: string, make: (options?: never) => Aggregator): void {
   const aggregator = make();
   expect(aggregator.needsLosses).toBe(true);

@@ -10,14 +10,14 @@ export interface DocumentedRange {
   integer?: boolean;
 }
 
-/** What is documented of one option. */
+/** The documentation of one option. */
 export interface OptionCase<T> {
   /** The default, or a value that says the same. Left out where the option has none. */
   default?: T;
   /** A value that has another result. Left out where the result cannot tell, as for a limit of memory. */
   other?: T;
   range?: DocumentedRange;
-  /** What is refused beside numbers out of range. */
+  /** Values that are refused beside numbers out of range. */
   refused?: readonly unknown[];
 }
 

@@ -1,7 +1,7 @@
 import type { EvaluationInput } from "@dcr-js/cli";
 import * as tf from "@tensorflow/tfjs-core";
 
-/** Images that are encoded at once: what a GPU or a vector unit is busy with, in little memory. */
+/** Images that are encoded at once: enough to keep a GPU or a vector unit busy, in little memory. */
 const BATCH = 128;
 
 /** Images of one size: `[n, size, size, 3]` bytes. */

@@ -20,11 +20,11 @@ export interface LabelledScenes extends Images {
   classes: readonly Identity[];
 }
 
-/** What an encoder is evaluated on. */
+/** The scenes that an encoder is evaluated on. */
 export interface EvaluationSets {
-  /** What CLIP knows, in a style that no model has seen; all factors vary. */
+  /** Identities that CLIP knows, in a style that no model has seen; all factors vary. */
   heldOutStyle: LabelledScenes;
-  /** What CLIP has never seen, in the styles that it knows; all factors vary. */
+  /** Identities that CLIP has never seen, in the styles that it knows; all factors vary. */
   unknownIdentities: LabelledScenes;
   /** All identities and styles; only position and background vary, and the other factors have their first value, but large. */
   mild: LabelledScenes;

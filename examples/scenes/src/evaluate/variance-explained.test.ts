@@ -38,7 +38,7 @@ describe("varianceExplained", () => {
         }
         expect(shares[key], key).toBeCloseTo(between / total, 10);
       }
-      // What the feature ignores: 1 degree of freedom of 599 on average, and a chi-square of 1 degree is below 16.
+      // Factors that the feature ignores: 1 degree of freedom of 599 on average, and a chi-square of 1 degree is below 16.
       expect(shares.facing).toBeLessThan(16 / 599);
       expect(shares.count).toBeGreaterThan(0.15);
       features.dispose();

@@ -43,7 +43,7 @@ export interface ExportOptions {
  * Writes scenes as files that other programs read: WebDataset shards, a folder with a folder for each identity, or pairs in the form of
  * MMVP-VLM.
  *
- * @returns a line that says what was written
+ * @returns a line that names the files written
  * @throws on an unknown option, a value out of range, and a folder that is not empty
  */
 export async function exportScenes(options: ExportOptions): Promise<string> {

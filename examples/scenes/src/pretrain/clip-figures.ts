@@ -7,9 +7,9 @@ import { zeroShot } from "./zero-shot.js";
 export interface ClipFigures {
   /** Share of scenes whose identity the nearest name's feature gives, in the styles of training and in the held-out one. */
   zeroShot: { seenStyles: number; heldOutStyle: number };
-  /** What a linear classifier reads from the feature that CLIP compares. */
+  /** Accuracy of a linear classifier on the feature that CLIP compares. */
   feature: ProbeAccuracy;
-  /** What one reads from all patch tokens. */
+  /** Accuracy of one on all patch tokens. */
   patches: ProbeAccuracy;
 }
 

@@ -12,7 +12,7 @@ export interface DenoisingLoss {
   timestep: number;
   /** With all that can be said of the scene. */
   right: number;
-  /** With what is true of another scene. */
+  /** With the caption of another scene. */
   wrong: number;
   empty: number;
 }

@@ -4,7 +4,7 @@ import type { SetRecords } from "./training-records.js";
 const percent = (share: number) => (100 * share).toFixed(0);
 const row = (cells: (string | number)[]) => `| ${cells.join(" | ")} |`;
 
-/** The README's tables of the models: probes of CLIP by set, the denoiser's loss by caption, and what the training took. */
+/** The README's tables of the models: probes of CLIP by set, the denoiser's loss by caption, and the training's time. */
 export function modelsTable(sets: readonly SetRecords[]): string {
   const names = sets.map(({ name }) => name.replace("-", " "));
   const header = (first: string, columns: string[]) => [

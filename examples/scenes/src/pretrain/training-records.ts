@@ -4,7 +4,7 @@ import type { ClipFigures } from "./clip-figures.js";
 import type { DenoisingLosses } from "./denoising-losses.js";
 import type { VaeFigures } from "./vae-figures.js";
 
-/** What is kept beside a model about its training. */
+/** The record of a model's training, kept beside it. */
 export interface TrainingRecord<Figures> {
   seed: number;
   steps: number;

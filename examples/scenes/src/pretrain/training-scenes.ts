@@ -2,13 +2,13 @@ import { knownIdentities, seenStyles, unknownIdentities } from "../scenes/factor
 import { type SceneSet, sceneSet } from "../scenes/splits.js";
 import type { Sprites } from "../scenes/sprites.js";
 
-/** What CLIP learns from: the identities it is to know, in the styles it is to see. */
+/** The scenes that CLIP learns from: the identities it is to know, in the styles it is to see. */
 export function clipScenes(sprites: Sprites, seed: number): SceneSet {
   const pool = { identities: knownIdentities, styles: seenStyles };
   return sceneSet({ split: "train", name: "clip", seed, count: 24_000, sprites, ...pool });
 }
 
-/** What the denoiser learns from: CLIP's scenes, and a fourth as many of the identities that CLIP never sees. */
+/** The scenes that the denoiser learns from: CLIP's, and a fourth as many of the identities that CLIP never sees. */
 export function denoiserScenes(sprites: Sprites, seed: number): SceneSet {
   const known = clipScenes(sprites, seed);
   const pool = { identities: unknownIdentities, styles: seenStyles };
@@ -19,7 +19,7 @@ export function denoiserScenes(sprites: Sprites, seed: number): SceneSet {
   return { size: known.size, scenes: [...known.scenes, ...unknown.scenes], images };
 }
 
-/** What the models' own figures are computed with: scenes of another split, drawn as CLIP's are. */
+/** The scenes that the models' own figures are computed with: of another split, drawn as CLIP's are. */
 export function validationScenes(sprites: Sprites, count: number): SceneSet {
   const pool = { identities: knownIdentities, styles: seenStyles };
   return sceneSet({ split: "validation", name: "pretrain", count, sprites, ...pool });

@@ -3,7 +3,7 @@ import { type Factor, factorNames, factors, identities, identityFacts, styles } 
 import { fractions } from "./fractions.js";
 import type { Scene } from "./scene.js";
 
-/** CLIP's captions name what web captions name. */
+/** CLIP's captions name an identity and few details, as web captions do. */
 const CATEGORY_SHARE = 0.15;
 const DETAIL_SHARE = 0.2;
 /** The denoiser's captions name almost everything, or nothing. */
@@ -14,7 +14,7 @@ const STYLE_SHARE = 0.5;
 
 const numerals = { 1: "one", 2: "two", 3: "three" } as const;
 
-/** What a caption says of a scene, beside what it shows. */
+/** The parts of a scene that a caption mentions, beside its identity. */
 interface Mentions {
   factors: readonly Factor[];
   style?: boolean;

@@ -33,7 +33,7 @@ export interface IdentityFacts {
   known: boolean;
 }
 
-/** What a scene shows, by the word that captions use: 32 that CLIP is trained on, and 16 that it has never seen. */
+/** The things that scenes show, by the word that captions use: 32 that CLIP is trained on, and 16 that it has never seen. */
 export const identityFacts = {
   rat: { plural: "rats", category: "animal", known: true },
   tiger: { plural: "tigers", category: "animal", known: true },

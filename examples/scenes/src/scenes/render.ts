@@ -132,7 +132,7 @@ interface DrawnSprite extends Omit<Parameters<Sprites["at"]>[0], "size"> {
   flipY: boolean;
 }
 
-/** Lays a drawing over the canvas, moved to whole pixels; what lies outside is cut off. */
+/** Lays a drawing over the canvas, moved to whole pixels; the part outside is cut off. */
 function drawSprite(canvas: Float64Array, size: number, drawn: DrawnSprite): void {
   const { sprites, name, style, tint, width, flipX, flipY } = drawn;
   const pixels = Math.max(1, Math.floor(width * size + 0.5));

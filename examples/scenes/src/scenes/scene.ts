@@ -21,7 +21,7 @@ export interface Scene extends FactorValues {
   style: Style;
 }
 
-/** What scenes are drawn from. */
+/** The identities and styles that scenes are drawn from. */
 export interface ScenePool {
   /** Default all 48. */
   identities?: readonly Identity[];

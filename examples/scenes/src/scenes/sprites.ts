@@ -9,7 +9,7 @@ export const SPRITE_SIZE = 64;
 const COLUMNS = 8;
 
 export type Extra = Exclude<(typeof factors)["extra"][number], "none">;
-/** What there are drawings of. */
+/** The things that there are drawings of. */
 export type SpriteName = Identity | Extra;
 
 /** The drawings in the order of the atlas. */

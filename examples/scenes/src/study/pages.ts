@@ -14,7 +14,7 @@ import type { MethodResult } from "./raw-results.js";
 import { scatterFigure } from "./scatter-figure.js";
 import { atEqualP } from "./trade-off.js";
 
-/** Reads what there is of a part. */
+/** Reads the results that exist of a part. */
 export async function partResults(part: StudyPart, folder?: string): Promise<PartResults> {
   const results: PartResults = [];
   for (const cell of cellsOf(part)) {
@@ -147,7 +147,7 @@ function factorTable(part: StudyPart, results: PartResults): string {
 
 const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 
-/** What a difference is, and whether its primary interval excludes 0. */
+/** A difference, and whether its primary interval excludes 0. */
 function describeComparison(what: string, { mean, overSets, overRuns }: Comparison): string {
   const range = (name: string, found?: { interval: [number, number] }) =>
     found ? [`${name} ${points(found.interval[0])} to ${points(found.interval[1])}`] : [];

@@ -5,7 +5,7 @@ export interface StudyMethod {
   [setting: string]: unknown;
 }
 
-/** What is run for one question, for each model set and seed. */
+/** The runs for one question, for each model set and seed. */
 export interface StudyPart {
   name: string;
   title: string;

@@ -14,7 +14,7 @@ export interface MethodResult {
   figures: Record<string, Record<string, number>>;
   /** Accuracy by measure and factor. */
   patterns: Record<string, Record<string, number>>;
-  /** What training measured; not of `original`. */
+  /** Measures of the training; none for `original`. */
   training?: {
     drift: number;
     steps: number;
@@ -22,7 +22,7 @@ export interface MethodResult {
     secondsPerStep: number;
     negativeCosines?: number;
     meanCosine?: number;
-    /** Means over the first and over the last 50 steps of what the objective measures, such as similarities. */
+    /** Means over the first and over the last 50 steps of the objective's measures, such as similarities. */
     first: Record<string, number>;
     last: Record<string, number>;
   };

@@ -1,7 +1,7 @@
 /** A point of a figure, in percent. */
 export interface FigurePoint {
   label: string;
-  /** What colours it. */
+  /** The group that colours it. */
   method: string;
   x: { mean: number; std: number };
   y: { mean: number; std: number };

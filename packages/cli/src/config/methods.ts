@@ -6,7 +6,7 @@ import { type Method, methodNames, type RunConfig } from "./run-config.js";
 export const isOwnMethod = (method: string): method is (typeof methodNames)[number] =>
   (methodNames as readonly string[]).includes(method);
 
-/** What trains: one of our methods by name, or the path of a module. */
+/** The method that trains: one of ours by name, or the path of a module. */
 export const baseOf = (method: Method): string => (typeof method === "string" ? method : method.method);
 
 /** How a method is called in tables and file names: a variant by its name, a module by its file's name. */

@@ -77,7 +77,7 @@ ${sections.map(({ title, html }) => `<h2>${escapeHtml(title)}</h2>\n${html}`).jo
   return { page, tradeOff: { picture: path, sentence: picture.sentence } };
 }
 
-/** What a command says of a report in the end; paths start from `base`. */
+/** The lines that end a command and name its report; paths start from `base`. */
 export function reportText({ page, tradeOff }: Report, base: string): string {
   const where = `report: ${relative(base, page)}`;
   return tradeOff ? `${tradeOff.sentence}\n\npicture: ${relative(base, tradeOff.picture)}\n${where}` : where;

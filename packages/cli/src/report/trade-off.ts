@@ -7,7 +7,7 @@ export interface TradeOff {
   /** Names of the two figures, of the group `means`. */
   x: string;
   y: string;
-  /** What the ellipses show. */
+  /** The meaning of the ellipses. */
   spreadOf: "seeds" | "examples";
   methods: TradeOffPoint[];
 }
@@ -73,7 +73,7 @@ const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).t
 const list = (parts: readonly string[]) =>
   parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
 
-/** What the figures support at 95 %, each comparison by itself, and what they do not. One sentence. */
+/** One sentence: the differences that the figures support at 95 %, each comparison by itself, and those that they do not. */
 export function tradeOffSentence(findings: RunFindings, tradeOff: TradeOff): string {
   const methods = tradeOff.methods.map(({ method }) => method).filter((method) => method !== "original");
   const clauses: string[] = [];

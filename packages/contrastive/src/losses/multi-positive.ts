@@ -31,7 +31,7 @@ export const contrastiveOptionNames = { temperature: true, similarity: "function
  */
 export type Formulation = "out" | "in" | "mil-nce";
 
-/** What becomes of an anchor that has no positive: an error, no loss at all, or a loss of 0 that counts in the mean. */
+/** The rule for an anchor that has no positive: an error, no loss at all, or a loss of 0 that counts in the mean. */
 export type WithoutPositives = "error" | "skip" | "zero";
 
 export interface MultiPositiveOptions<R extends Reduction = Reduction> extends ContrastiveOptions<R> {

@@ -2,7 +2,7 @@ import type { DDPMScheduler, Denoiser } from "@dcr-js/diffusion";
 import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
-/** What a diffusion model may have been trained to predict, by diffusers' names. */
+/** The targets that a diffusion model may have been trained to predict, by diffusers' names. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample";
 
 export interface PredictionTypeErrors {
@@ -10,7 +10,7 @@ export interface PredictionTypeErrors {
   errors: Record<PredictionType, number>;
   /** The type with the least error. */
   closest: PredictionType;
-  /** What the scheduler says. */
+  /** The scheduler's setting. */
   configured: PredictionType;
 }
 

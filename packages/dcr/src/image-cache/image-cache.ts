@@ -1,6 +1,6 @@
 import { hashImages } from "./hash-images.js";
 
-/** What was computed from an image, on the host. */
+/** Values computed from an image, on the host. */
 export interface ImageRow {
   values: Float32Array;
   shape: number[];

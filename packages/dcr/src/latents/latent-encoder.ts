@@ -10,7 +10,7 @@ import { checkChoice, checkNumber, checkOptions, describe } from "../shared/chec
 export interface LatentEncoder {
   /** Channels of the latents. */
   readonly latentChannels: number;
-  /** What samples of the posterior are multiplied by before noise is added. */
+  /** The factor that samples of the posterior are multiplied by before noise is added. */
   readonly scalingFactor: number;
   /**
    * The posterior of each image's latents: a function of the image alone.

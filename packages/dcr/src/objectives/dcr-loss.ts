@@ -6,7 +6,7 @@ import { checkNumber, checkOptions, describe } from "../shared/check-options.js"
 /** A positive of the DCR loss: the augmented view's prediction `A+`, or the target `G`. */
 export type DCRPositive = "augmented" | "target";
 
-/** What DCR contrasts, each flattened from the batch axes on; usually latents `[h, w, channels]`. All are float32. */
+/** The tensors that DCR contrasts, each flattened from the batch axes on; usually latents `[h, w, channels]`. All are float32. */
 export interface DCRPredictions {
   /** `P[i, k] = unet(x_t,i, t_i, e_k)`, `[n, N, ...]` with N of at least 2; usually all images, `n = N`. */
   predictions: tf.Tensor;

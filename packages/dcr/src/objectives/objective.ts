@@ -15,7 +15,7 @@ export interface Objective {
   /** Runs in a tidy: it need dispose nothing, and the trainer disposes what it returns. */
   terms(input: ObjectiveInput): ObjectiveTerm[];
   /**
-   * What the objective is given as `memory` in the next step; left out where it needs none. The trainer saves it with the
+   * The `memory` that the objective is given in the next step; left out where it needs none. The trainer saves it with the
    * stage's state.
    *
    * @param metrics of the step that was taken, averaged over its batches. @param memory what this step was given
@@ -24,7 +24,7 @@ export interface Objective {
 }
 
 /**
- * What an objective is a function of, in a batch of `N` images. Where several processes train together, `N` counts the images
+ * The arguments of an objective, for a batch of `N` images. Where several processes train together, `N` counts the images
  * of all of them, and this process predicts for its own `n` of them. Alone, `n = N`.
  */
 export interface ObjectiveInput {
@@ -32,7 +32,7 @@ export interface ObjectiveInput {
   features: tf.Tensor2D;
   /** `z` of the augmented views, `[N, d]`, where the objective uses them. */
   augmented?: tf.Tensor2D;
-  /** What the denoiser can be asked, where the objective uses predictions. */
+  /** Asks the denoiser, where the objective uses predictions. */
   predictor?: Predictor;
   /** How many processes share the batch. Their values and gradients are summed, so each gives its share. */
   processes: number;
@@ -41,7 +41,7 @@ export interface ObjectiveInput {
    * which is often less work.
    */
   apart: boolean;
-  /** What `remember` returned after the step before; undefined in the first. */
+  /** The value that `remember` returned after the step before; undefined in the first. */
   memory?: readonly number[];
 }
 

@@ -4,7 +4,7 @@ import { checkChoice, checkOptions } from "../shared/check-options.js";
 import { checkScalarLoss } from "./feature-objective.js";
 import type { Objective, Predictor } from "./objective.js";
 
-/** What a loss on predictions sees: the `n` noisy images of this process, under the conditions of all `N` images. */
+/** The arguments of a loss on predictions: the `n` noisy images of this process, under the conditions of all `N` images. */
 export interface LossPredictions {
   /** `P[i, i]`, `[n, h, w, channels]`, or with `pairs: "all"` all `P[i, k]`, `[n, N, h, w, channels]`. */
   predictions: tf.Tensor;

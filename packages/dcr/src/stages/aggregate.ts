@@ -19,7 +19,7 @@ export interface StepGradients {
 export interface Aggregated {
   gradient: tf.Tensor[];
   conflict?: GradientConflict;
-  /** What the aggregator must be given in the next step. */
+  /** The memory that the aggregator must be given in the next step. */
   memory?: number[];
 }
 

@@ -7,7 +7,7 @@ import { createStage, type Stage } from "./stage.js";
 import { checkStageOptions, type StageOptions } from "./stage-options.js";
 
 export interface AlignmentOptions extends StageOptions {
-  /** What the projector learns from; it must use predictions. Default `recObjective()`. */
+  /** The objective that the projector learns from; it must use predictions. Default `recObjective()`. */
   objective?: Objective;
   /** Host memory for features of images that come again, in bytes; 0 keeps none. Default 256 MiB. */
   featureCacheBytes?: number;

@@ -5,7 +5,7 @@ import { backpropagateInMicroBatches, type EncodedImages } from "./encode-images
 import type { Adapters } from "./stage-options.js";
 import type { TensorScope } from "./tensor-scope.js";
 
-/** What a stage trains. At least one of the two. */
+/** The parts that a stage trains. At least one of the two. */
 export interface Trained {
   /** The encoder's part; without it the encoder is frozen. */
   adapters?: Adapters;

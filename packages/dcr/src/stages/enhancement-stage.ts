@@ -4,7 +4,7 @@ import { createStage, type Stage } from "./stage.js";
 import { type Adapters, checkStageOptions, type StageOptions, type StageSettings } from "./stage-options.js";
 
 export interface EnhancementOptions extends StageOptions {
-  /** What the encoder learns from. */
+  /** The objective that the encoder learns from. */
   objective: Objective;
   /** The part of the encoder that trains: a `LoRA` on it, or parameters of the user's choice. */
   adapters: Adapters;

@@ -28,10 +28,10 @@ export interface Adapters {
   readonly random?: Random;
 }
 
-/** What a loss's target is: as the scheduler says (epsilon, v or the sample), or the velocity whatever it says. */
+/** A loss's target: as the scheduler says (epsilon, v or the sample), or the velocity whatever it says. */
 export type TargetKind = "scheduler" | "velocity";
 
-/** What all stages share. */
+/** Options that all stages share. */
 export interface StageOptions {
   /** Batches of training images. The caller closes it. */
   source: ImageSource;

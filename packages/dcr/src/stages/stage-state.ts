@@ -19,9 +19,9 @@ export interface StageProgress {
   step: number;
   /** Where the images go on. */
   source: SourcePosition;
-  /** What the aggregator remembers, where it does. */
+  /** The aggregator's memory, where it has one. */
   aggregatorMemory?: number[];
-  /** What the objective remembers, where it does. */
+  /** The objective's memory, where it has one. */
   objectiveMemory?: number[];
 }
 

@@ -10,7 +10,7 @@ import type { StageSettings } from "./stage-options.js";
 import { checkState, type StageState, stageState } from "./stage-state.js";
 import { addTerm, reduceTerms } from "./step-terms.js";
 
-/** What a step reports. */
+/** The report of a step. */
 export interface StepRecord {
   /** From 0. */
   step: number;
@@ -175,7 +175,7 @@ function scheduleOf({ schedule, warmupSteps, totalSteps }: StageSettings): (step
   return warmupCosine({ warmupSteps, totalSteps: totalSteps! + 1 });
 }
 
-/** What a stage trains, in the order of its gradients. */
+/** The parameters that a stage trains, in the order of its gradients. */
 function trainedParameters({ projector }: StageSettings, trained: Trained): Parameter[] {
   return [...(trained.adapters?.parameters() ?? []), ...(trained.projector ? projector.parameters() : [])];
 }

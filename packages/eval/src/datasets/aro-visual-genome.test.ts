@@ -53,7 +53,7 @@ it("reads VG-Relation's cases and cuts out their boxes", async () => {
       .concat([1, 2, 3].map((x) => colour(x, 3)))
       .flat(),
   );
-  // What leaves the image is black, as Pillow's crop has it.
+  // The part of a box outside the image is black, as Pillow's crop has it.
   expect(pixelsOf(second)).toEqual([...colour(4, 3), ...colour(5, 3), ...new Array(3 + 9).fill(0)]);
   const all = await vgRelation(relations(...cases), { symmetric: true });
   expect(all.categories).toEqual(["to the left of", "wearing", "near"]);

@@ -25,7 +25,7 @@ export interface DetailPairScores {
 
 export interface ImageImageOptions extends TieOptions {
   /**
-   * What counts. `"strict"` (the default): each of the four images is more similar to its own twin than to the other image's.
+   * The rule. `"strict"` (the default): each of the four images is more similar to its own twin than to the other image's.
    * `"two-way"`: both images of the pair are more similar to their own twins; the twins are not asked. `"matching"`: the two similarities to
    * the own twins have a larger sum than the two others, as in GroupMatch (Zhu et al. 2025, "Test-Time Matching"); an encoder that finds one of
    * the twins similar to everything is not punished for it.
@@ -35,7 +35,7 @@ export interface ImageImageOptions extends TieOptions {
 
 export interface TextImageOptions extends TieOptions {
   /**
-   * What counts. `"strict"` (the default): each statement is more similar to its own image than to the other. `"matching"`: the two
+   * The rule. `"strict"` (the default): each statement is more similar to its own image than to the other. `"matching"`: the two
    * similarities of a statement and its own image have a larger sum than the two others.
    */
   rule?: "strict" | "matching";

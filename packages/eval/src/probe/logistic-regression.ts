@@ -27,7 +27,7 @@ export interface LinearClassifier {
   converged: boolean;
 }
 
-/** What a linear classifier says about rows. */
+/** A linear classifier's answers for rows. */
 export interface Predictions {
   /** The most probable class of each row. */
   labels: (number | string)[];

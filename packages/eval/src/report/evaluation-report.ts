@@ -2,7 +2,7 @@ import { describe } from "../shared/check-options.js";
 import { drawSection, escapeHTML } from "./draw-section.js";
 import type { Section } from "./section.js";
 
-/** What an evaluation found: plain data, so that `JSON.stringify` writes it. */
+/** The results of an evaluation: plain data, so that `JSON.stringify` writes it. */
 export interface EvaluationReport {
   title: string;
   sections: Section[];

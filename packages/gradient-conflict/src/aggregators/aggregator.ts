@@ -3,7 +3,7 @@ import { gramMatrix } from "../measure/conflict.js";
 import { checkNumber, describe } from "../shared/check-options.js";
 import { eigenSymmetric } from "./dense.js";
 
-/** What an aggregator may know beside the gradients of the step. */
+/** Facts that an aggregator may use beside the gradients of the step. */
 export interface AggregatorContext {
   /** Which step this is, from 0; seeds random orders, so that a resumed run draws the same. Default 0. */
   step?: number;
@@ -18,7 +18,7 @@ export interface AggregatorContext {
 /** Weights of the gradients in the step's direction. */
 export interface Weighting {
   weights: Float64Array;
-  /** What the next step must be given: plain numbers, to be saved with a run. */
+  /** The memory that the next step must be given: plain numbers, to be saved with a run. */
   memory?: number[];
 }
 

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 
-/** What an elementwise aggregator may know beside the gradients. */
+/** Facts that an elementwise aggregator may use beside the gradients. */
 export interface ElementwiseContext {
   /** Which step this is, from 0; seeds random draws. Default 0. */
   step?: number;

@@ -20,7 +20,7 @@ export function tensorOf(name: string, trainable: Trainable): tf.Tensor {
 export interface LossGradientsOptions {
   /** Losses by name; each is run once. */
   losses: Readonly<Record<string, () => tf.Scalar>>;
-  /** What to differentiate by: by name, or a list, named by position. */
+  /** The variables to differentiate by: by name, or a list, named by position. */
   variables: Readonly<Record<string, Trainable>> | readonly Trainable[];
 }
 

@@ -2,7 +2,7 @@ import type { GradientConflict } from "../measure/conflict.js";
 import type { StepProjection } from "../measure/projection.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
-/** What was measured at a step: `{ step, ...measures }` of `minimize`, or `{ step, values, conflict }` of `gradientConflict`. Plain data. */
+/** The measures of a step: `{ step, ...measures }` of `minimize`, or `{ step, values, conflict }` of `gradientConflict`. Plain data. */
 export interface ConflictRecord {
   /** From 0. */
   step: number;

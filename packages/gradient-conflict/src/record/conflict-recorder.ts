@@ -62,7 +62,7 @@ export function recordConflict(recorder: ConflictRecorder, conflict: GradientCon
   return { window: recorder.window, pairs };
 }
 
-/** What a run's conflict comes to, for one pair of losses. */
+/** A run's conflict in all, for one pair of losses. */
 export interface ConflictSummary {
   losses: [string, string];
   group?: string;

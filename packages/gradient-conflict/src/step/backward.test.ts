@@ -34,7 +34,7 @@ function model() {
   return { a, b, head, trunk, losses, dispose };
 }
 
-/** What variableGrads gives for the weighted sum of the losses. */
+/** The gradients that variableGrads gives for the weighted sum of the losses. */
 function reference(losses: (() => tf.Scalar)[], weights: number[], variables: tf.Variable[]): tf.Tensor[] {
   const { value, grads } = tf.variableGrads(
     () => tf.addN(losses.map((loss, i) => tf.mul(loss(), weights[i]))) as tf.Scalar,

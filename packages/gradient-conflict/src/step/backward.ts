@@ -49,17 +49,17 @@ export interface BackwardOptions<F extends Features = never> {
   memory?: readonly number[];
 }
 
-/** What a step measures, as plain data. */
+/** The measures of a step, as plain data. */
 export interface StepMeasures {
   /** The losses' values. */
   values: Record<string, number>;
   /** How the gradients stand to one another, before they are weighed. */
   conflict: GradientConflict;
-  /** What the step's direction keeps of each gradient, where the gradients were compared. */
+  /** The share of each gradient that the step's direction keeps, where the gradients were compared. */
   projection: StepProjection;
   /** Weights of the losses' gradients; absent for elementwise aggregators. */
   weights?: Record<string, number>;
-  /** What the next step's `memory` must be, where the aggregator has one. Plain numbers, to be saved with a run. */
+  /** The next step's `memory`, where the aggregator has one. Plain numbers, to be saved with a run. */
   memory?: number[];
 }
 
@@ -107,7 +107,7 @@ export async function backward<F extends Features = never>(
     const functions = Object.fromEntries(
       Object.entries(losses).map(([name, loss]) => [
         name,
-        // What is no function is left to `differentiate`, which names it.
+        // `differentiate` names a loss that is no function.
         typeof loss === "function" ? () => loss((features ?? trunk?.()) as F) : loss,
       ]),
     );
@@ -126,7 +126,7 @@ export async function backward<F extends Features = never>(
         );
       }
     }
-    // What is not compared must be finite too, or it would spoil the weights.
+    // Gradients that are not compared must be finite too, or they would spoil the weights.
     const beside = gradients.map((list) => list.slice(compare.length).filter((x) => x !== undefined));
     const sizes = beside.map((list) => own(sizeOf(list)));
     const read = await readGrams(compared, {

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
 
-/** What a shared trunk gives the losses: a tensor, a list of tensors, or tensors by name. */
+/** The features that a shared trunk gives the losses: a tensor, a list of tensors, or tensors by name. */
 export type Features = tf.Tensor | readonly tf.Tensor[] | Readonly<Record<string, tf.Tensor>>;
 
 /** The tensors of features, in a fixed order. @throws when there is none, or something else among them */

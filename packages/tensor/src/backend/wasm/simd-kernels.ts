@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 
 type Kernel = (...args: number[]) => number;
 
-/** What `assembly/index.ts` exports. Pointers are byte addresses on the heap of tfjs-backend-wasm. */
+/** The exports of `assembly/index.ts`. Pointers are byte addresses on the heap of tfjs-backend-wasm. */
 export type SimdKernels = Record<
   | "adamWStep"
   | "attention"

@@ -14,7 +14,7 @@ import {
 } from "./environment.js";
 import { HubError, openRepository, type Repository, remoteFile } from "./repository.js";
 
-/** What {@link resolveModel} looks for, and where. */
+/** The files that {@link resolveModel} looks for, and where. */
 export interface ResolveOptions extends HubOptions, WantedFiles {
   /**
    * Files of which one group must be there for the cache to count as having the model. Default `config.json` or

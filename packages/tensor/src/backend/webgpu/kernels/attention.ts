@@ -116,7 +116,7 @@ function matricesOf(info: TensorInfo, { g: { keys }, part: { heads, queries } }:
 const matrices = (backend: WebGPUBackend, { keys }: Geometry, { batches, heads, queries }: Part) =>
   backend.output([batches, heads, queries, keys], "float32");
 
-/** What `rowAt` needs to find the value of a part's row inside `[batch, heads, queries]`. */
+/** `rowAt` needs this to find the value of a part's row inside `[batch, heads, queries]`. */
 const rowUniforms = (g: Geometry, part: Part): Uniform[] => [
   u32("firstQuery", part.query),
   u32("rowOuter", g.heads * g.queries),

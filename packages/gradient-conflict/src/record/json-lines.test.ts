@@ -71,7 +71,7 @@ describe("JSON lines", () => {
       [{ projection: { shares: {} } }, "projection.cosines"],
       [{ projection: { shares: {}, cosines: {}, more: 1 } }, '"more"'],
       [conflict({ norms: { con: Number.NaN } }), 'conflict.norms["con"]'],
-      [conflict({ norms: null }), "conflict.norms"],
+      [conflict({ norms: null }), "conflict: norms"],
       [conflict({ pairs: {} }), "conflict.pairs"],
       [conflict({ more: 1 }), '"more"'],
       [conflict({ pairs: [pair, { ...pair, losses: ["a", 1] }] }), "conflict.pairs[1].losses"],

@@ -52,12 +52,18 @@ async function send(body: string, { endpoint, apiKey, timeout, signal }: ChatReq
   const url = `${endpoint.replace(/\/+$/, "")}/chat/completions`;
   let response: Response;
   let text: string;
+  // Not AbortSignal.any with AbortSignal.timeout: Node 20 may collect such signals as garbage, and then they never abort.
+  const controller = new AbortController();
+  const stop = () => controller.abort(signal.reason);
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  const timer = setTimeout(() => controller.abort(new DOMException("", "TimeoutError")), timeout);
   try {
     response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json", ...(apiKey && { authorization: `Bearer ${apiKey}` }) },
       body,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+      signal: controller.signal,
     });
     text = await readText(response);
   } catch (error) {
@@ -67,6 +73,9 @@ async function send(body: string, { endpoint, apiKey, timeout, signal }: ChatReq
       name === "TimeoutError" ? `no reply in ${timeout} ms` : (cause?.message ?? message),
       true,
     );
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
   }
   const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
   if (!response.ok) {

@@ -171,7 +171,8 @@ function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
 
 /**
  * The mean similarities of an anchor, and how far they lie from their mean: those with the negatives and with all candidates
- * within an anchor, those with a positive, of which an anchor has one, among the anchors.
+ * within an anchor, those with a positive, of which an anchor has one, among the anchors of a process's batch. Each figure is a mean
+ * over batches and processes.
  */
 export function similarityMetrics(
   { predictions, augmented, target }: DCRGradients["similarities"],

@@ -69,7 +69,10 @@ describe("data parallel", () => {
         for (const [loss, value] of Object.entries(whole.record.losses)) {
           expectClose([record.losses[loss]], [value], { relative: 1e-5 });
         }
+        // The spread of a positive's similarities is taken among the anchors of one process, so it differs by design.
+        const amongAnchors = ["similarity/augmentedSpread", "similarity/targetSpread"];
         for (const [metric, value] of Object.entries(whole.record.metrics)) {
+          if (amongAnchors.includes(metric)) continue;
           expectClose([record.metrics[metric]], [value], { absolute: 1e-5 });
         }
         expectClose([record.loss, record.gradNorm], [whole.record.loss, whole.record.gradNorm], {

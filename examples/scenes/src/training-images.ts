@@ -14,7 +14,7 @@ let pool: SceneSet | undefined;
  * A module for `--images` of the command: scenes of the training split with the identities and styles that CLIP is trained on, so that unknown
  * identities and the held-out style stay unseen.
  *
- * Images are used whole, for what is at the edge may be the detail that counts; the augmented view is cut, coloured and flipped as the options say.
+ * Images are used whole, since a detail at the edge may count; the augmented view is cut, coloured and flipped as the options say.
  */
 export default async function createSource(options: TrainingImagesOptions): Promise<ImageSource> {
   const { size, batchSize, seed, augment, strict } = options;

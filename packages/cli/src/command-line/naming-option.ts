@@ -2,7 +2,7 @@
  * Has an error say which option it is about, and not which of our functions found it.
  *
  * @param option such as `--images`
- * @param place what the option names, where an error may not say it
+ * @param place the path or id that the option names, for errors that do not name it
  */
 export async function namingOption<T>(option: string, run: () => Promise<T>, place?: string): Promise<T> {
   try {

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Checks that a file can be written, before any work is done for it. @throws naming `--out` and what is in the way */
+/** Checks that a file can be written, before any work is done for it. @throws an error that names `--out` and the reason */
 export function checkOutputFile(path: string): void {
   const folder = dirname(path);
   const kind = statSync(folder, { throwIfNoEntry: false });

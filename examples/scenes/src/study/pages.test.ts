@@ -41,7 +41,7 @@ describe("studyPages", () => {
     await writeResult(first);
     const pages = await studyPages(folder);
     expect(Object.keys(pages)).toEqual(["README.md"]);
-    expect(pages["README.md"]).toContain("1 of 2 runs are there; figures are shown when all 2 are.");
+    expect(pages["README.md"]).toContain("1 of 2 runs are done. The figures appear here when all are done.");
     expect(pages["README.md"]).toContain("Not run yet: tuning comes first.");
     expect(await chooseAll(folder)).toBeUndefined();
   });
@@ -49,21 +49,21 @@ describe("studyPages", () => {
   it("shows the choice, then each question with its primary comparison", async () => {
     for (const part of tuningParts) for (const cell of cellsOf(part)) await writeResult(cell);
     const chosen = (await chooseAll(folder))!;
-    // The tenth costs five points of D.
-    expect(chosen.dcr.name).toBe(tuningParts[3].methods[9].name);
+    // The last has the highest P and costs three points of D.
+    expect(chosen.dcr.name).toBe(tuningParts[3].methods[5].name);
     for (const part of testParts(chosen)) for (const cell of cellsOf(part)) await writeResult(cell);
     const pages = await studyPages(folder);
     expect(Object.keys(pages)).toHaveLength(tuningParts.length + testParts(chosen).length + 1);
     const page = pages["README.md"];
-    // One point for each of two places, in every set and seed alike.
+    // Half a point for each of three places, in every set and seed alike.
     expect(page).toContain(
-      "D of `dcr anchor` minus `dcr all`: −0.5 points (95 % over model sets −0.5 to −0.5; over runs −0.5 to −0.5): it is lower.",
+      "D of `dcr anchor` minus `dcr chosen`: +1.5 points (95 % over model sets +1.5 to +1.5; over runs +1.5 to +1.5): it is higher.",
     );
     expect(page).toContain(
       "P strict rises with 6 of 6 configurations and falls with 0; D rises with 0 and falls with 6.",
     );
     expect(page).toContain("Two-way accuracy by factor");
-    expect(pages["question-1.svg"]).toMatch(/^<svg [\s\S]*dcr rate 0.004 steps 300<\/text>[\s\S]*<\/svg>\n$/);
+    expect(pages["question-1.svg"]).toMatch(/^<svg [\s\S]*dcr chosen<\/text>[\s\S]*<\/svg>\n$/);
     expect(JSON.stringify(pages)).not.toMatch(/NaN|undefined/);
   });
 

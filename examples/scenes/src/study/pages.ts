@@ -9,7 +9,7 @@ import {
   type PartResults,
   spreadOf,
 } from "./comparisons.js";
-import { type Chosen, type StudyPart, testParts, trainedMethods, tuningParts } from "./plan.js";
+import { type Chosen, hasFlips, type StudyPart, testParts, trainedMethods, tuningParts } from "./plan.js";
 import type { MethodResult } from "./raw-results.js";
 import { scatterFigure } from "./scatter-figure.js";
 import { atEqualP } from "./trade-off.js";
@@ -46,15 +46,22 @@ export async function studyPages(folder?: string): Promise<Record<string, string
       "[protocol.md](protocol.md) says what was asked and how.",
   ];
   const chosen = await chooseAll(folder);
-  for (const part of [...tuningParts, ...(chosen ? testParts(chosen) : [])]) {
-    const results = await partResults(part, folder);
-    const total = cellsOf(part).length;
-    sections.push(`## ${part.title}`);
-    if (!isComplete(part, results)) {
-      const done = results.length === 0 ? "Not run yet" : `${results.length} of ${total} runs are there`;
-      sections.push(`${done}; figures are shown when all ${total} are.`);
+  const questions = chosen ? testParts(chosen) : [];
+  for (const planned of [...tuningParts, ...questions]) {
+    const own = await partResults(planned, folder);
+    const total = cellsOf(planned).length;
+    sections.push(`## ${planned.title}`);
+    if (!isComplete(planned, own)) {
+      sections.push(
+        own.length === 0
+          ? "Not run yet."
+          : `${own.length} of ${total} runs are done. The figures appear here when all are done.`,
+      );
       continue;
     }
+    const [part, results] = planned.beside
+      ? withMethodsOf(questions[0], await partResults(questions[0], folder), planned, own)
+      : [planned, own];
     pages[`${part.name}.svg`] = pictureOf(part, results);
     sections.push(
       sentencesOf(part, results, chosen),
@@ -66,6 +73,23 @@ export async function studyPages(folder?: string): Promise<Record<string, string
   if (!chosen) sections.push("## Questions on test\n\nNot run yet: tuning comes first.");
   pages["README.md"] = `${sections.join("\n\n")}\n`;
   return pages;
+}
+
+/** A part and its results, with the methods of question 1 that the part names. */
+function withMethodsOf(
+  question1: StudyPart,
+  theirs: PartResults,
+  part: StudyPart,
+  results: PartResults,
+): [StudyPart, PartResults] {
+  const named = question1.methods.filter(({ name }) => part.beside!.includes(name));
+  const merged = results.map(({ set, seed, result }) => {
+    const other = theirs.find((entry) => entry.set === set && entry.seed === seed);
+    if (!other) throw new Error(`${part.name}: question-1 has no result of set ${set}, seed ${seed}`);
+    const methods = Object.fromEntries(named.map(({ name }) => [name, other.result.methods[name]]));
+    return { set, seed, result: { ...result, methods: { ...result.methods, ...methods } } };
+  });
+  return [{ ...part, methods: [...named, ...part.methods] }, merged];
 }
 
 function pictureOf(part: StudyPart, results: PartResults): string {
@@ -173,19 +197,21 @@ function sentencesOf(part: StudyPart, results: PartResults, chosen: Chosen | und
 
 function primarySentence(part: StudyPart, results: PartResults, chosen: Chosen): string {
   const P = figure("P strict");
-  if (part.name === "question-1") {
+  if (part.name === "trade-off") {
     const found = atEqualP(results, part.methods, { of: "dcr", minus: "rec" });
     return describeComparison("At the largest P that both reach, D of `dcr` minus D of `rec`", found);
   }
   if (part.name === "question-4") {
     const meanP = (name: string) => spreadOf(results, P, name).mean;
-    const remedies = part.methods.filter(({ method, name }) => method === "naive" && name !== "naive sum");
+    const remedies = part.methods.filter(({ method, name }) => method === "naive" && name !== "naive chosen");
     const { name: best } = remedies.reduce((a, b) => (meanP(b.name) > meanP(a.name) ? b : a));
     const found = compare(results, P, { of: best, minus: "dcr chosen" });
     return describeComparison(`P strict of the best remedy, \`${best}\`, minus that of \`dcr\``, found);
   }
   if (part.name === "question-5") {
-    const pair = { of: `${chosen.con.method} no flips`, minus: `${chosen.con.method} flips` };
+    const pair = hasFlips(chosen.con)
+      ? { of: "con no flips", minus: "con chosen" }
+      : { of: "con chosen", minus: "con flips" };
     return describeComparison(
       "Two-way accuracy on facing of `con` without flips minus with",
       compare(results, onFactor("facing"), pair),

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { type Chosen, testParts, trainedMethods, tuningParts } from "./plan.js";
 
 describe("the plan", () => {
-  it("tries twelve configurations of each method on two seeds, and none on test", () => {
-    expect(tuningParts.map(({ methods }) => methods.length)).toEqual([12, 12, 12, 12]);
+  it("tries six configurations of each method on two seeds, and none on test", () => {
+    expect(tuningParts.map(({ methods }) => methods.length)).toEqual([6, 6, 6, 6]);
     for (const { split, seeds } of tuningParts) expect([split, seeds.length]).toEqual(["validation", 2]);
   });
 
@@ -14,24 +14,27 @@ describe("the plan", () => {
     ) as unknown as Chosen;
     const parts = testParts(chosen);
     expect(parts.map(({ name, methods }) => [name, methods.length])).toEqual([
-      ["question-1", 36],
-      ["question-2", 6],
-      ["question-3", 3],
-      ["question-5", 6],
-      ["question-4", 10],
-      ["question-7", 8],
+      ["question-1", 4],
+      ["trade-off", 12],
+      ["question-4", 5],
+      ["question-3", 2],
+      ["question-2", 3],
+      ["question-5", 3],
+      ["question-7", 4],
     ]);
-    for (const { name, split, sets, seeds, methods, primary } of parts) {
+    for (const { name, split, sets, seeds, methods, beside = [], primary } of parts) {
       expect([split, sets.length * seeds.length]).toEqual(["test", 9]);
-      const names = methods.map((method) => method.name);
+      const names = [...beside, ...methods.map((method) => method.name)];
       expect(new Set(names).size, name).toBe(names.length);
+      for (const shown of beside) expect(parts[0].methods.map((method) => method.name)).toContain(shown);
       for (const named of primary ? [primary.of, primary.minus] : []) expect(names).toContain(named);
     }
-    expect(parts[0].methods.at(-1)).toEqual({
+    expect(parts[1].methods.at(-1)).toEqual({
       ...own,
-      name: "dcr rate 0.004 steps 300",
+      name: "dcr 100 steps",
       method: "dcr",
-      enhance: { learningRate: 0.004, steps: 300 },
+      enhance: { learningRate: 2e-3, steps: 100 },
     });
+    expect(parts[5].methods.map(({ name }) => name)).toEqual(["con flips", "naive flips", "dcr flips"]);
   });
 });

@@ -3,7 +3,7 @@ import { CLIPVisionModelWithProjection } from "@dcr-js/encoders";
 import { describe, expect, it } from "vitest";
 import { defaultConfig, type RunConfig } from "../config/run-config.js";
 import { countWeights, type ModelShapes } from "../models/model-shapes.js";
-import { planMemory } from "./plan-memory.js";
+import { planMemory, smallChunkBytes } from "./plan-memory.js";
 
 const GiB = 2 ** 30;
 
@@ -43,6 +43,19 @@ const paper: ModelShapes = {
     max_position_embeddings: 77,
   }),
 };
+/** A tiny UNet on latents of 8 x 8. */
+const tiny: ModelShapes = {
+  ...paper,
+  encoder: new CLIPVisionModelWithProjection({ image_size: 64, patch_size: 16 }),
+  unet: new UNet2DConditionModel({
+    block_out_channels: [32, 64],
+    layers_per_block: 1,
+    down_block_types: ["CrossAttnDownBlock2D", "DownBlock2D"],
+    up_block_types: ["UpBlock2D", "CrossAttnUpBlock2D"],
+    cross_attention_dim: 64,
+    attention_head_dim: 8,
+  }),
+};
 const config: RunConfig = { ...defaultConfig, encoder: "clip", diffusion: "sd", images: "images" };
 
 it("countWeights knows the published counts", () => {
@@ -60,6 +73,25 @@ describe("planMemory", () => {
     const always = rows.filter(({ held }) => held === "always").reduce((sum, { bytes }) => sum + bytes, 0);
     const phases = rows.filter(({ held }) => held === "phase").map(({ bytes }) => bytes);
     expect(peak).toBe(always + Math.max(...phases));
+  });
+
+  it("takes as many predictions of a small model as fit into 512 MiB, and no more than there are", () => {
+    expect(smallChunkBytes).toBe(512 * 2 ** 20);
+    const chunkOf = (batch: number) => {
+      const settings = {
+        ...config,
+        enhance: { ...config.enhance, batch },
+        align: { ...config.align, batch },
+      };
+      const { chunk, rows } = planMemory(tiny, settings, { name: "a GPU" });
+      return { chunk, bytes: rows.find(({ what }) => what.startsWith("unet with its gradient"))!.bytes };
+    };
+    expect(chunkOf(4).chunk).toBe(4 * 4 + 4);
+    const { chunk, bytes } = chunkOf(64);
+    expect(chunk).toBeGreaterThan(16);
+    expect(chunk).toBeLessThan(64 * 64 + 64);
+    expect(bytes).toBeLessThanOrEqual(smallChunkBytes);
+    expect((bytes * (chunk + 1)) / chunk).toBeGreaterThan(smallChunkBytes);
   });
 
   it("shrinks the phase that does not fit, down to one", () => {

@@ -35,6 +35,11 @@ export interface DeviceMemory {
 const valueBytes = 4;
 /** As the trainer has them without these settings. */
 const usualSizes = { chunk: 16, microBatch: 8 };
+/**
+ * A chunk is larger than usual as long as its gradient takes no more than this, 512 MiB. The trainer makes all predictions but the last chunk's twice,
+ * so that a chunk of all of them saves a forward pass.
+ */
+export const smallChunkBytes = 2 ** 29;
 
 /**
  * A run's memory, and the largest chunk and micro-batch that fit.
@@ -48,7 +53,7 @@ export function planMemory(shapes: ModelShapes, config: RunConfig, device: Devic
   const pairs = batch * batch + batch;
   const fixed = config.memory;
   const plan = {
-    chunk: fixed.chunk ?? Math.min(usualSizes.chunk, pairs),
+    chunk: fixed.chunk ?? Math.min(Math.max(usualSizes.chunk, largestSmallChunk(shapes)), pairs),
     microBatch: fixed.microBatch ?? Math.min(usualSizes.microBatch, 2 * batch),
   };
   for (;;) {
@@ -77,7 +82,6 @@ function memoryRows(
   { chunk, microBatch }: { chunk: number; microBatch: number },
 ): MemoryRow[] {
   const frozen = config.storage === "float16" ? 2 : 4;
-  const side = encoder.imageSize / vae.factor;
   const batch = Math.max(config.enhance.batch, config.align.batch);
   const trained =
     adapterValues(encoder, config) + projectorValues(encoder.featureSize, unet.config.cross_attention_dim);
@@ -97,22 +101,36 @@ function memoryRows(
     always("adapters, projector and their optimizer", trained * 5 * valueBytes),
     always(
       "predictions and their gradients",
-      3 * pairs * side ** 2 * vae.config.latent_channels * valueBytes,
+      3 * pairs * latentSide({ encoder, vae }) ** 2 * vae.config.latent_channels * valueBytes,
     ),
     phase(
       "text encoder, until the empty prompt is encoded",
       ((countWeights(textEncoder) + (textEncoder2 ? countWeights(textEncoder2) : 0)) * frozen) / valueBytes,
     ),
     phase("vae, one image", vaeEncoderValues(vae.config.block_out_channels[0]!, encoder.imageSize)),
-    phase(
-      `unet with its gradient, ${chunk} predictions`,
-      denoiserBackwardValues(unet.config, { rows: chunk, side, weights: countWeights(unet) }),
-    ),
+    phase(`unet with its gradient, ${chunk} predictions`, chunkValues({ encoder, vae, unet }, chunk)),
     phase(
       `encoder with its gradient, ${microBatch} images`,
       encoderBackwardValues(transformerSizes(encoder), { images: microBatch, dropout }),
     ),
   ];
+}
+
+const latentSide = ({ encoder, vae }: Pick<ModelShapes, "encoder" | "vae">): number =>
+  encoder.imageSize / vae.factor;
+
+/** float32 values that the gradient of `rows` predictions holds. */
+const chunkValues = (shapes: Pick<ModelShapes, "encoder" | "vae" | "unet">, rows: number): number =>
+  denoiserBackwardValues(shapes.unet.config, {
+    rows,
+    side: latentSide(shapes),
+    weights: countWeights(shapes.unet),
+  });
+
+/** As many predictions as a gradient holds in `smallChunkBytes`. */
+function largestSmallChunk(shapes: ModelShapes): number {
+  const [weights, one] = [0, 1].map((rows) => chunkValues(shapes, rows)) as [number, number];
+  return Math.floor((smallChunkBytes / valueBytes - weights) / (one - weights));
 }
 
 /** The sizes of an encoder's transformer, as CLIP's and SigLIP's settings name them. */

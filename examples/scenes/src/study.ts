@@ -2,12 +2,13 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomically } from "@dcr-js/tensor";
+import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { Command, InvalidArgumentError } from "commander";
 import { type Cell, cellsOf, exampleFolder, readResult, runCell } from "./study/cells.js";
 import { chooseAll, studyPages } from "./study/pages.js";
 import { type Chosen, estimatedMinutes, type StudyPart, testParts, tuningParts } from "./study/plan.js";
 import type { RawResult } from "./study/raw-results.js";
+import { measureTheoremOne, readTheoremOne } from "./study/theorem-1-results.js";
 
 /** The study of docs/study/protocol.md: runs the missing runs, and writes its pages. */
 
@@ -85,6 +86,17 @@ function minutesOf({ part }: Cell, measured: ReadonlyMap<string, number>): numbe
   }, alignment);
 }
 
+/** Question 6, of the encoders of question 1. */
+async function runTheoremOne(question1: StudyPart): Promise<void> {
+  await initialize({ device: "wasm" });
+  for (const cell of cellsOf(question1)) {
+    if (await readTheoremOne(cell)) continue;
+    console.log(`question-6, set ${cell.set}, seed ${cell.seed}`);
+    await measureTheoremOne(cell);
+  }
+  await writePages();
+}
+
 function measuredSeconds(results: readonly RawResult[]): Map<string, number> {
   const byMethod = new Map<string, number[]>();
   for (const { methods } of results) {
@@ -102,6 +114,8 @@ async function main(): Promise<void> {
   if (check) return checkPages();
   if (pages) return writePages();
   const parts = await plannedParts();
+  const question1 = parts.find(({ name }) => name === "question-1");
+  if (only === "question-6" && question1) return runTheoremOne(question1);
   if (only !== undefined && !parts.some(({ name }) => name === only)) {
     fail(`--only: expected one of ${parts.map(({ name }) => name).join(", ")}, got "${only}"`);
   }
@@ -133,6 +147,7 @@ async function main(): Promise<void> {
     }
     await writePages();
   }
+  if (only === undefined && question1) await runTheoremOne(question1);
   const chosen = await chooseAll();
   if (chosen && !existsSync(chosenPath)) {
     await writeFileAtomically(chosenPath, json(chosen));

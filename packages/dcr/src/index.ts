@@ -70,6 +70,7 @@ export {
   type PredictionTypeErrors,
 } from "./diagnostics/prediction-type.js";
 export { featureScatter, noiseScatter, type Scatter } from "./diagnostics/scatter.js";
+export { type TheoremOne, theoremOne } from "./diagnostics/theorem-1.js";
 export {
   createLatentEncoder,
   type LatentEncoder,

@@ -54,6 +54,13 @@ function withPaths(settings: ReturnType<typeof settingsOf>): object {
   return { encoder: e, diffusion: d, images: i, evaluate: v, ...rest };
 }
 
+/** The folder of a cell's run, with weights: outside of git. */
+export function runFolder(cell: Cell): string {
+  const text = JSON.stringify(settingsOf(cell), null, 2);
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
+  return join(exampleFolder, "study/work", `${cell.part.name}-set-${cell.set}-seed-${cell.seed}-${hash}`);
+}
+
 /**
  * Runs a cell through the command, or goes on with it, and writes its result. The run's folder, with weights, lies in `study/work`,
  * outside of git.
@@ -62,16 +69,12 @@ function withPaths(settings: ReturnType<typeof settingsOf>): object {
  */
 export async function runCell(cell: Cell, jobs: number): Promise<boolean> {
   const settings = settingsOf(cell);
-  const text = JSON.stringify(settings, null, 2);
-  const hash = createHash("sha256").update(text).digest("hex").slice(0, 8);
-  const name = `${cell.part.name}-set-${cell.set}-seed-${cell.seed}-${hash}`;
-  const work = join(exampleFolder, "study/work");
-  const run = join(work, name);
+  const run = runFolder(cell);
   const done = join(run, "report.html");
   if (!existsSync(done)) {
-    const config = join(work, `${name}.yaml`);
+    const config = `${run}.yaml`;
     const started = existsSync(join(run, "config.yaml"));
-    await mkdir(work, { recursive: true });
+    await mkdir(dirname(run), { recursive: true });
     // JSON is YAML.
     if (!started) await writeFileAtomically(config, JSON.stringify(withPaths(settings)));
     const what = started ? ["--resume", run] : ["--config", config, "--out", run];

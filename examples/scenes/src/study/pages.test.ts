@@ -50,7 +50,7 @@ describe("studyPages", () => {
     for (const part of tuningParts) for (const cell of cellsOf(part)) await writeResult(cell);
     const chosen = (await chooseAll(folder))!;
     // The last has the highest P and costs three points of D.
-    expect(chosen.dcr.name).toBe(tuningParts[3].methods[5].name);
+    expect(chosen.dcr.name).toBe(tuningParts[6].methods[5].name);
     for (const part of testParts(chosen)) for (const cell of cellsOf(part)) await writeResult(cell);
     const pages = await studyPages(folder);
     expect(Object.keys(pages)).toHaveLength(tuningParts.length + testParts(chosen).length + 1);

@@ -9,9 +9,18 @@ import {
   type PartResults,
   spreadOf,
 } from "./comparisons.js";
-import { type Chosen, hasFlips, type StudyPart, testParts, trainedMethods, tuningParts } from "./plan.js";
+import {
+  type Chosen,
+  hasFlips,
+  type StudyPart,
+  testParts,
+  trainedMethods,
+  tuningParts,
+  tuningPartsOf,
+} from "./plan.js";
 import type { MethodResult } from "./raw-results.js";
 import { scatterFigure } from "./scatter-figure.js";
+import { theoremOneSection } from "./theorem-1-page.js";
 import { atEqualP } from "./trade-off.js";
 
 /** Reads the results that exist of a part. */
@@ -30,10 +39,17 @@ const isComplete = (part: StudyPart, results: PartResults) => results.length ===
 /** The choice that the tuning results lead to; undefined while some are missing. */
 export async function chooseAll(folder?: string): Promise<Chosen | undefined> {
   const chosen: Partial<Chosen> = {};
-  for (const [i, method] of trainedMethods.entries()) {
-    const results = await partResults(tuningParts[i], folder);
-    if (!isComplete(tuningParts[i], results)) return undefined;
-    chosen[method] = choose(tuningParts[i], results);
+  for (const method of trainedMethods) {
+    const [first, ...others] = tuningPartsOf(method);
+    let [part, results] = [first, await partResults(first, folder)];
+    if (!isComplete(first, results)) return undefined;
+    for (const other of others) {
+      const more = await partResults(other, folder);
+      if (!isComplete(other, more)) return undefined;
+      const names = other.methods.map(({ name }) => name);
+      [part, results] = withMethodsOf({ part: other, results: more, names }, part, results);
+    }
+    chosen[method] = choose(part, results);
   }
   return chosen as Chosen;
 }
@@ -60,7 +76,15 @@ export async function studyPages(folder?: string): Promise<Record<string, string
       continue;
     }
     const [part, results] = planned.beside
-      ? withMethodsOf(questions[0], await partResults(questions[0], folder), planned, own)
+      ? withMethodsOf(
+          {
+            part: questions[0],
+            results: await partResults(questions[0], folder),
+            names: planned.beside,
+          },
+          planned,
+          own,
+        )
       : [planned, own];
     pages[`${part.name}.svg`] = pictureOf(part, results);
     sections.push(
@@ -70,22 +94,26 @@ export async function studyPages(folder?: string): Promise<Record<string, string
     );
     if (part.name === "question-5") sections.push(factorTable(part, results));
   }
+  if (chosen) {
+    const { section, picture } = await theoremOneSection(cellsOf(questions[0]), folder);
+    sections.push(section);
+    if (picture) pages["question-6.svg"] = picture;
+  }
   if (!chosen) sections.push("## Questions on test\n\nNot run yet: tuning comes first.");
   pages["README.md"] = `${sections.join("\n\n")}\n`;
   return pages;
 }
 
-/** A part and its results, with the methods of question 1 that the part names. */
+/** A part and its results, after methods of another part and theirs. */
 function withMethodsOf(
-  question1: StudyPart,
-  theirs: PartResults,
+  from: { part: StudyPart; results: PartResults; names: readonly string[] },
   part: StudyPart,
   results: PartResults,
 ): [StudyPart, PartResults] {
-  const named = question1.methods.filter(({ name }) => part.beside!.includes(name));
+  const named = from.part.methods.filter(({ name }) => from.names.includes(name));
   const merged = results.map(({ set, seed, result }) => {
-    const other = theirs.find((entry) => entry.set === set && entry.seed === seed);
-    if (!other) throw new Error(`${part.name}: question-1 has no result of set ${set}, seed ${seed}`);
+    const other = from.results.find((entry) => entry.set === set && entry.seed === seed);
+    if (!other) throw new Error(`${part.name}: ${from.part.name} has no result of set ${set}, seed ${seed}`);
     const methods = Object.fromEntries(named.map(({ name }) => [name, other.result.methods[name]]));
     return { set, seed, result: { ...result, methods: { ...result.methods, ...methods } } };
   });
@@ -188,7 +216,7 @@ function sentencesOf(part: StudyPart, results: PartResults, chosen: Chosen | und
     const [P, D] = [figure("P strict"), figure("D")].map((of) => spreadOf(results, of, best.name).mean);
     const before = spreadOf(results, figure("D"), "original").mean;
     return (
-      `By the protocol's rule the choice is \`${best.name}\`: P ${P.toFixed(1)} at D ${D.toFixed(1)}, where \`original\` has D ${before.toFixed(1)}. ` +
+      `By the protocol's rule the best of these is \`${best.name}\`: P ${P.toFixed(1)} at D ${D.toFixed(1)}, where \`original\` has D ${before.toFixed(1)}. ` +
       `These are validation figures of ${part.methods.length} configurations with ${results.length} seeds each, of which the best is shown: they say nothing about test.`
     );
   }

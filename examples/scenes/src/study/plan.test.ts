@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { type Chosen, testParts, trainedMethods, tuningParts } from "./plan.js";
 
 describe("the plan", () => {
-  it("tries six configurations of each method on two seeds, and none on test", () => {
-    expect(tuningParts.map(({ methods }) => methods.length)).toEqual([6, 6, 6, 6]);
+  it("tries ten configurations of each method on two seeds, and none on test", () => {
+    expect(tuningParts.map(({ methods }) => methods.length)).toEqual([6, 4, 6, 4, 6, 4, 6, 4]);
     for (const { split, seeds } of tuningParts) expect([split, seeds.length]).toEqual(["validation", 2]);
   });
 
@@ -15,7 +15,7 @@ describe("the plan", () => {
     const parts = testParts(chosen);
     expect(parts.map(({ name, methods }) => [name, methods.length])).toEqual([
       ["question-1", 4],
-      ["trade-off", 12],
+      ["trade-off", 20],
       ["question-4", 5],
       ["question-3", 2],
       ["question-2", 3],

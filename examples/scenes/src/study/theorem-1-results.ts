@@ -1,0 +1,136 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  CLIPImageProcessor,
+  CLIPModel,
+  createDenoiser,
+  createLatentEncoder,
+  Projector,
+  type TheoremOne,
+  theoremOne,
+} from "@dcr-js/dcr";
+import { loadStableDiffusion } from "@dcr-js/diffusion";
+import { Random, readSafetensors, writeFileAtomically } from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
+import { heldOutStyles, knownIdentities } from "../scenes/factors.js";
+import { sceneSet } from "../scenes/splits.js";
+import { loadSprites } from "../scenes/sprites.js";
+import { type Cell, exampleFolder, resultsFolder, runFolder } from "./cells.js";
+import { methodNames } from "./comparisons.js";
+
+/** Scenes whose features and predictions scatter: about eight of each class. */
+const count = 256;
+/** Every prediction is made for each of these scenes' latents, at each timestep. */
+const images = 4;
+const timesteps = [400, 600];
+
+/** Theorem 1's quantities in a run, by method; for each image and timestep one entry. */
+export interface TheoremOneResult {
+  timesteps: number[];
+  methods: Record<string, TheoremOne[]>;
+}
+
+export const theoremOnePath = ({ set, seed }: Cell, folder = resultsFolder): string =>
+  join(folder, "question-6", `set-${set}-seed-${seed}.json`);
+
+export async function readTheoremOne(cell: Cell, folder?: string): Promise<TheoremOneResult | undefined> {
+  const path = theoremOnePath(cell, folder);
+  return existsSync(path) ? (JSON.parse(await readFile(path, "utf8")) as TheoremOneResult) : undefined;
+}
+
+/**
+ * Measures Theorem 1's quantities of the encoders of a finished cell of question 1, and writes them.
+ *
+ * @throws where the cell's encoders are not in `study/work`: they are not committed
+ */
+export async function measureTheoremOne(cell: Cell): Promise<void> {
+  const run = runFolder(cell);
+  if (!existsSync(join(run, "report.html"))) {
+    throw new Error(`${run}: the encoders of question 1 are not there; remove its results and run it anew`);
+  }
+  const { vae, scheduler, unet, textEncoder, tokenizer } = await loadStableDiffusion(
+    join(exampleFolder, `models/set-${cell.set}/diffusion`),
+  );
+  const denoiser = createDenoiser({ unet, textEncoder, tokenizer });
+  const original = join(exampleFolder, `models/set-${cell.set}/clip`);
+  const methods: TheoremOneResult["methods"] = {};
+  try {
+    const { size, pixels, labels } = await drawScenes();
+    const first = pixels.subarray(0, images * size * size * 3);
+    const posterior = await createLatentEncoder(vae, { microBatch: images }).encode(first, size);
+    const x0 = tf.tidy(() => tf.mul(posterior.mean, vae.config.scaling_factor) as tf.Tensor4D);
+    tf.dispose([posterior.mean, posterior.logvar]);
+    const noise = new Random(cell.seed).fork("theorem-1").normal(x0.shape) as tf.Tensor4D;
+    for (const name of methodNames(cell.part)) {
+      const folder = (method: string) => join(run, `${method.replaceAll(" ", "-")}-seed${cell.seed}`);
+      const encoder = name === "original" ? original : join(folder(name), "encoder");
+      // The projector is frozen in stage 2, so that of every method is the one that `original` was aligned with.
+      const projector = join(folder(name === "original" ? "dcr chosen" : name), "projector.safetensors");
+      const [features, conditions] = await encode(
+        { encoder, projector, size, pixels },
+        denoiser.conditionSize,
+      );
+      methods[name] = [];
+      for (const timestep of timesteps) {
+        const all = new Int32Array(images).fill(timestep);
+        const noisy = scheduler.addNoise(x0, noise, all);
+        const prepared = denoiser.prepare(noisy, all);
+        for (let image = 0; image < images; image++) {
+          const rows = new Int32Array(count).fill(image);
+          const noises = tf.tidy(() => denoiser.predict(prepared, rows, conditions));
+          methods[name].push(await theoremOne(features, noises, labels));
+          noises.dispose();
+        }
+        noisy.dispose();
+        prepared.dispose();
+      }
+      tf.dispose([features, conditions]);
+    }
+    tf.dispose([x0, noise]);
+  } finally {
+    for (const module of [vae, unet, textEncoder]) module.dispose();
+    denoiser.dispose();
+  }
+  const path = theoremOnePath(cell);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomically(
+    path,
+    `${JSON.stringify({ timesteps, methods } satisfies TheoremOneResult, null, 1)}\n`,
+  );
+}
+
+/** Test scenes of what CLIP knows, in the held-out style. */
+async function drawScenes(): Promise<{ size: number; pixels: Float32Array; labels: Int32Array }> {
+  const [size, sprites] = [32, await loadSprites()];
+  const own = { split: "test", seed: 0, name: "theorem 1", identities: knownIdentities } as const;
+  const { scenes, images } = sceneSet({ ...own, styles: heldOutStyles, count, size, sprites });
+  return {
+    size,
+    pixels: Float32Array.from(images, (value) => value / 255),
+    labels: Int32Array.from(scenes, ({ identity }) => knownIdentities.indexOf(identity)),
+  };
+}
+
+/** Features, as the projector takes them, and the conditions that it makes of them; the caller disposes both. */
+async function encode(
+  from: { encoder: string; projector: string; size: number; pixels: Float32Array },
+  conditionSize: number,
+): Promise<[tf.Tensor2D, tf.Tensor2D]> {
+  const encoder = await CLIPModel.fromPretrained(from.encoder);
+  const processor = await CLIPImageProcessor.fromPretrained(from.encoder);
+  const projector = new Projector(encoder.featureSize, conditionSize);
+  const weights = await readSafetensors(from.projector);
+  projector.loadStateDict(weights);
+  tf.dispose(weights as tf.NamedTensorMap);
+  try {
+    return tf.tidy(() => {
+      const pixels = tf.tensor4d(from.pixels, [count, from.size, from.size, 3]);
+      const features = encoder.encodeImage(processor.normalize(pixels)) as tf.Tensor2D;
+      return [features, projector.forward(features)] as never;
+    }) as unknown as [tf.Tensor2D, tf.Tensor2D];
+  } finally {
+    encoder.dispose();
+    projector.dispose();
+  }
+}

@@ -81,7 +81,7 @@ const tuningMethods = (method: TrainedMethod, rates: readonly number[]): StudyMe
 
 const tuningPart = (method: TrainedMethod, name: string, rates: readonly number[]): StudyPart => ({
   name: `${name}-${method}`,
-  title: `Tuning of ${method} with learning rates ${rates.join(", ")}, on validation`,
+  title: `Tuning of ${method} with learning rates ${rates.join(", ")}`,
   split: "validation",
   sets: [0],
   seeds: [0, 1],

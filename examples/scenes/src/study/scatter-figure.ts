@@ -76,6 +76,7 @@ export function scatterFigure(
     );
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">
+<title>${escapeText(title)}</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 ${parts.join("\n")}
 </svg>

@@ -140,9 +140,8 @@ function print({ files }) {
       else if (mutant.status === "Timeout") counts.timeout++;
       else if (mutant.status === "Survived" || mutant.status === "NoCoverage") {
         const code = codeOf(source, mutant.location);
-        if (
-          known.has(changeKey({ file, code, mutator: mutant.mutatorName, replacement: mutant.replacement }))
-        ) {
+        const change = { file, code, mutator: mutant.mutatorName, replacement: mutant.replacement };
+        if (known.has(changeKey(change))) {
           counts.equivalent++;
           continue;
         }

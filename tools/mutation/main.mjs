@@ -105,6 +105,8 @@ function runStryker() {
       inPlace: true,
       concurrency: 1,
       timeoutMS: 60_000,
+      // On a busy machine the first run of all tests may take long.
+      dryRunTimeoutMinutes: 60,
       tempDirName: join(work, "stryker"),
     }),
   );

@@ -77,6 +77,19 @@ describe.each(classes)("%s.fromPretrained", (name, Class, folder, settings) => {
 });
 
 describe.each(classes.filter(([name]) => name.includes("Model")))("%s", (name, Class, folder) => {
+  it("refuses an unknown key of its settings where it is made of them, unless it is accepted by name", async () => {
+    const Made = Class as unknown as new (config: object, options?: object) => Module;
+    const config = JSON.parse(await readFile(join(fixtures(folder), "config.json"), "utf8"));
+    const part = name.includes("Text")
+      ? "text_config"
+      : name.includes("Vision")
+        ? "vision_config"
+        : undefined;
+    const own = { ...(part ? config[part] : config), nobody_knows: 3 };
+    expect(() => new Made(own)).toThrow("nobody_knows");
+    expect(() => new Made(own, { acceptKeys: ["nobody_knows"] })).not.toThrow();
+  });
+
   it("refuses a folder of another kind, and a weight that nobody has", async () => {
     const kind = join(root, `${name}-kind`);
     await cp(fixtures(folder), kind, { recursive: true });
@@ -95,6 +108,9 @@ describe.each(classes.filter(([name]) => name.includes("Model")))("%s", (name, C
     dispose(loaded);
     await writeSafetensors(file, { ...dict, stray: more });
     await expect(Class.fromPretrained(weights)).rejects.toThrow("stray");
+    // A sibling's part has its name in front.
+    await writeSafetensors(file, { ...dict, "stray.text_model.weight": more });
+    await expect(Class.fromPretrained(weights)).rejects.toThrow("stray.text_model.weight");
     tf.dispose([dict, more]);
   });
 });

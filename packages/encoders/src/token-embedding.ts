@@ -19,7 +19,7 @@ export function embedTokens(
   checkTokenIds(caller, inputIds, { limit, vocabSize });
   return tf.tidy(() => {
     const embedded = tables.token_embedding.forward(inputIds) as tf.Tensor3D;
-    const positions = tf.slice(tables.position_embedding.weight.value, [0, 0], [inputIds.shape[1], width]);
+    const positions = tf.slice(tables.position_embedding.weight.value, 0, [inputIds.shape[1], width]);
     return tf.add(embedded, positions);
   });
 }

@@ -10,10 +10,14 @@ export type Distance = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.Tensor2D;
 
 /** Checks two matrices of one width. @returns both as float32 */
 export function checkWidths(caller: string, a: tf.Tensor, b: tf.Tensor): [tf.Tensor2D, tf.Tensor2D] {
-  if (a?.rank !== 2 || b?.rank !== 2 || a.shape[1] !== b.shape[1]) {
-    throw new Error(`${caller}: expected [n, dim] and [m, dim], got [${a?.shape}] and [${b?.shape}]`);
+  const rows: [tf.Tensor2D, tf.Tensor2D] = [
+    checkEmbeddings(`${caller}: a`, a),
+    checkEmbeddings(`${caller}: b`, b),
+  ];
+  if (a.shape[1] !== b.shape[1]) {
+    throw new Error(`${caller}: expected [n, dim] and [m, dim], got [${a.shape}] and [${b.shape}]`);
   }
-  return [checkEmbeddings(`${caller}: a`, a), checkEmbeddings(`${caller}: b`, b)];
+  return rows;
 }
 
 /** Runs a user's comparison and checks the shape of its result. */
@@ -23,7 +27,6 @@ export function compare(
   a: tf.Tensor2D,
   b: tf.Tensor2D,
 ): tf.Tensor2D {
-  if (typeof how !== "function") throw new TypeError(`${name} must be a function, got ${describe(how)}`);
   const matrix = how(a, b);
   if (
     !(matrix instanceof tf.Tensor) ||
@@ -31,7 +34,7 @@ export function compare(
     matrix.shape[0] !== a.shape[0] ||
     matrix.shape[1] !== b.shape[0]
   ) {
-    const got = matrix instanceof tf.Tensor ? `[${matrix.shape}]` : typeof matrix;
+    const got = matrix instanceof tf.Tensor ? `[${matrix.shape}]` : describe(matrix);
     throw new Error(`${name} must return [${a.shape[0]}, ${b.shape[0]}], got ${got}`);
   }
   return matrix;

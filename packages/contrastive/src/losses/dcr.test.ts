@@ -68,6 +68,9 @@ it("refuses inputs that do not fit", () => {
     expect(() => dcr({ anchor: x, positives: [], negatives })).toThrow(
       "positives must be an array of one tensor or more",
     );
+    for (const anchor of [tf.ones([2]), undefined, [[1, 2, 3]]] as tf.Tensor[]) {
+      expect(() => dcr({ anchor, positives: [x], negatives })).toThrow("dcr: anchor must be [n, ...]");
+    }
     expect(() => dcr({ anchor: x, positives: [tf.ones([2, 4])], negatives })).toThrow(
       "dcr: positives[0] must be [2,3] as anchor is, got [2,4]",
     );

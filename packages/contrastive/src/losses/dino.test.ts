@@ -35,6 +35,18 @@ it("refuses one view, more teacher views than student views, and views that diff
       "dino: student views must be an integer, at least 2",
     );
     expect(() => dino({ student: [x, x], teacher: [x, x, x] })).toThrow("dino: teacher views must be");
-    expect(() => dino({ student: [x, tf.ones([3, 3])], teacher: [x] })).toThrow("views of one shape");
+    for (const other of [tf.ones([3, 3]), tf.ones([2, 4])]) {
+      expect(() => dino({ student: [x, other], teacher: [x] })).toThrow("views of one shape");
+    }
+  });
+});
+
+it("refuses a center that is not one value for each output", () => {
+  tf.tidy(() => {
+    const views = [tf.ones([2, 3]), tf.ones([2, 3])];
+    for (const center of [tf.ones([1]), tf.ones([2, 3]), [0, 0, 0]] as tf.Tensor[]) {
+      expect(() => updateCenter(center, views)).toThrow("updateCenter: center must be [3]");
+      expect(() => dino({ student: views, teacher: views }, { center })).toThrow("dino: center must be");
+    }
   });
 });

@@ -118,6 +118,8 @@ describe("multiPositive", () => {
           /no anchor has a negative/,
         );
       }
+      // The formulation "out" still has something to learn: all candidates are to be alike.
+      expectClose(multiPositive(x, y, { positive: Array(6).fill(1) }), [Math.log(3)], { relative: 1e-6 });
       expect(() => multiPositive(x, y, { positive: [1, 0] })).toThrow("positive must have 2 x 3 = 6 entries");
       expect(() => multiPositive(x, y, { positive: pairs, excluded: [1] })).toThrow(
         "excluded must have 2 x 3 = 6 entries",

@@ -26,3 +26,13 @@ it("refuses unknown options", () => {
     );
   });
 });
+
+it("refuses crops of different shapes", () => {
+  tf.tidy(() => {
+    const x = tf.ones([2, 3]);
+    for (const other of [tf.ones([4, 3]), tf.ones([2, 4])]) {
+      expect(() => swav([x, other])).toThrow("swav: expected crops of one shape");
+      expect(() => swav([x], { lowResolution: [other] })).toThrow("swav: expected crops of one shape");
+    }
+  });
+});

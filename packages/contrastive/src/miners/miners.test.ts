@@ -149,4 +149,31 @@ describe("miners at their bounds", () => {
     expect(listTriplets(none)).toEqual([]);
     rows.dispose();
   });
+
+  it("distanceWeightedMiner draws of two alike, with draws in [0, 1), the second from a half on", async () => {
+    const rows = tf.tensor2d([1, 0, 1, 0, 0, 1, 0, -1], [4, 2]);
+    const drawn = async (value: number) => {
+      const random = () => value;
+      const mined = await distanceWeightedMiner(rows, [0, 0, 1, 2], { random, nonZeroLossCutoff: 2 });
+      return mined.negative[0];
+    };
+    expect(await drawn(0.49)).toBe(2);
+    expect(await drawn(0.5)).toBe(3);
+    rows.dispose();
+  });
+
+  it("distanceWeightedMiner keeps its weights finite in thousands of dimensions", async () => {
+    const rows = tf.tidy(() =>
+      tf.pad(tf.tensor2d([1, 0, 1, 0, 0.82, Math.sqrt(1 - 0.82 ** 2), 0.28, 0.96], [4, 2]), [
+        [0, 0],
+        [0, 2046],
+      ]),
+    );
+    // At distances 0.6 and 1.2: so near a negative is so rare that it has all the weight.
+    for (const value of [0, 0.5, 0.999]) {
+      const random = () => value;
+      expect((await distanceWeightedMiner(rows, [0, 0, 1, 2], { random })).negative[0]).toBe(2);
+    }
+    rows.dispose();
+  });
 });

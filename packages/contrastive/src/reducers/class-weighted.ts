@@ -10,7 +10,7 @@ import type { Reducer } from "./reduce.js";
  * @throws when the loss knows no labels, or a label is no class of `weights`
  */
 export function classWeighted(weights: ArrayLike<number>): Reducer<tf.Scalar> {
-  if (typeof weights !== "object" || weights === null || !(weights.length > 0)) {
+  if (!(weights?.length > 0)) {
     throw new TypeError(
       `classWeighted: weights must be a list of a number for each class, got ${describe(weights)}`,
     );

@@ -47,3 +47,13 @@ it.each([
     message,
   );
 });
+
+it("takes each row for a class of its own where it is given no labels", async () => {
+  const seen = new Set<string>();
+  const loss = (y: tf.Tensor, labels: number[]) => {
+    seen.add([...labels].sort().join());
+    return tf.mean(tf.square(y));
+  };
+  await checkLossProperties(([y], labels) => loss(y, labels), { inputs: [x] });
+  expect([...seen]).toEqual(["0,1,2,3,4"]);
+});

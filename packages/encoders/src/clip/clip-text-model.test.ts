@@ -128,12 +128,27 @@ describe("CLIPTextModel", () => {
     expect(deviation(layer.self_attn.q_proj.weight.value) / (64 ** -0.5 * 2 ** -0.5)).toBeCloseTo(1, 1);
     expect(deviation(layer.self_attn.out_proj.weight.value) / 64 ** -0.5).toBeCloseTo(1, 1);
     expect(deviation(layer.mlp.fc1.weight.value) / 128 ** -0.5).toBeCloseTo(1, 1);
+    expect(deviation(layer.mlp.fc2.weight.value) / (64 ** -0.5 * 2 ** -0.5)).toBeCloseTo(1, 1);
     expect(deviation(layer.mlp.fc1.bias!.value)).toBe(0);
     expect(layer.mlp.fc2.weight.value.dataSync()).toEqual(
       twin.text_model.encoder.layers[0]!.mlp.fc2.weight.value.dataSync(),
     );
     model.dispose();
     twin.dispose();
+  });
+
+  it("normalises by layer_norm_eps, in the end too", () => {
+    const ids = tf.tensor2d([[1, 2, 3]], undefined, "int32");
+    const largest = (layer_norm_eps: number) => {
+      const model = new CLIPTextModel({ ...tiny, layer_norm_eps }).initialize(new Random(2));
+      const value = tf.tidy(() => tf.max(tf.abs(model.forward(ids).lastHiddenState)).dataSync()[0]!);
+      model.dispose();
+      return value;
+    };
+    // Embeddings start at a deviation near 0.02, which is small beside an epsilon of 1.
+    expect(largest(1e-5)).toBeGreaterThan(0.9);
+    expect(largest(1)).toBeLessThan(0.3);
+    ids.dispose();
   });
 
   it("pools at position 0 where there is no end-of-text token", () => {

@@ -77,6 +77,35 @@ describe("CLIPTokenizer", () => {
     expect([other.padTokenId, other.modelMaxLength]).toEqual([0, 20]);
   });
 
+  it("reads merges.txt with and without its version line", async () => {
+    const merges = await readFile(join(fixtures, "merges.txt"), "utf8");
+    const [version, ...lines] = merges.split("\n");
+    expect(version).toMatch(/^#version/);
+    const folder = await folderWith(["vocab.json"], { "merges.txt": lines.join("\n") });
+    const other = await CLIPTokenizer.fromPretrained(folder);
+    // A text of the first merge's two pieces alone.
+    const texts = [...golden.texts, lines[0]!.replace("</w>", "").replace(" ", "")];
+    expect(other.encodeRows(texts)).toEqual(tokenizer.encodeRows(texts));
+  });
+
+  it("takes every setting of tokenizer_config.json that does not change the ids", async () => {
+    const written = {
+      ...{ backend: "tokenizers", chat_template: null, clean_up_tokenization_spaces: true, auto_map: {} },
+      ...{ is_local: true, legacy: false, local_files_only: false, max_length: 77, merges_file: null },
+      ...{ model_input_names: ["input_ids"], model_specific_special_tokens: {}, name_or_path: "x" },
+      ...{ pad_to_multiple_of: null, pad_token_type_id: 0, processor_class: "CLIPProcessor" },
+      ...{ return_token_type_ids: false, spaces_between_special_tokens: false, stride: 0 },
+      ...{ special_tokens_map_file: null, tokenizer_class: "CLIPTokenizer", tokenizer_file: null },
+      ...{ truncation_strategy: "longest_first", use_default_system_prompt: false, use_fast: true },
+      ...{ vocab_file: null, add_prefix_space: false, errors: "replace", do_lower_case: true },
+    };
+    const folder = await folderWith(["vocab.json", "merges.txt"], {
+      "tokenizer_config.json": JSON.stringify(written),
+    });
+    const other = await CLIPTokenizer.fromPretrained(folder);
+    expect(other.encodeRows(golden.texts)).toEqual(tokenizer.encodeRows(golden.texts));
+  });
+
   it("reads tokenizer.json alone", async () => {
     const folder = await folderWith(["tokenizer.json", "tokenizer_config.json"]);
     const other = await CLIPTokenizer.fromPretrained(folder);
@@ -184,6 +213,23 @@ describe("CLIPTokenizer", () => {
       "model.type",
       ({ model }) => Object.assign(model!, { type: "Unigram" }),
       /model\.type must be CLIP's, "BPE", got "Unigram"/,
+    ],
+    ...(["dropout", "fuse_unk", "byte_fallback", "ignore_merges"] as const).map(
+      (key): [string, (file: Record<string, Record<string, unknown>>) => void, RegExp] => [
+        `model.${key}`,
+        ({ model }) => Object.assign(model!, { [key]: key === "dropout" ? 0.1 : true }),
+        new RegExp(`model\\.${key} must be CLIP's, false, got (0\\.1|true)`),
+      ],
+    ),
+    [
+      "vocabulary, null,",
+      ({ model }) => Object.assign(model!, { vocab: null }),
+      /model\.vocab must give each piece an id, got null/,
+    ],
+    [
+      "merges, a text,",
+      ({ model }) => Object.assign(model!, { merges: "a b" }),
+      /model\.merges must be a list, got "a b"/,
     ],
     [
       "end_of_word_suffix",

@@ -124,6 +124,16 @@ describe("image processors", () => {
     expect(new CLIPImageProcessor(processor.config).transform).toEqual(expected);
   });
 
+  it("take the keys of every version that change nothing", () => {
+    const config = {
+      ...{ auto_map: {}, data_format: "channels_first", device: "cpu", disable_grouping: true },
+      ...{ do_convert_rgb: true, feature_extractor_type: "CLIPFeatureExtractor", image_seq_length: 3 },
+      ...{ input_data_format: "channels_last", model_input_names: ["pixel_values"], return_tensors: "pt" },
+      ...{ processor_class: "CLIPProcessor", do_pad: false, use_square_size: false },
+    };
+    expect(new CLIPImageProcessor(config as never).transform).toEqual(clip);
+  });
+
   it("read google/siglip-so400m-patch14-384 as it is published", () => {
     const published = {
       do_convert_rgb: null,

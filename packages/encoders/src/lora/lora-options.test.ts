@@ -19,6 +19,24 @@ describe("checkLoRAOptions", () => {
     });
   });
 
+  it.each([
+    "modules_to_save",
+    "use_dora",
+    "init_lora_weights",
+    "fan_in_fan_out",
+    "layer_replication",
+    "lora_bias",
+    "target_parameters",
+    "trainable_token_indices",
+    "use_qalora",
+    "megatron_config",
+    "loftq_config",
+    "eva_config",
+    "corda_config",
+  ])("refuses peft's %s, which it does not have", (name) => {
+    expect(() => checkLoRAOptions({ [name]: 1 } as LoRAOptions)).toThrow(`"${name}" is not supported, got 1`);
+  });
+
   // peft#2733, sglang#40835: spellings of peft's that a library drops in silence change what is trained.
   it.each([
     [{ r: 4 }, 'addLoRA: peft\'s "r" is "rank" here'],

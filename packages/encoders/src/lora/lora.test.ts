@@ -296,7 +296,13 @@ describe("addLoRA", () => {
     const lora = addLoRA(model, { within: "vision_model", bias: "all", rank: 2 });
     expect(lora.layers.size).toBe(12);
     expect(Array.from(lora.layers.keys()).every((path) => path.startsWith("vision_model."))).toBe(true);
-    expect(trainable(model).every((name) => name.startsWith("vision_model."))).toBe(true);
+    const biases = named(model).filter((name) => /^vision_model\..*bias$/.test(name));
+    expect(biases).toContain("vision_model.post_layernorm.bias");
+    expect(
+      trainable(model)
+        .filter((name) => !name.includes(".lora_"))
+        .sort(),
+    ).toEqual(biases.sort());
     lora.remove();
     model.dispose();
   });
@@ -331,6 +337,9 @@ describe("addLoRA", () => {
       /blocks\.0\.base_layer\.bias" is missing; the adapters have bias "lora_only", but the file .* use bias "none"/,
     );
     withBias.remove();
+    for (const method of ["merge", "remove", "mergeAdapter", "unmergeAdapter"] as const) {
+      expect(() => withBias[method]()).toThrow(`LoRA.${method}: the adapters were merged or removed before`);
+    }
     tf.dispose(own);
     tf.dispose([dict, extra]);
     model.dispose();

@@ -7,6 +7,7 @@ import { expectClose, expectCloseNorm } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CLIPModel } from "../clip/clip-model.js";
+import { addLoRA } from "./lora.js";
 import { loadAdapter, saveAdapter } from "./peft-folder.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -90,6 +91,30 @@ describe("loadAdapter", () => {
     const names = Array.from(model.namedParameters(), ([name]) => name);
     await expect(loadAdapter(model, await changed(settings))).rejects.toThrow(message);
     expect(Array.from(model.namedParameters(), ([name]) => name)).toEqual(names);
+  });
+
+  it("takes which layers, and the alpha of some, from the settings", async () => {
+    const settings = {
+      ...{ target_modules: ["q_proj", "fc2"], exclude_modules: ["fc2"], rank_pattern: {}, bias: "none" },
+      ...{ layers_to_transform: [1], layers_pattern: "layers", alpha_pattern: { q_proj: 9 } },
+    };
+    const from = addLoRA(model, {
+      ...{ rank: 3, alpha: 6, useRslora: true, targetModules: ["q_proj"], excludeModules: ["fc2"] },
+      ...{ layersToTransform: 1, layersPattern: "layers", alphaPattern: { q_proj: 9 } },
+    });
+    const weights = from.stateDict();
+    const expected = Array.from(from.layers, ([path, { scaling }]) => [path, scaling]);
+    from.remove();
+    await changed(settings);
+    await writeSafetensors(join(folder, "adapter_model.safetensors"), weights);
+    tf.dispose(weights);
+    const lora = await loadAdapter(model, folder);
+    expect(Array.from(lora.layers, ([path, { scaling }]) => [path, scaling])).toEqual(expected);
+    expect(expected).toEqual([
+      ["text_model.encoder.layers.1.self_attn.q_proj", 9 / Math.sqrt(3)],
+      ["vision_model.encoder.layers.1.self_attn.q_proj", 9 / Math.sqrt(3)],
+    ]);
+    lora.remove();
   });
 
   it("names missing files and unknown options", async () => {

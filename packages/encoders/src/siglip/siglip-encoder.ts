@@ -10,7 +10,7 @@ export const xavierUniform: Initializer = (shape, random) => {
 
 function initializeXavier(layer: Linear, biasStd: number): void {
   layer.weight.options.init = xavierUniform;
-  if (layer.bias) layer.bias.options.init = biasStd > 0 ? normalInitializer(biasStd) : undefined;
+  layer.bias!.options.init = biasStd > 0 ? normalInitializer(biasStd) : undefined;
 }
 
 /** First values of a perceptron, as transformers gives them. */

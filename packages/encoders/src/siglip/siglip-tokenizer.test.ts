@@ -91,6 +91,30 @@ describe("SiglipTokenizer", () => {
       ({ post_processor }) => (post_processor!["single"] as unknown[]).push({ SpecialToken: { id: "</s>" } }),
       /post_processor must put at most one token on each side/,
     ],
+    [
+      "a template with two tokens before the text",
+      ({ post_processor }) =>
+        (post_processor!["single"] as unknown[]).unshift(
+          { SpecialToken: { id: "</s>" } },
+          { SpecialToken: { id: "</s>" } },
+        ),
+      /post_processor must put at most one token on each side/,
+    ],
+    [
+      "a template without the text",
+      ({ post_processor }) => Object.assign(post_processor!, { single: [{ SpecialToken: { id: "</s>" } }] }),
+      /post_processor must put at most one token on each side/,
+    ],
+    [
+      "a space before the first word alone",
+      ({ pre_tokenizer }) =>
+        Object.assign(pre_tokenizer!, {
+          type: "Metaspace",
+          prepend_scheme: "first",
+          pretokenizers: undefined,
+        }),
+      /pre_tokenizer: prepend_scheme must be "always" or "never", got "first"/,
+    ],
   ])("refuses %s", async (_, change, message) => {
     const file = await json("siglip-tokenizer/tokenizer.json");
     change(file);
@@ -104,6 +128,10 @@ describe("SiglipTokenizer", () => {
     );
     expect(() => new SiglipTokenizer(file, { bosToken: "</s>" } as never)).toThrow(
       /unknown option "bosToken"/,
+    );
+    const twice = { id: 5, content: "</s>", special: true, normalized: false, lstrip: false, rstrip: false };
+    expect(() => new SiglipTokenizer(file, { addedTokens: [twice] })).toThrow(
+      /^SiglipTokenizer: token "<\/s>" must have one id, got 1 and 5/,
     );
     const folder = await emptyFolder();
     await copyFile(fixtures("siglip-tokenizer/tokenizer.json"), join(folder, "tokenizer.json"));

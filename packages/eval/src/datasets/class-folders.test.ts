@@ -38,6 +38,9 @@ it("reads Caltech-101, with the background where that is asked for", async () =>
   expect(classes).toEqual(["ant", "bass"]);
   expect((await readDataset(dataset)).map(({ label }) => label)).toEqual(["ant", "bass"]);
   expect((await caltech101(`${folder}/101_ObjectCategories`, { background: true })).classes).toHaveLength(3);
+  await expect(caltech101(folder, { background: 1 as never })).rejects.toThrow(
+    "caltech101: background must be a boolean, got 1",
+  );
 });
 
 it("reads DTD's lists", async () => {

@@ -55,6 +55,15 @@ it("names what is no such file, or ends early", async () => {
   await expect(read(idx([1, 20, 20], new Uint8Array(400)), labels(1))).rejects.toThrow(
     /no idx file of unsigned bytes with 3 axes, 28 x 28 each/,
   );
+  // Type 0x0d is float32, and 4 axes are not 3.
+  for (const [at, byte] of [
+    [2, 0x0d],
+    [3, 4],
+  ]) {
+    const other = images(1);
+    other[at] = byte;
+    await expect(read(other, labels(1))).rejects.toThrow(/no idx file of unsigned bytes with 3 axes/);
+  }
   await expect(read(images(1), labels(12))).rejects.toThrow(/label 0 must be 0 to 9, got 12/);
   await expect(mnist(folder(images(1), labels(1)))).rejects.toThrow(
     /t10k-images-idx3-ubyte: no such file, with or without .gz/,

@@ -123,8 +123,10 @@ it("goes on from its cache after a failure, and after half a line", async () => 
   expect(readFileSync(cache, "utf8").trim().split("\n")).toHaveLength(9);
   await askQuestions(questions, { ...options, cache, model: "other" });
   expect(seen).toHaveLength(19);
-  writeFileSync(cache, "[]\n");
-  await expect(ask()).rejects.toThrow(/answers.jsonl: line 1 is no answer; delete the line or the file/);
+  for (const line of ["[]", '{"key":"a","text":1}', '{"key":1,"text":"a"}']) {
+    writeFileSync(cache, `${line}\n`);
+    await expect(ask()).rejects.toThrow(/answers.jsonl: line 1 is no answer; delete the line or the file/);
+  }
 });
 
 it("waits for the date that a busy server names, and not for days", async () => {

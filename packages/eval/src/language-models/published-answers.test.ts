@@ -61,9 +61,9 @@ describe("answers are read as the published scripts read them", () => {
 
 it("refuses what is no answer", () => {
   expect(() => popeAnswer(3 as never)).toThrow("popeAnswer: answer must be a text, got 3");
-  expect(() => mmvpAnswer("A", ["x"])).toThrow(
-    "mmvpAnswer: options must be a list of texts, got an array of 1",
-  );
+  for (const options of [["x"], ["x", 3], "xy", undefined] as never[]) {
+    expect(() => mmvpAnswer("A", options)).toThrow("mmvpAnswer: options must be a list of texts, got");
+  }
   expect(() => naturalBenchAnswer("A", "choice" as never)).toThrow(
     'naturalBenchAnswer: type must be one of yes_no, multiple_choice, got "choice"',
   );

@@ -103,7 +103,7 @@ export function cleanGram(
   gram: ArrayLike<number>,
   { names }: AggregatorContext = {},
 ): CleanGram {
-  if (typeof gram !== "object" || gram === null || typeof gram.length !== "number") {
+  if (typeof gram?.length !== "number") {
     throw new TypeError(`${caller}: gram must be an array of inner products, got ${describe(gram)}`);
   }
   const m = Math.sqrt(gram.length);

@@ -20,3 +20,9 @@ it("lowers the weight of the longer gradient and keeps the sum", () => {
 });
 
 it("refuses what it cannot use", () => expectRefusals("gradNorm", gradNorm));
+
+it("refuses losses that are not above 0, of which there is no share", () => {
+  for (const loss of [0, -1]) {
+    expect(() => gradNorm().weigh([1, 0, 0, 1], { losses: [1, loss] })).toThrow("gradNorm: loss 1 must be");
+  }
+});

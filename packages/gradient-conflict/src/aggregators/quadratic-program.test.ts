@@ -15,6 +15,11 @@ const times = (a: ArrayLike<number>, x: ArrayLike<number>) =>
   Array.from(x, (_, i) => Array.from(x).reduce((sum, value, j) => sum + a[i * x.length + j] * value, 0));
 
 describe("solvePositiveDefinite and eigenSymmetric", () => {
+  it("decompose a matrix with equal entries on the diagonal and zeros beside them", () => {
+    const { values } = eigenSymmetric([1, 0, 0.5, 0, 1, 0, 0.5, 0, 1], 3);
+    expectClose(values.sort(), [0.5, 1, 1.5], { relative: 1e-14 });
+  });
+
   it("solve and decompose", () => {
     for (const m of [1, 2, 5, 8]) {
       const a = gram(m, m, m + 3);

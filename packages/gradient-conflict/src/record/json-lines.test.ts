@@ -35,6 +35,12 @@ describe("JSON lines", () => {
     const kept = jsonLinesBefore(torn, 2);
     expect(kept + toJsonLine(record(2))).toBe(text);
     expect(jsonLinesBefore("", 0)).toBe("");
+    expect(parseJsonLines(`\n${text}  \n`)).toEqual([0, 1, 2].map(record));
+    for (const step of [-1, 0.5, Number.NaN]) {
+      expect(() => jsonLinesBefore(text, step)).toThrow(
+        "jsonLinesBefore: step must be an integer, at least 0",
+      );
+    }
   });
 
   it("refuse what JSON cannot hold and what is no record, with the place", () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { conflictFromGram, type GradientConflict } from "../measure/conflict.js";
 import type { ConflictRecord } from "../record/conflict-record.js";
 import { conflictReport } from "./conflict-report.js";
@@ -22,7 +22,10 @@ const records: ConflictRecord[] = Array.from({ length: 500 }, (_, step) => ({
 }));
 
 describe("conflictReport", () => {
-  const html = conflictReport(records, { title: 'A & "B"', window: 50 });
+  let html: string;
+  beforeAll(() => {
+    html = conflictReport(records, { title: 'A & "B"', window: 50 });
+  });
 
   it("is one page with every chart, that loads nothing", () => {
     for (const title of [

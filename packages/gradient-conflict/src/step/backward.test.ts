@@ -329,6 +329,7 @@ describe("backward", () => {
         [{ trunk: 3 }, "trunk must be a function, got 3"],
         [{ trunk: () => 3 }, "trunk must return a tensor, a list of tensors or tensors by name, got 3"],
         [{ aggregator: {} }, "aggregator must be an aggregator, got a Object"],
+        [{ aggregator: mgda }, "aggregator must be an aggregator, got a function"],
         [{ aggregator: trimmedMean(), gramAt: "variables", memory: [1] }, "trimmedMean takes no memory"],
         [{ aggregator: null }, "aggregator must have a value, got null"],
         [{ losses: undefined }, "losses must be functions by name, got undefined"],

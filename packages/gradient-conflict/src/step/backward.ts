@@ -197,7 +197,7 @@ function checkBackward<F extends Features>(options: BackwardOptions<F>) {
   if (memory !== undefined && !Array.isArray(memory)) {
     throw new TypeError(`backward: memory must be an array of numbers, got ${describe(memory)}`);
   }
-  if (typeof aggregator !== "object" || aggregator === null) {
+  if (typeof aggregator !== "object") {
     throw new TypeError(`backward: aggregator must be an aggregator, got ${describe(aggregator)}`);
   }
   const gramAt = checkChoice("backward: gramAt", checked.gramAt ?? (trunk ? "features" : "variables"), [

@@ -220,7 +220,20 @@ function sentencesOf(part: StudyPart, results: PartResults, chosen: Chosen | und
       `These are validation figures of ${part.methods.length} configurations with ${results.length} seeds each, of which the best is shown: they say nothing about test.`
     );
   }
-  return `${primarySentence(part, results, chosen!)} ${againstOriginal(part, results)}`;
+  const sentences = [primarySentence(part, results, chosen!), againstOriginal(part, results)];
+  if (part.name === "question-1") sentences.push(dAtEqualP(part, results));
+  return sentences.join(" ");
+}
+
+/** D of dcr against that of the other methods where all moves are straight lines from `original`: exploratory. */
+function dAtEqualP(part: StudyPart, results: PartResults): string {
+  const found = trainedMethods
+    .filter((method) => method !== "dcr")
+    .map((minus) => {
+      const comparison = atEqualP(results, part.methods, { of: "dcr", minus });
+      return describeComparison(`D of \`dcr\` minus D of \`${minus}\``, comparison);
+    });
+  return `Exploratory, at the largest P that both reach, on straight lines from \`original\`: ${found.join(" ")}`;
 }
 
 function primarySentence(part: StudyPart, results: PartResults, chosen: Chosen): string {

@@ -51,7 +51,10 @@ describe("checkConfig", () => {
       /^x: methods.0: must be a method's name, the path of a module, or \{ name, .*, got 3$/,
     ],
     [{ methods: [{ name: "a/b", method: "dcr" }] }, /^x: methods.0.name: must be letters, .*, got "a\/b"$/],
-    [{ methods: [{ name: "rec", method: "dcr" }] }, 'x: methods.0.name: is a method\'s own name, got "rec"'],
+    [
+      { methods: [{ name: "rec", method: "dcr" }] },
+      'x: methods.0.name: is another method\'s name, got "rec"',
+    ],
     [{ methods: [{ name: "mine", method: "original" }] }, /^x: methods.0.method: original trains nothing/],
     [{ methods: [{ name: "mine" }] }, "x: methods.0.method: missing"],
     [
@@ -64,6 +67,11 @@ describe("checkConfig", () => {
   ])("names what is wrong in %j", (change, message) => {
     expect(() => checkConfig("x", { ...whole, ...change })).toThrow(message);
   });
+});
+
+it("takes settings of a method's own under its own name", () => {
+  const methods = [{ name: "dcr", method: "dcr", temperature: "auto" as const }];
+  expect(checkConfig("x", { ...whole, methods }).methods).toEqual(methods);
 });
 
 describe("readSettings", () => {

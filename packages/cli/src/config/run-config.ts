@@ -113,7 +113,7 @@ const methodSettings = z.strictObject({
   }),
 });
 
-/** A method under another name, with settings of its own over the run's. */
+/** A method with settings of its own over the run's, under another name or its own. */
 const variantSchema = methodSettings
   .extend({
     align: methodSettings.shape.align.partial(),
@@ -124,11 +124,12 @@ const variantSchema = methodSettings
   })
   .partial()
   .extend({
-    name: z
-      .string()
-      .regex(/^\w[\w .+-]*$/, "must be letters, digits, spaces and . + - _, as it names files")
-      .refine((name) => !(methodNames as readonly string[]).includes(name), "is a method's own name"),
+    name: z.string().regex(/^\w[\w .+-]*$/, "must be letters, digits, spaces and . + - _, as it names files"),
     method: text.refine((method) => method !== "original", "original trains nothing, and has no settings"),
+  })
+  .refine(({ name, method }) => name === method || !(methodNames as readonly string[]).includes(name), {
+    path: ["name"],
+    error: "is another method's name",
   });
 
 const methodSchema = z.union([text, variantSchema], {

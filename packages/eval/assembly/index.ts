@@ -2,14 +2,18 @@
 // them in twos, where float32 needs four instructions. Rows of length `scale` have sums below 2^31 by the inequality of Cauchy and Schwarz.
 
 /**
- * Rounds float32 rows times `scale` to int16, and pads them with zeros to a multiple of eight.
+ * Rounds float32 rows times `scale` to int16, and pads them with zeros to a multiple of eight. It packs `group` rows together: the first
+ * eight numbers of each, then the next eight of each, so that `scores` reads all of them from one address onwards.
  *
+ * @param to int16 `[ceil(rows / group), width / 8, group, 8]`
  * @returns the largest length of a row's rounding errors, in units of 1 / scale
  */
-export function quantize(from: usize, to: usize, rows: i32, dim: i32, scale: f32): f64 {
+export function quantize(from: usize, to: usize, rows: i32, group: i32, dim: i32, scale: f32): f64 {
   const padded = (dim + 7) & ~7;
   let largest: f64 = 0;
   for (let row = 0; row < rows; row++) {
+    const place = row % group;
+    const start = to + (usize((row - place) * padded + place * 8) << 1);
     let error: f64 = 0;
     for (let i = 0; i < padded; i++) {
       let rounded: f32 = 0;
@@ -19,7 +23,7 @@ export function quantize(from: usize, to: usize, rows: i32, dim: i32, scale: f32
         const rest = f64(value - rounded);
         error += rest * rest;
       }
-      store<i16>(to + (usize(row * padded + i) << 1), i16(rounded));
+      store<i16>(start + (usize((i >> 3) * group * 8 + (i & 7)) << 1), i16(rounded));
     }
     largest = max(largest, error);
   }
@@ -30,8 +34,8 @@ export function quantize(from: usize, to: usize, rows: i32, dim: i32, scale: f32
 const tile: i32 = 64;
 
 /**
- * @param queries int16 `[queryCount, width]`, queryCount a multiple of 4, width of 8
- * @param candidates int16 `[count, width]`, count a multiple of 2
+ * @param queries int16 `[queryCount / 4, width / 8, 4, 8]`
+ * @param candidates int16 `[count / 2, width / 8, 2, 8]`
  * @param out int32 `[queryCount, count]`
  */
 export function scores(
@@ -47,9 +51,10 @@ export function scores(
   for (let start = 0; start < count; start += tile) {
     const end = min(start + tile, count);
     for (let q = 0; q < queryCount; q += 4) {
-      const a0 = queries + usize(q) * rowBytes;
+      const first = queries + usize(q) * rowBytes;
+      const last = first + 4 * rowBytes;
       for (let c = start; c < end; c += 2) {
-        const b = candidates + usize(c) * rowBytes;
+        let b = candidates + usize(c) * rowBytes;
         let s00 = i32x4.splat(0);
         let s01 = i32x4.splat(0);
         let s10 = i32x4.splat(0);
@@ -58,21 +63,22 @@ export function scores(
         let s21 = i32x4.splat(0);
         let s30 = i32x4.splat(0);
         let s31 = i32x4.splat(0);
-        for (let at: usize = 0; at < rowBytes; at += 16) {
-          const b0 = v128.load(b + at);
-          const b1 = v128.load(b + rowBytes + at);
-          let a = v128.load(a0 + at);
-          s00 = i32x4.add(s00, i32x4.dot_i16x8_s(a, b0));
-          s01 = i32x4.add(s01, i32x4.dot_i16x8_s(a, b1));
-          a = v128.load(a0 + rowBytes + at);
-          s10 = i32x4.add(s10, i32x4.dot_i16x8_s(a, b0));
-          s11 = i32x4.add(s11, i32x4.dot_i16x8_s(a, b1));
-          a = v128.load(a0 + 2 * rowBytes + at);
-          s20 = i32x4.add(s20, i32x4.dot_i16x8_s(a, b0));
-          s21 = i32x4.add(s21, i32x4.dot_i16x8_s(a, b1));
-          a = v128.load(a0 + 3 * rowBytes + at);
-          s30 = i32x4.add(s30, i32x4.dot_i16x8_s(a, b0));
-          s31 = i32x4.add(s31, i32x4.dot_i16x8_s(a, b1));
+        for (let a = first; a < last; a += 64) {
+          const b0 = v128.load(b);
+          const b1 = v128.load(b, 16);
+          let x = v128.load(a);
+          s00 = i32x4.add(s00, i32x4.dot_i16x8_s(x, b0));
+          s01 = i32x4.add(s01, i32x4.dot_i16x8_s(x, b1));
+          x = v128.load(a, 16);
+          s10 = i32x4.add(s10, i32x4.dot_i16x8_s(x, b0));
+          s11 = i32x4.add(s11, i32x4.dot_i16x8_s(x, b1));
+          x = v128.load(a, 32);
+          s20 = i32x4.add(s20, i32x4.dot_i16x8_s(x, b0));
+          s21 = i32x4.add(s21, i32x4.dot_i16x8_s(x, b1));
+          x = v128.load(a, 48);
+          s30 = i32x4.add(s30, i32x4.dot_i16x8_s(x, b0));
+          s31 = i32x4.add(s31, i32x4.dot_i16x8_s(x, b1));
+          b += 32;
         }
         let to = out + usize(q) * outBytes + (usize(c) << 2);
         storePair(to, s00, s01);

@@ -1,8 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 
 /**
- * Rows of length 1 in the host's memory, whatever their length was: each is divided by its largest magnitude first, so that no square over- or
- * underflows. A zero row stays zero.
+ * Rows of length 1 in the host's memory, whatever their length was. A zero row stays zero.
  *
  * @param x `[n, dim]`, finite
  */
@@ -11,14 +10,13 @@ export async function hostUnitRows(x: tf.Tensor2D): Promise<Float32Array> {
   // The backend may hand out its own memory.
   const rows = Float32Array.from((await x.data()) as Float32Array);
   for (let row = 0; row < n; row++) {
-    const own = rows.subarray(row * dim, (row + 1) * dim);
-    let largest = 0;
-    for (let i = 0; i < dim; i++) largest = Math.max(largest, Math.abs(own[i]));
-    if (largest === 0) continue;
+    const end = (row + 1) * dim;
+    // JavaScript adds in float64, which holds the square of every float32.
     let sum = 0;
-    for (let i = 0; i < dim; i++) sum += (own[i] / largest) ** 2;
+    for (let at = row * dim; at < end; at++) sum += rows[at] * rows[at];
+    if (sum === 0) continue;
     const inverse = 1 / Math.sqrt(sum);
-    for (let i = 0; i < dim; i++) own[i] = (own[i] / largest) * inverse;
+    for (let at = row * dim; at < end; at++) rows[at] *= inverse;
   }
   return rows;
 }

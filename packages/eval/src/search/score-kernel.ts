@@ -5,14 +5,22 @@ export const scale = 32767;
 
 /** int16 elements of a row are padded to full vectors. */
 const lanes = 8;
-/** Queries that the kernel takes at a time. */
+/** Queries and candidates that the kernel takes at a time. */
 const queryStep = 4;
+const candidateStep = 2;
 const pageBytes = 65536;
-/** Rows that are rounded at a time. */
+/** Rows that are rounded at a time, a multiple of both steps. */
 const stagedRows = 256;
 
 interface Kernels {
-  quantize(from: number, to: number, rows: number, dim: number, scale: number): number;
+  quantize(
+    from: number,
+    to: number,
+    rows: number,
+    group: number,
+    dim: number,
+    scale: number,
+  ): number;
   scores(
     queries: number,
     queryCount: number,
@@ -64,7 +72,7 @@ export function scoreKernelBytes({
   block: number;
 }): number {
   const width = roundUp(dim, lanes);
-  const columns = roundUp(count, 2);
+  const columns = roundUp(count, candidateStep);
   const staged = 4 * dim * stagedRows;
   return (
     2 * width * (columns + roundUp(block, queryStep)) +
@@ -88,27 +96,28 @@ export function openScoreKernel(
   const instance = new WebAssembly.Instance(compiled as WebAssembly.Module, { env: { memory } });
   const kernels = instance.exports as unknown as Kernels;
   const width = roundUp(dim, lanes);
-  const columns = roundUp(count, 2);
+  const columns = roundUp(count, candidateStep);
   const rows = roundUp(block, queryStep);
   const queriesAt = 0;
   const candidatesAt = queriesAt + 2 * width * rows;
   const outAt = candidatesAt + 2 * width * columns;
   /** Rounds rows to int16, from where the scores will be. */
-  const take = (from: Float32Array, to: number) => {
+  const take = (from: Float32Array, to: number, group: number) => {
     let error = 0;
     const n = from.length / dim;
     for (let row = 0; row < n; row += stagedRows) {
       const some = from.subarray(row * dim, Math.min(n, row + stagedRows) * dim);
       new Float32Array(memory.buffer, outAt, some.length).set(some);
-      error = Math.max(error, kernels.quantize(outAt, to + 2 * width * row, some.length / dim, dim, scale));
+      const at = to + 2 * width * row;
+      error = Math.max(error, kernels.quantize(outAt, at, some.length / dim, group, dim, scale));
     }
     return error / scale;
   };
-  const candidateError = take(candidates, candidatesAt);
+  const candidateError = take(candidates, candidatesAt, candidateStep);
   return {
     candidateError,
     score(queries) {
-      const error = take(queries, queriesAt);
+      const error = take(queries, queriesAt, queryStep);
       const n = roundUp(queries.length / dim, queryStep);
       kernels.scores(queriesAt, n, candidatesAt, columns, width, outAt);
       return { scores: new Int32Array(memory.buffer, outAt, n * columns), stride: columns, error };

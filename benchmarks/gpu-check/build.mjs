@@ -1,5 +1,5 @@
 // node benchmarks/gpu-check/build.mjs: builds benchmarks/gpu-check/dist/dcr-gpu-check.tar.gz for a Linux x86-64 machine with nothing but a
-// GPU's driver: Node, Dawn, the Vulkan loader, the bundled packages and the emoji example's models. Needs built packages (npm run build), a
+// GPU's driver: Node, Dawn, the Vulkan loader, the bundled packages and the scenes example's models. Needs built packages (npm run build), a
 // Linux x86-64 machine with apt-get and dpkg of Debian, and strip. See benchmarks/README.md.
 import { execFileSync } from "node:child_process";
 import {
@@ -131,7 +131,8 @@ await build({
 });
 writeFileSync(join(app, "package.json"), '{ "type": "module" }\n');
 cpSync(join(root, "packages/cli/package.json"), join(app, "packages/cli/package.json"));
-cpSync(join(root, "examples/emoji/models"), join(app, "examples/emoji/models"), { recursive: true });
+const models = "examples/scenes/models/set-0";
+cpSync(join(root, models), join(app, models), { recursive: true });
 
 // tfjs-core's operator suite with our backend.
 const scripts = join(app, "packages/tensor/scripts");
@@ -182,15 +183,10 @@ const dawn = join(app, "node_modules/webgpu/dist/linux-x64/dawn.node");
 run("strip", ["--strip-unneeded", dawn]);
 
 // Images for the main job.
-mkdirSync(join(app, "images"));
-const emoji = join(root, "node_modules/emoji-datasource-google/img/google/64");
-const files = readdirSync(emoji)
-  .filter((file) => file.endsWith(".png"))
-  .sort();
-for (let i = 0; i < 128; i++) {
-  const file = files[Math.floor((i * files.length) / 128)];
-  copyFileSync(join(emoji, file), join(app, "images", file));
-}
+run(process.execPath, [
+  join(root, "examples/scenes/dist/export.js"),
+  ...["--out", join(app, "images"), "--format", "folder", "--split", "train", "--count", "128"],
+]);
 
 copyFileSync(join(here, "gpu-check.sh"), join(bundle, "gpu-check.sh"));
 chmodSync(join(bundle, "gpu-check.sh"), 0o755);

@@ -66,7 +66,7 @@ function batchSizes(list: string): number[] {
 }
 
 const program = new Command()
-  .description("Memory of a DCR step on the emoji models, over the batch size N.")
+  .description("Memory of a DCR step on the scenes' models, over the batch size N.")
   .option("--batch-sizes <list>", "batch sizes, each a divisor of 32", batchSizes, [4, 16])
   .option("--device <name>", "cpu, wasm or webgpu", "wasm")
   .option("--worker <n>", "measure one batch size, for the process that asked")

@@ -1,20 +1,25 @@
-"""Golden weights of the aggregators that weigh by the losses' values: the gradients of TorchJD's scalarizers in float64, over five steps.
+"""Golden weights of the aggregators that weigh losses without their gradients' directions, over five steps in float64: the gradients of
+TorchJD's scalarizers; of GradNorm, which TorchJD lacks, algorithm 1 of its paper with PyTorch's gradients.
 
-Writes packages/gradient-conflict/fixtures/loss-weighting.json: the losses of each step, and for each aggregator its weights.
+Writes packages/gradient-conflict/fixtures/loss-weighting.json: the losses of each step, and for each aggregator its weights. The random
+weighting draws the normal numbers that ours draws for seed 7.
 
 Run: python tools/reference/loss_weighting.py (needs torchjd 0.18)
 """
 
 import json
+import math
 from pathlib import Path
 
 import torch
-from torchjd.scalarization import DWA, FAMO, IMTLL, STCH, UW
+from torchjd.scalarization import DWA, FAMO, IMTLL, STCH, UW, Constant, Random
 
 FILE = Path(__file__).resolve().parents[2] / "packages/gradient-conflict/fixtures/loss-weighting.json"
 LOSSES = torch.tensor(
     [[1.0, 4, 0.3], [0.7, 4.2, 0.2], [0.6, 3.1, 0.25], [0.2, 3, 0.1], [0.25, 1, 0.01]], dtype=torch.float64
 )
+NORMS = torch.tensor([2.0, 1, 1], dtype=torch.float64)
+SEED = 7
 PREFERENCE, IDEAL = [0.5, 0.3, 0.2], [0.1, 0, -0.2]
 
 
@@ -46,6 +51,48 @@ def trained(scalarizer, rate, start=0.0):
     return run(scalarizer, after=after)
 
 
+def uniform_numbers(seed, step, index):
+    """The numbers of packages/gradient-conflict/src/aggregators/shuffled.ts: mulberry32, whose arithmetic is modulo 2^32."""
+    mask = 0xFFFFFFFF
+    state = ((seed ^ ((step + 1) * 0x9E3779B1 & mask)) * 0x85EBCA6B ^ (index + 1) * 0xC2B2AE35) & mask
+    while True:
+        state = (state + 0x6D2B79F5) & mask
+        t = (state ^ state >> 15) * (1 | state) & mask
+        t = (t + ((t ^ t >> 7) * (61 | t) & mask) & mask) ^ t
+        yield ((t ^ t >> 14) & mask) / 2**32
+
+
+def normal_numbers(step, count):
+    """By the transform of Box and Muller."""
+    uniform = uniform_numbers(SEED, step, 0)
+    pairs = [(next(uniform), next(uniform)) for _ in range(count)]
+    return [math.sqrt(-2 * math.log(1 - u)) * math.cos(2 * math.pi * v) for u, v in pairs]
+
+
+def random_weights():
+    steps, plain = iter(range(len(LOSSES))), torch.randn
+    torch.randn = lambda count, **options: torch.tensor(normal_numbers(next(steps), count), **options)
+    try:
+        return run(Random())
+    finally:
+        torch.randn = plain
+
+
+def grad_norm(alpha, rate):
+    """Algorithm 1 of Chen et al. 2018: a step on |G_i - mean(G) r_i^alpha|, whose second term is a constant, then weights that sum to m."""
+    weights, golden = torch.ones_like(NORMS), []
+    for losses in LOSSES:
+        golden.append(weights.tolist())
+        weights = weights.detach().requires_grad_()
+        lengths = weights * NORMS
+        ratios = losses / LOSSES[0]
+        target = (lengths.mean() * (ratios / ratios.mean()) ** alpha).detach()
+        (lengths - target).abs().sum().backward()
+        weights = (weights - rate * weights.grad).detach()
+        weights = weights * len(weights) / weights.sum()
+    return golden
+
+
 def main():
     dwa, famo = DWA(temperature=1.5), FAMO(3, lr=0.05, weight_decay=1e-3).double()
     weights, reference = (torch.tensor(x, dtype=torch.float64) for x in (PREFERENCE, IDEAL))
@@ -56,9 +103,12 @@ def main():
         "dwa": run(dwa, after=dwa.step),
         # The losses after a step are here those of the next one.
         "famo": run(famo, before=famo.update),
+        "gradNorm": grad_norm(alpha=1.5, rate=0.05),
         "imtlL": trained(IMTLL(3), 0.05),
+        "randomWeighting": random_weights(),
         "stch": run(STCH(0.3, weights, reference)),
         "uncertaintyWeighting": trained(UW(3), 0.05, start=-0.5),
+        "weightedSum": run(Constant(weights)),
     }
     FILE.write_text(json.dumps(golden))
 

@@ -22,7 +22,7 @@ export interface StepOptions {
   dropout?: number;
 }
 
-/** Stage 2 as the emoji example sets it up, on noise for images and with an untrained projector: the same work. */
+/** Stage 2 on the models of the scenes example, on noise for images and with an untrained projector: the same work. */
 export async function prepareStep({ batchSize, dropout = 0 }: StepOptions): Promise<Prepared> {
   const images = 32;
   const encoder = await CLIPModel.fromPretrained(modelFolder("clip"));

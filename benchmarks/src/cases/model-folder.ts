@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
 
-/** The tiny pretrained models of the emoji example. */
+/** The tiny pretrained models of the scenes example. */
 export const modelFolder = (name: "clip" | "diffusion" | "diffusion/unet") =>
-  fileURLToPath(new URL(`../../../examples/emoji/models/${name}`, import.meta.url));
+  fileURLToPath(new URL(`../../../examples/scenes/models/set-0/${name}`, import.meta.url));

@@ -91,9 +91,9 @@ const enhance = [
   ...["enhance", "--device", device, "--methods", "rec,dcr", "--out", file("run")],
   ...[
     "--encoder",
-    code("examples/emoji/models/clip"),
+    code("examples/scenes/models/set-0/clip"),
     "--diffusion",
-    code("examples/emoji/models/diffusion"),
+    code("examples/scenes/models/set-0/diffusion"),
   ],
   ...["--images", code("images"), "--align-accumulation", "1", "--accumulation", "1"],
   ...["--align-batch", rehearse ? "4" : "16", "--batch", rehearse ? "2" : "8"],
@@ -115,7 +115,7 @@ const parts: (Part & { key: string; read: () => Promise<unknown> })[] = [
   ...(rehearse ? [] : [{ key: "step8", ...step(8, 90) }]),
   {
     key: "enhance",
-    name: "dcr enhance on the emoji models",
+    name: "dcr enhance on the scenes' models",
     args: [code("packages/cli/dist/main.js"), ...enhance],
     limit: rehearse ? 300 : 75,
     read: async () => {

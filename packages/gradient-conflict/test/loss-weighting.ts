@@ -3,9 +3,17 @@ import { expectClose, recordParity, relativeError } from "@dcr-js/testing";
 import { expect } from "vitest";
 import type { Aggregator } from "../src/aggregators/aggregator.js";
 
-type Name = "dwa" | "famo" | "imtlL" | "stch" | "uncertaintyWeighting";
+type Name =
+  | "dwa"
+  | "famo"
+  | "gradNorm"
+  | "imtlL"
+  | "randomWeighting"
+  | "stch"
+  | "uncertaintyWeighting"
+  | "weightedSum";
 
-/** Weights of TorchJD's scalarizers over five steps, made by tools/reference/loss_weighting.py. */
+/** Weights of TorchJD's scalarizers, and of GradNorm's algorithm in PyTorch, over five steps, made by tools/reference/loss_weighting.py. */
 export const golden = JSON.parse(
   readFileSync(new URL("../fixtures/loss-weighting.json", import.meta.url), "utf8"),
 ) as Record<"losses" | Name, number[][]> & Record<"preference" | "ideal", number[]>;
@@ -27,12 +35,12 @@ export function weighSteps(
   });
 }
 
-/** Compares five steps of an aggregator with TorchJD's. */
-export function expectTorchJD(name: Name, aggregator: Aggregator): void {
+/** Compares five steps of an aggregator with its peer's. */
+export function expectPeer(name: Name, aggregator: Aggregator, peer = "TorchJD"): void {
   const all = weighSteps(aggregator, golden.losses, [4, 0, 0, 0, 1, 0, 0, 0, 1]);
   for (const [step, weights] of all.entries()) {
     expectClose(weights, golden[name][step], { relative: 1e-7 });
-    recordParity({ name, peer: "TorchJD", value: relativeError(weights, golden[name][step]) });
+    recordParity({ name, peer, value: relativeError(weights, golden[name][step]) });
   }
 }
 

@@ -60,6 +60,14 @@ describe("givenSettings", () => {
     expect((await given()).settings.conflict).toBe(true);
   });
 
+  it("takes a method with an aggregator, of an option and of a file", async () => {
+    const variant = { name: "naive+upgrad", method: "naive", aggregator: "upgrad" };
+    expect((await given("--methods", "naive,naive+upgrad")).settings.methods).toEqual(["naive", variant]);
+    const file = join(folder, "remedies.yaml");
+    await writeFile(file, "methods: [naive, naive+upgrad]\n");
+    expect((await given("--config", file)).settings.methods).toEqual(["naive", variant]);
+  });
+
   it("takes both names of methods and seeds", async () => {
     for (const [methods, seeds] of [
       ["--method", "--seed"],

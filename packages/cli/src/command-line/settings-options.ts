@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { deviceChoices } from "@dcr-js/tensor";
 import { type Command, Option } from "commander";
+import { readMethod } from "../config/methods.js";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
 import { mergeSettings, type PartialConfig, readSettings } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
@@ -62,8 +63,8 @@ const method: SettingOption[] = [
   setting(
     "--method, --methods <names>",
     "methods",
-    `comma-separated: ${methodNames.join(", ")}, or the path of a module (./my-loss.mjs)`,
-    listOf(text),
+    `comma-separated: ${methodNames.join(", ")}, one of them with an aggregator (naive+pcgrad), or the path of a module (./my-loss.mjs)`,
+    listOf((value) => readMethod(text(value))),
   ),
   setting("--aggregator <name>", "aggregator", aggregatorNames.join(", "), oneOf(aggregatorNames)),
   setting(
@@ -238,7 +239,11 @@ export async function givenSettings(command: Command, base: string): Promise<Giv
 
 /** Settings of a file, whose relative paths start from the file's own folder. */
 async function readConfigFile(path: string): Promise<PartialConfig> {
-  return resolvePaths(await readSettings(path), dirname(path));
+  const { methods, ...others } = await readSettings(path);
+  const read = Array.isArray(methods)
+    ? methods.map((each) => (typeof each === "string" ? readMethod(each) : each))
+    : methods;
+  return resolvePaths({ ...others, ...(methods !== undefined && { methods: read }) }, dirname(path));
 }
 
 /** The setting at a path, such as `lora.rank`. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkVariant, methodLabel, settingsOf } from "./methods.js";
+import { checkVariant, methodLabel, readMethod, settingsOf } from "./methods.js";
 import { defaultConfig, type Method, type RunConfig } from "./run-config.js";
 
 const base: RunConfig = { ...defaultConfig, encoder: "clip", diffusion: "sd", images: "photos" };
@@ -22,6 +22,20 @@ it("methodLabel is a name, or that of a module's file", () => {
     "my-loss",
     "a b",
   ]);
+});
+
+describe("readMethod", () => {
+  it("takes a method with an aggregator for a variant of it", () => {
+    expect(readMethod("naive+grad-vac")).toEqual({
+      name: "naive+grad-vac",
+      method: "naive",
+      aggregator: "grad-vac",
+    });
+  });
+
+  it.each(["naive", "./naive+mine.mjs", "mine+pcgrad", "naive+", "+pcgrad"])("leaves %s as it is", (text) => {
+    expect(readMethod(text)).toBe(text);
+  });
 });
 
 describe("checkVariant", () => {

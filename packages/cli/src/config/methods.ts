@@ -6,6 +6,15 @@ import { type Method, methodNames, type RunConfig } from "./run-config.js";
 export const isOwnMethod = (method: string): method is (typeof methodNames)[number] =>
   (methodNames as readonly string[]).includes(method);
 
+/**
+ * A method as a user writes it: `naive+pcgrad` is short for the variant of `naive` of that name whose aggregator is `pcgrad`. Every other text
+ * stays as it is.
+ */
+export function readMethod(text: string): string | { name: string; method: string; aggregator: string } {
+  const [, method = "", aggregator = ""] = /^(\w+)\+([\w-]+)$/.exec(text) ?? [];
+  return isOwnMethod(method) ? { name: text, method, aggregator } : text;
+}
+
 /** The method that trains: one of ours by name, or the path of a module. */
 export const baseOf = (method: Method): string => (typeof method === "string" ? method : method.method);
 

@@ -7,6 +7,7 @@ import type { Evaluation } from "../evaluate/evaluation.js";
 import { alignmentJob } from "../run/jobs.js";
 import type { MetricsRow } from "../run/metrics-file.js";
 import { cosineCharts, courses, mapCharts, patternChart } from "./charts.js";
+import { remediesOf, remedySection } from "./remedies.js";
 import type { Results, RunFindings } from "./results.js";
 import { conflictLines, driftLines, escapeHtml, scoreTable } from "./score-table.js";
 import { tradeOffOf, tradeOffSentence } from "./trade-off.js";
@@ -42,6 +43,7 @@ export async function writeReport(run: string, config: RunConfig, findings: RunF
   const { results, metrics, evaluations } = findings;
   const shown = tradeOffOf(findings);
   const picture = shown && { svg: await tradeOffChart(shown), sentence: tradeOffSentence(findings, shown) };
+  const remedies = remediesOf(config, findings);
   const sections = [
     ...(picture
       ? [
@@ -52,6 +54,7 @@ export async function writeReport(run: string, config: RunConfig, findings: RunF
         ]
       : []),
     ...evaluationSections(results, await patternSection(results)),
+    ...(remedies ? [remedySection(remedies)] : []),
     ...(results.conflict.length > 0 ? [await conflictSection(results, metrics)] : []),
     ...(metrics.length > 0 ? [await lossSection(metrics)] : []),
     ...(await mapSection(evaluations, config)),

@@ -1,6 +1,6 @@
-import { meanInterval } from "@dcr-js/eval";
 import type { Evaluation } from "../evaluate/evaluation.js";
-import { meanOf, type RunFindings, spread } from "./results.js";
+import { basisOf, difference, signed } from "./difference.js";
+import { type RunFindings, spread } from "./results.js";
 
 /** How a run's methods trade one mean figure for another. */
 export interface TradeOff {
@@ -20,19 +20,19 @@ export interface TradeOffPoint {
 }
 
 /** The group of figures that a picture is drawn of: its first two. */
-const group = "means";
+export const meansGroup = "means";
 
 /**
  * A run's trade-off; undefined where it has nothing to show: two methods or more with `original` among them, and an evaluation
  * whose group `means` has two figures or more.
  */
 export function tradeOffOf({ evaluations, results }: RunFindings): TradeOff | undefined {
-  const [x, y] = Object.keys(evaluations["original"]?.[0]?.figures[group] ?? {});
+  const [x, y] = Object.keys(evaluations["original"]?.[0]?.figures[meansGroup] ?? {});
   if (x === undefined || y === undefined || Object.keys(evaluations).length < 2) return undefined;
   const several = results.seeds.length > 1;
   const point = (list: readonly Evaluation[], name: string) => {
-    const { mean, std } = spread(list.map(({ figures }) => figures[group]![name]!));
-    return { mean, spread: several ? std : (list[0]!.standardErrors?.[group]?.[name] ?? 0) };
+    const { mean, std } = spread(list.map(({ figures }) => figures[meansGroup]![name]!));
+    return { mean, spread: several ? std : (list[0]!.standardErrors?.[meansGroup]?.[name] ?? 0) };
   };
   return {
     x,
@@ -46,30 +46,6 @@ export function tradeOffOf({ evaluations, results }: RunFindings): TradeOff | un
   };
 }
 
-/** A difference between two methods with its 95 % interval, in percent points; no interval where one cannot be known. */
-interface Difference {
-  mean: number;
-  interval?: [number, number];
-}
-
-/** By seed where there are several, else by standard errors as if the two had been measured on different examples. */
-function difference(
-  { evaluations, results }: RunFindings,
-  name: string,
-  { from, to }: { from: string; to: string },
-): Difference {
-  const values = (method: string) => evaluations[method]!.map(({ figures }) => 100 * figures[group]![name]!);
-  const [before, after] = [values(from), values(to)];
-  const changes = after.map((value, seed) => value - before[seed]!);
-  if (results.seeds.length > 1) return meanInterval(changes);
-  const errors = [from, to].map((method) => evaluations[method]![0]!.standardErrors?.[group]?.[name]);
-  const mean = meanOf(changes);
-  if (errors.includes(undefined)) return { mean };
-  const half = 1.959964 * Math.hypot(...(errors as number[])) * 100;
-  return { mean, interval: [mean - half, mean + half] };
-}
-
-const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 const list = (parts: readonly string[]) =>
   parts.length < 2 ? parts.join("") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
 
@@ -81,7 +57,11 @@ export function tradeOffSentence(findings: RunFindings, tradeOff: TradeOff): str
   for (const name of [tradeOff.y, tradeOff.x]) {
     const groups = { rises: [] as string[], falls: [] as string[], unclear: [] as string[] };
     for (const method of methods) {
-      const { mean, interval } = difference(findings, name, { from: "original", to: method });
+      const { mean, interval } = difference(
+        findings,
+        { group: meansGroup, name },
+        { from: "original", to: method },
+      );
       const shown =
         interval && `${method} (${signed(mean)}, ${signed(interval[0])} to ${signed(interval[1])})`;
       if (interval && interval[0] > 0) groups.rises.push(shown!);
@@ -98,7 +78,7 @@ export function tradeOffSentence(findings: RunFindings, tradeOff: TradeOff): str
       const above: string[] = [];
       const below: string[] = [];
       for (const method of others) {
-        const { interval } = difference(findings, name, { from: method, to: "dcr" });
+        const { interval } = difference(findings, { group: meansGroup, name }, { from: method, to: "dcr" });
         if (interval && interval[0] > 0) above.push(`${method}'s`);
         if (interval && interval[1] < 0) below.push(`${method}'s`);
       }
@@ -106,9 +86,7 @@ export function tradeOffSentence(findings: RunFindings, tradeOff: TradeOff): str
       if (below.length > 0) clauses.push(`dcr's ${name} is below ${list(below)}`);
     }
   }
-  const { seeds } = findings.results;
-  const basis =
-    seeds.length > 1 ? `over ${seeds.length} seeds, paired` : "one seed: from the number of examples alone";
+  const basis = basisOf(findings.results.seeds);
   const unclear =
     unknown.length > 0 ? `these figures cannot tell whether ${unknown.join(", or whether ")}` : "";
   const said = [...clauses, unclear].filter(Boolean).join("; ");

@@ -79,7 +79,7 @@ describe("dcr enhance", () => {
 
   it("runs variants of a method side by side, and goes on with a measured temperature to the identical result", async () => {
     const late = { name: "dcr late", method: "dcr", temperature: "auto", timesteps: [300, 800] };
-    const methods = ["dcr", late, { name: "naive pcgrad", method: "naive", aggregator: "pcgrad" }];
+    const methods = ["dcr", late, "naive+pcgrad"];
     await writeFile(path("variants.yaml"), JSON.stringify({ methods }));
     const args = ["enhance", "--config", "variants.yaml", ...models, ...few];
     expect(await dcr([...args, "--out", "variants"])).toMatchObject({ code: 0, stderr: "" });
@@ -94,7 +94,7 @@ describe("dcr enhance", () => {
       rows(run, "dcr-late-seed0").map(({ metrics }) => metrics["temperature"]!);
     for (const temperature of temperatures("variants")) expect(temperature).toBeGreaterThan(0);
     expect(rows("variants", "dcr-seed0")[0]!.metrics).not.toHaveProperty("temperature");
-    expect(rows("variants", "naive-pcgrad-seed0")[0]).toMatchObject({ method: "naive pcgrad" });
+    expect(rows("variants", "naive+pcgrad-seed0")[0]).toMatchObject({ method: "naive+pcgrad" });
     expect(existsSync(path("variants/dcr-late-seed0/encoder/model.safetensors"))).toBe(true);
 
     const stop = (child: ChildProcess) => steps("half", "dcr-late-seed0") > 1 && child.kill("SIGINT");

@@ -1,12 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
-import { compare, type Similarity } from "../distances/distance.js";
+import type { Similarity } from "../distances/distance.js";
 import { maskedLogSumExp } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
-import { maskOf, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { anchorLosses } from "./anchor-losses.js";
 
 export interface CircleOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** The relaxation of the decision boundary, in (0, 1). Default 0.4. */
@@ -48,22 +49,13 @@ export function circle<R extends Reduction = "mean">(
   });
   checkNumber(`${caller}: m`, m, { above: 0, below: 1 });
   checkNumber(`${caller}: gamma`, gamma, { above: 0 });
-  return tf.tidy(() => {
-    const inputs = readTuples(caller, embeddings, { labels, ...tuples });
-    const s = compare(`${caller}: similarity`, similarity, inputs.anchors, inputs.others);
-    const pairs = inputs.pairs();
-    const [positive, negative] = [maskOf(pairs.positive, s.shape), maskOf(pairs.negative, s.shape)];
+  const inputs = { labels, tuples, reduction, measure: { similarity } };
+  return anchorLosses(caller, embeddings, inputs, ({ matrix: s, positive, negative }) => {
     const fixed = stopGradient(s);
     const together = tf.mul(tf.mul(tf.relu(tf.sub(1 + m, fixed)), tf.sub(s, 1 - m)), -gamma);
     const apart = tf.mul(tf.mul(tf.relu(tf.add(fixed, m)), tf.sub(s, m)), gamma);
     const sum = tf.add(maskedLogSumExp(together, positive), maskedLogSumExp(apart, negative));
     const both = tf.cast(tf.logicalAnd(tf.any(positive, 1), tf.any(negative, 1)), "float32");
-    const losses = tf.mul(tf.softplus(sum), both) as tf.Tensor1D;
-    const n = inputs.anchors.shape[0];
-    return reduce(losses, reduction, {
-      anchor: Int32Array.from({ length: n }, (_, i) => i),
-      count: n,
-      labels,
-    });
-  }) as Reduced<R>;
+    return tf.mul(tf.softplus(sum), both);
+  });
 }

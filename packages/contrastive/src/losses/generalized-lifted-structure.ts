@@ -1,9 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { compare } from "../distances/distance.js";
 import { maskedLogSumExp } from "../math/masked-log-sum-exp.js";
-import { maskOf, readTuples } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
+import { anchorLosses } from "./anchor-losses.js";
 import { type LiftedStructureOptions, readLiftedStructure } from "./lifted-structure-options.js";
 
 /**
@@ -23,18 +22,10 @@ export function generalizedLiftedStructure<R extends Reduction = "mean">(
 ): Reduced<R> {
   const caller = "generalizedLiftedStructure";
   const { negMargin, posMargin, distance, reduction, tuples } = readLiftedStructure(caller, options);
-  return tf.tidy(() => {
-    const inputs = readTuples(caller, embeddings, { labels, ...tuples });
-    const matrix = compare(`${caller}: distance`, distance, inputs.anchors, inputs.others);
-    const { positive, negative } = inputs.pairs();
-    const together = maskedLogSumExp(tf.sub(matrix, posMargin), maskOf(positive, matrix.shape));
-    const apart = maskedLogSumExp(tf.sub(negMargin, matrix), maskOf(negative, matrix.shape));
-    const losses = tf.relu(tf.add(together, apart)) as tf.Tensor1D;
-    const n = inputs.anchors.shape[0];
-    return reduce(losses, reduction, {
-      anchor: Int32Array.from({ length: n }, (_, i) => i),
-      count: n,
-      labels,
-    });
-  }) as Reduced<R>;
+  const inputs = { labels, tuples, reduction, measure: { distance } };
+  return anchorLosses(caller, embeddings, inputs, ({ matrix, positive, negative }) => {
+    const together = maskedLogSumExp(tf.sub(matrix, posMargin), positive);
+    const apart = maskedLogSumExp(tf.sub(negMargin, matrix), negative);
+    return tf.relu(tf.add(together, apart));
+  });
 }

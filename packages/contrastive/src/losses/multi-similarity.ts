@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
-import { compare, type Similarity } from "../distances/distance.js";
+import type { Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
-import { maskOf, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { anchorLosses } from "./anchor-losses.js";
 
 export interface MultiSimilarityOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** Weight of positive pairs in the exponent, greater than 0. Default 2. */
@@ -49,19 +50,11 @@ export function multiSimilarity<R extends Reduction = "mean">(
   checkNumber(`${caller}: alpha`, alpha, { above: 0 });
   checkNumber(`${caller}: beta`, beta, { above: 0 });
   checkNumber(`${caller}: base`, base);
-  return tf.tidy(() => {
-    const inputs = readTuples(caller, embeddings, { labels, ...tuples });
-    const matrix = compare(`${caller}: similarity`, similarity, inputs.anchors, inputs.others);
-    const { positive, negative } = inputs.pairs();
+  const inputs = { labels, tuples, reduction, measure: { similarity } };
+  return anchorLosses(caller, embeddings, inputs, ({ matrix, positive, negative }) => {
     const above = tf.sub(matrix, base);
-    const together = logOnePlusSumExp(keepWhere(maskOf(positive, matrix.shape), tf.mul(above, -alpha)));
-    const apart = logOnePlusSumExp(keepWhere(maskOf(negative, matrix.shape), tf.mul(above, beta)));
-    const losses = tf.add(tf.div(together, alpha), tf.div(apart, beta)) as tf.Tensor1D;
-    const n = inputs.anchors.shape[0];
-    return reduce(losses, reduction, {
-      anchor: Int32Array.from({ length: n }, (_, i) => i),
-      count: n,
-      labels,
-    });
-  }) as Reduced<R>;
+    const together = logOnePlusSumExp(keepWhere(positive, tf.mul(above, -alpha)));
+    const apart = logOnePlusSumExp(keepWhere(negative, tf.mul(above, beta)));
+    return tf.add(tf.div(together, alpha), tf.div(apart, beta));
+  });
 }

@@ -80,10 +80,6 @@ export function rankedList<R extends Reduction = "mean">(
     );
     const apart = part(tf.sub(alpha, matrix), maskOf(pairs.negative, [n, n]), negativeTemperature);
     const losses = tf.add(tf.mul(together, 1 - imbalance), tf.mul(apart, imbalance)) as tf.Tensor1D;
-    return reduce(losses, reduction, {
-      anchor: Int32Array.from({ length: n }, (_, i) => i),
-      count: n,
-      labels,
-    });
+    return reduce(losses, reduction, { labels });
   }) as Reduced<R>;
 }

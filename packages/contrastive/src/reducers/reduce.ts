@@ -37,20 +37,19 @@ export type Reduced<R extends Reduction> = R extends "none"
  * Applies a reduction to single losses. The mean of no losses is 0.
  *
  * @param losses `[k]`
- * @param context default: loss i is of row i
+ * @param context by default loss i is of row i
  * @returns the result; the caller disposes it
  * @throws on an unknown reduction, and when a function returns no tensor
  */
 export function reduce<R extends Reduction>(
   losses: tf.Tensor1D,
   reduction: R,
-  context: ReductionContext = {
-    anchor: Int32Array.from({ length: losses.size }, (_, i) => i),
-    count: losses.size,
-  },
+  context: Partial<ReductionContext> = {},
 ): Reduced<R> {
-  if (typeof reduction === "function")
-    return tf.tidy(() => reduceBy(reduction, losses, context)) as Reduced<R>;
+  if (typeof reduction === "function") {
+    const rows = { anchor: Int32Array.from({ length: losses.size }, (_, i) => i), count: losses.size };
+    return tf.tidy(() => reduceBy(reduction, losses, { ...rows, ...context })) as Reduced<R>;
+  }
   if (reduction === "none") return tf.clone(losses) as Reduced<R>;
   if (reduction === "sum" || (reduction === "mean" && losses.size === 0)) return tf.sum(losses) as Reduced<R>;
   if (reduction === "mean") return tf.mean(losses) as Reduced<R>;

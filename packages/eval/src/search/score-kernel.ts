@@ -13,14 +13,7 @@ const pageBytes = 65536;
 const stagedRows = 256;
 
 interface Kernels {
-  quantize(
-    from: number,
-    to: number,
-    rows: number,
-    group: number,
-    dim: number,
-    scale: number,
-  ): number;
+  quantize(from: number, to: number, rows: number, group: number, dim: number, scale: number): number;
   scores(
     queries: number,
     queryCount: number,

@@ -17,7 +17,6 @@ import { conFIG } from "./con-fig.js";
 import { dualProj } from "./dual-proj.js";
 import { ExcessMTL } from "./excess-mtl.js";
 import { fairGrad } from "./fair-grad.js";
-import { gradDrop } from "./grad-drop.js";
 import { gradVac } from "./grad-vac.js";
 import { imtlG } from "./imtl-g.js";
 import { krum } from "./krum.js";
@@ -423,27 +422,6 @@ describe("edges", () => {
   it("cagrad moves when one gradient is zero", () => {
     const j = [...random(7, 2, 4), [0, 0, 0, 0]];
     expect(norm(direction(cagrad(), j))).toBeGreaterThan(0.1);
-  });
-
-  it("gradDrop keeps agreeing elements whole, drops one sign elsewhere, and draws by seed and step", () => {
-    const gradients = [[tf.tensor1d([1, 2, -3, 0])], [tf.tensor1d([3, -2, -1, 0])]];
-    const draw = (step: number) => {
-      const [result] = gradDrop({ seed: 4 }).combine(gradients, { step });
-      const values = Array.from(result.dataSync());
-      result.dispose();
-      return values;
-    };
-    const draws = Array.from({ length: 200 }, (_, step) => draw(step));
-    for (const [a, b, c, d] of draws) {
-      expect([a, c, d]).toEqual([4, -4, 0]);
-      expect([2, -2]).toContain(b);
-    }
-    // Both signs are as likely; three standard deviations of 200 draws are 21.
-    expect(Math.abs(draws.filter(([, b]) => b > 0).length - 100)).toBeLessThan(22);
-    expect(draw(7)).toEqual(draws[7]);
-    const [leaked] = gradDrop({ leak: [1, 1] }).combine(gradients);
-    expectClose(leaked, [4, 0, -4, 0], {});
-    tf.dispose([leaked, gradients]);
   });
 });
 

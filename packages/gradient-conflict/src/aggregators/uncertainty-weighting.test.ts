@@ -1,10 +1,10 @@
 import { expectClose } from "@dcr-js/testing";
 import { it } from "vitest";
-import { expectRefusals, expectTorchJD, weighSteps } from "../../test/loss-weighting.js";
+import { expectPeer, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
 import { uncertaintyWeighting } from "./uncertainty-weighting.js";
 
 it("weighs as TorchJD over five steps", () =>
-  expectTorchJD("uncertaintyWeighting", uncertaintyWeighting({ learningRate: 0.05 })));
+  expectPeer("uncertaintyWeighting", uncertaintyWeighting({ learningRate: 0.05 })));
 
 it("starts at LibMTL's weights and descends its own objective", () => {
   const [first, second] = weighSteps(uncertaintyWeighting({ learningRate: 0.1 }), [

@@ -1,0 +1,40 @@
+import * as tf from "@tensorflow/tfjs-core";
+import type { Labels } from "../check-embeddings.js";
+import { compare } from "../distances/distance.js";
+import { maskOf, readTuples, type TupleLossOptions } from "../pairs/tuple-inputs.js";
+import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+
+/** The inputs of a loss that has one value for each anchor. */
+export interface AnchorLossInputs<R extends Reduction> {
+  labels: Labels;
+  tuples: Omit<TupleLossOptions, "reduction">;
+  reduction: R;
+  /** The option that compares rows, by its name: `{ distance }` or `{ similarity }`. */
+  measure: Record<string, (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor2D>;
+}
+
+/** All comparisons of the anchors, `[n, m]`, and which of them are pairs. */
+export interface AnchorComparisons {
+  matrix: tf.Tensor2D;
+  /** bool */
+  positive: tf.Tensor2D;
+  /** bool */
+  negative: tf.Tensor2D;
+}
+
+/** Checks the inputs of the loss `caller`, has it compute a value for each anchor, `[n]`, and reduces these. */
+export function anchorLosses<R extends Reduction>(
+  caller: string,
+  embeddings: tf.Tensor,
+  { labels, tuples, reduction, measure }: AnchorLossInputs<R>,
+  losses: (comparisons: AnchorComparisons) => tf.Tensor,
+): Reduced<R> {
+  return tf.tidy(() => {
+    const { anchors, others, pairs } = readTuples(caller, embeddings, { labels, ...tuples });
+    const [[option, compareRows]] = Object.entries(measure);
+    const matrix = compare(`${caller}: ${option}`, compareRows, anchors, others);
+    const { positive, negative } = pairs();
+    const masks = { positive: maskOf(positive, matrix.shape), negative: maskOf(negative, matrix.shape) };
+    return reduce(losses({ matrix, ...masks }) as tf.Tensor1D, reduction, { labels });
+  }) as Reduced<R>;
+}

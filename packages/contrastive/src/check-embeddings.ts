@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloat } from "./check-float.js";
 import { checkNumber, describe } from "./shared/check-options.js";
 
 /** Labels of rows: rows of equal label belong together. */
@@ -112,7 +113,7 @@ export function checkScalar(
   x: tf.Tensor | number,
   range: Parameters<typeof checkNumber>[2] = {},
 ): void {
-  if (!(x instanceof tf.Tensor)) checkNumber(name, x, range);
+  if (!(x instanceof tf.Tensor)) checkFloat(name, x, range);
   else if (x.size !== 1)
     throw new Error(`${name} must be a number or a tensor of one value, got shape [${x.shape}]`);
 }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions } from "./shared/check-options.js";
+import { checkFloat } from "./check-float.js";
+import { checkOptions } from "./shared/check-options.js";
 
 /** A trained scale of similarities. */
 export interface LearnedTemperature {
@@ -25,8 +26,8 @@ export function learnedTemperature(options: { initial?: number; min?: number } =
     initial: true,
     min: true,
   });
-  checkNumber("learnedTemperature: min", min, { above: 0 });
-  checkNumber("learnedTemperature: initial", initial, { min });
+  checkFloat("learnedTemperature: min", min, { above: 0 });
+  checkFloat("learnedTemperature: initial", initial, { min });
   const logScale = tf.tidy(() => tf.variable(tf.scalar(-Math.log(initial))));
   return {
     logScale,

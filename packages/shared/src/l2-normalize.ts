@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { visitOps } from "./gradients-tape.js";
 
-/** The smallest normal float32; what is smaller may be 0 on a GPU. */
+/** The smallest normal float32. What is smaller may be 0 on a GPU, and its direction has a gradient beyond float32. */
 const smallest = 2 ** -126;
 
 /**
- * Vectors of length 1 in the direction of those along `axis`: `x / ||x||_2`, at every length that float32 has, from 1e-38 to 3e38. A
- * zero vector stays zero, and its gradient is zero.
+ * Vectors of length 1 in the direction of those along `axis`: `x / ||x||_2`, at every length that float32 has, from 1e-37 to 3e38. A
+ * vector of zeros, or of numbers below 1.2e-38, becomes zeros, and its gradient is zero.
  *
  * @param x any shape.
  * @param axis default -1, the last.
@@ -19,8 +19,8 @@ export function l2Normalize<T extends tf.Tensor>(x: T, axis = -1): T {
     const [scale, isZero] = visitOps(
       () => {
         const largest = tf.max(tf.abs(x), axis, true);
-        const zero = tf.equal(largest, 0);
-        return [tf.where(zero, Infinity, tf.maximum(largest, smallest)), tf.cast(zero, "float32")];
+        const zero = tf.less(largest, smallest);
+        return [tf.where(zero, Infinity, largest), tf.cast(zero, "float32")];
       },
       () => {},
     );

@@ -1,10 +1,10 @@
+import { clipLoss } from "@dcr-js/contrastive";
 import type { CLIPTokenizer } from "@dcr-js/diffusion";
 import { CLIPImageProcessor, CLIPModel } from "@dcr-js/encoders";
 import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { clipCaption } from "../scenes/captions.js";
 import type { SceneSet } from "../scenes/splits.js";
-import { batchedClipLoss } from "./batched-clip-loss.js";
 import { imageBatch, rowsOf } from "./image-batch.js";
 import { textConfig } from "./text-config.js";
 import { type CurvePoint, trainLoop } from "./train-loop.js";
@@ -56,7 +56,7 @@ export async function pretrainClip(options: {
         const captions = Array.from(rows, (row) => clipCaption(set.scenes[row], own));
         const images = imageProcessor.normalize(imageBatch(set, rows));
         const ids = tokenizer.encode(captions, { padding: "longest" });
-        return batchedClipLoss(
+        return clipLoss(
           model.encodeImage(images),
           model.encodeText(ids),
           tf.exp(model.logit_scale.value) as tf.Scalar,

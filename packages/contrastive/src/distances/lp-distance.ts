@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloat } from "../check-float.js";
+import { lpNorm } from "../math/lp-norm.js";
 import { stopGradient } from "../math/stop-gradient.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 import { checkWidths, type Distance } from "./distance.js";
 
@@ -19,6 +21,8 @@ export interface LpDistanceOptions {
  * The gradient at equal rows is zero. For `p` 2 the distance is computed from the differences, not from dot products, so that small
  * distances are exact: time and memory are `O(n m dim)`.
  *
+ * Distances of any length that float32 has are right, up to 3e38; their powers may be infinite.
+ *
  * @example
  * const loss = tripletMargin(embeddings, labels, { distance: lpDistance({ power: 2 }) });
  */
@@ -32,21 +36,19 @@ export function lpDistance(options: LpDistanceOptions = {}): Distance {
     power: true,
     normalize: "boolean",
   });
-  checkNumber("lpDistance: p", p, { min: 1 });
-  checkNumber("lpDistance: power", power, { above: 0 });
+  checkFloat("lpDistance: p", p, { min: 1 });
+  checkFloat("lpDistance: power", power, { above: 0 });
   return (a, b) =>
     tf.tidy(() => {
       const [x, y] = checkWidths("lpDistance", a, b).map((z) => (normalize ? l2Normalize(z) : z));
-      const differences = tf.abs(tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0)));
-      const sums = tf.sum(
-        p === 2 ? tf.square(differences) : p === 1 ? differences : tf.pow(differences, p),
-        2,
-      );
-      if (power === p) return sums as tf.Tensor2D;
-      // A root has no finite slope at 0; there the distance is 0 and so is its gradient.
-      const isZero = stopGradient(sums, (y) => tf.equal(y, 0));
-      const roots = tf.pow(tf.where(isZero, tf.onesLike(sums), sums), power / p);
-      return tf.where(isZero, tf.zerosLike(sums), roots) as tf.Tensor2D;
+      const differences = tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0));
+      // The square of a distance has a gradient at 0 without more ado.
+      if (p === 2 && power === 2) return tf.sum(tf.square(differences), 2) as tf.Tensor2D;
+      const norms = lpNorm(differences, p);
+      if (power === 1) return norms as tf.Tensor2D;
+      const isZero = stopGradient(norms, (z) => tf.equal(z, 0));
+      const powers = tf.pow(tf.where(isZero, tf.onesLike(norms), norms), power);
+      return tf.where(isZero, tf.zerosLike(norms), powers) as tf.Tensor2D;
     });
 }
 

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkSameShape } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface AlignmentOptions<R extends Reduction = Reduction> {
@@ -27,7 +28,7 @@ export function alignment<R extends Reduction = "mean">(
     alpha: true,
     reduction: true,
   });
-  checkNumber("alignment: alpha", alpha, { above: 0 });
+  checkFloat("alignment: alpha", alpha, { above: 0 });
   return tf.tidy(() => {
     const rows = checkSameShape("alignment", { viewA, viewB });
     const squares = tf.sum(tf.square(tf.sub(l2Normalize(rows.viewA), l2Normalize(rows.viewB))), 1);

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { classMask, crossEntropy } from "../math/cross-entropy.js";
 import { type ClassLossOptions, readClasses } from "../proxies/class-weights.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 /** Options of the softmax losses with a margin on the cosine or the angle. */
@@ -28,7 +28,7 @@ export function marginSoftmax<R extends Reduction>(
   },
 ): Reduced<R> {
   const { labels, weights, rank, scale, toTarget, reduction } = given;
-  checkNumber(`${caller}: scale`, scale, { above: 0 });
+  checkFloat(`${caller}: scale`, scale, { above: 0 });
   return tf.tidy(() => {
     const { x, proxies, classes, centers } = readClasses(caller, embeddings, { labels, weights, rank });
     const all = tf.matMul(l2Normalize(x), l2Normalize(proxies), false, true);

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface AngularOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
@@ -31,7 +32,7 @@ export function angular<R extends Reduction = "mean">(
     reduction = "mean" as R,
     ...tuples
   } = checkOptions<AngularOptions<R>>("angular", options, { ...tupleOptionNames, alpha: true });
-  checkNumber("angular: alpha", alpha, { above: 0, below: 90 });
+  checkFloat("angular: alpha", alpha, { above: 0, below: 90 });
   return tf.tidy(() => {
     const { anchors, others, otherLabels, pairs } = readTuples("angular", embeddings, { labels, ...tuples });
     const { positive } = pairs();

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { classOptionNames } from "../proxies/class-weights.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { cosineOfAnglePlus } from "./angular-margin.js";
 import { type MarginSoftmaxOptions, marginSoftmax } from "./angular-softmax.js";
 
@@ -44,7 +45,7 @@ export function arcFaceWithCenters<R extends Reduction>(
     margin: true,
     scale: true,
   });
-  checkNumber(`${caller}: margin`, margin, { min: 0, max: 180 });
+  checkFloat(`${caller}: margin`, margin, { min: 0, max: 180 });
   const angle = (margin * Math.PI) / 180;
   const toTarget = (cosines: tf.Tensor) =>
     tf.where(

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface BarlowTwinsOptions {
   /** Weight of the off-diagonal terms, at least 0. Default 5e-3. */
@@ -21,8 +22,8 @@ export function barlowTwins(viewA: tf.Tensor, viewB: tf.Tensor, options: BarlowT
     lambda: true,
     epsilon: true,
   });
-  checkNumber("barlowTwins: lambda", lambda, { min: 0 });
-  checkNumber("barlowTwins: epsilon", epsilon, { above: 0 });
+  checkFloat("barlowTwins: lambda", lambda, { min: 0 });
+  checkFloat("barlowTwins: epsilon", epsilon, { above: 0 });
   return tf.tidy(() => {
     const rows = checkSameShape("barlowTwins", { viewA, viewB });
     const [n, dim] = rows.viewA.shape;

@@ -1,12 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import type { Similarity } from "../distances/distance.js";
 import { maskedLogSumExp } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { anchorLosses } from "./anchor-losses.js";
 
 export interface CircleOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
@@ -47,8 +48,8 @@ export function circle<R extends Reduction = "mean">(
     gamma: true,
     similarity: "function",
   });
-  checkNumber(`${caller}: m`, m, { above: 0, below: 1 });
-  checkNumber(`${caller}: gamma`, gamma, { above: 0 });
+  checkFloat(`${caller}: m`, m, { above: 0, below: 1 });
+  checkFloat(`${caller}: gamma`, gamma, { above: 0 });
   const inputs = { labels, tuples, reduction, measure: { similarity } };
   return anchorLosses(caller, embeddings, inputs, ({ matrix: s, positive, negative }) => {
     const fixed = stopGradient(s);

@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { entriesAt, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface ContrastiveLossOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** Distance up to which positive pairs cost nothing. Default 0. */
@@ -53,8 +54,8 @@ export function pairMarginLoss<R extends Reduction>(
     negMargin: true,
     distance: "function",
   });
-  checkNumber(`${caller}: posMargin`, posMargin);
-  checkNumber(`${caller}: negMargin`, negMargin);
+  checkFloat(`${caller}: posMargin`, posMargin);
+  checkFloat(`${caller}: negMargin`, negMargin);
   return tf.tidy(() => {
     const inputs = readTuples(caller, embeddings, { labels, ...tuples });
     const matrix = compare(`${caller}: distance`, distance, inputs.anchors, inputs.others);

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { absent } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 /**
@@ -16,8 +16,8 @@ export function correctedNegatives<R extends Reduction>(
   options: { temperature?: number; classPrior?: number; beta: number; reduction?: R },
 ): Reduced<R> {
   const { temperature = 0.5, classPrior = 0.1, beta, reduction = "mean" as R } = options;
-  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
-  checkNumber(`${caller}: classPrior`, classPrior, { min: 0, below: 1 });
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
+  checkFloat(`${caller}: classPrior`, classPrior, { min: 0, below: 1 });
   return tf.tidy(() => {
     const rows = checkSameShape(caller, views);
     const n = rows.viewA.shape[0];

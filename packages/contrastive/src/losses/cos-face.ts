@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { classOptionNames } from "../proxies/class-weights.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type MarginSoftmaxOptions, marginSoftmax } from "./angular-softmax.js";
 
 /**
@@ -28,7 +29,7 @@ export function cosFace<R extends Reduction = "mean">(
     margin: true,
     scale: true,
   });
-  checkNumber("cosFace: margin", margin, { min: 0, max: 2 });
+  checkFloat("cosFace: margin", margin, { min: 0, max: 2 });
   const toTarget = (cosines: tf.Tensor) => tf.sub(cosines, margin);
   return marginSoftmax("cosFace", embeddings, { labels, weights, rank: 2, scale, toTarget, reduction });
 }

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { toFloat } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkOptions, describe } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 import { contrastScores } from "./multi-positive.js";
 
@@ -44,7 +45,7 @@ export function dcr<R extends Reduction = "mean">(
     temperature: true,
     reduction: true,
   });
-  checkNumber("dcr: temperature", temperature, { above: 0 });
+  checkFloat("dcr: temperature", temperature, { above: 0 });
   const { anchor, positives, negatives } = checkOptions("dcr", inputs, {
     anchor: true,
     positives: true,

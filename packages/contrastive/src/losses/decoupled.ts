@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { absent } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface DecoupledOptions<R extends Reduction = Reduction> {
@@ -39,8 +40,8 @@ export function decoupled<R extends Reduction = "mean">(
     sigma: true,
     reduction: true,
   });
-  checkNumber("decoupled: temperature", temperature, { above: 0 });
-  if (sigma !== undefined) checkNumber("decoupled: sigma", sigma, { above: 0 });
+  checkFloat("decoupled: temperature", temperature, { above: 0 });
+  if (sigma !== undefined) checkFloat("decoupled: sigma", sigma, { above: 0 });
   return tf.tidy(() => {
     const rows = checkSameShape("decoupled", { viewA, viewB });
     const n = rows.viewA.shape[0];

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddingsList, checkOptionalTensor } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
@@ -34,8 +35,8 @@ export function dino(
     teacherTemperature: true,
     studentTemperature: true,
   });
-  checkNumber("dino: teacherTemperature", teacherTemperature, { above: 0 });
-  checkNumber("dino: studentTemperature", studentTemperature, { above: 0 });
+  checkFloat("dino: teacherTemperature", teacherTemperature, { above: 0 });
+  checkFloat("dino: studentTemperature", studentTemperature, { above: 0 });
   return tf.tidy(() => {
     const students = checkEmbeddingsList("dino: student", student);
     const teachers = checkEmbeddingsList("dino: teacher", teacher);
@@ -73,7 +74,7 @@ export function updateCenter(
   options: { momentum?: number } = {},
 ): tf.Tensor1D {
   const { momentum = 0.9 } = checkOptions("updateCenter", options, { momentum: true });
-  checkNumber("updateCenter: momentum", momentum, { min: 0, max: 1 });
+  checkFloat("updateCenter: momentum", momentum, { min: 0, max: 1 });
   return tf.tidy(() => {
     const rows = tf.concat(checkEmbeddingsList("updateCenter: teacher", teacher));
     if (!(center instanceof tf.Tensor) || String(center.shape) !== String([rows.shape[1]])) {

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
+import { checkFloat } from "../check-float.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { correctedNegatives } from "./corrected-negatives.js";
 import type { DebiasedOptions, debiased } from "./debiased.js";
 
@@ -27,6 +28,6 @@ export function hardNegative<R extends Reduction = "mean">(
     beta: true,
     reduction: true,
   });
-  checkNumber("hardNegative: beta", beta, { min: 0 });
+  checkFloat("hardNegative: beta", beta, { min: 0 });
   return correctedNegatives("hardNegative", { viewA, viewB }, { ...rest, beta });
 }

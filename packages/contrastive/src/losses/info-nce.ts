@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { contrastInBlocks } from "../blocks/contrast-in-blocks.js";
 import { checkBatch, checkSameShape, toFloat } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkOptions, describe } from "../shared/check-options.js";
 import { type ContrastiveOptions, contrast, contrastiveOptionNames } from "./multi-positive.js";
 import { diagonal } from "./sup-con.js";
 
@@ -51,7 +52,7 @@ export function infoNCE<R extends Reduction = "mean">(
     blockSize: true,
   });
   const { temperature = 0.1, similarity = cosineSimilarity, reduction = "mean" as R } = rest;
-  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   if (negatives !== undefined && (symmetric || blockSize !== undefined)) {
     throw new Error(`${caller}: negatives cannot be used with ${symmetric ? "symmetric" : "blockSize"}`);
   }

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface KoLeoOptions<R extends Reduction = Reduction> {
@@ -27,7 +28,7 @@ export function koLeo<R extends Reduction = "mean">(
     epsilon: true,
     reduction: true,
   });
-  checkNumber("koLeo: epsilon", epsilon, { above: 0 });
+  checkFloat("koLeo: epsilon", epsilon, { above: 0 });
   return tf.tidy(() => {
     const x = checkEmbeddings("koLeo: embeddings", embeddings);
     const n = x.shape[0];

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { toFloat } from "../check-embeddings.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type SIGRegOptions, sigReg, sigRegNames } from "./sig-reg.js";
 
 export interface LeJEPAOptions extends SIGRegOptions {
@@ -24,7 +25,7 @@ export function leJEPA(
     lambda: true,
     ...sigRegNames,
   });
-  checkNumber("leJEPA: lambda", lambda, { min: 0, max: 1 });
+  checkFloat("leJEPA: lambda", lambda, { min: 0, max: 1 });
   const [globalShape, localShape] = [given.global?.shape ?? [], given.local?.shape ?? []];
   if (
     globalShape.length !== 3 ||

@@ -1,8 +1,9 @@
+import { checkFloat } from "../check-float.js";
 import type { Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import type { Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface LiftedStructureOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** Default 1. */
@@ -24,7 +25,7 @@ export function readLiftedStructure<R extends Reduction>(caller: string, options
     reduction = "mean" as R,
     ...tuples
   } = checkOptions<LiftedStructureOptions<R>>(caller, options, names);
-  checkNumber(`${caller}: negMargin`, negMargin);
-  checkNumber(`${caller}: posMargin`, posMargin);
+  checkFloat(`${caller}: negMargin`, negMargin);
+  checkFloat(`${caller}: posMargin`, posMargin);
   return { negMargin, posMargin, distance, reduction, tuples };
 }

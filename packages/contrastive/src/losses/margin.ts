@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkScalar, type Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { entriesAt, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface MarginOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** Half the width of the band between positives and negatives, at least 0. Default 0.2. */
@@ -41,7 +42,7 @@ export function margin<R extends Reduction = "mean">(
     beta: true,
     distance: "function",
   });
-  checkNumber("margin: margin", width, { min: 0 });
+  checkFloat("margin: margin", width, { min: 0 });
   checkScalar("margin: beta", beta);
   return tf.tidy(() => {
     const inputs = readTuples("margin", embeddings, { labels, ...tuples });

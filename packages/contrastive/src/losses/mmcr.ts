@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { toFloat } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { nuclearNorm } from "../math/nuclear-norm.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface MMCROptions {
   /** Weight of the nuclear norms of the single manifolds, at least 0. Default 5e-3. */
@@ -17,7 +18,7 @@ export interface MMCROptions {
  */
 export function mmcr(views: tf.Tensor, options: MMCROptions = {}): tf.Scalar {
   const { lambda = 5e-3 } = checkOptions<MMCROptions>("mmcr", options, { lambda: true });
-  checkNumber("mmcr: lambda", lambda, { min: 0 });
+  checkFloat("mmcr: lambda", lambda, { min: 0 });
   if (views?.rank !== 3 || views.shape[1]! < 2) {
     throw new Error(`mmcr: views must be [n, views, dim] with at least two views, got [${views?.shape}]`);
   }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, type Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
@@ -109,7 +110,7 @@ export function contrast<R extends Reduction = "mean">(
     similarity = cosineSimilarity,
     ...rest
   } = checkOptions<MultiPositiveOptions<R>>(caller, inputs.options, multiPositiveOptionNames);
-  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {
     const anchors = checkEmbeddings(`${caller}: anchors`, inputs.anchors);
     const candidates = checkEmbeddings(`${caller}: candidates`, inputs.candidates);
@@ -145,7 +146,7 @@ export function contrastScores<R extends Reduction = "mean">(
         `${caller}: weights must hold ${n} numbers, one for each anchor, got ${weights?.length ?? describe(weights)}`,
       );
     }
-    for (let i = 0; i < n; i++) checkNumber(`${caller}: weights[${i}]`, weights[i], { min: 0 });
+    for (let i = 0; i < n; i++) checkFloat(`${caller}: weights[${i}]`, weights[i], { min: 0 });
   }
   return tf.tidy(() => {
     let losses = lossOfEach(scores, masks, formulation);
@@ -217,6 +218,10 @@ function readMasks(
       throw new Error(
         `${caller}: ${name} must have ${n} x ${m} = ${n * m} entries, one for each anchor and candidate, got ${mask?.length ?? describe(mask)}`,
       );
+    }
+    for (let at = 0; at < n * m; at++) {
+      // A text such as "0" would count as true.
+      if (typeof mask[at] !== "boolean") checkNumber(`${caller}: ${name}[${at}]`, mask[at]);
     }
   }
   const present = Uint8Array.from({ length: n * m }, (_, at) => (excluded?.[at] ? 0 : 1));

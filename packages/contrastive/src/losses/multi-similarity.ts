@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import type { Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { anchorLosses } from "./anchor-losses.js";
 
 export interface MultiSimilarityOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
@@ -47,9 +48,9 @@ export function multiSimilarity<R extends Reduction = "mean">(
     base: true,
     similarity: "function",
   });
-  checkNumber(`${caller}: alpha`, alpha, { above: 0 });
-  checkNumber(`${caller}: beta`, beta, { above: 0 });
-  checkNumber(`${caller}: base`, base);
+  checkFloat(`${caller}: alpha`, alpha, { above: 0 });
+  checkFloat(`${caller}: beta`, beta, { above: 0 });
+  checkFloat(`${caller}: base`, base);
   const inputs = { labels, tuples, reduction, measure: { similarity } };
   return anchorLosses(caller, embeddings, inputs, ({ matrix, positive, negative }) => {
     const above = tf.sub(matrix, base);

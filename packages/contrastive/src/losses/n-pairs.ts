@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, checkLabels, type Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { dotSimilarity } from "../distances/dot-similarity.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { differencesToOthers } from "./score-differences.js";
 
 export interface NPairsOptions<R extends Reduction = Reduction> {
@@ -39,7 +40,7 @@ export function nPairs<R extends Reduction = "mean">(
     l2Regularization: true,
     reduction: true,
   });
-  checkNumber("nPairs: l2Regularization", l2Regularization, { min: 0 });
+  checkFloat("nPairs: l2Regularization", l2Regularization, { min: 0 });
   return tf.tidy(() => {
     const x = checkEmbeddings("nPairs: embeddings", embeddings);
     checkLabels("nPairs: labels", labels, x.shape[0]);

@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { type Reference, readTuples } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { contrastScores } from "./multi-positive.js";
 
 export interface NCAOptions<R extends Reduction = Reduction> {
@@ -42,7 +43,7 @@ export function nca<R extends Reduction = "mean">(
     reference: true,
     reduction: true,
   });
-  checkNumber("nca: softmaxScale", softmaxScale, { above: 0 });
+  checkFloat("nca: softmaxScale", softmaxScale, { above: 0 });
   return tf.tidy(() => {
     const { anchors, others, otherLabels, sameRows } = readTuples("nca", embeddings, { labels, reference });
     const matrix = compare("nca: distance", distance, anchors, others);

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { crossEntropy } from "../math/cross-entropy.js";
 import { type ClassLossOptions, classOptionNames, readClasses } from "../proxies/class-weights.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface NormalizedSoftmaxOptions<R extends Reduction = Reduction> extends ClassLossOptions<R> {
@@ -29,7 +30,7 @@ export function normalizedSoftmax<R extends Reduction = "mean">(
     temperature = 0.05,
     reduction = "mean" as R,
   } = checkOptions<NormalizedSoftmaxOptions<R>>(caller, options, { ...classOptionNames, temperature: true });
-  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {
     const { x, proxies } = readClasses(caller, embeddings, { labels, weights, rank: 2 });
     const cosines = tf.matMul(l2Normalize(x), l2Normalize(proxies), false, true);

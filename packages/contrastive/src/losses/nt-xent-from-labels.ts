@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
@@ -11,7 +12,7 @@ import {
   tupleOptionNames,
 } from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface NTXentFromLabelsOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** Greater than 0. Default 0.1. */
@@ -44,7 +45,7 @@ export function ntXentFromLabels<R extends Reduction = "mean">(
     temperature: true,
     similarity: "function",
   });
-  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {
     const inputs = readTuples(caller, embeddings, { labels, ...tuples });
     const scores = tf.div(

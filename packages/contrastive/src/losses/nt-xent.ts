@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { contrastInBlocks } from "../blocks/contrast-in-blocks.js";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type ContrastiveOptions, contrast, contrastiveOptionNames } from "./multi-positive.js";
 import { diagonal } from "./sup-con.js";
 
@@ -34,7 +35,7 @@ export function ntXent<R extends Reduction = "mean">(
     blockSize: true,
   });
   const { temperature = 0.1, similarity = cosineSimilarity, reduction = "mean" as R } = rest;
-  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {
     const rows = checkSameShape(caller, { viewA, viewB });
     const n = rows.viewA.shape[0];

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { classMask } from "../math/cross-entropy.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { classOptionNames, readClasses } from "../proxies/class-weights.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface ProxyAnchorOptions {
@@ -36,8 +37,8 @@ export function proxyAnchor(embeddings: tf.Tensor, labels: Labels, options: Prox
     margin: true,
     alpha: true,
   });
-  checkNumber("proxyAnchor: margin", margin);
-  checkNumber("proxyAnchor: alpha", alpha, { above: 0 });
+  checkFloat("proxyAnchor: margin", margin);
+  checkFloat("proxyAnchor: alpha", alpha, { above: 0 });
   return tf.tidy(() => {
     const { x, proxies, classes } = readClasses("proxyAnchor", embeddings, { labels, weights, rank: 2 });
     const cosines = tf.matMul(l2Normalize(proxies), l2Normalize(x), false, true);

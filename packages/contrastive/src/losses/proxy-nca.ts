@@ -1,11 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { crossEntropy } from "../math/cross-entropy.js";
 import { type ClassLossOptions, classOptionNames, readClasses } from "../proxies/class-weights.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface ProxyNCAOptions<R extends Reduction = Reduction> extends ClassLossOptions<R> {
   /** Factor of the distances, greater than 0. Default 1. */
@@ -36,7 +37,7 @@ export function proxyNCA<R extends Reduction = "mean">(
     softmaxScale: true,
     distance: "function",
   });
-  checkNumber("proxyNCA: softmaxScale", softmaxScale, { above: 0 });
+  checkFloat("proxyNCA: softmaxScale", softmaxScale, { above: 0 });
   return tf.tidy(() => {
     const { x, proxies } = readClasses("proxyNCA", embeddings, { labels, weights, rank: 2 });
     const matrix = compare("proxyNCA: distance", distance, x, proxies);

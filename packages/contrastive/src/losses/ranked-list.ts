@@ -1,12 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, checkLabels, type Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { pairsFromLabels } from "../pairs/pairs.js";
 import { maskOf } from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface RankedListOptions<R extends Reduction = Reduction> {
   /** Distance between the positives' boundary and the negatives', at least 0. Default 0.4. */
@@ -49,12 +50,12 @@ export function rankedList<R extends Reduction = "mean">(
     reduction: true,
   });
   const { margin = 0.4, imbalance = 0.5, positiveTemperature = 0, negativeTemperature = 10 } = given;
-  checkNumber(`${caller}: margin`, margin, { min: 0 });
+  checkFloat(`${caller}: margin`, margin, { min: 0 });
   const { alpha = 1 + margin / 2, distance = lpDistance(), reduction = "mean" as R } = given;
-  checkNumber(`${caller}: alpha`, alpha);
-  checkNumber(`${caller}: imbalance`, imbalance, { min: 0, max: 1 });
-  checkNumber(`${caller}: positiveTemperature`, positiveTemperature, { min: 0 });
-  checkNumber(`${caller}: negativeTemperature`, negativeTemperature, { min: 0 });
+  checkFloat(`${caller}: alpha`, alpha);
+  checkFloat(`${caller}: imbalance`, imbalance, { min: 0, max: 1 });
+  checkFloat(`${caller}: positiveTemperature`, positiveTemperature, { min: 0 });
+  checkFloat(`${caller}: negativeTemperature`, negativeTemperature, { min: 0 });
   return tf.tidy(() => {
     const x = checkEmbeddings(`${caller}: embeddings`, embeddings);
     const n = x.shape[0];

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, toFloat } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { seededNormal } from "../math/seeded-normal.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
@@ -31,7 +32,7 @@ export function sigReg(rows: tf.Tensor, options: SIGRegOptions = {}): tf.Scalar 
     seed = 0,
   } = checkOptions<SIGRegOptions>("sigReg", options, sigRegNames);
   checkNumber("sigReg: knots", knots, { min: 2, integer: true });
-  checkNumber("sigReg: maxFrequency", maxFrequency, { above: 0 });
+  checkFloat("sigReg: maxFrequency", maxFrequency, { above: 0 });
   checkNumber("sigReg: seed", seed, { min: 0, integer: true });
   if ((rows?.rank !== 2 && rows?.rank !== 3) || rows.size === 0) {
     throw new Error(`sigReg: rows must be [n, dim] or [views, n, dim], got [${rows?.shape}]`);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
@@ -22,7 +23,7 @@ export function sinkhorn(scores: tf.Tensor, options: SinkhornOptions = {}): tf.T
     epsilon: true,
   });
   checkNumber("sinkhorn: iterations", iterations, { min: 1, integer: true });
-  checkNumber("sinkhorn: epsilon", epsilon, { above: 0 });
+  checkFloat("sinkhorn: epsilon", epsilon, { above: 0 });
   return tf.tidy(() => {
     const x = checkEmbeddings("sinkhorn: scores", scores);
     return stopGradient<tf.Tensor2D>(x, (y) => {

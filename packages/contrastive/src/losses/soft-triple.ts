@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { classMask, crossEntropy } from "../math/cross-entropy.js";
 import { type ClassLossOptions, classOptionNames, readClasses } from "../proxies/class-weights.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface SoftTripleOptions<R extends Reduction = Reduction> extends ClassLossOptions<R> {
@@ -40,9 +41,9 @@ export function softTriple<R extends Reduction = "mean">(
     gamma: true,
     margin: true,
   });
-  checkNumber("softTriple: scale", scale, { above: 0 });
-  checkNumber("softTriple: gamma", gamma, { above: 0 });
-  checkNumber("softTriple: margin", margin, { min: 0 });
+  checkFloat("softTriple: scale", scale, { above: 0 });
+  checkFloat("softTriple: gamma", gamma, { above: 0 });
+  checkFloat("softTriple: margin", margin, { min: 0 });
   return tf.tidy(() => {
     const { x, proxies, classes, centers } = readClasses("softTriple", embeddings, {
       labels,

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkOptions, describe } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { contrast, type MultiPositiveOptions, multiPositiveOptionNames } from "./multi-positive.js";
 
 /** `excluded` adds false negatives to the rows themselves, which are always left out. */
@@ -30,8 +30,12 @@ export function supCon<R extends Reduction = "mean">(
   checkBatch("supCon", n);
   if (positives?.length !== n && positives?.length !== n * n) {
     throw new Error(
-      `supCon: positives must be ${n} labels or ${n} x ${n} = ${n * n} entries of a mask, got ${positives?.length}`,
+      `supCon: positives must be ${n} labels or ${n} x ${n} = ${n * n} entries of a mask, got ${positives?.length ?? describe(positives)}`,
     );
+  }
+  for (let i = 0; i < positives.length; i++) {
+    const value = positives[i];
+    if (typeof value !== "boolean") checkNumber(`supCon: positives[${i}]`, value);
   }
   const isLabels = positives.length === n;
   const mask = isLabels
@@ -43,6 +47,10 @@ export function supCon<R extends Reduction = "mean">(
     throw new Error(
       `supCon: excluded must have ${n} x ${n} = ${n * n} entries, got ${given.excluded.length ?? describe(given.excluded)}`,
     );
+  }
+  for (let at = 0; at < (given.excluded?.length ?? 0); at++) {
+    const value = given.excluded![at];
+    if (typeof value !== "boolean") checkNumber(`supCon: excluded[${at}]`, value);
   }
   const excluded = diagonal(n).map((is, at) => (is || given.excluded?.[at] ? 1 : 0));
   return tf.tidy(() =>

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddingsList } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type SinkhornOptions, sinkhorn } from "./sinkhorn.js";
 
@@ -32,7 +33,7 @@ export function swav(scores: tf.Tensor[], options: SwAVOptions = {}): tf.Scalar 
     iterations: true,
     epsilon: true,
   });
-  checkNumber("swav: temperature", temperature, { above: 0 });
+  checkFloat("swav: temperature", temperature, { above: 0 });
   return tf.tidy(() => {
     const large = checkEmbeddingsList("swav: scores", scores);
     const isAlone = Array.isArray(lowResolution) && lowResolution.length === 0;

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings, checkOptionalTensor, checkSameShape } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface TiCoOptions {
@@ -30,7 +31,7 @@ export function tiCo(viewA: tf.Tensor, viewB: tf.Tensor, options: TiCoOptions = 
     beta: true,
     rho: true,
   });
-  checkNumber("tiCo: rho", rho, { min: 0 });
+  checkFloat("tiCo: rho", rho, { min: 0 });
   return tf.tidy(() => {
     const rows = checkSameShape("tiCo", { viewA, viewB });
     checkBatch("tiCo", rows.viewA.shape[0]);
@@ -54,7 +55,7 @@ export function tiCoCovariance(view: tf.Tensor, options: Omit<TiCoOptions, "rho"
     covariance: true,
     beta: true,
   });
-  checkNumber("tiCoCovariance: beta", beta, { min: 0, max: 1 });
+  checkFloat("tiCoCovariance: beta", beta, { min: 0, max: 1 });
   return tf.tidy(() => {
     const z = l2Normalize(checkEmbeddings("tiCoCovariance: view", view));
     const [n, dim] = z.shape;

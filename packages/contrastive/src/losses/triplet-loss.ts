@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { entriesAt, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface TripletLossOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** How much further the negative must be, at least 0. Default 0.05. */
@@ -51,7 +52,7 @@ export function tripletLoss<R extends Reduction = "mean">(
     swap: "boolean",
     smooth: "boolean",
   });
-  checkNumber(`${caller}: margin`, margin, { min: 0 });
+  checkFloat(`${caller}: margin`, margin, { min: 0 });
   return tf.tidy(() => {
     const inputs = readTuples(caller, embeddings, { labels, ...tuples });
     const { anchors, others } = inputs;

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkSameShape } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
+import { lpNorm } from "../math/lp-norm.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 /** How far apart two rows are: Euclidean distance, its square, or one minus the cosine of their angle. */
@@ -52,7 +54,7 @@ export function tripletMargin<R extends Reduction = "mean">(
     swap: "boolean",
     reduction: true,
   });
-  checkNumber("tripletMargin: margin", margin, { above: 0 });
+  checkFloat("tripletMargin: margin", margin, { above: 0 });
   const between =
     distances[checkChoice("tripletMargin: distance", distance, Object.keys(distances) as RowDistance[])];
   const given = checkOptions("tripletMargin", rows, { anchor: true, positive: true, negative: true });
@@ -70,7 +72,7 @@ export function tripletMargin<R extends Reduction = "mean">(
 }
 
 const distances: Record<RowDistance, (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor> = {
-  euclidean: (x, y) => tf.sqrt(tf.sum(tf.square(tf.add(tf.sub(x, y), 1e-6)), 1)),
+  euclidean: (x, y) => lpNorm(tf.add(tf.sub(x, y), 1e-6), 2),
   squaredEuclidean: (x, y) => tf.sum(tf.square(tf.sub(x, y)), 1),
   cosine: (x, y) => tf.sub(1, tf.sum(tf.mul(l2Normalize(x), l2Normalize(y)), 1)),
 };

@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { entriesAt, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { cosineOfAngleMinus } from "./angular-margin.js";
 
 export interface TupletMarginOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
@@ -37,8 +38,8 @@ export function tupletMargin<R extends Reduction = "mean">(
     margin: true,
     scale: true,
   });
-  checkNumber(`${caller}: margin`, margin, { min: 0, max: 180 });
-  checkNumber(`${caller}: scale`, scale, { above: 0 });
+  checkFloat(`${caller}: margin`, margin, { min: 0, max: 180 });
+  checkFloat(`${caller}: scale`, scale, { above: 0 });
   return tf.tidy(() => {
     const { anchors, others, pairs } = readTuples(caller, embeddings, { labels, ...tuples });
     const matrix = cosineSimilarity(anchors, others);

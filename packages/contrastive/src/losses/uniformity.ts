@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { absent } from "../math/masked-log-sum-exp.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface UniformityOptions {
   /** Sharpness of the Gaussian kernel, greater than 0. Default 2. */
@@ -18,7 +19,7 @@ export interface UniformityOptions {
  */
 export function uniformity(embeddings: tf.Tensor, options: UniformityOptions = {}): tf.Scalar {
   const { t = 2 } = checkOptions<UniformityOptions>("uniformity", options, { t: true });
-  checkNumber("uniformity: t", t, { above: 0 });
+  checkFloat("uniformity: t", t, { above: 0 });
   return tf.tidy(() => {
     const x = checkEmbeddings("uniformity: embeddings", embeddings);
     const n = x.shape[0];

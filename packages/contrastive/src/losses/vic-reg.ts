@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 
 export interface VICRegOptions {
   /** Weight of the mean squared difference of the views, at least 0. Default 25. */
@@ -33,9 +34,9 @@ export function vicReg(viewA: tf.Tensor, viewB: tf.Tensor, options: VICRegOption
     epsilon: true,
   });
   for (const [name, weight] of Object.entries({ invarianceWeight, varianceWeight, covarianceWeight })) {
-    checkNumber(`vicReg: ${name}`, weight, { min: 0 });
+    checkFloat(`vicReg: ${name}`, weight, { min: 0 });
   }
-  checkNumber("vicReg: epsilon", epsilon, { above: 0 });
+  checkFloat("vicReg: epsilon", epsilon, { above: 0 });
   return tf.tidy(() => {
     const rows = checkSameShape("vicReg", { viewA, viewB });
     const [n, dim] = rows.viewA.shape;

@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import type { Triplets } from "../pairs/pairs.js";
 import { type Reference, readTuples } from "../pairs/tuple-inputs.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 export interface AngularMinerOptions {
@@ -27,7 +28,7 @@ export async function angularMiner(
     angle: true,
     reference: true,
   });
-  checkNumber("angularMiner: angle", angle, { above: 0, below: 90 });
+  checkFloat("angularMiner: angle", angle, { above: 0, below: 90 });
   let triplets: Triplets | undefined;
   const angles = tf.tidy(() => {
     const inputs = readTuples("angularMiner", embeddings, { labels, reference });

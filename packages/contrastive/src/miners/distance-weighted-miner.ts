@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import type { Triplets } from "../pairs/pairs.js";
 import type { Reference } from "../pairs/tuple-inputs.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
@@ -39,8 +40,8 @@ export async function distanceWeightedMiner(
     random: "function",
     reference: true,
   });
-  checkNumber(`${caller}: cutoff`, cutoff, { above: 0, below: 2 });
-  checkNumber(`${caller}: nonZeroLossCutoff`, nonZeroLossCutoff, { above: 0, max: 2 });
+  checkFloat(`${caller}: cutoff`, cutoff, { above: 0, below: 2 });
+  checkFloat(`${caller}: nonZeroLossCutoff`, nonZeroLossCutoff, { above: 0, max: 2 });
   const inputs = await readDistances(caller, embeddings, { labels, reference });
   const dim = embeddings.shape[1]!;
   checkNumber(`${caller}: dim`, dim, { min: 2 });

@@ -1,8 +1,9 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import { cosineDistance } from "../distances/cosine-distance.js";
 import type { Pairs } from "../pairs/pairs.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type MinerOptions, minerOptionNames, readDistances } from "./mining-inputs.js";
 import { choosePairs } from "./pair-margin-miner.js";
 
@@ -30,7 +31,7 @@ export async function multiSimilarityMiner(
     distance = cosineDistance,
     reference,
   } = checkOptions<MultiSimilarityMinerOptions>(caller, options, { ...minerOptionNames, epsilon: true });
-  checkNumber(`${caller}: epsilon`, epsilon);
+  checkFloat(`${caller}: epsilon`, epsilon);
   const inputs = await readDistances(caller, embeddings, { labels, distance, reference });
   const farthest = new Float64Array(inputs.n).fill(Number.NEGATIVE_INFINITY);
   const nearest = new Float64Array(inputs.n).fill(Number.POSITIVE_INFINITY);

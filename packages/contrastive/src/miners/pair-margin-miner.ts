@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import type { Pairs } from "../pairs/pairs.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type MinerOptions, type MiningInputs, minerOptionNames, readDistances } from "./mining-inputs.js";
 
 export interface PairMarginMinerOptions extends MinerOptions {
@@ -31,8 +32,8 @@ export async function pairMarginMiner(
     posMargin: true,
     negMargin: true,
   });
-  checkNumber(`${caller}: posMargin`, posMargin);
-  checkNumber(`${caller}: negMargin`, negMargin);
+  checkFloat(`${caller}: posMargin`, posMargin);
+  checkFloat(`${caller}: negMargin`, negMargin);
   const inputs = await readDistances(caller, embeddings, { labels, ...rest });
   return choosePairs(inputs, {
     positive: (i, j) => inputs.distance(i, j) > posMargin,

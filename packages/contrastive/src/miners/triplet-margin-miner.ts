@@ -1,7 +1,8 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
+import { checkFloat } from "../check-float.js";
 import type { Triplets } from "../pairs/pairs.js";
-import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkOptions } from "../shared/check-options.js";
 import { type MinerOptions, minerOptionNames, readDistances } from "./mining-inputs.js";
 
 export interface TripletMarginMinerOptions extends MinerOptions {
@@ -35,7 +36,7 @@ export async function tripletMarginMiner(
     margin: true,
     type: true,
   });
-  checkNumber(`${caller}: margin`, margin, { min: 0 });
+  checkFloat(`${caller}: margin`, margin, { min: 0 });
   checkChoice(`${caller}: type`, type, ["all", "hard", "semihard", "easy"]);
   const inputs = await readDistances(caller, embeddings, { labels, ...rest });
   const keeps = (beyond: number) => {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloat } from "../check-float.js";
 import { checkNumber, describe } from "../shared/check-options.js";
 import type { Reducer } from "./reduce.js";
 
@@ -15,8 +16,7 @@ export function classWeighted(weights: ArrayLike<number>): Reducer<tf.Scalar> {
       `classWeighted: weights must be a list of a number for each class, got ${describe(weights)}`,
     );
   }
-  for (let i = 0; i < weights.length; i++)
-    checkNumber(`classWeighted: weights[${i}]`, weights[i], { min: 0 });
+  for (let i = 0; i < weights.length; i++) checkFloat(`classWeighted: weights[${i}]`, weights[i], { min: 0 });
   return (losses, { anchor, labels }) => {
     if (!labels) throw new Error("classWeighted: this loss has no labels to weight by");
     const own = Float32Array.from(anchor, (row) => {

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkOptions, describe } from "../shared/check-options.js";
 import type { Reducer } from "./reduce.js";
 
 export interface ThresholdOptions {
@@ -19,8 +20,8 @@ export function threshold(options: ThresholdOptions): Reducer<tf.Scalar> {
   const { low, high } = checkOptions("threshold", options, { low: true, high: true });
   if (low === undefined && high === undefined)
     throw new Error("threshold: expected low, high or both, got neither");
-  if (low !== undefined) checkNumber("threshold: low", low);
-  if (high !== undefined) checkNumber("threshold: high", high);
+  if (low !== undefined) checkFloat("threshold: low", low);
+  if (high !== undefined) checkFloat("threshold: high", high);
   return (losses) => {
     if (!(losses instanceof tf.Tensor)) {
       throw new TypeError(

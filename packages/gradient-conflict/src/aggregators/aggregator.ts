@@ -51,17 +51,41 @@ export function combineGradients(
       `combineGradients: expected a weight for each of ${gradients.length} losses, got ${weights.length}`,
     );
   }
-  const times = (tensor: tf.Tensor, weight: number) => (weight === 1 ? tensor : tf.mul(tensor, weight));
+  for (const list of gradients) {
+    if (list.length === gradients[0].length) continue;
+    throw new Error(
+      `combineGradients: expected as many tensors of each loss, got ${gradients.map((each) => each.length)}`,
+    );
+  }
+  for (let i = 0; i < weights.length; i++) checkNumber(`combineGradients: weights[${i}]`, weights[i]);
   // One weight for all needs one product.
   const alike = Array.from(weights).every((weight) => weight === weights[0]);
   return gradients[0].map((_, at) =>
     tf.tidy(() => {
       const terms = gradients.map((list) => list[at]);
+      const other = terms.findIndex((term) => String(term.shape) !== String(terms[0].shape));
+      if (other >= 0) {
+        throw new Error(
+          `combineGradients: tensor ${at} must have one shape for all losses, got [${terms[0].shape}] and, of loss ${other}, [${terms[other].shape}]`,
+        );
+      }
       return alike
         ? times(tf.addN(terms), weights[0])
         : tf.addN(terms.map((term, i) => times(term, weights[i])));
     }),
   );
+}
+
+/** Weights between these are float32 numbers with all their digits. */
+const [leastWeight, mostWeight] = [1e-30, 1e30];
+
+/** The weight of a gradient much shorter than another may be no float32 where its product is one; it is multiplied in two parts. */
+function times(tensor: tf.Tensor, weight: number): tf.Tensor {
+  if (weight === 1) return tensor;
+  const size = Math.abs(weight);
+  if (size === 0 || (size >= leastWeight && size <= mostWeight)) return tf.mul(tensor, weight);
+  const root = Math.sqrt(size);
+  return tf.mul(tf.mul(tensor, root), Math.sign(weight) * root);
 }
 
 /**
@@ -101,7 +125,7 @@ export interface CleanGram {
 export function cleanGram(
   caller: string,
   gram: ArrayLike<number>,
-  { names }: AggregatorContext = {},
+  context: AggregatorContext = {},
 ): CleanGram {
   if (typeof gram?.length !== "number") {
     throw new TypeError(`${caller}: gram must be an array of inner products, got ${describe(gram)}`);
@@ -110,13 +134,15 @@ export function cleanGram(
   if (m === 0 || !Number.isInteger(m)) {
     throw new Error(`${caller}: gram must have m * m entries for m losses, got ${gram.length}`);
   }
-  const nameOf = (i: number) => (names ? JSON.stringify(names[i]) : String(i));
   for (let at = 0; at < m * m; at++) {
     if (Number.isFinite(gram[at])) continue;
     // The diagonal tells whose gradient is at fault.
     const [i, j] = [Math.floor(at / m), at % m];
     const own = [i, j].find((k) => !Number.isFinite(gram[k * m + k]));
-    const whose = own === undefined ? `of losses ${nameOf(i)} and ${nameOf(j)}` : `of loss ${nameOf(own)}`;
+    const whose =
+      own === undefined
+        ? `of losses ${nameOf(context, i)} and ${nameOf(context, j)}`
+        : `of loss ${nameOf(context, own)}`;
     throw new Error(`${caller}: the gradient ${whose} is not finite (inner product ${describe(gram[at])})`);
   }
   const norms = Float64Array.from({ length: m }, (_, i) => Math.sqrt(Math.max(0, gram[i * m + i])));
@@ -138,6 +164,26 @@ export function cleanGram(
   return { m, norms, cosines, entries, trace: total * longest ** 2 };
 }
 
+/**
+ * The weights, or zeros where the weighted gradients cancel one another: no direction serves all losses then, and the remainder is
+ * rounding, which may conflict with any of them.
+ */
+export function unlessCancelled({ m, norms, cosines }: CleanGram, weights: Float64Array): Float64Array {
+  const lengths = weights.map((weight, i) => weight * norms[i]);
+  const longest = lengths.reduce((most, length) => Math.max(most, Math.abs(length)), 0);
+  if (longest === 0) return weights;
+  let [squared, parts] = [0, 0];
+  for (let i = 0; i < m; i++) {
+    const own = lengths[i] / longest;
+    parts += own ** 2;
+    for (let j = 0; j < m; j++) squared += own * cosines[i * m + j] * (lengths[j] / longest);
+  }
+  return squared > cancelled ** 2 * parts ? weights : new Float64Array(m);
+}
+
+/** A combination shorter than this share of the gradients in it counts as none. */
+const cancelled = 1e-5;
+
 /** The matrix without its negative eigenvalues, which inner products do not have. */
 function positiveSemidefinite(matrix: Float64Array, m: number): Float64Array {
   const { values, vectors } = eigenSymmetric(matrix, m);
@@ -151,15 +197,25 @@ function positiveSemidefinite(matrix: Float64Array, m: number): Float64Array {
   return result;
 }
 
-/** The losses' values of the context, one finite number for each of `m` losses. */
-export function lossesOf(caller: string, { losses, names }: AggregatorContext, m: number): Float64Array {
+/** The name of loss `i` for errors: its own in quotes, or its number. */
+export function nameOf({ names }: AggregatorContext, i: number): string {
+  return names ? JSON.stringify(names[i]) : String(i);
+}
+
+/** The losses' values of the context, one finite number of at least `min` for each of `m` losses. */
+export function lossesOf(
+  caller: string,
+  context: AggregatorContext,
+  { m, min }: { m: number; min?: number },
+): Float64Array {
+  const { losses } = context;
   if (!losses || losses.length !== m) {
     throw new Error(
       `${caller}: context.losses must hold the values of ${m} losses, got ${losses ? losses.length : "nothing"}`,
     );
   }
   return Float64Array.from({ length: m }, (_, i) =>
-    checkNumber(`${caller}: loss ${names ? JSON.stringify(names[i]) : i}`, losses[i]),
+    checkNumber(`${caller}: loss ${nameOf(context, i)}`, losses[i], { min }),
   );
 }
 

@@ -47,7 +47,7 @@ export function cagrad(options: CAGradOptions = {}): Aggregator {
         const shifted = gram.map(
           (x, at) => x + shift * (onMean[Math.floor(at / k)] + onMean[at % k]) + shift ** 2 * meanSquared,
         );
-        const w = shortestConvexCombination(shifted, k);
+        const w = shortestConvexCombination(shifted, new Float64Array(k).fill(1));
         let squared = 0;
         for (let at = 0; at < k * k; at++) squared += w[Math.floor(at / k)] * w[at % k] * gram[at];
         const parts = w.reduce((sum, x, i) => sum + x * x * gram[i * (k + 1)], 0);

@@ -1,5 +1,5 @@
 import { checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { pseudoInverseTimes } from "./pseudo-inverse.js";
 
 /**
@@ -11,14 +11,16 @@ export function conFIG(options: Record<string, never> = {}): Aggregator {
   return {
     name: "conFIG",
     weigh: (gram, context) => {
-      const { m, norms, cosines } = cleanGram("conFIG", gram, context);
+      const clean = cleanGram("conFIG", gram, context);
+      const { m, norms, cosines } = clean;
       const present = Float64Array.from(norms, (norm) => Number(norm > 0));
       const x = pseudoInverseTimes(cosines, present);
       const projections = x.map((_, i) => x.reduce((sum, value, j) => sum + value * cosines[i * m + j], 0));
       const squared = x.reduce((sum, value, i) => sum + value * projections[i], 0);
       if (!(squared > 1e-12)) return { weights: new Float64Array(m) };
       const length = projections.reduce((sum, projection, i) => sum + projection * norms[i], 0) / squared;
-      return { weights: x.map((value, i) => (present[i] ? (value * length) / norms[i] : 0)) };
+      const weights = x.map((value, i) => (present[i] ? (value * length) / norms[i] : 0));
+      return { weights: unlessCancelled(clean, weights) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { projectOntoDualCone } from "./dual-cone.js";
 import { preferenceOf } from "./preference.js";
 import type { UPGradOptions } from "./upgrad.js";
@@ -18,9 +18,8 @@ export function dualProj(options: UPGradOptions = {}): Aggregator {
     name: "dualProj",
     weigh: (raw, context) => {
       const gram = cleanGram("dualProj", raw, context);
-      return {
-        weights: projectOntoDualCone(gram, preferenceOf("dualProj", preference, gram.m), regularization),
-      };
+      const own = preferenceOf("dualProj", preference, gram.m);
+      return { weights: unlessCancelled(gram, projectOntoDualCone(gram, own, regularization)) };
     },
   };
 }

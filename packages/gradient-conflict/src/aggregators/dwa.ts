@@ -16,9 +16,9 @@ export function dwa(options: { temperature?: number } = {}): Aggregator {
     needsLosses: true,
     weigh: (gram, context = {}) => {
       const { m } = cleanGram("dwa", gram, context);
-      const losses = Array.from(lossesOf("dwa", context, m));
-      const { memory = [] } = context;
-      if (memory.length % m !== 0 || memory.length > 2 * m) memoryOf("dwa", context, 2 * m);
+      const losses = Array.from(lossesOf("dwa", context, { m }));
+      // After one step it holds the losses of one.
+      const memory = memoryOf("dwa", context, context.memory?.length === m ? m : 2 * m) ?? [];
       const next = [...memory.slice(-m), ...losses];
       if (memory.length < 2 * m) return { weights: new Float64Array(m).fill(1), memory: next };
       const ratios = losses.map((_, i) => {

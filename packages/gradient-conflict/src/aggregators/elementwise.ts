@@ -30,5 +30,12 @@ export function eachTensor(
       `${caller}: expected one list of gradients for each loss, all of one length, got ${lengths}`,
     );
   }
+  for (const [i, list] of gradients.entries()) {
+    const at = list.findIndex((x, k) => String(x.shape) !== String(gradients[0][k].shape));
+    if (at < 0) continue;
+    throw new Error(
+      `${caller}: tensor ${at} must have one shape for all losses, got [${gradients[0][at].shape}] and, of loss ${i}, [${list[at].shape}]`,
+    );
+  }
   return gradients[0].map((_, at) => tf.tidy(() => f(tf.stack(gradients.map((list) => list[at])), at)));
 }

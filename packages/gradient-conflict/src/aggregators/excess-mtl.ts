@@ -12,6 +12,15 @@ export interface ExcessMTLOptions {
 
 /** Keeps roots and quotients finite, as in the reference implementation. */
 const epsilon = 1e-7;
+const rootEpsilon = Math.sqrt(epsilon);
+
+/** `sqrt(a^2 + b^2)` without the squares, which overflow beyond 1e19. */
+function hypotenuse(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  const [x, y] = [tf.abs(a), tf.abs(b)];
+  const longer = tf.maximum(x, y);
+  const ratio = tf.div(tf.minimum(x, y), tf.where(tf.equal(longer, 0), tf.onesLike(longer), longer));
+  return tf.mul(longer, tf.sqrt(tf.add(tf.square(ratio), 1)));
+}
 
 /**
  * ExcessMTL (He et al. 2024, algorithm 1): weights by exponentiated gradient on the losses' excess risks, each estimated as
@@ -25,7 +34,8 @@ export class ExcessMTL {
   readonly name = "excessMTL";
   private readonly robustStepSize: number;
   private readonly warmupSteps: number;
-  private squares?: tf.Tensor[][];
+  /** Roots of the sums of squares, as AdaGrad's diagonal is. */
+  private roots?: tf.Tensor[][];
   private weights?: Float64Array;
   private initial?: Float64Array;
   private observed?: Float64Array;
@@ -51,18 +61,20 @@ export class ExcessMTL {
   ): Promise<{ gradients: tf.Tensor[]; weights: Float64Array }> {
     const m = gradients.length;
     checkNumber("ExcessMTL: the number of losses", m, { min: 1, integer: true });
-    const known = this.squares;
+    const known = this.roots;
     if (known && (known.length !== m || known.some((list, i) => list.length !== gradients[i].length))) {
       throw new Error("ExcessMTL: expected as many losses and tensors as in the step before");
     }
-    const squares = gradients.map((list, i) =>
-      list.map((g, at) => tf.tidy(() => (known ? tf.add(known[i][at], tf.square(g)) : tf.square(g)))),
+    const roots = gradients.map((list, i) =>
+      list.map((g, at) => tf.tidy(() => (known ? hypotenuse(known[i][at], g) : tf.abs(g)))),
     );
     const risks = tf.tidy(() =>
       tf.stack(
         gradients.map((list, i) =>
           tf.addN(
-            list.map((g, at) => tf.sum(tf.div(tf.square(g), tf.sqrt(tf.add(squares[i][at], epsilon))))),
+            list.map((g, at) =>
+              tf.sum(tf.mul(g, tf.div(g, hypotenuse(roots[i][at], tf.scalar(rootEpsilon))))),
+            ),
           ),
         ),
       ),
@@ -71,11 +83,11 @@ export class ExcessMTL {
     risks.dispose();
     const broken = values.findIndex((value) => !Number.isFinite(value));
     if (broken >= 0) {
-      tf.dispose(squares);
+      tf.dispose(roots);
       throw new Error(`ExcessMTL: the gradient of loss ${broken} is not finite`);
     }
     tf.dispose(known ?? []);
-    this.squares = squares;
+    this.roots = roots;
     const weights = this.nextWeights(values);
     return { gradients: combineGradients(gradients, weights), weights };
   }
@@ -103,7 +115,7 @@ export class ExcessMTL {
 
   /** Frees its tensors. */
   dispose(): void {
-    tf.dispose(this.squares ?? []);
-    this.squares = undefined;
+    tf.dispose(this.roots ?? []);
+    this.roots = undefined;
   }
 }

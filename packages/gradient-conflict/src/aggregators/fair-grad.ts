@@ -1,10 +1,10 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { solvePositiveDefinite } from "./dense.js";
 
 /**
  * FairGrad (Ban and Ji 2024, eq. 7): alpha-fair progress of the losses, the positive weights with `G w = w^(-1/alpha)`. `alpha = 0` is the
- * mean, 1 is proportional fairness, as in Nash-MTL, and large values serve the worst-served loss. A zero gradient has weight 0.
+ * mean, 1 is proportional fairness, as in Nash-MTL, and large values serve the worst-served loss. A zero gradient has weight 0, and all have where the gradients cancel.
  * `O(m^3)` a step of Newton's.
  *
  * @param options `alpha`, at least 0, default 1
@@ -15,7 +15,8 @@ export function fairGrad(options: { alpha?: number } = {}): Aggregator {
   return {
     name: "fairGrad",
     weigh: (gram, context) => {
-      const { m, norms, cosines } = cleanGram("fairGrad", gram, context);
+      const clean = cleanGram("fairGrad", gram, context);
+      const { m, norms, cosines } = clean;
       if (alpha === 0) return { weights: new Float64Array(m).fill(1 / m) };
       const present = Array.from(norms.keys()).filter((i) => norms[i] > 0);
       const k = present.length;
@@ -35,7 +36,7 @@ export function fairGrad(options: { alpha?: number } = {}): Aggregator {
       const weights = new Float64Array(m);
       const scale = longest ** (2 / (1 + power));
       for (const [at, i] of present.entries()) weights[i] = v[at] / ratios[at] / scale;
-      return { weights };
+      return { weights: unlessCancelled(clean, weights) };
     },
   };
 }

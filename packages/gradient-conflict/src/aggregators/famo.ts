@@ -41,7 +41,7 @@ export function famo(options: FAMOOptions = {}): Aggregator {
       if (minLosses && minLosses.length !== m) {
         throw new Error(`famo: minLosses must have ${m} entries, got ${minLosses.length}`);
       }
-      const losses = lossesOf("famo", context, m).map((loss, i) =>
+      const losses = lossesOf("famo", context, { m }).map((loss, i) =>
         Math.max(leastLoss, loss - (minLosses?.[i] ?? 0) + leastLoss),
       );
       const memory = memoryOf("famo", context, 4 * m + 1);

@@ -24,8 +24,10 @@ it("lowers the weight of the longer gradient and keeps the sum", () => {
 
 it("refuses what it cannot use", () => expectRefusals("gradNorm", gradNorm));
 
-it("refuses losses that are not above 0, of which there is no share", () => {
-  for (const loss of [0, -1]) {
-    expect(() => gradNorm().weigh([1, 0, 0, 1], { losses: [1, loss] })).toThrow("gradNorm: loss 1 must be");
-  }
+it("takes losses that have come to 0, and none that begin there", () => {
+  const { weights, memory } = gradNorm().weigh([1, 0, 0, 1], { losses: [0, 0], memory: [1, 1, 1, 1] });
+  expect([...weights, ...memory!]).toEqual([1, 1, 1, 1, 1, 1]);
+  expect(() => gradNorm().weigh([1, 0, 0, 1], { losses: [0, 1] })).toThrow(
+    "gradNorm: the first value of loss 0 must be a finite number, greater than 0, got 0",
+  );
 });

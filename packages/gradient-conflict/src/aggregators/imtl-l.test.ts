@@ -1,5 +1,5 @@
 import { expectClose } from "@dcr-js/testing";
-import { it } from "vitest";
+import { expect, it } from "vitest";
 import { expectPeer, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
 import { imtlL } from "./imtl-l.js";
 
@@ -11,3 +11,9 @@ it("brings all weighted losses to 1", () => {
 });
 
 it("refuses what it cannot use", () => expectRefusals("imtlL", imtlL));
+
+it("refuses a negative loss, whose weight would grow without bound", () => {
+  expect(() => imtlL().weigh([1, 0, 0, 1], { losses: [-1, 0], names: ["a", "b"] })).toThrow(
+    'imtlL: loss "a" must be a finite number, at least 0, got -1',
+  );
+});

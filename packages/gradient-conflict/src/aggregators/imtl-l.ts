@@ -3,7 +3,8 @@ import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js"
 
 /**
  * IMTL-L (Liu et al. 2021, "Towards Impartial Multi-task Learning", section 3.2): weights `e^s` whose logarithms are trained to minimise
- * `e^s L - s`, from 0, so that all weighted losses come to 1. Its memory is `s`. Needs `context.losses`. `O(m)`.
+ * `e^s L - s`, from 0, so that all weighted losses come to 1. Its memory is `s`. Needs `context.losses`, each at
+ * least 0: the weight of a negative one would grow without bound. `O(m)`.
  *
  * @param options `learningRate` of the logarithms, greater than 0, default 0.01
  */
@@ -15,7 +16,7 @@ export function imtlL(options: { learningRate?: number } = {}): Aggregator {
     needsLosses: true,
     weigh: (gram, context = {}) => {
       const { m } = cleanGram("imtlL", gram, context);
-      const losses = lossesOf("imtlL", context, m);
+      const losses = lossesOf("imtlL", context, { m, min: 0 });
       const s = memoryOf("imtlL", context, m) ?? new Array<number>(m).fill(0);
       const weights = Float64Array.from(s, Math.exp);
       return { weights, memory: s.map((value, i) => value - learningRate * (losses[i] * weights[i] - 1)) };

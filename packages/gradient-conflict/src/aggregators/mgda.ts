@@ -11,9 +11,11 @@ export function mgda(options: Record<string, never> = {}): Aggregator {
   return {
     name: "mgda",
     weigh: (gram, context) => {
-      const { m, trace, entries } = cleanGram("mgda", gram, context);
-      if (trace === 0) return { weights: new Float64Array(m).fill(1 / m) };
-      return { weights: shortestConvexCombination(entries, m) };
+      const { norms, cosines } = cleanGram("mgda", gram, context);
+      const zeros = norms.reduce((count, norm) => count + Number(norm === 0), 0);
+      // A zero gradient is the shortest combination.
+      if (zeros > 0) return { weights: Float64Array.from(norms, (norm) => (norm === 0 ? 1 / zeros : 0)) };
+      return { weights: shortestConvexCombination(cosines, norms) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { solvePositiveDefinite } from "./dense.js";
 
 export interface NashMTLOptions {
@@ -13,7 +13,8 @@ const ridge = 1e-12;
 /**
  * Nash-MTL (Navon et al. 2022, algorithm 1): the Nash bargaining solution, whose weights solve `G w = 1 / w`. It conflicts with
  * no gradient and its direction does not change when a loss is scaled: the bargain is struck between unit gradients, whose
- * weights are then divided by the lengths. Its length follows `m` and not the gradients. A zero gradient has weight 0.
+ * weights are then divided by the lengths. Its length follows `m` and not the gradients. A zero gradient has weight 0, and all
+ * have where the gradients cancel, as opposite ones do.
  *
  * The weights minimise `w'Cw / 2 - sum log w`, which is convex and self-concordant: Newton's method with its damped step
  * converges from anywhere, so no cvxpy-like sequence of programs is needed, and weights need not be kept for several
@@ -25,7 +26,8 @@ export function nashMTL(options: NashMTLOptions = {}): Aggregator {
   return {
     name: "nashMTL",
     weigh: (raw, context) => {
-      const { m, norms, cosines } = cleanGram("nashMTL", raw, context);
+      const clean = cleanGram("nashMTL", raw, context);
+      const { m, norms, cosines } = clean;
       const present = Array.from(norms.keys()).filter((i) => norms[i] > 0);
       const weights = new Float64Array(m);
       const k = present.length;
@@ -40,7 +42,7 @@ export function nashMTL(options: NashMTLOptions = {}): Aggregator {
       for (let at = 0; at < k * k; at++) squared += w[Math.floor(at / k)] * w[at % k] * matrix[at];
       const cut = Math.min(1, maxNorm / Math.sqrt(squared));
       for (const [at, i] of present.entries()) weights[i] = (w[at] * cut) / norms[i];
-      return { weights };
+      return { weights: unlessCancelled(clean, weights) };
     },
   };
 }

@@ -75,8 +75,11 @@ describe("nonNegativeQuadraticProgram", () => {
 describe("shortestConvexCombination", () => {
   it("is known for two vectors", () => {
     // Sener and Koltun 2018, algorithm 1: w = (|b|^2 - a.b) / |a - b|^2, cut to [0, 1].
-    expectClose(shortestConvexCombination([4, 1, 1, 2], 2), [0.25, 0.75], { relative: 1e-9 });
-    expectClose(shortestConvexCombination([4, 3, 3, 2.5], 2), [0, 1], { absolute: 1e-9 });
-    expectClose(shortestConvexCombination([1, -1, -1, 1], 2), [0.5, 0.5], { relative: 1e-9 });
+    const of = (cosine: number, norms: number[]) => shortestConvexCombination([1, cosine, cosine, 1], norms);
+    expectClose(of(1 / Math.sqrt(8), [2, Math.SQRT2]), [0.25, 0.75], { relative: 1e-9 });
+    expectClose(of(3 / Math.sqrt(10), [2, Math.sqrt(2.5)]), [0, 1], { absolute: 1e-9 });
+    expectClose(of(-1, [1, 1]), [0.5, 0.5], { relative: 1e-9 });
+    // The longer one has the share that its component along the shorter one takes: |b| / |a| times the cosine.
+    expectClose(of(-0.5, [1e20, 1e-23]), [0.5e-43, 1], { relative: 1e-9 });
   });
 });

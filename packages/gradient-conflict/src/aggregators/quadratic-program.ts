@@ -52,18 +52,30 @@ export function nonNegativeQuadraticProgram(
 }
 
 /**
- * Weights `w >= 0` with sum 1 of the shortest convex combination of vectors whose inner products are `gram`, `m * m`.
+ * Weights `w >= 0` with sum 1 of the shortest convex combination of vectors.
  *
- * For `x = t w` the program `min x'(G + 11')x / 2 - 1'x` has its minimum over `t` at `-1 / (2 (w'Gw + 1))`: it is
- * smallest where `w'Gw` is.
+ * For the vectors divided by their lengths `l_i`, with the weights `v_i = w_i l_i` and `b_i = 1 / l_i`, it is the least `v'Cv` with
+ * `b'v = 1`. For `x = t v` the program `min x'(C + bb')x / 2 - b'x` has its minimum over `t` at `-1 / (2 (v'Cv + 1))`: it is smallest
+ * where `v'Cv` is. The division keeps the digits of a vector that is much shorter than another.
+ *
+ * @param cosines inner products of the divided vectors, `m * m`. @param lengths of the vectors, or more, each greater than 0
  */
-export function shortestConvexCombination(gram: ArrayLike<number>, m: number): Float64Array {
+export function shortestConvexCombination(
+  cosines: ArrayLike<number>,
+  lengths: ArrayLike<number>,
+): Float64Array {
+  const m = lengths.length;
+  const shortest = Math.min(...Array.from(lengths));
+  const b = Float64Array.from(lengths, (length) => shortest / length);
   // The ridge makes linearly dependent gradients solvable; it is below what float32 sums resolve.
   const matrix = Float64Array.from(
     { length: m * m },
-    (_, at) => gram[at] + 1 + (at % (m + 1) === 0 ? 1e-12 : 0),
+    (_, at) => cosines[at] + b[Math.floor(at / m)] * b[at % m] + (at % (m + 1) === 0 ? 1e-12 : 0),
   );
-  const x = nonNegativeQuadraticProgram(matrix, new Float64Array(m).fill(-1));
+  const x = nonNegativeQuadraticProgram(
+    matrix,
+    b.map((value) => -value),
+  ).map((value, i) => value * b[i]);
   const sum = x.reduce((total, value) => total + value, 0);
   return x.map((value) => value / sum);
 }

@@ -33,7 +33,7 @@ export function stch(options: STCHOptions = {}): Aggregator {
     needsLosses: true,
     weigh: (gram, context = {}) => {
       const { m } = cleanGram("stch", gram, context);
-      const losses = lossesOf("stch", context, m);
+      const losses = lossesOf("stch", context, { m });
       const own = preferenceOf("stch", preference, m);
       if (ideal && ideal.length !== m)
         throw new Error(`stch: ideal must have ${m} entries, got ${ideal.length}`);

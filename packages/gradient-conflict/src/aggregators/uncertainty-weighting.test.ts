@@ -1,5 +1,5 @@
 import { expectClose } from "@dcr-js/testing";
-import { it } from "vitest";
+import { expect, it } from "vitest";
 import { expectPeer, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
 import { uncertaintyWeighting } from "./uncertainty-weighting.js";
 
@@ -22,3 +22,9 @@ it("starts at LibMTL's weights and descends its own objective", () => {
 });
 
 it("refuses what it cannot use", () => expectRefusals("uncertaintyWeighting", uncertaintyWeighting));
+
+it("refuses a negative loss, whose weight would grow without bound", () => {
+  expect(() => uncertaintyWeighting().weigh([1, 0, 0, 1], { losses: [-1, 0], names: ["a", "b"] })).toThrow(
+    'uncertaintyWeighting: loss "a" must be a finite number, at least 0, got -1',
+  );
+});

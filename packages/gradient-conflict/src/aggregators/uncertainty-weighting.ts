@@ -3,7 +3,8 @@ import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js"
 
 /**
  * Uncertainty weighting (Kendall et al. 2018, eq. 7): weights `1 / (2 e^s)` whose log-variances `s` are trained to minimise
- * `L / (2 e^s) + s / 2`, from -0.5 as in LibMTL. Its memory is `s`. Needs `context.losses`, each greater than 0. `O(m)`.
+ * `L / (2 e^s) + s / 2`, from -0.5 as in LibMTL. Its memory is `s`. Needs `context.losses`, each at least 0: the weight of a negative
+ * one would grow without bound. `O(m)`.
  *
  * @param options `learningRate` of the log-variances, greater than 0, default 0.01
  */
@@ -15,7 +16,7 @@ export function uncertaintyWeighting(options: { learningRate?: number } = {}): A
     needsLosses: true,
     weigh: (gram, context = {}) => {
       const { m } = cleanGram("uncertaintyWeighting", gram, context);
-      const losses = lossesOf("uncertaintyWeighting", context, m);
+      const losses = lossesOf("uncertaintyWeighting", context, { m, min: 0 });
       const s = memoryOf("uncertaintyWeighting", context, m) ?? new Array<number>(m).fill(-0.5);
       const weights = Float64Array.from(s, (value) => 1 / (2 * Math.exp(value)));
       const memory = s.map((value, i) => value - learningRate * (0.5 - losses[i] * weights[i]));

@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { projectOntoDualCone } from "./dual-cone.js";
 import { preferenceOf } from "./preference.js";
 
@@ -35,7 +35,7 @@ export function upgrad(options: UPGradOptions = {}): Aggregator {
         for (const [k, weight] of projectOntoDualCone(gram, only, regularization).entries())
           weights[k] += weight;
       }
-      return { weights };
+      return { weights: unlessCancelled(gram, weights) };
     },
   };
 }

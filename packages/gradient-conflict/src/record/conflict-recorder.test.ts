@@ -44,3 +44,28 @@ describe("ConflictRecorder", () => {
     }
   });
 });
+
+it("refuses a saved recorder with a number that JSON lost", () => {
+  const pair = { losses: ["a", "b"], steps: 2, negative: 1, cosineSum: 0, recent: [1, -1] };
+  const refused: [object, string][] = [
+    [{ pairs: [] }, "recorder.window must be an integer, at least 1, got undefined"],
+    [
+      { window: 2, pairs: [{ ...pair, steps: null }] },
+      "recorder.pairs[0].steps must be an integer, at least 1, got null",
+    ],
+    [
+      { window: 2, pairs: [{ ...pair, cosineSum: null }] },
+      "recorder.pairs[0].cosineSum must be a finite number",
+    ],
+    [{ window: 2, pairs: [{ ...pair, negative: 3 }] }, "recorder.pairs[0].negative must be an integer"],
+    [
+      { window: 2, pairs: [{ ...pair, recent: [null] }] },
+      "recorder.pairs[0].recent[0] must be a finite number",
+    ],
+    [{ window: 2, pairs: [{ ...pair, losses: ["a"] }] }, "recorder.pairs[0].losses must be two names"],
+  ];
+  for (const [recorder, message] of refused) {
+    expect(() => recordConflict(recorder as never, { norms: {}, pairs: [] })).toThrow(message);
+    expect(() => summarizeConflict(recorder as never)).toThrow(message);
+  }
+});

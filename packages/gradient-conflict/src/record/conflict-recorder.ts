@@ -1,6 +1,6 @@
 import type { GradientConflict } from "../measure/conflict.js";
 import { summarizeCosines } from "../measure/summarize-cosines.js";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkNumber, checkNumbers, checkOptions, describe } from "../shared/check-options.js";
 
 /** The conflict of one pair of losses over a run, of all variables or of one group. */
 export interface PairRecord {
@@ -31,6 +31,7 @@ export function createConflictRecorder(options: { window?: number } = {}): Confl
 
 /** A recorder with one step more; the one given stays as it is. `O(window)` for each pair. */
 export function recordConflict(recorder: ConflictRecorder, conflict: GradientConflict): ConflictRecorder {
+  checkRecorder("recordConflict", recorder);
   const pairs = [...recorder.pairs];
   const add = ({ losses, cosine }: GradientConflict["pairs"][number], group?: string) => {
     // JSON would save NaN as null, and a resumed run would go on with a wrong mean.
@@ -62,6 +63,26 @@ export function recordConflict(recorder: ConflictRecorder, conflict: GradientCon
   return { window: recorder.window, pairs };
 }
 
+/** Checks a recorder, which may come from a file. */
+function checkRecorder(caller: string, recorder: ConflictRecorder): void {
+  if (!Array.isArray(recorder?.pairs)) {
+    throw new TypeError(
+      `${caller}: recorder must be one of createConflictRecorder, got ${describe(recorder)}`,
+    );
+  }
+  checkNumber(`${caller}: recorder.window`, recorder.window, { min: 1, integer: true });
+  for (const [i, pair] of recorder.pairs.entries()) {
+    const name = `${caller}: recorder.pairs[${i}]`;
+    if (!Array.isArray(pair?.losses) || pair.losses.length !== 2) {
+      throw new TypeError(`${name}.losses must be two names, got ${describe(pair?.losses)}`);
+    }
+    const steps = checkNumber(`${name}.steps`, pair.steps, { min: 1, integer: true });
+    checkNumber(`${name}.negative`, pair.negative, { min: 0, max: steps, integer: true });
+    checkNumber(`${name}.cosineSum`, pair.cosineSum, { min: -steps, max: steps });
+    checkNumbers(`${name}.recent`, pair.recent, { min: -1, max: 1 });
+  }
+}
+
 /** A run's conflict in all, for one pair of losses. */
 export interface ConflictSummary {
   losses: [string, string];
@@ -76,11 +97,7 @@ export interface ConflictSummary {
 
 /** Conflict rates and mean cosines, overall and in the moving window, for each pair of losses and each group. */
 export function summarizeConflict(recorder: ConflictRecorder): ConflictSummary[] {
-  if (!Array.isArray(recorder?.pairs)) {
-    throw new TypeError(
-      `summarizeConflict: recorder must be one of createConflictRecorder, got ${describe(recorder)}`,
-    );
-  }
+  checkRecorder("summarizeConflict", recorder);
   return recorder.pairs.map(({ losses, group, steps, negative, cosineSum, recent }) => ({
     losses,
     ...(group !== undefined && { group }),

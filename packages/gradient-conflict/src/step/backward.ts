@@ -128,10 +128,10 @@ export async function backward<F extends Features = never>(
     }
     // Gradients that are not compared must be finite too, or they would spoil the weights.
     const beside = gradients.map((list) => list.slice(compare.length).filter((x) => x !== undefined));
-    const sizes = beside.map((list) => own(sizeOf(list)));
+    const finite = beside.map((list) => own(finiteness(list)));
     const read = await readGrams(compared, {
       groups: groupsOf("backward", shared.names, groups),
-      scalars: [...values, ...sizes],
+      scalars: [...values, ...finite],
     });
     const lossValues = read.scalars.subarray(0, names.length);
     for (const [i, name] of names.entries()) {
@@ -255,9 +255,9 @@ async function combine(
   return Array.isArray(result) ? { gradients: result } : result;
 }
 
-/** The sum of absolute values: not finite where one of them is not. */
-function sizeOf(tensors: readonly tf.Tensor[]): tf.Tensor {
-  return tf.tidy(() => tf.addN([tf.scalar(0), ...tensors.map((x) => tf.sum(tf.abs(x)))]));
+/** The sum of differences of values from themselves: 0, and not finite where a value is not. A sum of values could overflow. */
+function finiteness(tensors: readonly tf.Tensor[]): tf.Tensor {
+  return tf.tidy(() => tf.addN([tf.scalar(0), ...tensors.map((x) => tf.sum(tf.sub(x, x)))]));
 }
 
 /** The weighted sum of the tensors that are there, or zeros like `like`. */
@@ -272,7 +272,7 @@ function sumOf(tensors: (tf.Tensor | undefined)[], weights: number[], like: tf.T
 
 /** @throws with the variable's name */
 async function checkFinite(gradients: Record<string, tf.Tensor>): Promise<void> {
-  const sizes = tf.tidy(() => tf.stack(Object.values(gradients).map((x) => sizeOf([x]))));
+  const sizes = tf.tidy(() => tf.stack(Object.values(gradients).map((x) => finiteness([x]))));
   const values = await sizes.data();
   sizes.dispose();
   const broken = values.findIndex((value) => !Number.isFinite(value));

@@ -1,0 +1,19 @@
+import { checkNumber, type NumberRange } from "./shared/check-options.js";
+
+/** The largest float32. */
+const largest = (2 - 2 ** -23) * 2 ** 127;
+/** The smallest normal one; what is smaller may be 0 on a GPU. */
+const smallest = 2 ** -126;
+
+/**
+ * Checks a number that enters tensors, as `checkNumber` does, and that it does not become infinite or 0 there.
+ *
+ * @param name how the error names it, such as `"infoNCE: temperature"`
+ * @returns the number
+ */
+export function checkFloat(name: string, value: unknown, range: NumberRange = {}): number {
+  const number = checkNumber(name, value, range);
+  const size = Math.abs(number);
+  if (size === 0 || (size >= smallest && size <= largest)) return number;
+  throw new RangeError(`${name} must be a float32, 0 or 1.2e-38 to 3.4e38 in size, got ${number}`);
+}

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkConfig, settingNames } from "../config/read-config.js";
-import { addSettingOptions, at, givenSettings, settingOptions } from "./settings-options.js";
+import { addSettingOptions, at, checkGiven, givenSettings, settingOptions } from "./settings-options.js";
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "dcr-settings-"));
   await mkdir(join(folder, "sub"));
+  await writeFile(join(folder, "sub/wrong.yaml"), "enhance: { batch: 0 }\nlora: { rnak: 3 }\n");
   await writeFile(
     join(folder, "sub/run.yaml"),
     "encoder: ./clip\nseeds: [5]\nenhance: { steps: 7, batch: 4 }\nmethods: [rec, ./own.mjs]\n",
@@ -85,6 +86,28 @@ describe("givenSettings", () => {
     await expect(given("--config", "none.yaml")).rejects.toThrow(
       `${join(folder, "none.yaml")}: no such file`,
     );
+  });
+});
+
+describe("checkGiven", () => {
+  const models = ["--encoder", "a", "--diffusion", "b", "--images", "c"];
+
+  it.each([
+    [[...models, "--batch", "0"], /^--batch: .*, got 0$/],
+    [[...models, "--align-batch", "0", "--chunk", "-3"], /^--align-batch: .*, got 0; --chunk: .*, got -3$/],
+    [[...models, "--seeds", "1,-1"], /^--seeds: .*, got -1$/],
+    [["--encoder", "a", "--images", "c"], /^--diffusion: missing$/],
+    [
+      [...models, "--config", "sub/wrong.yaml"],
+      /^--config: enhance\.batch: .*, got 0; --config: lora\.rnak: no such setting; did you mean lora\.rank\?$/,
+    ],
+    [
+      [...models, "--config", "sub/wrong.yaml", "--batch", "-2"],
+      /^--batch: .*, got -2; --config: lora\.rnak: /,
+    ],
+  ])("names the options in %j", async (args, message) => {
+    const asked = await given(...args);
+    expect(() => checkGiven(asked)).toThrow(message);
   });
 });
 

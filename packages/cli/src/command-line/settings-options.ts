@@ -3,13 +3,14 @@ import { deviceChoices } from "@dcr-js/tensor";
 import { type Command, Option } from "commander";
 import { readMethod } from "../config/methods.js";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
-import { mergeSettings, type PartialConfig, readSettings } from "../config/read-config.js";
+import { mergeSettings, type PartialConfig, readSettings, tryConfig } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
 import {
   aggregatorNames,
   alignmentChoices,
   defaultConfig,
   methodNames,
+  type RunConfig,
   schedules,
 } from "../config/run-config.js";
 import { integer, listOf, number, oneOf, text } from "./parse-option.js";
@@ -47,6 +48,18 @@ const flag = (flags: string, path: string, description: string, value: unknown =
 const models: SettingOption[] = [
   setting("--encoder <folder|id>", "encoder", "CLIP or SigLIP: a Hugging Face folder or hub id", text),
   setting("--diffusion <folder|id>", "diffusion", "Stable Diffusion: a diffusers folder or hub id", text),
+  setting(
+    "--encoder-revision <name>",
+    "encoderRevision",
+    "branch, tag or commit of the encoder's hub id; main by default",
+    text,
+  ),
+  setting(
+    "--diffusion-revision <name>",
+    "diffusionRevision",
+    "branch, tag or commit of the diffusion model's hub id; main by default",
+    text,
+  ),
   setting("--variant <name>", "variant", "which files of the diffusion model, for example fp16", text),
   setting(
     "--images <where>",
@@ -235,6 +248,23 @@ export async function givenSettings(command: Command, base: string): Promise<Giv
   );
   const settings = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
   return { settings, byOption };
+}
+
+/**
+ * Checks what a command line asks for.
+ *
+ * @throws one line that names each option that is wrong or missing, and `--config` with the setting where the file has it
+ */
+export function checkGiven({ settings, byOption }: GivenSettings): RunConfig {
+  const { checked, problems } = tryConfig(settings);
+  if (checked) return checked;
+  const named = problems.map(({ setting, what }) => {
+    const isAt = ({ path }: { path: string }) => setting === path || setting.startsWith(`${path}.`);
+    const missing = settingOptions.find((option) => isAt(option) && at(settings, option.path) === undefined);
+    const option = byOption.find(isAt)?.option ?? (missing && new Option(missing.flags).long!);
+    return option ? `${option}: ${what}` : `--config: ${setting}: ${what}`;
+  });
+  throw new Error(named.join("; "));
 }
 
 /** Settings of a file, whose relative paths start from the file's own folder. */

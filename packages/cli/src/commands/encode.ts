@@ -16,6 +16,7 @@ import { resolveEncoder } from "../models/resolve-models.js";
 
 interface Options extends DeviceOption {
   encoder: string;
+  revision?: string;
   images: string;
   out: string;
 }
@@ -27,6 +28,7 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
       'Writes the features of images: a safetensors file with "features" [n, d], not L2-normalised, and the images\' names, sorted, as JSON in its metadata.',
     )
     .requiredOption("--encoder <folder|id>", "CLIP or SigLIP: a Hugging Face folder or hub id", text)
+    .option("--revision <name>", "branch, tag or commit of the encoder's hub id; main by default", text)
     .requiredOption("--images <where>", "a folder, tar shards, or a .csv or .jsonl file", text)
     .requiredOption("--out <file>", "the safetensors file", text)
     .addHelpText(
@@ -39,7 +41,10 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
     const dataset = await namingOption("--images", () =>
       openImages(resolve(context.base, options.images), { log: (line) => console.error(line) }),
     );
-    const folder = await resolveEncoder(resolveModelName(options.encoder, context.base));
+    const folder = await resolveEncoder(
+      { encoder: resolveModelName(options.encoder, context.base), encoderRevision: options.revision },
+      "--revision",
+    );
     await readEncoderShape(folder);
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(folder);

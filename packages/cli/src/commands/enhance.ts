@@ -28,7 +28,7 @@ export function addEnhanceCommand(program: Command, context: CommandContext): vo
     const { out, resume: stopped, jobs } = command.opts<{ out?: string; resume?: string; jobs?: number }>();
     if (jobs !== undefined && jobs < 1) throw new Error(`--jobs: expected at least 1, got ${jobs}`);
     const given = await givenSettings(command, context.base);
-    if (stopped === undefined) await enhance(given.settings, { out, jobs, context });
+    if (stopped === undefined) await enhance(given, { out, jobs, context });
     else {
       if (out !== undefined)
         throw new Error("--out: a resumed run goes on in its own folder; leave --out away");

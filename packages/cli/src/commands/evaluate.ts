@@ -5,6 +5,7 @@ import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
+import { checkOutputFolder } from "../command-line/output-file.js";
 import { listOf, natural, text } from "../command-line/parse-option.js";
 import { resolveEvaluation, resolveModelName } from "../config/resolve-paths.js";
 import { checkEvaluations, evaluateEncoder } from "../evaluate/evaluate-encoder.js";
@@ -15,6 +16,7 @@ import { resolveEncoder } from "../models/resolve-models.js";
 
 interface Options extends DeviceOption {
   encoder: string;
+  revision?: string;
   on: string[];
   seed: number;
   out?: string;
@@ -27,6 +29,7 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
       "Measures an encoder: detail pairs of MMVP-VLM, classes of a folder, or a module of your own.",
     )
     .requiredOption("--encoder <folder|id>", "CLIP or SigLIP: a Hugging Face folder or hub id", text)
+    .option("--revision <name>", "branch, tag or commit of the encoder's hub id; main by default", text)
     .requiredOption(
       "--on <what>",
       "comma-separated: mmvp:<folder>, folder:<folder>, the path of a module",
@@ -46,9 +49,15 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
     const { base } = context;
     const what = options.on.map((one) => resolveEvaluation(one, base));
     const out = options.out === undefined ? undefined : resolve(base, options.out);
-    const encoder = await resolveEncoder(resolveModelName(options.encoder, base));
+    const encoder = await resolveEncoder(
+      { encoder: resolveModelName(options.encoder, base), encoderRevision: options.revision },
+      "--revision",
+    );
     await checkEvaluations(what, await readEncoderShape(encoder), "--on");
-    if (out !== undefined) await makeFolder(out);
+    if (out !== undefined) {
+      checkOutputFolder(out);
+      await mkdir(out, { recursive: true });
+    }
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(encoder);
     const sections: Section[] = [];
@@ -69,14 +78,6 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
     } finally {
       loaded.dispose();
     }
-  });
-}
-
-/** Makes the folder before anything is computed. @throws where there is a file of that name */
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === "EEXIST" ? "it is a file" : error.message;
-    throw new Error(`--out ${folder}: expected a folder, but ${why}`, { cause: error });
   });
 }
 

@@ -3,8 +3,7 @@ import { initialize } from "@dcr-js/tensor";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { natural } from "../command-line/parse-option.js";
-import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
-import { checkConfig } from "../config/read-config.js";
+import { addSettingOptions, checkGiven, givenSettings } from "../command-line/settings-options.js";
 import { resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
 import { checkRun } from "../plan/check-run.js";
@@ -32,8 +31,7 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
     );
   addSettingOptions(command).action(async () => {
     const { measure } = command.opts<{ measure: number }>();
-    const { settings } = await givenSettings(command, context.base);
-    const config = resolvePaths(checkConfig("options", settings), context.base);
+    const config = resolvePaths(checkGiven(await givenSettings(command, context.base)), context.base);
     const device = await initialize({ device: config.device as "auto" });
     console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
     const checked = await checkRun(resolve(context.base, "."), config, device);

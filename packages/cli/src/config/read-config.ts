@@ -12,29 +12,45 @@ export type PartialConfig = { [key: string]: unknown };
 
 /** Checks a configuration. @param where what an error calls it. @throws one line that names each setting that is wrong. */
 export function checkConfig(where: string, config: unknown): RunConfig {
-  const result = runConfigSchema.safeParse(config);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => problem(issue, config));
-  throw new Error(`${where}: ${problems.join("; ")}`);
+  const { checked, problems } = tryConfig(config);
+  if (checked) return checked;
+  throw new Error(`${where}: ${problems.map(({ setting, what }) => `${setting}: ${what}`).join("; ")}`);
 }
 
-function problem(issue: z.core.$ZodIssue, config: unknown): string {
+/** A setting that is wrong. */
+export interface Problem {
+  /** Its path, such as `enhance.batch`. */
+  setting: string;
+  /** The rest of the error's text. */
+  what: string;
+}
+
+/** A configuration as the schema reads it, or what is wrong in it. */
+export function tryConfig(
+  config: unknown,
+): { checked: RunConfig; problems?: never } | { checked?: never; problems: Problem[] } {
+  const result = runConfigSchema.safeParse(config);
+  if (result.success) return { checked: result.data };
+  return { problems: result.error.issues.flatMap((issue) => problemsOf(issue, config)) };
+}
+
+function problemsOf(issue: z.core.$ZodIssue, config: unknown): Problem[] {
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => unknownSetting([...path, key])).join("; ");
+    return issue.keys.map((key) => unknownSetting([...path, key]));
   }
   const given = path.reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], config);
   // Of a union only the form of sections says what is wrong inside of it.
   if (issue.code === "invalid_union" && isSection(given)) {
     const inner = issue.errors.at(-1)!;
-    return inner.map((own) => problem({ ...own, path: [...issue.path, ...own.path] }, config)).join("; ");
+    return inner.flatMap((own) => problemsOf({ ...own, path: [...issue.path, ...own.path] }, config));
   }
-  if (given === undefined) return `${path.join(".") || "settings"}: missing`;
-  return `${path.join(".") || "settings"}: ${issue.message}, got ${describe(given)}`;
+  const setting = path.join(".") || "settings";
+  return [{ setting, what: given === undefined ? "missing" : `${issue.message}, got ${describe(given)}` }];
 }
 
 /** One line on a setting that does not exist, with the one that may be meant. */
-function unknownSetting(path: string[]): string {
+function unknownSetting(path: string[]): Problem {
   const known = settingNames();
   const own = path.join(".");
   const parent = path.slice(0, -1).join(".");
@@ -45,7 +61,7 @@ function unknownSetting(path: string[]): string {
     // The same name in another section.
     known.find((name) => last(name) === path.at(-1) && name !== own);
   const meant = near && (near.includes(".") || parent === "" ? near : `${parent}.${near}`);
-  return `${own}: no such setting${meant ? `; did you mean ${meant}?` : ""}`;
+  return { setting: own, what: `no such setting${meant ? `; did you mean ${meant}?` : ""}` };
 }
 
 /** Every setting by its path, such as `lora.rank`. */

@@ -144,6 +144,10 @@ export const runConfigSchema = methodSettings.extend({
   encoder: text,
   /** A diffusers folder or hub id. */
   diffusion: text,
+  /** Branch, tag or commit of the encoder's hub id; left out, main. */
+  encoderRevision: text.optional(),
+  /** Branch, tag or commit of the diffusion model's hub id; left out, main. */
+  diffusionRevision: text.optional(),
   /** Which files of the diffusion model are taken: null, or `fp16` for `*.fp16.safetensors`. */
   variant: text.nullable(),
   /** A folder, tar shards, a list file, or a module that makes a source. */
@@ -174,6 +178,9 @@ export const runConfigSchema = methodSettings.extend({
 
 /** Everything that determines a run's numbers; written to its folder as `config.yaml`. */
 export type RunConfig = z.infer<typeof runConfigSchema>;
+
+/** The settings that say which models a run takes. */
+export type ModelSettings = "encoder" | "encoderRevision" | "diffusion" | "diffusionRevision" | "variant";
 
 /** Settings without a default: the user names them. */
 export type RequiredSetting = "encoder" | "diffusion" | "images";

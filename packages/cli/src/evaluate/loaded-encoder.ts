@@ -1,6 +1,5 @@
 import { type ImageEncoder, type ImageProcessor, loadImageEncoder } from "@dcr-js/encoders";
 import type * as tf from "@tensorflow/tfjs-core";
-import { resolveEncoder } from "../models/resolve-models.js";
 
 /** An encoder with all that its folder holds, and what prepares its inputs. */
 export interface LoadedEncoder {
@@ -15,17 +14,15 @@ export interface LoadedEncoder {
   dispose(): void;
 }
 
-/** Loads an encoder with both towers where it has them. @param name a folder or hub id */
-export async function loadWholeEncoder(name: string): Promise<LoadedEncoder> {
-  const { encoder, processor, textEncoder, tokenizer, dispose } = await loadImageEncoder(
-    await resolveEncoder(name),
-  );
+/** Loads an encoder with both towers where it has them. */
+export async function loadWholeEncoder(folder: string): Promise<LoadedEncoder> {
+  const { encoder, processor, textEncoder, tokenizer, dispose } = await loadImageEncoder(folder);
   return {
     encoder,
     processor,
     encodeText: async (texts) => {
-      if (!textEncoder) throw new Error(`${name}: the model has no text tower`);
-      if (!tokenizer) throw new Error(`${name}: the folder has no tokenizer`);
+      if (!textEncoder) throw new Error(`${folder}: the model has no text tower`);
+      if (!tokenizer) throw new Error(`${folder}: the folder has no tokenizer`);
       const ids = tokenizer.encode(texts);
       try {
         return textEncoder.encodeText(ids);

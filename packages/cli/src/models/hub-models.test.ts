@@ -157,6 +157,22 @@ describe("models of the hub", () => {
     await find({ diffusion, variant: "fp16" });
   });
 
+  it("come of the revision that is asked for", async () => {
+    const encoder = presets["openai-l14-224"].encoder;
+    await find({ encoder, encoderRevision: commit("1") });
+    await expect(find({ encoder, encoderRevision: "v2" })).rejects.toThrow(
+      /^--encoder: .* answers 404: no such model or revision\)$/,
+    );
+    const diffusion = presets["openai-l14-224"].diffusion;
+    await expect(find({ diffusion, diffusionRevision: "v2" })).rejects.toThrow(
+      /^--diffusion: .* answers 404/,
+    );
+    await expect(find({ encoderRevision: "v2" })).rejects.toThrow(
+      /^--encoder-revision: .*clip is a folder and has no revisions; leave --encoder-revision away, /,
+    );
+    await expect(find({ diffusionRevision: "v2" })).rejects.toThrow(/^--diffusion-revision: .* is a folder/);
+  });
+
   it("that cannot be had are named on one line", async () => {
     await expect(find({ encoder: presets["openai-l14-336"].encoder })).rejects.toThrow(
       /^--encoder: openai\/clip-vit-large-patch14-336 has its weights as pytorch_model\.bin alone, .* python -c "/,

@@ -7,7 +7,7 @@ import {
 } from "@dcr-js/encoders";
 import { type Module, openWeights, readModelJson } from "@dcr-js/tensor";
 import { namingOption } from "../command-line/naming-option.js";
-import type { RunConfig } from "../config/run-config.js";
+import type { ModelSettings, RunConfig } from "../config/run-config.js";
 import { resolveDiffusion, resolveEncoder } from "./resolve-models.js";
 
 /** A run's models without weights: what can be known from the settings in their folders. */
@@ -34,10 +34,8 @@ export interface ReadModels {
  *
  * @throws naming the folder and what is missing, damaged, not supported, or does not fit
  */
-export async function readModelShapes(
-  config: Pick<RunConfig, "encoder" | "diffusion" | "variant">,
-): Promise<ReadModels> {
-  const encoderFolder = await resolveEncoder(config.encoder);
+export async function readModelShapes(config: Pick<RunConfig, ModelSettings>): Promise<ReadModels> {
+  const encoderFolder = await resolveEncoder(config);
   const diffusionFolder = await resolveDiffusion(config);
   const { encoder, ...text } = await readEncoderShape(encoderFolder);
   const variant = config.variant ? { variant: config.variant } : {};

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type DownloadProgress, resolveModel } from "@dcr-js/tensor";
 import { namingOption } from "../command-line/naming-option.js";
 import type { RunConfig } from "../config/run-config.js";
@@ -10,22 +11,53 @@ const diffusionParts = [
   ...["tokenizer_2", "text_encoder_2"],
 ];
 
-/** The folder of an encoder, which is downloaded where the hub alone has it. */
-export const resolveEncoder = (name: string): Promise<string> =>
-  namingOption("--encoder", () => resolveModel(name, { onProgress: showDownload(name) }));
+/** A model's name and the option that asked for a revision of it. */
+interface WantedRevision {
+  name: string;
+  revision?: string;
+  option: string;
+}
+
+/** @throws where a local folder, which has no revisions, should be of one */
+function checkRevision({ name, revision, option }: WantedRevision): void {
+  if (revision === undefined || !existsSync(name)) return;
+  throw new Error(
+    `${option}: ${name} is a folder and has no revisions; leave ${option} away, or name a hub id`,
+  );
+}
+
+/**
+ * The folder of an encoder, which is downloaded where the hub alone has it.
+ *
+ * @param option by which the revision was asked for
+ */
+export async function resolveEncoder(
+  { encoder, encoderRevision: revision }: Pick<RunConfig, "encoder" | "encoderRevision">,
+  option = "--encoder-revision",
+): Promise<string> {
+  checkRevision({ name: encoder, option, ...(revision !== undefined && { revision }) });
+  return namingOption("--encoder", () =>
+    resolveModel(encoder, { onProgress: showDownload(encoder), ...(revision !== undefined && { revision }) }),
+  );
+}
 
 /** The folder of a diffusion model, of which the parts and the variant that are read are downloaded. */
-export const resolveDiffusion = ({
+export async function resolveDiffusion({
   diffusion,
+  diffusionRevision: revision,
   variant,
-}: Pick<RunConfig, "diffusion" | "variant">): Promise<string> =>
-  namingOption("--diffusion", () =>
+}: Pick<RunConfig, "diffusion" | "diffusionRevision" | "variant">): Promise<string> {
+  const given = revision !== undefined && { revision };
+  checkRevision({ name: diffusion, option: "--diffusion-revision", ...given });
+  return namingOption("--diffusion", () =>
     resolveModel(diffusion, {
       subfolders: diffusionParts,
       onProgress: showDownload(diffusion),
       ...(variant && { variant }),
+      ...given,
     }),
   );
+}
 
 /** Milliseconds from one line to the next. */
 const interval = 5000;

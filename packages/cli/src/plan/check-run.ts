@@ -111,7 +111,7 @@ async function checkTimesteps(config: RunConfig): Promise<void> {
 
 /** Attaches each method's adapters to an encoder without weights. */
 async function checkAdapters(config: RunConfig): Promise<void> {
-  const folder = await resolveEncoder(config.encoder);
+  const folder = await resolveEncoder(config);
   for (const method of config.methods) {
     if (method === "original") continue;
     const { encoder } = await readEncoderShape(folder);

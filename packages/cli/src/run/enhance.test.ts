@@ -222,7 +222,7 @@ describe("bad input", () => {
   }
 
   it.each<[string[], RegExp]>([
-    [[], /^error: options: encoder: missing; diffusion: missing; images: missing$/m],
+    [[], /^error: --encoder: missing; --diffusion: missing; --images: missing$/m],
     [
       ["--out", ""],
       /option '--out <folder>' argument '' is invalid\. Expected a value, got an empty string; is a variable unset\?/,
@@ -232,7 +232,7 @@ describe("bad input", () => {
       [...models, "--methods", "dcr,magic"],
       /^error: --method: .*magic: no such file, and no method of that name$/m,
     ],
-    [[...models, "--learning-rate", "-1"], /^error: options: enhance\.learningRate: .*, got -1$/m],
+    [[...models, "--learning-rate", "-1"], /^error: --learning-rate: .*, got -1$/m],
     [[...models, "--stpes", "1"], /^error: unknown option '--stpes' \(Did you mean --steps\?\)$/m],
     [[...models, "--preset", "openai"], /Expected one of openai-l14-224, /],
     [[...models, "--config", "none.yaml"], /^error: .*none\.yaml: no such file$/m],

@@ -1,11 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { type DeviceInfo, initialize, writeFileAtomically } from "@dcr-js/tensor";
 import type { CommandContext } from "../command-line/command-context.js";
-import { at, type GivenSettings, settingAt } from "../command-line/settings-options.js";
+import { checkOutputFolder } from "../command-line/output-file.js";
+import { at, checkGiven, type GivenSettings, settingAt } from "../command-line/settings-options.js";
 import {
-  checkConfig,
   configPath,
   configToYaml,
   mergeSettings,
@@ -32,31 +31,31 @@ interface Working {
   context: CommandContext;
 }
 
-/** Starts a run. @param settings as the user gave them */
+/** Starts a run. @param given settings as the user gave them */
 export async function enhance(
-  settings: PartialConfig,
+  given: GivenSettings,
   { out, jobs, context }: Working & { out?: string },
 ): Promise<void> {
   const { base } = context;
-  const config = resolvePaths(checkConfig("options", settings), base);
+  const config = resolvePaths(checkGiven(given), base);
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
   const folder = resolve(base, out ?? `runs/${stamp}`);
+  checkOutputFolder(folder);
   refuseUsedFolder(folder);
-  const isNew = !existsSync(folder);
   const lock = await lockRun(folder);
   try {
     // Another run may have been made there while this one waited for the lock.
     refuseUsedFolder(folder);
     await removeLeftovers(folder);
-    const device = await startDevice(config);
+    let device: DeviceInfo;
     let checked: CheckedRun;
     try {
+      device = await startDevice(config);
       checked = await checkRun(folder, config, device);
       await writeFileAtomically(configPath(folder), configToYaml(checked.config));
     } catch (error) {
       // A run that cannot start leaves nothing.
-      await lock.release();
-      if (isNew) await rm(folder, { recursive: true, force: true });
+      await lock.discard();
       throw error;
     }
     await work(folder, { config: checked.config, atOnce: jobs ?? checked.atOnce }, { device, context });
@@ -110,7 +109,7 @@ function refuseOtherSettings(
     (all: PartialConfig, { path, value }) => mergeSettings(all, settingAt(path, value)),
     config as PartialConfig,
   );
-  const resolved = resolvePaths(checkConfig("options", asked), base) as PartialConfig;
+  const resolved = resolvePaths(checkGiven({ settings: asked, byOption }), base) as PartialConfig;
   for (const { option, path } of byOption) {
     const [own, other] = [at(config as PartialConfig, path), at(resolved, path)].map((value) =>
       JSON.stringify(value),

@@ -43,6 +43,28 @@ describe("isRunning", () => {
 });
 
 describe("lockRun", () => {
+  it("discards what was written, and the folders that it made", async () => {
+    const lock = await lockRun(join(folder, "runs/new"));
+    await writeFile(join(folder, "runs/new/config.yaml"), "");
+    await lock.discard();
+    expect(await readdir(folder)).toEqual([]);
+    await writeFile(join(folder, "mine"), "");
+    const own = await lockRun(folder);
+    await writeFile(join(folder, "config.yaml"), "");
+    await own.discard();
+    expect(await readdir(folder)).toEqual(["mine"]);
+  });
+
+  it("leaves a folder that another process took while it discards", async () => {
+    const run = join(folder, "new");
+    const lock = await lockRun(run);
+    await writeFile(join(run, "config.yaml"), "");
+    const other = { ...identifyProcess(), pid: process.ppid };
+    await writeFile(join(run, "lock.2"), JSON.stringify(other));
+    await lock.discard();
+    expect(await readdir(run)).toEqual(["lock.2"]);
+  });
+
   it("gives the folder to one of several that ask at once", async () => {
     const asked = await Promise.allSettled(Array.from({ length: 8 }, () => lockRun(folder)));
     const won = asked.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));

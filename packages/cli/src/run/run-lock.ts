@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { link, mkdir, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import {
   identifyProcess,
   isRunning,
@@ -14,6 +14,8 @@ export interface RunLock {
   staleOwner?: ProcessIdentity;
   /** Gives the folder back. */
   release(): Promise<void>;
+  /** Gives the folder back as it was: what was written there is deleted, and the folders that were made for the lock. */
+  discard(): Promise<void>;
 }
 
 const lockName = /^lock\.(\d+)$/;
@@ -27,12 +29,14 @@ const lockName = /^lock\.(\d+)$/;
  * @throws if a process that runs holds the folder, or a process of another host, of which nobody here can tell
  */
 export async function lockRun(folder: string): Promise<RunLock> {
-  await mkdir(folder, { recursive: true });
+  const made = await mkdir(folder, { recursive: true });
   const before = await locksIn(folder);
   refuseOwned(folder, before);
   const number = Math.max(0, ...before.map((lock) => lock.number)) + 1;
   const own = join(folder, `lock.${number}`);
   await createWhole(own, `${JSON.stringify(identifyProcess())}\n`).catch((error: NodeJS.ErrnoException) => {
+    // A run that could not start may have deleted the folder since it was made here.
+    if (error.code === "ENOENT") throw new Error(`${folder}: another process has just deleted this folder`);
     if (error.code !== "EEXIST") throw new Error(`${own}: could not be written (${error.message})`);
     throw new Error(`${folder}: another process is starting to write to this run`);
   });
@@ -45,10 +49,29 @@ export async function lockRun(folder: string): Promise<RunLock> {
     throw error;
   }
   for (const lock of others) await rm(lock.path, { force: true });
+  const there = new Set(await readdir(folder));
+  const release = () => rm(own, { force: true });
   return {
     staleOwner: before.at(-1)?.owner,
-    release: () => rm(own, { force: true }),
+    release,
+    discard: async () => {
+      const written = (await readdir(folder)).filter((name) => !there.has(name) && !name.startsWith("lock."));
+      for (const name of written) await rm(join(folder, name), { recursive: true, force: true });
+      await release();
+      if (made !== undefined) await removeEmptyFolders(folder, made);
+    },
   };
+}
+
+/** Removes a folder and those above it, up to `top`, as far as they are empty: another process may have taken one by now. */
+async function removeEmptyFolders(folder: string, top: string): Promise<void> {
+  for (let path = folder; path.length >= top.length; path = dirname(path)) {
+    try {
+      await rmdir(path);
+    } catch {
+      return;
+    }
+  }
 }
 
 interface LockFile {

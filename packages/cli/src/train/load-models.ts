@@ -1,7 +1,7 @@
 import { createDenoiser, createLatentEncoder, type LatentEncoder, Projector } from "@dcr-js/dcr";
 import { type DDPMScheduler, type Denoiser, loadStableDiffusion } from "@dcr-js/diffusion";
 import { type ImageEncoder, type ImageProcessor, loadImageEncoder } from "@dcr-js/encoders";
-import type { RunConfig } from "../config/run-config.js";
+import type { ModelSettings, RunConfig } from "../config/run-config.js";
 import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
 
 /** The models that a stage trains with. The projector has no weights yet. */
@@ -20,10 +20,10 @@ export interface TrainingModels {
  * encoded.
  */
 export async function loadTrainingModels(
-  config: Pick<RunConfig, "encoder" | "diffusion" | "variant" | "storage" | "latentCache">,
+  config: Pick<RunConfig, ModelSettings | "storage" | "latentCache">,
 ): Promise<TrainingModels> {
   const { storage, variant, latentCache } = config;
-  const loaded = await loadImageEncoder(await resolveEncoder(config.encoder), { text: false, storage });
+  const loaded = await loadImageEncoder(await resolveEncoder(config), { text: false, storage });
   const diffusion = await loadStableDiffusion(await resolveDiffusion(config), {
     storage,
     ...(variant && { variant }),

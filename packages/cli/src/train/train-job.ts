@@ -93,7 +93,10 @@ export async function trainEncoder(
     context.beforeWrite();
     context.tell({ type: "progress", phase: "writing", done: 0, total: 1 });
     await rm(files.unfinishedOutput, { recursive: true, force: true });
-    await saveAdapter(lora, join(files.unfinishedOutput, "adapter"), { baseModel: config.encoder });
+    await saveAdapter(lora, join(files.unfinishedOutput, "adapter"), {
+      baseModel: config.encoder,
+      ...(config.encoderRevision !== undefined && { revision: config.encoderRevision }),
+    });
     const weights = models.projector.stateDict();
     await writeSafetensors(join(files.unfinishedOutput, "projector.safetensors"), weights);
     tf.dispose(weights as tf.NamedTensorMap);
@@ -102,7 +105,7 @@ export async function trainEncoder(
     await images.close();
     models.dispose();
   }
-  await writeEnhancedEncoder(config.encoder, files.unfinishedOutput);
+  await writeEnhancedEncoder(config, files.unfinishedOutput);
   context.beforeWrite();
   await rename(files.unfinishedOutput, files.output);
   return true;

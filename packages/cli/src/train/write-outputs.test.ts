@@ -35,7 +35,7 @@ it.each<[string, Reader[]]>([
     const original = join(fixtures, "models", family);
     await cp(join(fixtures, "enhanced", family, "adapter"), join(output, "adapter"), { recursive: true });
     await expectNoLeaks(async () => {
-      await writeEnhancedEncoder(original, output);
+      await writeEnhancedEncoder({ encoder: original }, output);
       const golden = await readSafetensors(join(fixtures, "enhanced", family, "golden.safetensors"));
       const pixels = tf.transpose(golden.pixels as tf.Tensor4D, [0, 2, 3, 1]);
       const largest = Math.max(...Array.from(golden.features!.dataSync(), Math.abs));

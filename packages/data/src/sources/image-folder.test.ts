@@ -62,6 +62,19 @@ describe("imageFolder", () => {
     ]);
   });
 
+  it.runIf(process.platform === "linux")("does not read names that are not UTF-8, and says so", async () => {
+    const folder = join(root, "names");
+    await write(folder, ["a.png", "\uFFFD.png"]);
+    await writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0xff]), Buffer.from(".jpg")]), "");
+    const log: string[] = [];
+    const dataset = await imageFolder(folder, { log: (message) => log.push(message) });
+    expect(Array.from({ length: dataset.length }, (_, i) => dataset.entry(i).name)).toEqual([
+      "a.png",
+      "\uFFFD.png",
+    ]);
+    expect(log).toEqual([`imageFolder: ${folder}: not read: 1 with a name that is not UTF-8 (\uFFFD.jpg)`]);
+  });
+
   it("names a folder that is missing, empty, or no folder", async () => {
     const missing = join(root, "missing");
     await expect(imageFolder(missing)).rejects.toThrow(`imageFolder: ${missing} does not exist`);

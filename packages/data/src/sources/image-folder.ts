@@ -63,9 +63,18 @@ async function findImages(root: string, skipped: SkippedFiles): Promise<string[]
     for (const entry of entries) {
       const name = below ? `${below}/${entry.name}` : entry.name;
       if (entry.name.startsWith(".")) skipped.add("hidden", name);
+      else if (await isNotUnicode(name, entry.name)) skipped.add("with a name that is not UTF-8", name);
       else await place(name, entry);
     }
   }
+
+  /** Node replaces bytes that are not UTF-8 by U+FFFD, and then finds no such file. */
+  const isNotUnicode = async (name: string, own: string) =>
+    own.includes("\uFFFD") &&
+    !(await fs.lstat(join(root, name)).then(
+      () => true,
+      () => false,
+    ));
 
   async function place(name: string, entry: Dirent): Promise<void> {
     const target = entry.isSymbolicLink() ? await fs.stat(join(root, name)).catch(() => undefined) : entry;

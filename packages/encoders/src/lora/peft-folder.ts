@@ -63,6 +63,8 @@ const format = {
 export interface SaveAdapterOptions {
   /** The folder or hub id of the model that the adapters belong to, for `base_model_name_or_path`. Default none. */
   baseModel?: string;
+  /** The branch, tag or commit of that hub id, for `revision`. Default none. */
+  revision?: string;
 }
 
 /**
@@ -82,14 +84,16 @@ export async function saveAdapter(
   options: SaveAdapterOptions = {},
 ): Promise<void> {
   checkText("saveAdapter: folder", folder);
-  const { baseModel } = checkOptions("saveAdapter", options, { baseModel: true });
-  if (baseModel !== undefined && typeof baseModel !== "string") {
-    throw new TypeError(`saveAdapter: baseModel must be a string, got ${describe(baseModel)}`);
+  const given = checkOptions("saveAdapter", options, { baseModel: true, revision: true });
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value !== "string") {
+      throw new TypeError(`saveAdapter: ${name} must be a string, got ${describe(value)}`);
+    }
   }
   const { rank, alpha, dropout, useRslora, bias, rankPattern, alphaPattern } = lora.options;
   const config = {
     alpha_pattern: alphaPattern,
-    base_model_name_or_path: baseModel ?? null,
+    base_model_name_or_path: given.baseModel ?? null,
     bias,
     exclude_modules: null,
     fan_in_fan_out: false,
@@ -104,6 +108,7 @@ export async function saveAdapter(
     peft_type: "LORA",
     r: rank,
     rank_pattern: rankPattern,
+    ...(given.revision !== undefined && { revision: given.revision }),
     target_modules: lora.targets.map(({ path }) => path),
     task_type: null,
     use_dora: false,

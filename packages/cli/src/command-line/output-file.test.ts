@@ -1,0 +1,33 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { checkOutputFile, checkOutputFolder } from "./output-file.js";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dcr-output-"));
+  await writeFile(join(folder, "file"), "");
+  await symlink("loop", join(folder, "loop"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+it("takes what can be made", () => {
+  for (const name of ["", "new", "new/below"]) checkOutputFolder(join(folder, name));
+  for (const name of ["new", "file"]) checkOutputFile(join(folder, name));
+});
+
+it("names a file where a folder should be, and a folder or a device where a file should be", () => {
+  const message = `--out: ${join(folder, "file")} is a file, expected a folder`;
+  expect(() => checkOutputFolder(join(folder, "file"))).toThrow(message);
+  expect(() => checkOutputFolder(join(folder, "file/below/it"))).toThrow(message);
+  expect(() => checkOutputFile(join(folder, "file/below"))).toThrow(
+    `${join(folder, "file")}: no such folder`,
+  );
+  expect(() => checkOutputFile(folder)).toThrow("is a folder, expected a file");
+  expect(() => checkOutputFolder(join(folder, "loop"))).toThrow(/^--out: .*loop: ELOOP/);
+});
+
+it.runIf(process.platform === "linux")("names a device, which a renamed file would replace", () => {
+  expect(() => checkOutputFile("/dev/full")).toThrow("/dev/full is a device or a pipe, expected a file");
+});

@@ -104,7 +104,10 @@ export async function readTerm(term: ObjectiveTerm): Promise<TermValues> {
   const { name, weight, value, parts, metrics = {} } = term;
   const reported = parts ?? [{ name, value }];
   const scalars = [value, ...reported.map((part) => part.value), ...Object.values(metrics)];
-  const read = await Promise.all(scalars.map(async (scalar) => (await scalar.data())[0]));
+  // One read for all: on a GPU each waits for the device.
+  const joined = tf.stack(scalars);
+  const read = await joined.data();
+  joined.dispose();
   const metricNames = Object.keys(metrics);
   return {
     name,

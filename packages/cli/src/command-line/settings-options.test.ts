@@ -69,6 +69,29 @@ describe("givenSettings", () => {
     expect((await given("--config", file)).settings.methods).toEqual(["naive", variant]);
   });
 
+  it("keeps a file's own settings of a method that an option names, and puts other options over them", async () => {
+    const file = join(folder, "own.yaml");
+    const dcr = {
+      name: "dcr",
+      method: "dcr",
+      temperature: "auto",
+      enhance: { steps: 5, learningRate: 1e-4 },
+    };
+    const naive = { name: "naive", method: "naive", naive: { lambdaRec: 10 } };
+    await writeFile(file, JSON.stringify({ methods: ["original", dcr, naive, "naive+pcgrad"] }));
+    const methodsOf = async (...args: string[]) => (await given("--config", file, ...args)).settings.methods;
+    const remedy = { ...naive, name: "naive+pcgrad", aggregator: "pcgrad" };
+    expect(await methodsOf()).toEqual(["original", dcr, naive, remedy]);
+    expect(await methodsOf("--methods", "rec,dcr,naive+upgrad")).toEqual([
+      "rec",
+      dcr,
+      { ...naive, name: "naive+upgrad", aggregator: "upgrad" },
+    ]);
+    expect(await methodsOf("--methods", "dcr", "--steps", "7", "--temperature", "0.5")).toEqual([
+      { name: "dcr", method: "dcr", enhance: { learningRate: 1e-4 } },
+    ]);
+  });
+
   it("takes both names of methods and seeds", async () => {
     for (const [methods, seeds] of [
       ["--method", "--seed"],

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { deviceChoices } from "@dcr-js/tensor";
 import { type Command, Option } from "commander";
-import { readMethod } from "../config/methods.js";
+import { readMethod, withOwnSettings, withoutOwnSetting } from "../config/methods.js";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
 import { mergeSettings, type PartialConfig, readSettings, tryConfig } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
@@ -246,8 +246,13 @@ export async function givenSettings(command: Command, base: string): Promise<Giv
     (all: PartialConfig, { path, value }) => mergeSettings(all, settingAt(path, value)),
     {},
   );
-  const settings = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
-  return { settings, byOption };
+  const merged = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
+  const [methods, ofFile] = [at(merged, "methods"), at(file, "methods")];
+  // What is not a list is refused later, with all other settings.
+  if (!Array.isArray(methods) || !Array.isArray(ofFile)) return { settings: merged, byOption };
+  const changed = byOption.map(({ path }) => path).filter((path) => path !== "methods");
+  const own = changed.reduce(withoutOwnSetting, withOwnSettings(methods, ofFile));
+  return { settings: { ...merged, methods: own } as PartialConfig, byOption };
 }
 
 /**

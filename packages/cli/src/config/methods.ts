@@ -15,6 +15,42 @@ export function readMethod(text: string): string | { name: string; method: strin
   return isOwnMethod(method) ? { name: text, method, aggregator } : text;
 }
 
+type Variant = { name: string; method: string } & Record<string, unknown>;
+
+/** Whether an entry of `methods`, unchecked as yet, has settings of its own. */
+const isVariant = (method: unknown): method is Variant =>
+  typeof method === "object" && method !== null && "name" in method && "method" in method;
+
+/**
+ * Methods with the settings of their own that a run's file gives under their names. A method with an aggregator (`naive+pcgrad`) that the file does
+ * not have takes those of the method alone, so that it differs by the aggregator.
+ *
+ * @param methods as they were asked for, unchecked @param file the file's
+ */
+export function withOwnSettings(methods: readonly unknown[], file: readonly unknown[]): unknown[] {
+  const variants = file.filter(isVariant);
+  const own = (name: string) => variants.find((variant) => variant.name === name);
+  return methods.map((method) => {
+    if (typeof method === "string") return own(method) ?? method;
+    if (!isVariant(method) || method.name !== `${method.method}+${method["aggregator"]}`) return method;
+    return own(method.name) !== undefined && own(method.name) !== method
+      ? own(method.name)
+      : { ...own(method.method), ...method };
+  });
+}
+
+/** Methods without a setting of their own at a path such as `enhance.steps`, so that the run's holds for them. */
+export function withoutOwnSetting(methods: readonly unknown[], path: string): unknown[] {
+  return methods.map((method) => (isVariant(method) ? without(method, path.split(".")) : method));
+}
+
+function without<T extends Record<string, unknown>>(settings: T, [key, ...rest]: readonly string[]): T {
+  const { [key!]: own, ...others } = settings;
+  if (own === undefined) return settings;
+  if (rest.length === 0 || typeof own !== "object" || own === null) return others as T;
+  return { ...settings, [key!]: without(own as Record<string, unknown>, rest) };
+}
+
 /** The method that trains: one of ours by name, or the path of a module. */
 export const baseOf = (method: Method): string => (typeof method === "string" ? method : method.method);
 

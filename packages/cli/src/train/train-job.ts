@@ -153,7 +153,7 @@ function openImages(
 }
 
 async function loadProjector({ projector }: TrainingModels, path: string): Promise<void> {
-  const weights = await readSafetensors(path);
+  const weights = await readSafetensors(path, { finite: true });
   projector.loadStateDict(weights);
   tf.dispose(weights as tf.NamedTensorMap);
 }

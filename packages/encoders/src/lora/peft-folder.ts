@@ -162,7 +162,7 @@ export async function loadAdapter(
   const file = `${folder}/adapter_config.json`;
   const raw = await readModelJson(folder, "adapter_config.json", "loadAdapter");
   const config = parseConfig(format, raw, { file, acceptKeys });
-  const weights = await readWeights(folder, "adapter_model");
+  const weights = await readWeights(folder, "adapter_model", { finite: true });
   try {
     const lora = addLoRA(model, {
       rank: config.r,

@@ -15,6 +15,8 @@ export interface ReadOptions {
    * BF16, F32 and F64 are rounded on the way. See `storeAs`. Default "float32".
    */
   storage?: FloatStorage;
+  /** Whether NaN or an infinity in a float tensor is an error, as in weights it is a damaged file. Default false. */
+  finite?: boolean;
 }
 
 type Values =
@@ -74,7 +76,7 @@ export function tensorBytes(
   name: string,
   info: SafetensorsInfo,
   source: string,
-  { storage = "float32" }: ReadOptions,
+  { storage = "float32", finite = false }: ReadOptions,
 ): TensorBytes {
   const { dtype, convert } = codecs[info.dtype];
   const halves = storage === "float16" && dtype === "float32";
@@ -88,6 +90,7 @@ export function tensorBytes(
   };
   const memory = named(() => (halves ? halfMemory(info.shape) : tensorMemory(info.shape, dtype)));
   const asItLies = halves ? info.dtype === "F16" : !convert;
+  const checked = finite && dtype === "float32";
   function* pieces() {
     let filled = false;
     try {
@@ -97,6 +100,7 @@ export function tensorBytes(
         if (bytes.length !== length) bytes = new Uint8Array(length);
         yield { offset, bytes };
         const piece = named(() => (convert ?? views[dtype])(bytes.buffer));
+        if (checked) named(() => checkFinite(piece));
         memory.set(
           halves ? float32ToFloat16Array(piece as Float32Array) : piece,
           offset / dtypeBytes[info.dtype],
@@ -109,8 +113,32 @@ export function tensorBytes(
   }
   return {
     parts: () => (asItLies && memory.bytes ? [{ offset: 0, bytes: memory.bytes }] : pieces()),
-    tensor: () => named(() => memory.tensor()),
+    tensor: () =>
+      named(() => {
+        // Read in one part, which no piece has seen.
+        if (checked && asItLies && memory.bytes) {
+          const { buffer } = memory.bytes;
+          if (halves) checkFiniteHalves(new Uint16Array(buffer));
+          else checkFinite(new Float32Array(buffer));
+        }
+        return memory.tensor();
+      }),
   };
+}
+
+function checkFinite(values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw new Error(`expected finite values, got ${values[i]}`);
+  }
+}
+
+/** Of float16's bits: an exponent of ones is NaN or an infinity. */
+function checkFiniteHalves(bits: Uint16Array): void {
+  for (const value of bits) {
+    if ((value & 0x7c00) === 0x7c00) {
+      throw new Error(`expected finite values, got ${(value & 0x3ff) === 0 ? "an infinity" : "NaN"}`);
+    }
+  }
 }
 
 /** Where a tensor's elements go. */

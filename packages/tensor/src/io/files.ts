@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
+import { checkOptions } from "../shared/check-options.js";
 import { openRegularFile, readInto } from "../shared/regular-file.js";
 import { checkHeaderLength, parseHeader, type SafetensorsInfo } from "../shared/safetensors-header.js";
 import { shown } from "../shared/shown.js";
@@ -32,15 +33,16 @@ export interface SafetensorsReader extends WeightsReader {
  * that is no JSON, a name twice, unknown dtype, offsets that overlap, leave holes or disagree with the shape.
  */
 export async function openSafetensors(path: string, options: ReadOptions = {}): Promise<SafetensorsReader> {
+  const read = checkOptions("openSafetensors", options, { storage: true, finite: "boolean" });
   const { file, size } = await openRegularFile(path);
   try {
-    const read = async (from: number, length: number): Promise<Uint8Array> => {
+    const readBytes = async (from: number, length: number): Promise<Uint8Array> => {
       const bytes = new Uint8Array(length);
       await readInto(file, bytes, from, path);
       return bytes;
     };
-    const length = checkHeaderLength(await read(0, Math.min(8, size)), size, path);
-    const { tensors, metadata } = parseHeader(await read(8, length), size - 8 - length, path);
+    const length = checkHeaderLength(await readBytes(0, Math.min(8, size)), size, path);
+    const { tensors, metadata } = parseHeader(await readBytes(8, length), size - 8 - length, path);
     const info = (name: string): SafetensorsInfo => {
       const found = tensors.get(name);
       if (!found) throw new Error(`${path}: has no tensor ${shown(name)}`);
@@ -51,7 +53,7 @@ export async function openSafetensors(path: string, options: ReadOptions = {}): 
       info,
       metadata,
       tensor: async (name) => {
-        const memory = tensorBytes(name, info(name), path, options);
+        const memory = tensorBytes(name, info(name), path, read);
         const begin = 8 + length + info(name).data_offsets[0];
         for (const part of memory.parts()) await readInto(file, part.bytes, begin + part.offset, path);
         return memory.tensor();

@@ -52,6 +52,20 @@ describe.each(["cpu", "wasm"] as const)("loadWeights on %s", (device) => {
     });
   });
 
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])(
+    "refuses a weight of %d by the file and the tensor",
+    async (value) => {
+      const place = await save(`damaged ${value}`, (state) => {
+        state["conv.bias"] = tf.tensor1d([0, value, 0]);
+      });
+      await expectNoLeaks(async () => {
+        await expect(loadWeights(new Small(), place, { baseName: "model" })).rejects.toThrow(
+          `${join(place, "model.safetensors")}: tensor "conv.bias": expected finite values, got ${value}`,
+        );
+      });
+    },
+  );
+
   it("takes names from elsewhere, and leaves what is not asked for in the file", async () => {
     const place = await save("prefixed", (state) => {
       for (const [name, tensor] of Object.entries(state)) {

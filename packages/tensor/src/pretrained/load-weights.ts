@@ -30,7 +30,7 @@ export interface WeightsPlace extends PretrainedOptions {
  * @param model a model without weights
  * @param folder the folder with its safetensors file or shards
  * @returns the model
- * @throws naming the file and every weight that is missing, not the model's, or of another shape; for float16 on a backend
+ * @throws naming the file and every weight that is missing, not the model's, or of another shape; a weight that is not finite; for float16 on a backend
  * or an adapter that cannot store it. The model has no weights then.
  */
 export async function loadWeights<M extends Module>(
@@ -47,7 +47,7 @@ export async function loadWeights<M extends Module>(
         `(hasFloat16Storage() is false on backend "${tf.getBackend()}"); use "float32"`,
     );
   }
-  const reader = await openWeights(folder, baseName, { storage, variant });
+  const reader = await openWeights(folder, baseName, { storage, variant, finite: true });
   try {
     const parameters = match(`${who}: ${folder}`, model, reader, names(reader.keys()));
     if (storage === "float16") model.requiresGrad(false);

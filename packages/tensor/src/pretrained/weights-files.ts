@@ -60,7 +60,11 @@ export async function openWeights(
   baseName: string,
   options: WeightsOptions = {},
 ): Promise<WeightsReader> {
-  const { variant, ...read } = checkOptions("openWeights", options, { storage: true, variant: true });
+  const { variant, ...read } = checkOptions("openWeights", options, {
+    storage: true,
+    variant: true,
+    finite: "boolean",
+  });
   const { join } = nodeModule("node:path");
   const names = await listFolder(folder);
   const { single, indexes } = weightsNames(baseName, variant);

@@ -2,7 +2,7 @@ import { checkNumber, type NumberRange } from "./shared/check-options.js";
 
 /** The largest float32. */
 const largest = (2 - 2 ** -23) * 2 ** 127;
-/** The smallest normal one; what is smaller may be 0 on a GPU. */
+/** The smallest normal one; a smaller one may be 0 on a GPU. */
 const smallest = 2 ** -126;
 
 /**

@@ -248,7 +248,7 @@ export async function givenSettings(command: Command, base: string): Promise<Giv
   );
   const merged = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
   const [methods, ofFile] = [at(merged, "methods"), at(file, "methods")];
-  // What is not a list is refused later, with all other settings.
+  // A value that is not a list is refused later, with all other settings.
   if (!Array.isArray(methods) || !Array.isArray(ofFile)) return { settings: merged, byOption };
   const changed = byOption.map(({ path }) => path).filter((path) => path !== "methods");
   const own = changed.reduce(withoutOwnSetting, withOwnSettings(methods, ofFile));
@@ -256,7 +256,7 @@ export async function givenSettings(command: Command, base: string): Promise<Giv
 }
 
 /**
- * Checks what a command line asks for.
+ * Checks the settings that a command line gives.
  *
  * @throws one line that names each option that is wrong or missing, and `--config` with the setting where the file has it
  */

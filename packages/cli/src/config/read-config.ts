@@ -25,7 +25,7 @@ export interface Problem {
   what: string;
 }
 
-/** A configuration as the schema reads it, or what is wrong in it. */
+/** A configuration as the schema reads it, or its problems. */
 export function tryConfig(
   config: unknown,
 ): { checked: RunConfig; problems?: never } | { checked?: never; problems: Problem[] } {

@@ -14,7 +14,7 @@ export interface RunLock {
   staleOwner?: ProcessIdentity;
   /** Gives the folder back. */
   release(): Promise<void>;
-  /** Gives the folder back as it was: what was written there is deleted, and the folders that were made for the lock. */
+  /** Deletes everything that was written into the folder, and the folders that were made for the lock. */
   discard(): Promise<void>;
 }
 

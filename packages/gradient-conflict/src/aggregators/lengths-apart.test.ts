@@ -113,7 +113,7 @@ describe("gradients that cancel", () => {
     ],
   };
   // ConFIG's least squares are defined where no cosines are equal, and may conflict there, as TorchJD's do. MGDA's
-  // weights have a sum of 1, so what is left of its zero is rounding.
+  // weights have a sum of 1, so the rest of its zero is rounding.
   const { conFIG: _, mgda: __, ...others } = nonConflicting;
   it.each(Object.entries(others))("%s gives no direction that is rounding", async (_, aggregator) => {
     for (const [name, rows] of Object.entries(cases)) {

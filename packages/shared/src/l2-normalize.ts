@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { visitOps } from "./gradients-tape.js";
 
-/** The smallest normal float32. What is smaller may be 0 on a GPU, and its direction has a gradient beyond float32. */
+/** The smallest normal float32. A smaller one may be 0 on a GPU, and its direction has a gradient beyond float32. */
 const smallest = 2 ** -126;
 
 /**

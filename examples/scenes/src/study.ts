@@ -117,7 +117,9 @@ async function main(): Promise<void> {
   const question1 = parts.find(({ name }) => name === "question-1");
   if (only === "question-6" && question1) return runTheoremOne(question1);
   if (only !== undefined && !parts.some(({ name }) => name === only)) {
-    fail(`--only: expected one of ${parts.map(({ name }) => name).join(", ")}, got "${only}"`);
+    fail(
+      `--only: expected one of ${parts.map(({ name }) => name).join(", ")}${question1 ? ", question-6" : ""}, got "${only}"`,
+    );
   }
   const cells = parts.filter(({ name }) => only === undefined || name === only).flatMap(cellsOf);
   const results = await Promise.all(cells.map((cell) => readResult(cell)));

@@ -22,7 +22,8 @@ export interface Comparison {
   overRuns?: MeanInterval;
 }
 
-const average = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const average = (values: readonly number[]) =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Differences with the same set and seed, `of` minus `minus`. */
 export function compare(
@@ -51,8 +52,11 @@ export function comparisonOf(differences: readonly { set: number; value: number 
 }
 
 /** Mean and sample standard deviation over all runs. */
-export function spreadOf(results: PartResults, measure: Measure, method: string) {
-  const values = results.map(({ result }) => measure(result.methods[method]));
+export const spreadOf = (results: PartResults, measure: Measure, method: string) =>
+  spread(results.map(({ result }) => measure(result.methods[method])));
+
+/** Mean and sample standard deviation; a deviation of 0 for a single value. */
+export function spread(values: readonly number[]): { mean: number; std: number } {
   const mean = average(values);
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };

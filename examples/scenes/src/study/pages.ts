@@ -9,6 +9,7 @@ import {
   type PartResults,
   spreadOf,
 } from "./comparisons.js";
+import { markdownTable } from "./markdown-table.js";
 import {
   type Chosen,
   hasFlips,
@@ -98,8 +99,7 @@ export async function studyPages(folder?: string): Promise<Record<string, string
     const { section, picture } = await theoremOneSection(cellsOf(questions[0]), folder);
     sections.push(section);
     if (picture) pages["question-6.svg"] = picture;
-  }
-  if (!chosen) sections.push("## Questions on test\n\nNot run yet: tuning comes first.");
+  } else sections.push("## Questions on test\n\nNot run yet: tuning comes first.");
   pages["README.md"] = `${sections.join("\n\n")}\n`;
   return pages;
 }
@@ -168,12 +168,10 @@ function tableOf(part: StudyPart, results: PartResults): string {
     return `${mean.toFixed(digits)} ± ${std.toFixed(digits)}`;
   };
   const shown = columns.filter((column) => names.some((name) => value(column, name) !== ""));
-  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [
-    row(["", ...shown.map(({ title }) => title)]),
-    row(["---", ...shown.map(() => "---")]),
-    ...names.map((name) => row([`\`${name}\``, ...shown.map((column) => value(column, name))])),
-  ].join("\n");
+  return markdownTable(
+    shown.map(({ title }) => title),
+    names.map((name) => [`\`${name}\``, ...shown.map((column) => value(column, name))]),
+  );
 }
 
 const onFactor =
@@ -184,17 +182,12 @@ const onFactor =
 function factorTable(part: StudyPart, results: PartResults): string {
   const names = methodNames(part);
   const factors = Object.keys(results[0].result.methods["original"].patterns["P two-way"]);
-  const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const cell = (factor: string, name: string) => {
     const { mean, std } = spreadOf(results, onFactor(factor), name);
     return `${mean.toFixed(1)} ± ${std.toFixed(1)}`;
   };
-  return [
-    "Two-way accuracy by factor (chance 50 %):\n",
-    row(["", ...factors]),
-    row(["---", ...factors.map(() => "---")]),
-    ...names.map((name) => row([`\`${name}\``, ...factors.map((factor) => cell(factor, name))])),
-  ].join("\n");
+  const rows = names.map((name) => [`\`${name}\``, ...factors.map((factor) => cell(factor, name))]);
+  return `Two-way accuracy by factor (chance 50 %):\n\n${markdownTable(factors, rows)}`;
 }
 
 const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;

@@ -65,7 +65,7 @@ const ownSettings: Record<TrainedMethod, Record<string, object>> = {
 };
 
 const learningRates = [5e-4, 1e-3, 2e-3];
-/** Added before any look at test, as the others move the encoder too far (docs/study/protocol.md). */
+/** Rates that move the encoder less; docs/study/protocol.md says why they are apart. */
 const lowLearningRates = [1e-4, 2.5e-4];
 
 /** A method's configurations: each learning rate with each of its own settings. */

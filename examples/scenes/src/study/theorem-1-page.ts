@@ -1,15 +1,9 @@
 import type { TheoremOne } from "@dcr-js/dcr";
 import type { Cell } from "./cells.js";
+import { average, spread } from "./comparisons.js";
+import { markdownTable } from "./markdown-table.js";
 import { scatterFigure } from "./scatter-figure.js";
 import { readTheoremOne, type TheoremOneResult } from "./theorem-1-results.js";
-
-const average = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-const spread = (values: readonly number[]) => {
-  const mean = average(values);
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
-};
 
 /** Spearman's rank correlation; equal values have the mean of their ranks. */
 export function rankCorrelation(a: readonly number[], b: readonly number[]): number {
@@ -52,21 +46,15 @@ export async function theoremOneSection(
   const names = Object.keys(results[0].methods);
   const valuesOf = (name: string, of: (entry: TheoremOne) => number) =>
     results.map(({ methods }) => average(methods[name].map(of)));
-  const row = (columns: readonly string[]) => `| ${columns.join(" | ")} |`;
-  const table = [
-    row(["", ...Object.keys(figures)]),
-    row(["---", ...Object.keys(figures).map(() => "---")]),
-    ...names.map((name) =>
-      row([
-        `\`${name}\``,
-        ...Object.values(figures).map((of) => {
-          const { mean, std } = spread(valuesOf(name, of));
-          const digits = Math.abs(mean) >= 100 ? 0 : 1;
-          return `${mean.toFixed(digits)} ± ${std.toFixed(digits)}`;
-        }),
-      ]),
-    ),
-  ].join("\n");
+  const cell = (name: string, of: (entry: TheoremOne) => number) => {
+    const { mean, std } = spread(valuesOf(name, of));
+    const digits = Math.abs(mean) >= 100 ? 0 : 1;
+    return `${mean.toFixed(digits)} ± ${std.toFixed(digits)}`;
+  };
+  const table = markdownTable(
+    Object.keys(figures),
+    names.map((name) => [`\`${name}\``, ...Object.values(figures).map((of) => cell(name, of))]),
+  );
   const picture = scatterFigure(
     `Share of the scatter within classes, test; ${results.length} runs each, bars of one standard deviation`,
     {

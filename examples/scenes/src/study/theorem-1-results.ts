@@ -55,13 +55,15 @@ export async function measureTheoremOne(cell: Cell): Promise<void> {
   const denoiser = createDenoiser({ unet, textEncoder, tokenizer });
   const original = join(exampleFolder, `models/set-${cell.set}/clip`);
   const methods: TheoremOneResult["methods"] = {};
+  const own: tf.Tensor[] = [];
   try {
     const { size, pixels, labels } = await drawScenes();
     const first = pixels.subarray(0, images * size * size * 3);
     const posterior = await createLatentEncoder(vae, { microBatch: images }).encode(first, size);
     const x0 = tf.tidy(() => tf.mul(posterior.mean, vae.config.scaling_factor) as tf.Tensor4D);
-    tf.dispose([posterior.mean, posterior.logvar]);
+    own.push(posterior.mean, posterior.logvar, x0);
     const noise = new Random(cell.seed).fork("theorem-1").normal(x0.shape) as tf.Tensor4D;
+    own.push(noise);
     for (const name of methodNames(cell.part)) {
       const folder = (method: string) => join(run, `${method.replaceAll(" ", "-")}-seed${cell.seed}`);
       const encoder = name === "original" ? original : join(folder(name), "encoder");
@@ -71,6 +73,7 @@ export async function measureTheoremOne(cell: Cell): Promise<void> {
         { encoder, projector, size, pixels },
         denoiser.conditionSize,
       );
+      own.push(features, conditions);
       methods[name] = [];
       for (const timestep of timesteps) {
         const all = new Int32Array(images).fill(timestep);
@@ -85,10 +88,9 @@ export async function measureTheoremOne(cell: Cell): Promise<void> {
         noisy.dispose();
         prepared.dispose();
       }
-      tf.dispose([features, conditions]);
     }
-    tf.dispose([x0, noise]);
   } finally {
+    tf.dispose(own);
     for (const module of [vae, unet, textEncoder]) module.dispose();
     denoiser.dispose();
   }
@@ -120,16 +122,16 @@ async function encode(
   const encoder = await CLIPModel.fromPretrained(from.encoder);
   const processor = await CLIPImageProcessor.fromPretrained(from.encoder);
   const projector = new Projector(encoder.featureSize, conditionSize);
-  const weights = await readSafetensors(from.projector);
-  projector.loadStateDict(weights);
-  tf.dispose(weights as tf.NamedTensorMap);
+  const weights = await readSafetensors(from.projector, { finite: true });
   try {
+    projector.loadStateDict(weights);
     return tf.tidy(() => {
       const pixels = tf.tensor4d(from.pixels, [count, from.size, from.size, 3]);
       const features = encoder.encodeImage(processor.normalize(pixels)) as tf.Tensor2D;
       return [features, projector.forward(features)] as never;
     }) as unknown as [tf.Tensor2D, tf.Tensor2D];
   } finally {
+    tf.dispose(weights as tf.NamedTensorMap);
     encoder.dispose();
     projector.dispose();
   }

@@ -32,10 +32,8 @@ export function withOwnSettings(methods: readonly unknown[], file: readonly unkn
   const own = (name: string) => variants.find((variant) => variant.name === name);
   return methods.map((method) => {
     if (typeof method === "string") return own(method) ?? method;
-    if (!isVariant(method) || method.name !== `${method.method}+${method["aggregator"]}`) return method;
-    return own(method.name) !== undefined && own(method.name) !== method
-      ? own(method.name)
-      : { ...own(method.method), ...method };
+    const isShort = isVariant(method) && method.name === `${method.method}+${method["aggregator"]}`;
+    return isShort ? { ...own(method.method), ...own(method.name), ...method } : method;
   });
 }
 

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { largestSize } from "../math/largest-size.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber } from "../shared/check-options.js";
 import { checkWidths } from "./distance.js";
@@ -16,10 +17,7 @@ export function snrDistance(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
     const [x, y] = checkWidths("snrDistance", a, b);
     checkNumber("snrDistance: dim", x.shape[1], { min: 2 });
     // The quotient has no unit, and the squares of 1e20 and 1e-23 are no float32.
-    const largest = stopGradient(x, (z) => {
-      const size = tf.max(tf.abs(z), -1, true);
-      return tf.where(tf.equal(size, 0), tf.onesLike(size), size);
-    });
+    const largest = stopGradient(x, (z) => largestSize(z, -1));
     const variance = (z: tf.Tensor) => tf.mean(tf.square(tf.sub(z, tf.mean(z, -1, true))), -1);
     const differences = tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0));
     const noise = variance(tf.div(differences, tf.expandDims(largest, 1)));

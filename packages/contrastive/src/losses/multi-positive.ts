@@ -204,6 +204,13 @@ function lossOfEach(
   return tf.sub(total, tf.sum(tf.mul(below, shares), 1));
 }
 
+/** Refuses an entry that is neither a boolean nor a number: a text such as "0" would count as true. */
+export function checkFlags(name: string, flags: ArrayLike<unknown>): void {
+  for (let at = 0; at < flags.length; at++) {
+    if (typeof flags[at] !== "boolean") checkNumber(`${name}[${at}]`, flags[at]);
+  }
+}
+
 function readMasks(
   caller: string,
   [n, m]: readonly [number, number],
@@ -219,10 +226,7 @@ function readMasks(
         `${caller}: ${name} must have ${n} x ${m} = ${n * m} entries, one for each anchor and candidate, got ${mask?.length ?? describe(mask)}`,
       );
     }
-    for (let at = 0; at < n * m; at++) {
-      // A text such as "0" would count as true.
-      if (typeof mask[at] !== "boolean") checkNumber(`${caller}: ${name}[${at}]`, mask[at]);
-    }
+    checkFlags(`${caller}: ${name}`, mask);
   }
   const present = Uint8Array.from({ length: n * m }, (_, at) => (excluded?.[at] ? 0 : 1));
   const positives = present.map((is, at) => (is && positive[at] ? 1 : 0));

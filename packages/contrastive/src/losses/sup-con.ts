@@ -1,8 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import { contrast, type MultiPositiveOptions, multiPositiveOptionNames } from "./multi-positive.js";
+import { checkOptions, describe } from "../shared/check-options.js";
+import {
+  checkFlags,
+  contrast,
+  type MultiPositiveOptions,
+  multiPositiveOptionNames,
+} from "./multi-positive.js";
 
 /** `excluded` adds false negatives to the rows themselves, which are always left out. */
 export type SupConOptions<R extends Reduction = Reduction> = MultiPositiveOptions<R>;
@@ -33,10 +38,7 @@ export function supCon<R extends Reduction = "mean">(
       `supCon: positives must be ${n} labels or ${n} x ${n} = ${n * n} entries of a mask, got ${positives?.length ?? describe(positives)}`,
     );
   }
-  for (let i = 0; i < positives.length; i++) {
-    const value = positives[i];
-    if (typeof value !== "boolean") checkNumber(`supCon: positives[${i}]`, value);
-  }
+  checkFlags("supCon: positives", positives);
   const isLabels = positives.length === n;
   const mask = isLabels
     ? Uint8Array.from({ length: n * n }, (_, at) =>
@@ -48,10 +50,7 @@ export function supCon<R extends Reduction = "mean">(
       `supCon: excluded must have ${n} x ${n} = ${n * n} entries, got ${given.excluded.length ?? describe(given.excluded)}`,
     );
   }
-  for (let at = 0; at < (given.excluded?.length ?? 0); at++) {
-    const value = given.excluded![at];
-    if (typeof value !== "boolean") checkNumber(`supCon: excluded[${at}]`, value);
-  }
+  if (given.excluded !== undefined) checkFlags("supCon: excluded", given.excluded);
   const excluded = diagonal(n).map((is, at) => (is || given.excluded?.[at] ? 1 : 0));
   return tf.tidy(() =>
     contrast("supCon", {

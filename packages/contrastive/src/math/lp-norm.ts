@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { largestSize } from "./largest-size.js";
 import { stopGradient } from "./stop-gradient.js";
 
 /**
@@ -14,10 +15,7 @@ export function lpNorm(x: tf.Tensor, p: number): tf.Tensor {
     const sizeOf = (y: tf.Tensor) => tf.mul(y, stopGradient(y, tf.sign));
     if (p === 1) return tf.sum(sizeOf(x), -1);
     // The norm of a multiple is that multiple of the norm, so the scale is a constant for the gradient.
-    const scale = stopGradient(x, (y) => {
-      const largest = tf.max(tf.abs(y), -1, true);
-      return tf.where(tf.equal(largest, 0), tf.onesLike(largest), largest);
-    });
+    const scale = stopGradient(x, (y) => largestSize(y, -1));
     const scaled = tf.div(x, scale);
     const sums = tf.sum(p === 2 ? tf.square(scaled) : tf.pow(sizeOf(scaled), p), -1);
     // A root has no finite slope at 0; there the norm is 0 and so is its gradient.

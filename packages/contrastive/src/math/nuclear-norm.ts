@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { largestSize } from "./largest-size.js";
 
 /**
  * Steps of the Newton-Schulz iteration. Each multiplies small singular values by 1.5, so that those above 1e-6 of the largest have
@@ -17,9 +18,8 @@ export function nuclearNorm(x: tf.Tensor): tf.Tensor {
   const norm = tf.customGrad((y, save) => {
     const matrix = y as tf.Tensor;
     const polar = tf.tidy(() => {
-      const largest = tf.max(tf.abs(matrix), [-2, -1], true);
       // By the largest entry first: the squares of 1e20 and 1e-23 are no float32.
-      const scaled = tf.div(matrix, tf.where(tf.equal(largest, 0), tf.onesLike(largest), largest));
+      const scaled = tf.div(matrix, largestSize(matrix, [-2, -1]));
       const length = tf.sqrt(tf.sum(tf.square(scaled), [-2, -1], true));
       let p = tf.div(scaled, tf.maximum(length, 1e-30));
       const isWide = matrix.shape[matrix.rank - 2]! <= matrix.shape[matrix.rank - 1]!;

@@ -106,8 +106,7 @@ export async function readTerm(term: ObjectiveTerm): Promise<TermValues> {
   const scalars = [value, ...reported.map((part) => part.value), ...Object.values(metrics)];
   // One read for all: on a GPU each waits for the device.
   const joined = tf.stack(scalars);
-  const read = await joined.data();
-  joined.dispose();
+  const read = await joined.data().finally(() => joined.dispose());
   const metricNames = Object.keys(metrics);
   return {
     name,

@@ -4,7 +4,7 @@ import { requestWebGPUDevice } from "./request-device.js";
 
 const { device, reason } = await webgpuDevice();
 
-/** Stands in for the platform's entry point, and notes what is asked of it. */
+/** Replaces the platform's entry point, and records the requests. */
 function offer(
   adapter: object | null | ((options: GPURequestAdapterOptions) => object | null),
 ): GPURequestAdapterOptions[] {

@@ -16,7 +16,7 @@ export type DropoutAttributes = {
   start: RandomState;
   /** Words from this one on keep their element. */
   firstKept: number;
-  /** Factor on what is kept. */
+  /** The factor of the elements that are kept. */
   scale: number;
 };
 

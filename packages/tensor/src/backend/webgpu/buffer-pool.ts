@@ -87,7 +87,7 @@ export class BufferPool {
     return low;
   }
 
-  /** Evicts what is beyond the bounds: the newest free buffers of the sizes that were first used longest ago. */
+  /** Evicts free buffers until the bounds hold: the newest of the sizes that were first used longest ago. */
   private evict(): void {
     const isOver = () =>
       this.freeBytes > this.maxFreeBytes && this.usedBytes + this.freeBytes > this.mostUsedBytes;

@@ -125,21 +125,6 @@ export function testParts(chosen: Chosen): StudyPart[] {
       primary: { figure: "P strict", of: "dcr chosen", minus: "rec chosen" },
     },
     {
-      name: "trade-off",
-      title: "Trade-off over learning rates and steps",
-      beside: trainedMethods.map((method) => `${method} chosen`),
-      methods: trainedMethods.flatMap((method) => {
-        const own = (chosen[method]["enhance"] as { learningRate: number }).learningRate;
-        const rates = [...lowLearningRates, ...learningRates].filter((rate) => rate !== own);
-        return [
-          ...rates.map((learningRate) =>
-            change(chosen[method], `${method} rate ${learningRate}`, { enhance: { learningRate } }),
-          ),
-          change(chosen[method], `${method} 100 steps`, { enhance: { steps: 100 } }),
-        ];
-      }),
-    },
-    {
       name: "question-4",
       title: "Conflict and its remedies",
       beside: ["naive chosen", "dcr chosen"],
@@ -155,6 +140,16 @@ export function testParts(chosen: Chosen): StudyPart[] {
       primary: { figure: "D", of: "dcr anchor", minus: "dcr chosen" },
     },
     {
+      name: "question-5",
+      title: "Augmentation",
+      beside: ["con chosen", "naive chosen", "dcr chosen"],
+      methods: [con, naive, dcr].map((base) =>
+        hasFlips(base)
+          ? change(base, `${base.method} no flips`, noFlips)
+          : change(base, `${base.method} flips`, flips),
+      ),
+    },
+    {
       name: "question-2",
       title: "Temperature and drift",
       beside: ["dcr chosen"],
@@ -164,14 +159,19 @@ export function testParts(chosen: Chosen): StudyPart[] {
       primary: { figure: "P strict", of: nameOfTemperature("auto"), minus: nameOfTemperature(0.1) },
     },
     {
-      name: "question-5",
-      title: "Augmentation",
-      beside: ["con chosen", "naive chosen", "dcr chosen"],
-      methods: [con, naive, dcr].map((base) =>
-        hasFlips(base)
-          ? change(base, `${base.method} no flips`, noFlips)
-          : change(base, `${base.method} flips`, flips),
-      ),
+      name: "trade-off",
+      title: "Trade-off over learning rates and steps",
+      beside: trainedMethods.map((method) => `${method} chosen`),
+      methods: trainedMethods.flatMap((method) => {
+        const own = (chosen[method]["enhance"] as { learningRate: number }).learningRate;
+        const rates = [...lowLearningRates, ...learningRates].filter((rate) => rate !== own);
+        return [
+          ...rates.map((learningRate) =>
+            change(chosen[method], `${method} rate ${learningRate}`, { enhance: { learningRate } }),
+          ),
+          change(chosen[method], `${method} 100 steps`, { enhance: { steps: 100 } }),
+        ];
+      }),
     },
     {
       name: "question-7",

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { Command, InvalidArgumentError } from "commander";
 import { type Cell, cellsOf, exampleFolder, readResult, runCell } from "./study/cells.js";
-import { chooseAll, studyPages } from "./study/pages.js";
+import { chooseAll } from "./study/choose-all.js";
+import { measureLayerConflict, readLayerConflict } from "./study/layer-conflict-results.js";
+import { studyPages } from "./study/pages.js";
 import { type Chosen, estimatedMinutes, type StudyPart, testParts, tuningParts } from "./study/plan.js";
 import type { RawResult } from "./study/raw-results.js";
 import { measureTheoremOne, readTheoremOne } from "./study/theorem-1-results.js";
@@ -86,15 +88,27 @@ function minutesOf({ part }: Cell, measured: ReadonlyMap<string, number>): numbe
   }, alignment);
 }
 
-/** Question 6, of the encoders of question 1. */
-async function runTheoremOne(question1: StudyPart): Promise<void> {
+/** Questions that are measured on the encoders of question 1, and the minutes of one core that a cell takes. */
+const measurements = {
+  "question-4-layers": { read: readLayerConflict, measure: measureLayerConflict, minutes: 2.5 },
+  "question-6": { read: readTheoremOne, measure: measureTheoremOne, minutes: 0.5 },
+};
+type Measurement = keyof typeof measurements;
+
+/** Cells of question 1 that a measurement has no result of. */
+async function missingMeasurements(name: Measurement, question1: StudyPart): Promise<Cell[]> {
+  const cells = cellsOf(question1);
+  const found = await Promise.all(cells.map((cell) => measurements[name].read(cell)));
+  return cells.filter((_, i) => found[i] === undefined);
+}
+
+async function runMeasurement(name: Measurement, question1: StudyPart): Promise<void> {
   await initialize({ device: "wasm" });
-  for (const cell of cellsOf(question1)) {
-    if (await readTheoremOne(cell)) continue;
-    console.log(`question-6, set ${cell.set}, seed ${cell.seed}`);
-    await measureTheoremOne(cell);
+  for (const cell of await missingMeasurements(name, question1)) {
+    console.log(`${name}, set ${cell.set}, seed ${cell.seed}`);
+    await measurements[name].measure(cell);
+    await writePages();
   }
-  await writePages();
 }
 
 function measuredSeconds(results: readonly RawResult[]): Map<string, number> {
@@ -110,37 +124,53 @@ function measuredSeconds(results: readonly RawResult[]): Map<string, number> {
   );
 }
 
+/** Prints what is missing and how long it may take. */
+async function listMissing(
+  parts: readonly StudyPart[],
+  measured: { names: readonly Measurement[]; question1: StudyPart | undefined },
+): Promise<void> {
+  const cells = parts.flatMap(cellsOf);
+  const results = await Promise.all(cells.map((cell) => readResult(cell)));
+  const seconds = measuredSeconds(results.filter((result) => result !== undefined));
+  const lines = cells
+    .filter((_, i) => results[i] === undefined)
+    .map((cell) => ({
+      ...cell,
+      name: cell.part.name,
+      what: `${cell.part.methods.length} methods, `,
+      minutes: minutesOf(cell, seconds),
+    }));
+  let total = cells.length;
+  for (const name of measured.question1 ? measured.names : []) {
+    const { minutes } = measurements[name];
+    total += cellsOf(measured.question1!).length;
+    const missing = await missingMeasurements(name, measured.question1!);
+    lines.push(...missing.map((cell) => ({ ...cell, name, what: "", minutes })));
+  }
+  for (const { name, set, seed, what, minutes } of lines) {
+    console.log(`${name}, set ${set}, seed ${seed}: ${what}${minutes.toFixed(0)} minutes`);
+  }
+  const hours = lines.reduce((sum, { minutes }) => sum + minutes, 0) / 60;
+  console.log(
+    `${total - lines.length} of ${total} runs are done; ${hours.toFixed(1)} hours of one core are left`,
+  );
+}
+
 async function main(): Promise<void> {
   if (check) return checkPages();
   if (pages) return writePages();
   const parts = await plannedParts();
   const question1 = parts.find(({ name }) => name === "question-1");
-  if (only === "question-6" && question1) return runTheoremOne(question1);
-  if (only !== undefined && !parts.some(({ name }) => name === only)) {
-    fail(
-      `--only: expected one of ${parts.map(({ name }) => name).join(", ")}${question1 ? ", question-6" : ""}, got "${only}"`,
-    );
+  const names = [...parts.map(({ name }) => name), ...(question1 ? Object.keys(measurements) : [])];
+  if (only !== undefined && !names.includes(only)) {
+    fail(`--only: expected one of ${names.join(", ")}, got "${only}"`);
   }
-  const cells = parts.filter(({ name }) => only === undefined || name === only).flatMap(cellsOf);
-  const results = await Promise.all(cells.map((cell) => readResult(cell)));
-  const measured = measuredSeconds(results.filter((result) => result !== undefined));
-  const missing = cells.filter((_, i) => results[i] === undefined);
-  if (dryRun) {
-    let total = 0;
-    for (const cell of missing) {
-      const minutes = minutesOf(cell, measured);
-      total += minutes;
-      const { part, set, seed } = cell;
-      console.log(
-        `${part.name}, set ${set}, seed ${seed}: ${part.methods.length} methods, ${minutes.toFixed(0)} minutes`,
-      );
-    }
-    console.log(
-      `${cells.length - missing.length} of ${cells.length} runs are done; ${(total / 60).toFixed(1)} hours of one core are left`,
-    );
-    return;
-  }
-  for (const cell of missing) {
+  const asked = (name: string) => only === undefined || name === only;
+  const askedParts = parts.filter(({ name }) => asked(name));
+  const askedMeasurements = (Object.keys(measurements) as Measurement[]).filter(asked);
+  if (dryRun) return listMissing(askedParts, { names: askedMeasurements, question1 });
+  for (const cell of askedParts.flatMap(cellsOf)) {
+    if (await readResult(cell)) continue;
     const { part, set, seed } = cell;
     console.log(`\n${part.name}, set ${set}, seed ${seed}`);
     if (!(await runCell(cell, jobs))) {
@@ -149,7 +179,7 @@ async function main(): Promise<void> {
     }
     await writePages();
   }
-  if (only === undefined && question1) await runTheoremOne(question1);
+  for (const name of question1 ? askedMeasurements : []) await runMeasurement(name, question1!);
   const chosen = await chooseAll();
   if (chosen && !existsSync(chosenPath)) {
     await writeFileAtomically(chosenPath, json(chosen));

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cell, cellsOf, exampleFolder, resultPath, settingsOf } from "./cells.js";
+import { chooseAll } from "./choose-all.js";
 import { methodNames } from "./comparisons.js";
-import { chooseAll, studyPages } from "./pages.js";
+import { studyPages } from "./pages.js";
 import { testParts, tuningParts } from "./plan.js";
 import type { MethodResult, RawResult } from "./raw-results.js";
 

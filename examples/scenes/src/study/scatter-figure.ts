@@ -1,3 +1,5 @@
+import { escapeText } from "./svg-text.js";
+
 /** A point of a figure, in percent. */
 export interface FigurePoint {
   label: string;
@@ -91,6 +93,3 @@ function ticksBetween(low: number, high: number): number[] {
   const first = Math.ceil(low / step);
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
 }
-
-const escapeText = (text: string) =>
-  text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]!);

@@ -1,0 +1,64 @@
+import { figure, type Measure, methodNames, type PartResults, spreadOf } from "./comparisons.js";
+import { markdownTable } from "./markdown-table.js";
+import type { StudyPart } from "./plan.js";
+import type { MethodResult } from "./raw-results.js";
+
+interface Column {
+  title: string;
+  measure: (method: MethodResult) => number | undefined;
+  digits: number;
+}
+
+const columns: Column[] = [
+  ...(["P strict", "P two-way", "D", "k-NN"] as const).map((name) => ({
+    title: name,
+    measure: figure(name),
+    digits: 1,
+  })),
+  { title: "drift", measure: ({ training }) => training?.drift, digits: 3 },
+  {
+    title: "negative cosines, %",
+    measure: ({ training }) => training?.negativeCosines && 100 * training.negativeCosines,
+    digits: 0,
+  },
+  ...(["negatives", "augmented", "target"] as const).map((name) => ({
+    title: `s(a, ${{ negatives: "P", augmented: "A+", target: "G" }[name]}) at the end`,
+    measure: ({ training }: MethodResult) => training?.last[`similarity/${name}`],
+    digits: 4,
+  })),
+  { title: "temperature", measure: ({ training }) => training?.last["temperature"], digits: 4 },
+  { title: "seconds a step", measure: ({ training }) => training?.secondsPerStep, digits: 2 },
+];
+
+/** Every method's figures: mean ± standard deviation over the runs. */
+export function tableOf(part: StudyPart, results: PartResults): string {
+  const names = methodNames(part);
+  const value = ({ measure, digits }: Column, name: string) => {
+    const values = results.map(({ result }) => measure(result.methods[name]));
+    if (values.some((each) => each === undefined)) return "";
+    const { mean, std } = spreadOf(results, measure as Measure, name);
+    return `${mean.toFixed(digits)} ± ${std.toFixed(digits)}`;
+  };
+  const shown = columns.filter((column) => names.some((name) => value(column, name) !== ""));
+  return markdownTable(
+    shown.map(({ title }) => title),
+    names.map((name) => [`\`${name}\``, ...shown.map((column) => value(column, name))]),
+  );
+}
+
+export const onFactor =
+  (factor: string): Measure =>
+  ({ patterns }) =>
+    100 * patterns["P two-way"][factor];
+
+/** Accuracy of every method on pairs that differ in one factor. */
+export function factorTable(part: StudyPart, results: PartResults): string {
+  const names = methodNames(part);
+  const factors = Object.keys(results[0].result.methods["original"].patterns["P two-way"]);
+  const cell = (factor: string, name: string) => {
+    const { mean, std } = spreadOf(results, onFactor(factor), name);
+    return `${mean.toFixed(1)} ± ${std.toFixed(1)}`;
+  };
+  const rows = names.map((name) => [`\`${name}\``, ...factors.map((factor) => cell(factor, name))]);
+  return `Two-way accuracy by factor (chance 50 %):\n\n${markdownTable(factors, rows)}`;
+}

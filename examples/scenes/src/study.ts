@@ -6,11 +6,12 @@ import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { Command, InvalidArgumentError } from "commander";
 import { type Cell, cellsOf, exampleFolder, readResult, runCell } from "./study/cells.js";
 import { chooseAll } from "./study/choose-all.js";
-import { measureLayerConflict, readLayerConflict } from "./study/layer-conflict-results.js";
+import { layerConflictFile, measureLayerConflict } from "./study/layer-conflict-results.js";
+import { measureOtherScenes, otherScenesFile } from "./study/other-scenes-results.js";
 import { studyPages } from "./study/pages.js";
 import { type Chosen, estimatedMinutes, type StudyPart, testParts, tuningParts } from "./study/plan.js";
 import type { RawResult } from "./study/raw-results.js";
-import { measureTheoremOne, readTheoremOne } from "./study/theorem-1-results.js";
+import { measureTheoremOne, theoremOneFile } from "./study/theorem-1-results.js";
 
 /** The study of docs/study/protocol.md: runs the missing runs, and writes its pages. */
 
@@ -90,8 +91,9 @@ function minutesOf({ part }: Cell, measured: ReadonlyMap<string, number>): numbe
 
 /** Questions that are measured on the encoders of question 1, and the minutes of one core that a cell takes. */
 const measurements = {
-  "question-4-layers": { read: readLayerConflict, measure: measureLayerConflict, minutes: 2.5 },
-  "question-6": { read: readTheoremOne, measure: measureTheoremOne, minutes: 0.5 },
+  "other-scenes": { read: otherScenesFile.read, measure: measureOtherScenes, minutes: 1.5 },
+  "question-4-layers": { read: layerConflictFile.read, measure: measureLayerConflict, minutes: 2.5 },
+  "question-6": { read: theoremOneFile.read, measure: measureTheoremOne, minutes: 0.5 },
 };
 type Measurement = keyof typeof measurements;
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { layerConflictSection } from "./layer-conflict-page.js";
-import { layerConflictPath, timesteps } from "./layer-conflict-results.js";
+import { layerConflictFile, timesteps } from "./layer-conflict-results.js";
 
 it("shows mean cosines, their intervals and the scatter of single batches, when all runs are measured", async () => {
   const folder = await mkdtemp(join(tmpdir(), "scenes-layers-"));
@@ -31,7 +31,7 @@ it("shows mean cosines, their intervals and the scatter of single batches, when 
   try {
     expect((await layerConflictSection(cells, folder)).section).toContain("Not run yet.");
     for (const cell of cells) {
-      const path = layerConflictPath(cell, folder);
+      const path = layerConflictFile.path(cell, folder);
       await mkdir(dirname(path), { recursive: true });
       await writeFile(
         path,

@@ -1,7 +1,8 @@
 import type { Cell } from "./cells.js";
 import { average, comparisonOf, spread } from "./comparisons.js";
 import { heatMapFigure } from "./heat-map-figure.js";
-import { type LayerConflictResult, readLayerConflict, timesteps } from "./layer-conflict-results.js";
+import { type LayerConflictResult, layerConflictFile, timesteps } from "./layer-conflict-results.js";
+import { measurementSection, type Section } from "./measurement-file.js";
 
 /** A layer at a timestep with one encoder, over all runs. */
 interface Place {
@@ -14,17 +15,13 @@ interface Place {
 }
 
 /** The section on the conflict by layer and timestep, and its figure; neither before all cells are measured. */
-export async function layerConflictSection(
-  cells: readonly Cell[],
-  folder?: string,
-): Promise<{ section: string; picture?: string }> {
-  const title = "## Conflict by layer and timestep";
-  const found = await Promise.all(cells.map((cell) => readLayerConflict(cell, folder)));
-  const results = found.flatMap((result, i) => (result ? [{ set: cells[i].set, result }] : []));
-  if (results.length < cells.length) {
-    const done = `${results.length} of ${cells.length} runs are measured. The figures appear here when all are.`;
-    return { section: `${title}\n\n${results.length === 0 ? "Not run yet." : done}` };
-  }
+export const layerConflictSection = (cells: readonly Cell[], folder?: string): Promise<Section> =>
+  measurementSection(
+    { title: "## Conflict by layer and timestep", file: layerConflictFile, cells, folder },
+    (found) => sectionOf(found.map((result, i) => ({ set: cells[i].set, result }))),
+  );
+
+function sectionOf(results: readonly { set: number; result: LayerConflictResult }[]): Section {
   const { weights, methods } = results[0].result;
   const layers = Object.keys(weights);
   const maps = Object.keys(methods).map((method) => ({
@@ -49,7 +46,7 @@ export async function layerConflictSection(
   );
   const image =
     "![Mean cosine by layer and timestep, with the share of negative cosines](question-4-layers.svg)";
-  return { section: [title, sentences(all, Object.values(weights)), image].join("\n\n"), picture };
+  return { section: [sentences(all, Object.values(weights)), image].join("\n\n"), picture };
 }
 
 function placeOf(

@@ -1,6 +1,3 @@
-import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import {
   createDenoiser,
   createEnhancementStage,
@@ -10,10 +7,12 @@ import {
 } from "@dcr-js/dcr";
 import { loadStableDiffusion } from "@dcr-js/diffusion";
 import { loadImageEncoder } from "@dcr-js/encoders";
-import { type Module, type Parameter, readSafetensors, writeFileAtomically } from "@dcr-js/tensor";
+import { type Module, type Parameter, readSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import createSource from "../training-images.js";
-import { type Cell, exampleFolder, resultsFolder, runFolder } from "./cells.js";
+import type { Cell } from "./cells.js";
+import { measurementFile } from "./measurement-file.js";
+import { trainedEncoders } from "./trained-encoders.js";
 
 /** The encoders that are measured: as it was, and as question 1 trained it. */
 const methods = ["original", "naive chosen"] as const;
@@ -27,48 +26,24 @@ export interface LayerConflictResult {
   methods: Record<string, Record<string, Record<string, number[]>>>;
 }
 
-export const layerConflictPath = ({ set, seed }: Cell, folder = resultsFolder): string =>
-  join(folder, "question-4-layers", `set-${set}-seed-${seed}.json`);
-
-export async function readLayerConflict(
-  cell: Cell,
-  folder?: string,
-): Promise<LayerConflictResult | undefined> {
-  const path = layerConflictPath(cell, folder);
-  return existsSync(path) ? (JSON.parse(await readFile(path, "utf8")) as LayerConflictResult) : undefined;
-}
+export const layerConflictFile = measurementFile<LayerConflictResult>("question-4-layers");
 
 /**
  * Measures, for the encoders of a finished cell of question 1, how the gradients of the contrastive loss and of the reconstruction loss stand to
  * one another in each layer and at each timestep, and writes it.
  *
- * @throws where the cell's encoders are not in `study/work`: they are not committed
+ * @throws where the cell's encoders are not there
  */
 export async function measureLayerConflict(cell: Cell): Promise<void> {
-  const run = runFolder(cell);
-  if (!existsSync(join(run, "report.html"))) {
-    throw new Error(`${run}: the encoders of question 1 are not there; remove its results and run it anew`);
-  }
-  const trained = join(run, `naive-chosen-seed${cell.seed}`);
-  const folders = {
-    original: join(exampleFolder, `models/set-${cell.set}/clip`),
-    "naive chosen": join(trained, "encoder"),
-  };
+  const { encoder, projector, diffusion } = trainedEncoders(cell);
   const result: LayerConflictResult = { weights: {}, methods: {} };
   for (const method of methods) {
-    const { weights, cosines } = await conflictOf({
-      encoder: folders[method],
-      diffusion: join(exampleFolder, `models/set-${cell.set}/diffusion`),
-      // The projector is frozen in stage 2.
-      projector: join(trained, "projector.safetensors"),
-      seed: cell.seed,
-    });
+    const models = { encoder: encoder(method), projector: projector(method), diffusion, seed: cell.seed };
+    const { weights, cosines } = await conflictOf(models);
     result.weights = weights;
     result.methods[method] = cosines;
   }
-  const path = layerConflictPath(cell);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFileAtomically(path, `${JSON.stringify(result, null, 1)}\n`);
+  await layerConflictFile.write(cell, result);
 }
 
 export interface MeasuredModels {

@@ -2,6 +2,7 @@ import { cellsOf } from "./cells.js";
 import { chooseAll } from "./choose-all.js";
 import { figure, methodNames, type PartResults, spreadOf } from "./comparisons.js";
 import { layerConflictSection } from "./layer-conflict-page.js";
+import { otherScenesSection } from "./other-scenes-page.js";
 import { isComplete, partResults, withMethodsOf } from "./part-results.js";
 import { sentencesOf } from "./part-sentences.js";
 import { factorTable, tableOf } from "./part-tables.js";
@@ -10,7 +11,11 @@ import { scatterFigure } from "./scatter-figure.js";
 import { theoremOneSection } from "./theorem-1-page.js";
 
 /** The questions that are measured on the encoders of question 1, by the name of their results. */
-const measured = { "question-4-layers": layerConflictSection, "question-6": theoremOneSection };
+const measured = {
+  "other-scenes": otherScenesSection,
+  "question-4-layers": layerConflictSection,
+  "question-6": theoremOneSection,
+};
 
 /** The pages of the study and their figures, by file name: a function of the committed results alone. */
 export async function studyPages(folder?: string): Promise<Record<string, string>> {

@@ -4,10 +4,11 @@ import { onFactor } from "./part-tables.js";
 import { type Chosen, hasFlips, type StudyPart, trainedMethods } from "./plan.js";
 import { atEqualP } from "./trade-off.js";
 
-const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+/** A signed difference in points. */
+export const points = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 
 /** A difference, and whether its primary interval excludes 0. */
-function describeComparison(what: string, { mean, overSets, overRuns }: Comparison): string {
+export function describeComparison(what: string, { mean, overSets, overRuns }: Comparison): string {
   const range = (name: string, found?: { interval: [number, number] }) =>
     found ? [`${name} ${points(found.interval[0])} to ${points(found.interval[1])}`] : [];
   const intervals = [...range("over model sets", overSets), ...range("over runs", overRuns)].join("; ");

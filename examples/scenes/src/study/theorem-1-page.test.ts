@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { TheoremOne } from "@dcr-js/dcr";
 import { expect, it } from "vitest";
 import { rankCorrelation, theoremOneSection } from "./theorem-1-page.js";
-import { theoremOnePath } from "./theorem-1-results.js";
+import { theoremOneFile } from "./theorem-1-results.js";
 
 it("correlates ranks as scipy.stats.spearmanr does, ties included", () => {
   expect(rankCorrelation([1, 2, 3, 4, 5], [5, 6, 7, 8, 7])).toBeCloseTo(0.8207826816681233, 12);
@@ -35,7 +35,7 @@ it("counts where the bounds hold and where they say something, when all runs are
   const cells = [0, 1].map((seed) => ({ part, set: 0, seed }));
   try {
     for (const cell of cells) {
-      const path = theoremOnePath(cell, folder);
+      const path = theoremOneFile.path(cell, folder);
       await mkdir(dirname(path), { recursive: true });
       expect((await theoremOneSection(cells, folder)).section).toContain(
         cell.seed === 0 ? "Not run yet." : "1 of 2 runs are measured.",

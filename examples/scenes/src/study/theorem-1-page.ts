@@ -2,8 +2,9 @@ import type { TheoremOne } from "@dcr-js/dcr";
 import type { Cell } from "./cells.js";
 import { average, spread } from "./comparisons.js";
 import { markdownTable } from "./markdown-table.js";
+import { measurementSection, type Section } from "./measurement-file.js";
 import { scatterFigure } from "./scatter-figure.js";
-import { readTheoremOne, type TheoremOneResult } from "./theorem-1-results.js";
+import { type TheoremOneResult, theoremOneFile } from "./theorem-1-results.js";
 
 /** Spearman's rank correlation; equal values have the mean of their ranks. */
 export function rankCorrelation(a: readonly number[], b: readonly number[]): number {
@@ -32,17 +33,13 @@ const figures = {
 const share = ({ inner, inter }: { inner: number; inter: number }) => (100 * inner) / (inner + inter);
 
 /** The section of question 6, and its figure; neither before all cells are measured. */
-export async function theoremOneSection(
-  cells: readonly Cell[],
-  folder?: string,
-): Promise<{ section: string; picture?: string }> {
-  const title = "## Theorem 1: scatter in feature and in noise space";
-  const found = await Promise.all(cells.map((cell) => readTheoremOne(cell, folder)));
-  const results = found.filter((result) => result !== undefined);
-  if (results.length < cells.length) {
-    const done = `${results.length} of ${cells.length} runs are measured. The figures appear here when all are.`;
-    return { section: `${title}\n\n${results.length === 0 ? "Not run yet." : done}` };
-  }
+export const theoremOneSection = (cells: readonly Cell[], folder?: string): Promise<Section> =>
+  measurementSection(
+    { title: "## Theorem 1: scatter in feature and in noise space", file: theoremOneFile, cells, folder },
+    sectionOf,
+  );
+
+function sectionOf(results: readonly TheoremOneResult[]): Section {
   const names = Object.keys(results[0].methods);
   const valuesOf = (name: string, of: (entry: TheoremOne) => number) =>
     results.map(({ methods }) => average(methods[name].map(of)));
@@ -69,7 +66,7 @@ export async function theoremOneSection(
     },
   );
   const image = "![Scatter within classes, of features and of noises](question-6.svg)";
-  return { section: [title, sentences(results), image, table].join("\n\n"), picture };
+  return { section: [sentences(results), image, table].join("\n\n"), picture };
 }
 
 function sentences(results: readonly TheoremOneResult[]): string {

@@ -1,6 +1,3 @@
-import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import {
   CLIPImageProcessor,
   CLIPModel,
@@ -11,13 +8,15 @@ import {
   theoremOne,
 } from "@dcr-js/dcr";
 import { loadStableDiffusion } from "@dcr-js/diffusion";
-import { Random, readSafetensors, writeFileAtomically } from "@dcr-js/tensor";
+import { Random, readSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { heldOutStyles, knownIdentities } from "../scenes/factors.js";
 import { sceneSet } from "../scenes/splits.js";
 import { loadSprites } from "../scenes/sprites.js";
-import { type Cell, exampleFolder, resultsFolder, runFolder } from "./cells.js";
+import type { Cell } from "./cells.js";
 import { methodNames } from "./comparisons.js";
+import { measurementFile } from "./measurement-file.js";
+import { trainedEncoders } from "./trained-encoders.js";
 
 /** Scenes whose features and predictions scatter: about eight of each class. */
 const count = 256;
@@ -31,29 +30,17 @@ export interface TheoremOneResult {
   methods: Record<string, TheoremOne[]>;
 }
 
-export const theoremOnePath = ({ set, seed }: Cell, folder = resultsFolder): string =>
-  join(folder, "question-6", `set-${set}-seed-${seed}.json`);
-
-export async function readTheoremOne(cell: Cell, folder?: string): Promise<TheoremOneResult | undefined> {
-  const path = theoremOnePath(cell, folder);
-  return existsSync(path) ? (JSON.parse(await readFile(path, "utf8")) as TheoremOneResult) : undefined;
-}
+export const theoremOneFile = measurementFile<TheoremOneResult>("question-6");
 
 /**
  * Measures Theorem 1's quantities of the encoders of a finished cell of question 1, and writes them.
  *
- * @throws where the cell's encoders are not in `study/work`: they are not committed
+ * @throws where the cell's encoders are not there
  */
 export async function measureTheoremOne(cell: Cell): Promise<void> {
-  const run = runFolder(cell);
-  if (!existsSync(join(run, "report.html"))) {
-    throw new Error(`${run}: the encoders of question 1 are not there; remove its results and run it anew`);
-  }
-  const { vae, scheduler, unet, textEncoder, tokenizer } = await loadStableDiffusion(
-    join(exampleFolder, `models/set-${cell.set}/diffusion`),
-  );
+  const trained = trainedEncoders(cell);
+  const { vae, scheduler, unet, textEncoder, tokenizer } = await loadStableDiffusion(trained.diffusion);
   const denoiser = createDenoiser({ unet, textEncoder, tokenizer });
-  const original = join(exampleFolder, `models/set-${cell.set}/clip`);
   const methods: TheoremOneResult["methods"] = {};
   const own: tf.Tensor[] = [];
   try {
@@ -65,12 +52,8 @@ export async function measureTheoremOne(cell: Cell): Promise<void> {
     const noise = new Random(cell.seed).fork("theorem-1").normal(x0.shape) as tf.Tensor4D;
     own.push(noise);
     for (const name of methodNames(cell.part)) {
-      const folder = (method: string) => join(run, `${method.replaceAll(" ", "-")}-seed${cell.seed}`);
-      const encoder = name === "original" ? original : join(folder(name), "encoder");
-      // The projector is frozen in stage 2, so that of every method is the one that `original` was aligned with.
-      const projector = join(folder(name === "original" ? "dcr chosen" : name), "projector.safetensors");
       const [features, conditions] = await encode(
-        { encoder, projector, size, pixels },
+        { encoder: trained.encoder(name), projector: trained.projector(name), size, pixels },
         denoiser.conditionSize,
       );
       own.push(features, conditions);
@@ -94,12 +77,7 @@ export async function measureTheoremOne(cell: Cell): Promise<void> {
     for (const module of [vae, unet, textEncoder]) module.dispose();
     denoiser.dispose();
   }
-  const path = theoremOnePath(cell);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFileAtomically(
-    path,
-    `${JSON.stringify({ timesteps, methods } satisfies TheoremOneResult, null, 1)}\n`,
-  );
+  await theoremOneFile.write(cell, { timesteps, methods });
 }
 
 /** Test scenes of what CLIP knows, in the held-out style. */

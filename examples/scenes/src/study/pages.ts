@@ -5,7 +5,7 @@ import { layerConflictSection } from "./layer-conflict-page.js";
 import { otherScenesSection } from "./other-scenes-page.js";
 import { isComplete, partResults, withMethodsOf } from "./part-results.js";
 import { sentencesOf } from "./part-sentences.js";
-import { factorTable, tableOf } from "./part-tables.js";
+import { conflictTable, factorTable, tableOf } from "./part-tables.js";
 import { type StudyPart, testParts, tuningParts } from "./plan.js";
 import { scatterFigure } from "./scatter-figure.js";
 import { theoremOneSection } from "./theorem-1-page.js";
@@ -55,6 +55,7 @@ export async function studyPages(folder?: string): Promise<Record<string, string
       `![${part.title}: P against D](${part.name}.svg)`,
       tableOf(part, results),
     );
+    if (part.name === "question-4") sections.push(conflictTable(part, results));
     if (part.name === "question-5") sections.push(factorTable(part, results));
   }
   if (chosen) {

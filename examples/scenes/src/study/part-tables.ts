@@ -16,11 +16,12 @@ const columns: Column[] = [
     digits: 1,
   })),
   { title: "drift", measure: ({ training }) => training?.drift, digits: 3 },
-  {
-    title: "negative cosines, %",
-    measure: ({ training }) => training?.negativeCosines && 100 * training.negativeCosines,
+  ...(["negative", "conflicting", "orthogonal"] as const).map((name) => ({
+    title: `${name}, % of steps`,
+    measure: ({ training }: MethodResult) => training?.conflict && 100 * training.conflict[name],
     digits: 0,
-  },
+  })),
+  { title: "mean cosine", measure: ({ training }) => training?.conflict?.meanCosine, digits: 3 },
   ...(["negatives", "augmented", "target"] as const).map((name) => ({
     title: `s(a, ${{ negatives: "P", augmented: "A+", target: "G" }[name]}) at the end`,
     measure: ({ training }: MethodResult) => training?.last[`similarity/${name}`],
@@ -61,4 +62,22 @@ export function factorTable(part: StudyPart, results: PartResults): string {
   };
   const rows = names.map((name) => [`\`${name}\``, ...factors.map((factor) => cell(factor, name))]);
   return `Two-way accuracy by factor (chance 50 %):\n\n${markdownTable(factors, rows)}`;
+}
+
+/** How the conflict of each method goes on over the training. */
+export function conflictTable(part: StudyPart, results: PartResults): string {
+  const names = methodNames(part).filter((name) => results[0].result.methods[name].training?.conflict);
+  const inFifth =
+    (fifth: number): Measure =>
+    ({ training }) =>
+      100 * training!.conflict!.fifths[fifth].conflicting;
+  const rows = names.map((name) => [
+    `\`${name}\``,
+    ...[0, 1, 2, 3, 4].map((fifth) => {
+      const { mean, std } = spreadOf(results, inFifth(fifth), name);
+      return `${mean.toFixed(0)} ± ${std.toFixed(0)}`;
+    }),
+  ]);
+  const titles = ["first fifth", "second", "third", "fourth", "last"];
+  return `Conflicting steps in each fifth of the training, %:\n\n${markdownTable(titles, rows)}`;
 }

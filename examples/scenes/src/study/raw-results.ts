@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { openSafetensors } from "@dcr-js/tensor";
+import * as tf from "@tensorflow/tfjs-core";
 
 /** One run of the command, as it is committed. */
 export interface RawResult {
@@ -20,12 +22,27 @@ export interface MethodResult {
     steps: number;
     /** Median of a step. */
     secondsPerStep: number;
-    negativeCosines?: number;
-    meanCosine?: number;
+    /** Of the two losses' gradients, where it was recorded. */
+    conflict?: ConflictResult;
     /** Means over the first and over the last 50 steps of the objective's measures, such as similarities. */
     first: Record<string, number>;
     last: Record<string, number>;
   };
+}
+
+/** How the gradients of two losses stand to one another over the steps. */
+export interface ConflictResult {
+  /** How many parameters train: the dimensions of the gradients. */
+  parameters: number;
+  meanCosine: number;
+  /** Share of steps with a cosine below 0. */
+  negative: number;
+  /** Share of steps whose cosine lies within two standard deviations, `1 / sqrt(parameters)` each, of that of random directions. */
+  orthogonal: number;
+  /** Share of steps whose cosine lies below that. */
+  conflicting: number;
+  /** Mean cosine and share of conflicting steps in each fifth of the training. */
+  fifths: { meanCosine: number; conflicting: number }[];
 }
 
 /** The part of a run's results.json that is used here. */
@@ -34,7 +51,6 @@ interface RunResults {
   figures: Record<string, Record<string, Record<string, { mean: number }>>>;
   drift: Record<string, { mean: number }>;
   patterns: { method: string; measure: string; pattern: string; accuracy: number }[];
-  conflict: { method: string; negativeShare: number; meanCosine: number }[];
 }
 
 interface MetricsRow {
@@ -42,6 +58,8 @@ interface MetricsRow {
   stage: number;
   time: number;
   metrics?: Record<string, number>;
+  /** By pair of losses. */
+  cosines?: Record<string, number>;
 }
 
 /** Reads a finished run's folder. */
@@ -49,9 +67,10 @@ export async function readRun(run: string, settings: RawResult["settings"]): Pro
   const results = JSON.parse(await readFile(join(run, "results.json"), "utf8")) as RunResults;
   const lines = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
   const rows = lines.map((line) => JSON.parse(line) as MetricsRow);
-  const methods = Object.entries(results.figures).map(([method, figures]): [string, MethodResult] => {
+  const methods: RawResult["methods"] = {};
+  for (const [method, figures] of Object.entries(results.figures)) {
     const own = rows.filter((row) => row.method === method && row.stage === 2);
-    const conflict = results.conflict.find((entry) => entry.method === method);
+    const cosines = own.flatMap((row) => (row.cosines ? Object.values(row.cosines) : []));
     const patterns: MethodResult["patterns"] = {};
     for (const { measure, pattern, accuracy, ...entry } of results.patterns) {
       if (entry.method === method) patterns[measure] = { ...patterns[measure], [pattern]: accuracy };
@@ -60,13 +79,50 @@ export async function readRun(run: string, settings: RawResult["settings"]): Pro
       drift: results.drift[method].mean,
       steps: own.length,
       secondsPerStep: median(own.map(({ time }) => time)),
-      ...(conflict && { negativeCosines: conflict.negativeShare, meanCosine: conflict.meanCosine }),
+      // With more than two losses there is no one cosine.
+      ...(cosines.length === own.length && {
+        conflict: conflictOf(cosines, await trainedParameters(run, method, settings.seeds[0])),
+      }),
       first: meanMetrics(own.slice(0, 50)),
       last: meanMetrics(own.slice(-50)),
     };
-    return [method, { figures: meansOf(figures), patterns, ...(training && { training }) }];
+    methods[method] = { figures: meansOf(figures), patterns, ...(training && { training }) };
+  }
+  return { settings, device: results.device.kind, methods };
+}
+
+/** How many parameters a method's adapter has. */
+async function trainedParameters(run: string, method: string, seed: number): Promise<number> {
+  const folder = join(run, `${method.replaceAll(" ", "-")}-seed${seed}`);
+  const adapter = await openSafetensors(join(folder, "adapter/adapter_model.safetensors"));
+  try {
+    return adapter.keys().reduce((sum, name) => sum + tf.util.sizeFromShape(adapter.info(name).shape), 0);
+  } finally {
+    await adapter.close();
+  }
+}
+
+/** @param cosines of the steps in their order, five or more */
+export function conflictOf(cosines: readonly number[], parameters: number): ConflictResult {
+  const limit = 2 / Math.sqrt(parameters);
+  const share = (values: readonly number[], is: (cosine: number) => boolean) =>
+    values.filter(is).length / values.length;
+  const conflicting = (values: readonly number[]) => share(values, (cosine) => cosine < -limit);
+  const fifths = Array.from({ length: 5 }, (_, i) => {
+    const part = cosines.slice(
+      Math.round((i * cosines.length) / 5),
+      Math.round(((i + 1) * cosines.length) / 5),
+    );
+    return { meanCosine: mean(part), conflicting: conflicting(part) };
   });
-  return { settings, device: results.device.kind, methods: Object.fromEntries(methods) };
+  return {
+    parameters,
+    meanCosine: mean(cosines),
+    negative: share(cosines, (cosine) => cosine < 0),
+    orthogonal: share(cosines, (cosine) => Math.abs(cosine) <= limit),
+    conflicting: conflicting(cosines),
+    fifths,
+  };
 }
 
 const meansOf = (figures: RunResults["figures"][string]): MethodResult["figures"] =>

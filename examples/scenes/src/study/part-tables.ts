@@ -21,6 +21,14 @@ const columns: Column[] = [
     measure: ({ training }: MethodResult) => training?.conflict && 100 * training.conflict[name],
     digits: 0,
   })),
+  {
+    title: "norm of con / norm of rec",
+    measure: ({ training }) => {
+      const norms = training?.conflict?.norms;
+      return norms && norms["con"] / norms["rec"];
+    },
+    digits: 0,
+  },
   { title: "mean cosine", measure: ({ training }) => training?.conflict?.meanCosine, digits: 3 },
   ...(["negatives", "augmented", "target"] as const).map((name) => ({
     title: `s(a, ${{ negatives: "P", augmented: "A+", target: "G" }[name]}) at the end`,

@@ -34,6 +34,8 @@ export interface MethodResult {
 export interface ConflictResult {
   /** How many parameters train: the dimensions of the gradients. */
   parameters: number;
+  /** Mean Euclidean norm of each loss's gradient. */
+  norms: Record<string, number>;
   meanCosine: number;
   /** Share of steps with a cosine below 0. */
   negative: number;
@@ -60,6 +62,8 @@ interface MetricsRow {
   metrics?: Record<string, number>;
   /** By pair of losses. */
   cosines?: Record<string, number>;
+  /** Of each loss's gradient. */
+  norms?: Record<string, number>;
 }
 
 /** Reads a finished run's folder. */
@@ -81,7 +85,10 @@ export async function readRun(run: string, settings: RawResult["settings"]): Pro
       secondsPerStep: median(own.map(({ time }) => time)),
       // With more than two losses there is no one cosine.
       ...(cosines.length === own.length && {
-        conflict: conflictOf(cosines, await trainedParameters(run, method, settings.seeds[0])),
+        conflict: {
+          norms: meansByName(own.map(({ norms }) => norms!)),
+          ...conflictOf(cosines, await trainedParameters(run, method, settings.seeds[0])),
+        },
       }),
       first: meanMetrics(own.slice(0, 50)),
       last: meanMetrics(own.slice(-50)),
@@ -103,7 +110,7 @@ async function trainedParameters(run: string, method: string, seed: number): Pro
 }
 
 /** @param cosines of the steps in their order, five or more */
-export function conflictOf(cosines: readonly number[], parameters: number): ConflictResult {
+export function conflictOf(cosines: readonly number[], parameters: number): Omit<ConflictResult, "norms"> {
   const limit = 2 / Math.sqrt(parameters);
   const share = (values: readonly number[], is: (cosine: number) => boolean) =>
     values.filter(is).length / values.length;
@@ -140,7 +147,8 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-function meanMetrics(rows: readonly MetricsRow[]): Record<string, number> {
-  const names = Object.keys(rows[0].metrics ?? {});
-  return Object.fromEntries(names.map((name) => [name, mean(rows.map(({ metrics }) => metrics![name]))]));
+const meanMetrics = (rows: readonly MetricsRow[]) => meansByName(rows.map(({ metrics }) => metrics ?? {}));
+
+function meansByName(rows: readonly Record<string, number>[]): Record<string, number> {
+  return Object.fromEntries(Object.keys(rows[0]).map((name) => [name, mean(rows.map((row) => row[name]))]));
 }

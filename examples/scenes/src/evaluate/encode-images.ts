@@ -24,10 +24,9 @@ export async function encodeImages(
   const parts: tf.Tensor2D[] = [];
   for (let first = 0; first < n; first += BATCH) {
     const count = Math.min(BATCH, n - first);
-    const values = Float32Array.from(
-      images.subarray(first * bytes, (first + count) * bytes),
-      (value) => value / 255,
-    );
+    // A loop: Float32Array.from with a function takes a fifth of a whole evaluation.
+    const values = new Float32Array(count * bytes);
+    for (let i = 0; i < values.length; i++) values[i] = images[first * bytes + i] / 255;
     parts.push(
       tf.tidy(() => {
         const features = encoder.encodeImage(

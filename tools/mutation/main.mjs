@@ -74,12 +74,8 @@ function runStryker() {
   writeFileSync(
     config,
     JSON.stringify({
-      testRunner: "vitest",
-      plugins: [
-        join(root, "node_modules/@stryker-mutator/vitest-runner/dist/src/index.js"),
-        plugin("without-effect.mjs"),
-        plugin("chosen-mutants.mjs"),
-      ],
+      testRunner: "vitest-by-file",
+      plugins: [plugin("test-runner.mjs"), plugin("without-effect.mjs"), plugin("chosen-mutants.mjs")],
       vitest: { configFile: "vitest.config.mjs" },
       mutate: [
         values.files,

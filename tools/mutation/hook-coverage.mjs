@@ -1,0 +1,17 @@
+/**
+ * A setup file of vitest, beside Stryker's own: tells the test runner which mutants a test file reached while vitest collected its
+ * tests. What it reached outside of tests beyond that, it reached in hooks.
+ */
+import { afterAll, beforeAll, inject } from "vitest";
+
+const namespace = inject("globalNamespace");
+let collected = {};
+
+beforeAll(() => {
+  collected = { ...globalThis[namespace]?.mutantCoverage?.static };
+});
+
+// biome-ignore lint/correctness/noEmptyPattern: vitest passes the file second, and wants the first argument taken apart
+afterAll(({}, file) => {
+  file.meta.collected = collected;
+});

@@ -68,7 +68,7 @@ function integer(option, least) {
 /** Stryker's report of the mutants that were chosen. */
 function runStryker() {
   const work = mkdtempSync(join(tmpdir(), "mutation-"));
-  const json = join(work, "report.json");
+  const json = join(cache, `${name}-report.json`);
   const config = join(work, "stryker.config.json");
   const plugin = (file) => fileURLToPath(new URL(file, import.meta.url));
   writeFileSync(

@@ -71,21 +71,29 @@ export class CLIPTokenizer extends TextTokenizer {
         `CLIPTokenizer: ${name} ${JSON.stringify(token)} is not in the vocabulary of ${vocabulary.size} pieces`,
       );
     };
+    const ids = {
+      bosToken: idOf("bosToken", bosToken),
+      eosToken: idOf("eosToken", eosToken),
+      padToken: idOf("padToken", padToken),
+      unkToken: idOf("unkToken", unkToken),
+    };
     // Special tokens are found in the raw text, before it is lower-cased: also `!` where it is the padding token.
-    const specials = Object.entries({ bosToken, eosToken, padToken, unkToken }).flatMap(([name, content]) => {
-      const flags = { special: true, normalized: false, lstrip: false, rstrip: false };
-      const id = idOf(name, content);
-      return listed.has(content) ? [] : [{ id, content, ...flags }];
-    });
+    const flags = { special: true, normalized: false, lstrip: false, rstrip: false };
+    const specials = [
+      { id: ids.bosToken, content: bosToken, ...flags },
+      { id: ids.eosToken, content: eosToken, ...flags },
+      { id: ids.padToken, content: padToken, ...flags },
+      { id: ids.unkToken, content: unkToken, ...flags },
+    ].filter(({ content }) => !listed.has(content));
     super({
       name: "CLIPTokenizer",
       definition: clipDefinition({ vocab, merges }, unkToken),
       addedTokens: joinAddedTokens("CLIPTokenizer", vocabulary, [...addedTokens, ...specials]),
       vocabulary,
       lowercases: true,
-      bosTokenId: idOf("bosToken", bosToken),
-      eosTokenId: idOf("eosToken", eosToken),
-      padTokenId: idOf("padToken", padToken),
+      bosTokenId: ids.bosToken,
+      eosTokenId: ids.eosToken,
+      padTokenId: ids.padToken,
       modelMaxLength: given.modelMaxLength ?? CONTEXT_LENGTH,
       paddingSide: given.paddingSide ?? "right",
     });

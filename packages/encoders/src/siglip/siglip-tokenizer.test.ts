@@ -58,67 +58,12 @@ describe("SiglipTokenizer", () => {
     );
   });
 
-  it.each<[string, (file: Record<string, Record<string, unknown>>) => void, RegExp]>([
-    [
-      "an expression that could take for ever",
-      ({ normalizer }) => {
-        (normalizer!["normalizers"] as Record<string, unknown>[])[2]!["pattern"] = { Regex: "(\\s+)+x" };
-      },
-      /normalizer: a group is repeated, which could take for ever; got "\(\\\\s\+\)\+x"/,
-    ],
-    [
-      "a step that is not known",
-      ({ normalizer }) => (normalizer!["normalizers"] as unknown[]).push({ type: "BertNormalizer" }),
-      /normalizer must be made of .*got "BertNormalizer"/,
-    ],
-    [
-      "a model of another kind",
-      ({ model }) => Object.assign(model!, { type: "WordPiece" }),
-      /model must be a Unigram or a BPE .*got type "WordPiece"/,
-    ],
-    [
-      "a score that is none",
-      ({ model }) => ((model!["vocab"] as unknown[])[5] = ["x", null]),
-      /model\.vocab\[5\] must be a piece and its score/,
-    ],
-    [
-      "an unknown id out of bounds",
-      ({ model }) => Object.assign(model!, { unk_id: 1000 }),
-      /unk_id must be an id of the 873 pieces, got 1000/,
-    ],
-    [
-      "a template with more",
-      ({ post_processor }) => (post_processor!["single"] as unknown[]).push({ SpecialToken: { id: "</s>" } }),
-      /post_processor must put at most one token on each side/,
-    ],
-    [
-      "a template with two tokens before the text",
-      ({ post_processor }) =>
-        (post_processor!["single"] as unknown[]).unshift(
-          { SpecialToken: { id: "</s>" } },
-          { SpecialToken: { id: "</s>" } },
-        ),
-      /post_processor must put at most one token on each side/,
-    ],
-    [
-      "a template without the text",
-      ({ post_processor }) => Object.assign(post_processor!, { single: [{ SpecialToken: { id: "</s>" } }] }),
-      /post_processor must put at most one token on each side/,
-    ],
-    [
-      "a space before the first word alone",
-      ({ pre_tokenizer }) =>
-        Object.assign(pre_tokenizer!, {
-          type: "Metaspace",
-          prepend_scheme: "first",
-          pretokenizers: undefined,
-        }),
-      /pre_tokenizer: prepend_scheme must be "always" or "never", got "first"/,
-    ],
-  ])("refuses %s", async (_, change, message) => {
+  it("refuses an expression that could take for ever", async () => {
     const file = await json("siglip-tokenizer/tokenizer.json");
-    change(file);
-    expect(() => new SiglipTokenizer(file)).toThrow(message);
+    file.normalizer.normalizers[2].pattern = { Regex: "(\\s+)+x" };
+    expect(() => new SiglipTokenizer(file)).toThrow(
+      'SiglipTokenizer: tokenizer.json: normalizer: a group is repeated, which could take for ever; got "(\\\\s+)+x"',
+    );
   });
 
   it("names special tokens that are missing, and unknown options", async () => {

@@ -25,7 +25,11 @@ describe("checkPattern", () => {
     "[^]*",
     "\\p{L}+\\P{N}+",
     "(?:a+)(?:b+)",
-    "\\8".replace("8", "0"),
+    "\\0",
+    // Within a class a number is a character.
+    "\\d[\\1]",
+    // Bounds in figures: 64 is the most, and a bound of 0 is one.
+    "a{64}b{0,64}c{1,}d+",
     "a".repeat(1000),
   ])("accepts %s", (pattern) => {
     expect(check(pattern)).not.toThrow();
@@ -56,7 +60,10 @@ describe("checkPattern", () => {
     ["(?i)a", "a group looks ahead or behind, or sets options"],
     ["(?<n>a)\\k<n>", "a group looks ahead or behind, or sets options"],
     ["a\\k<n>", "the expression refers back to a group"],
+    ["a\\1", "the expression refers back to a group"],
     ["a\\9", "the expression refers back to a group"],
+    ["\\s*a*a*\\p{L}", "an alternative repeats more than 2 times without bound"],
+    ["a*(?:b|c)d*e*", "an alternative repeats more than 2 times without bound"],
     ["a".repeat(1001), "the expression has 1001 characters of at most 1000"],
   ])("refuses %s", (pattern, why) => {
     expect(check(pattern)).toThrow(`tokenizer.json: normalizer: ${why}, which could take for ever; got "`);

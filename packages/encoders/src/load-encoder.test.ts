@@ -10,6 +10,8 @@ import { CLIPModel } from "./clip/clip-model.js";
 import { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
 import { createImageEncoder, loadImageEncoder, loadTextEncoder } from "./load-encoder.js";
 import { addLoRA } from "./lora/lora.js";
+import { SiglipTextModel } from "./siglip/siglip-text-model.js";
+import { SiglipVisionModel } from "./siglip/siglip-vision-model.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 const tolerance = { relative: 1e-5 };
@@ -92,6 +94,7 @@ describe.each([
   it("createImageEncoder gives the same image tower without weights, and the processor", async () => {
     const shape = await createImageEncoder(fixture(name));
     expect(shape).toMatchObject({ family, architecture, hasText: true });
+    expect(shape).not.toHaveProperty("tokenizer");
     const loaded = await loadImageEncoder(fixture(name), { text: false });
     const shapesOf = ({ encoder }: { encoder: typeof loaded.encoder }) =>
       Array.from(encoder.namedParameters(), ([key, { shape }]) => [key, shape]);
@@ -108,6 +111,7 @@ describe.each([
   it("loadTextEncoder gives its text tower alone", async () => {
     const loaded = await loadTextEncoder(fixture(name));
     expect(loaded).toMatchObject({ family, architecture });
+    expect(loaded).not.toHaveProperty("tokenizer");
     const text = loaded.encoder.encodeText(golden["input_ids"] as tf.Tensor2D);
     expectCloseNorm(text, golden["text_embeds"]!, tolerance);
     text.dispose();
@@ -116,6 +120,47 @@ describe.each([
 });
 
 describe("loadImageEncoder", () => {
+  it.each([
+    ["clip-quick-gelu", "CLIPModel", "CLIPModel"],
+    ["siglip", "SiglipModel", "SiglipModel"],
+    ["clip-text-quick-gelu", undefined, "CLIPTextModel"],
+    ["clip-towers/CLIPTextModelWithProjection", undefined, "CLIPTextModelWithProjection"],
+  ] as const)("reads the class of %s from its model_type where it names none", async (name, sees, reads) => {
+    const unnamed = await changed(name, "config.json", { architectures: null });
+    if (sees) {
+      const [loaded, shape] = [await loadImageEncoder(unnamed), await createImageEncoder(unnamed)];
+      expect([loaded.architecture, shape.architecture]).toEqual([sees, sees]);
+      loaded.dispose();
+    } else {
+      await expect(loadImageEncoder(unnamed)).rejects.toThrow("must name one of CLIPModel, ");
+    }
+    const text = await loadTextEncoder(unnamed);
+    expect(text.architecture).toBe(reads);
+    text.dispose();
+  });
+
+  it.each(["text", "vision"] as const)(
+    "reads SigLIP's %s tower, with and without its class",
+    async (part) => {
+      const tower = part === "text" ? SiglipTextModel : SiglipVisionModel;
+      const alone = await tower.fromPretrained(fixture("siglip"));
+      await alone.savePretrained(folder);
+      await copyFile(
+        join(fixture("siglip"), "preprocessor_config.json"),
+        join(folder, "preprocessor_config.json"),
+      );
+      const load = part === "text" ? loadTextEncoder : loadImageEncoder;
+      const named = await load(folder);
+      const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+      await writeFile(join(folder, "config.json"), JSON.stringify({ ...config, architectures: undefined }));
+      const unnamed = await load(folder);
+      for (const { family, architecture } of [named, unnamed])
+        expect([family, architecture]).toEqual(["siglip", tower.name]);
+      if (part === "vision") expect(await createImageEncoder(folder)).toMatchObject({ hasText: false });
+      for (const one of [alone, named, unnamed]) one.dispose();
+    },
+  );
+
   it("reads the kind of a tower from its class, or from its weights where it names none", async () => {
     for (const [name, architectures] of [
       ["CLIPVisionModel", ["CLIPVisionModel"]],
@@ -158,7 +203,10 @@ describe("loadImageEncoder", () => {
       JSON.stringify({ size: 16, crop_size: 16, feature_extractor_type: "CLIPFeatureExtractor" }),
     );
     const loaded = await loadImageEncoder(folder);
-    expect([loaded.tokenizer!.modelMaxLength, loaded.tokenizer!.vocabSize]).toEqual([12, 742]);
+    const [shape, text] = [await createImageEncoder(folder), await loadTextEncoder(folder)];
+    for (const { tokenizer } of [loaded, shape, text])
+      expect([tokenizer!.modelMaxLength, tokenizer!.vocabSize]).toEqual([12, 742]);
+    text.dispose();
     const features = tf.tidy(() =>
       loaded.textEncoder!.encodeText(loaded.tokenizer!.encode(["a photo of a cat"])),
     );
@@ -166,12 +214,24 @@ describe("loadImageEncoder", () => {
     features.dispose();
     loaded.dispose();
     await writeFile(join(folder, "added_tokens.json"), '{"<new>": 742}');
-    await expect(loadImageEncoder(folder)).rejects.toThrow(
-      /the tokenizer gives ids up to 742, but the text tower has 742 tokens/,
-    );
+    for (const read of [loadImageEncoder, createImageEncoder, loadTextEncoder])
+      await expect(read(folder)).rejects.toThrow(
+        `${read.name}: ${folder}: the tokenizer gives ids up to 742, but the text tower has 742 tokens`,
+      );
     const alone = await loadImageEncoder(folder, { text: false });
     expect(alone.encoder).toBeInstanceOf(CLIPVisionModelWithProjection);
+    expect(alone).not.toHaveProperty("tokenizer");
     alone.dispose();
+    // A tokenizer of a shorter context than the text tower's keeps it.
+    await rm(join(folder, "added_tokens.json"));
+    const settings = JSON.parse(await readFile(join(folder, "tokenizer_config.json"), "utf8"));
+    await writeFile(
+      join(folder, "tokenizer_config.json"),
+      JSON.stringify({ ...settings, model_max_length: 9 }),
+    );
+    const short = await loadTextEncoder(folder);
+    expect(short.tokenizer!.modelMaxLength).toBe(9);
+    short.dispose();
   });
 
   it.each([
@@ -214,6 +274,10 @@ describe("loadImageEncoder", () => {
       /unknown option "tokenizer"/,
     );
     await expect(loadImageEncoder(folder, { text: "no" } as never)).rejects.toThrow("text must be a boolean");
+    for (const options of [null, 3, "text"])
+      await expect(loadImageEncoder(folder, options as never)).rejects.toThrow(
+        "loadImageEncoder: options must be an object, got",
+      );
     expect((await readdir(folder)).includes("config.json")).toBe(true);
   });
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { applyEvalTransform } from "@dcr-js/data";
 import { initialize, readSafetensors } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
+import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { CLIPImageProcessor } from "../clip/clip-image-processor.js";
@@ -177,8 +178,36 @@ describe("image processors", () => {
       /image_processor_type must be one of CLIPImageProcessor, .*got "ViTImageProcessor"/,
     ],
     [{ crop_size: { shortest_edge: 3 } }, /crop_size must have height and width, got \{"shortest_edge":3\}/],
+    [{ crop_size: { height: 3 } }, /crop_size: /],
+    [{ size: { height: 3, width: 3, shortest_edge: 3 } }, /size: /],
+    [{ do_normalize: 1 }, /do_normalize: .*got 1/],
   ])("refuse %j", (config, message) => {
     expect(() => new CLIPImageProcessor(config as never)).toThrow(message);
+  });
+
+  // [key, the outermost values that are taken, values beyond them]
+  it.each<[string, unknown[], unknown[]]>([
+    ["size", [1, 16_384, [1, 16_384]], [0, 16_385, 1.5, [0, 1], [1, 1, 1]]],
+    ["crop_size", [1, 16_384, [1, 16_384]], [0, 16_385, 1.5, [0, 1]]],
+    ["resample", [0, 5], [-1, 6, 0.5]],
+    ["rescale_factor", [1e-9, 1e4], [0, -1, 1.0001e4]],
+    ["image_mean", [-1e4, 1e4, [-2, 0, 2]], [-1.0001e4, 1.0001e4, [0, 0], "0"]],
+    ["image_std", [1e-9, 1e4, [1, 2, 3]], [0, -1, 1.0001e4, [1, 1, 0], [1, -1, 1]]],
+  ])("take %s within its bounds alone", (key, inside, outside) => {
+    for (const value of inside)
+      expect(() => new CLIPImageProcessor({ [key]: value } as never), String(value)).not.toThrow();
+    for (const value of outside)
+      expect(() => new CLIPImageProcessor({ [key]: value } as never), String(value)).toThrow(
+        new RegExp(`: ${key}[.0-9]*: `),
+      );
+  });
+
+  it("know Pillow's interpolations by their codes", () => {
+    const names = [0, 1, 2, 3, 4, 5].map(
+      (resample) => new CLIPImageProcessor({ resample }).transform.resample,
+    );
+    expect(names).toEqual(["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]);
+    expect(new CLIPImageProcessor({ resample: 4 }).config["resample"]).toBe(4);
   });
 
   it("need a crop_size where a class has none", () => {
@@ -229,6 +258,34 @@ describe("image processors", () => {
     });
   });
 
+  it("read values back where the backend can at once, and nowhere else", async () => {
+    tf.copyRegisteredKernels("cpu", "slow");
+    tf.registerBackend("slow", () => new MathBackendCPU());
+    for (const [backend, refuses] of [
+      ["wasm", true],
+      ["slow", false],
+    ] as const) {
+      if (backend === "wasm") await initialize({ device: "wasm" });
+      else await tf.setBackend(backend);
+      const images = tf.fill([1, 2, 2, 3], 255) as tf.Tensor4D;
+      const normalize = () => new CLIPImageProcessor().normalize(images).dispose();
+      if (refuses) expect(normalize).toThrow("images must be in [0, 1], got 255 at value 0");
+      else expect(normalize).not.toThrow();
+      images.dispose();
+    }
+    tf.removeBackend("slow");
+    await initialize({ device: "cpu" });
+  });
+
+  it("take what float32 makes of 0 and 1, and no more", () => {
+    tf.tidy(() => {
+      const normalize = (value: number) => () =>
+        new CLIPImageProcessor().normalize(tf.fill([1, 1, 1, 3], value) as tf.Tensor4D);
+      for (const value of [-9e-6, 1 + 9e-6]) expect(normalize(value)).not.toThrow();
+      for (const value of [-2e-5, 1 + 2e-5]) expect(normalize(value)).toThrow(/must be in \[0, 1\], got/);
+    });
+  });
+
   it("name missing and broken files", async () => {
     const folder = await mkdtemp(join(tmpdir(), "processor-"));
     await expect(CLIPImageProcessor.fromPretrained(folder)).rejects.toThrow(
@@ -236,6 +293,12 @@ describe("image processors", () => {
     );
     await writeFile(join(folder, "preprocessor_config.json"), "nonsense");
     await expect(SiglipImageProcessor.fromPretrained(folder)).rejects.toThrow(/is not valid JSON/);
+    // A part of processor_config.json that is no object counts as absent.
+    await rm(join(folder, "preprocessor_config.json"));
+    for (const image_processor of [null, 3, undefined]) {
+      await writeFile(join(folder, "processor_config.json"), JSON.stringify({ image_processor }));
+      await expect(CLIPImageProcessor.fromPretrained(folder)).rejects.toThrow("does not exist");
+    }
     await rm(folder, { recursive: true });
   });
 

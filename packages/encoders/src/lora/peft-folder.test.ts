@@ -2,7 +2,7 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { initialize, readSafetensors, type StateDict, writeSafetensors } from "@dcr-js/tensor";
+import { initialize, Random, readSafetensors, type StateDict, writeSafetensors } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -117,6 +117,62 @@ describe("loadAdapter", () => {
     lora.remove();
   });
 
+  it("takes the dropout, the source of masks and unknown keys from its options", async () => {
+    const random = new Random(7);
+    const lora = await loadAdapter(model, await changed({ colour: "blue" }), {
+      ...{ dropout: 0.25, random, acceptKeys: ["colour"] },
+    });
+    expect([lora.options.dropout, lora.options.random]).toEqual([0.25, random]);
+    lora.remove();
+    const none = await loadAdapter(model, fixture("lora/peft"), { dropout: 0 });
+    expect(none.options.dropout).toBe(0);
+    none.remove();
+  });
+
+  it("adapts one part of the model where it is told", async () => {
+    const from = addLoRA(model, { rank: 8, targetModules: ["q_proj"], within: "vision_model" });
+    const paths = Array.from(from.layers.keys());
+    await saveAdapter(from, folder);
+    from.remove();
+    const config = await json(join(folder, "adapter_config.json"));
+    await writeFile(
+      join(folder, "adapter_config.json"),
+      JSON.stringify({ ...config, target_modules: ["q_proj"] }),
+    );
+    await expect(loadAdapter(model, folder)).rejects.toThrow(/text_model\..*is missing/);
+    const lora = await loadAdapter(model, folder, { within: "vision_model" });
+    expect(Array.from(lora.layers.keys())).toEqual(paths);
+    expect(paths.every((path) => path.startsWith("vision_model."))).toBe(true);
+    lora.remove();
+  });
+
+  it("has peft's defaults where adapter_config.json says nothing", async () => {
+    const plain = addLoRA(model, { rank: 8, targetModules: ["q_proj"] });
+    const weights = plain.stateDict();
+    plain.remove();
+    await writeSafetensors(join(folder, "adapter_model.safetensors"), weights);
+    tf.dispose(weights);
+    const config = { peft_type: "LORA", target_modules: ["q_proj"] };
+    await writeFile(join(folder, "adapter_config.json"), JSON.stringify(config));
+    const lora = await loadAdapter(model, folder);
+    // LoraConfig's own: https://huggingface.co/docs/peft/package_reference/lora
+    expect(lora.options).toMatchObject({
+      ...{ rank: 8, alpha: 8, dropout: 0, useRslora: false, bias: "none" },
+      ...{ rankPattern: {}, alphaPattern: {}, within: "" },
+    });
+    lora.remove();
+    for (const empty of [[], null]) {
+      const settings = {
+        ...config,
+        exclude_modules: empty,
+        layers_to_transform: empty,
+        layers_pattern: empty,
+      };
+      await writeFile(join(folder, "adapter_config.json"), JSON.stringify(settings));
+      (await loadAdapter(model, folder)).remove();
+    }
+  });
+
   it("names missing files and unknown options", async () => {
     await expect(loadAdapter(model, folder)).rejects.toThrow(/adapter_config\.json does not exist/);
     await changed({});
@@ -149,12 +205,31 @@ describe("saveAdapter", () => {
     tf.dispose([written, read, image]);
   });
 
+  it("names the base model and its revision where they are given", async () => {
+    const lora = addLoRA(model, { targetModules: ["q_proj"] });
+    await saveAdapter(lora, folder);
+    const plain = await json(join(folder, "adapter_config.json"));
+    expect(plain.base_model_name_or_path).toBe(null);
+    expect(plain).not.toHaveProperty("revision");
+    await saveAdapter(lora, folder, { baseModel: "someone/clip", revision: "v2" });
+    expect(await json(join(folder, "adapter_config.json"))).toEqual({
+      ...plain,
+      ...{ base_model_name_or_path: "someone/clip", revision: "v2" },
+    });
+    lora.remove();
+  });
+
   it("refuses unknown options", async () => {
     const lora = await loadAdapter(model, fixture("lora/peft"));
     await expect(saveAdapter(lora, folder, { base: "x" } as never)).rejects.toThrow(/unknown option "base"/);
     await expect(saveAdapter(lora, folder, { baseModel: 3 } as never)).rejects.toThrow(
       "saveAdapter: baseModel must be a string, got 3",
     );
+    await expect(saveAdapter(lora, folder, { revision: 3 } as never)).rejects.toThrow(
+      "saveAdapter: revision must be a string, got 3",
+    );
+    await expect(saveAdapter(lora, "")).rejects.toThrow("saveAdapter: folder");
+    expect(await readdir(folder)).toEqual([]);
     lora.remove();
   });
 });

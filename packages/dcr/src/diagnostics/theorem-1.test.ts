@@ -10,6 +10,40 @@ const labels = [0, 0, 1, 1, 2, 2, 2];
 const n = labels.length;
 
 describe("theoremOne", () => {
+  it("equals the theorem worked by hand", async () => {
+    // Two of class 0 on a line, one of class 1: pairs lie 1, 2 and 3 apart, and their noises 2, 4 and 6, or 2, 8 and 10.
+    const z = tf.tensor2d([0, 1, 3], [3, 1]);
+    const [even, uneven] = [tf.tensor2d([0, 2, 6], [3, 1]), tf.tensor2d([0, 2, 10], [3, 1])];
+    expect(await theoremOne(z, even, [0, 0, 1])).toMatchObject({ lower: 2, upper: 2, kappa: 0.25, eta: 0 });
+    const measured = await theoremOne(z, uneven, [0, 0, 1]);
+    // S_inner = (0.25 + 0.25 + 0) / 3; class means 0.5, 0.5, 3 about 4/3.
+    const near = { relative: 1e-6 };
+    expectClose([measured.features.inner, measured.features.inter], [1 / 6, 25 / 18], near);
+    // Noises: class means 1, 1, 10 about 4.
+    expectClose([measured.noises.inner, measured.noises.inter], [2 / 3, 18], near);
+    expectClose([measured.lower, measured.upper], [2, 4], near);
+    expectClose([measured.innerBound, measured.kappa, measured.eta], [1 / 6, 1 / 16, 3 / 16], near);
+    expectClose([measured.interBound], [18 / 16 - (3 / 16) * (2 / 3)], near);
+    tf.dispose([z, even, uneven]);
+  });
+
+  it("leaves out pairs of equal features, and has no bound where noises of one class are one", async () => {
+    const z = tf.tensor2d([0, 0, 1, 3], [4, 1]);
+    const noises = tf.tensor2d([0, 5, 2, 10], [4, 1]);
+    const { lower, upper } = await theoremOne(z, noises, [0, 0, 1, 1]);
+    // |0 - 2| / 1, |5 - 2| / 1, |0 - 10| / 3, |5 - 10| / 3, |2 - 10| / 2.
+    expectClose([lower, upper], [5 / 3, 4], { relative: 1e-6 });
+    const flat = tf.tensor2d([1, 1, 1, 4], [4, 1]);
+    const one = await theoremOne(z, flat, [0, 0, 0, 1]);
+    expect(one).toMatchObject({ lower: 0, innerBound: 0, eta: Number.POSITIVE_INFINITY });
+    expectClose([one.interBound], [one.noises.inter / one.upper ** 2], { relative: 1e-6 });
+    const apart = tf.tensor2d([1, 1, 2, 2], [4, 1]);
+    const none = await theoremOne(z, apart, [0, 1, 0, 1]);
+    expect([none.lower, none.innerBound]).toEqual([0, Number.POSITIVE_INFINITY]);
+    expect(none.interBound).toBe(Number.NEGATIVE_INFINITY);
+    tf.dispose([z, noises, flat, apart]);
+  });
+
   it("is exact where noises are the features turned and scaled", async () => {
     await expectNoLeaks(async () => {
       const z = tf.tensor2d(normalArray(1, n * 3), [n, 3]);

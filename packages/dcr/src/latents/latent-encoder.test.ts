@@ -5,8 +5,14 @@ import { AutoencoderKL } from "@dcr-js/diffusion";
 import { initialize, Random } from "@dcr-js/tensor";
 import { expectClose, expectNoLeaks, uniformArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { createImageCache } from "../image-cache/image-cache.js";
+import { createRowFolder } from "../image-cache/row-folder.js";
 import { createLatentEncoder, type LatentEncoderOptions } from "./latent-encoder.js";
+
+// They work as ever; only what they are called with is looked at.
+vi.mock("../image-cache/image-cache.js", { spy: true });
+vi.mock("../image-cache/row-folder.js", { spy: true });
 
 const size = 16;
 const values = size * size * 3;
@@ -101,6 +107,11 @@ describe("createLatentEncoder", () => {
     expect(second.moments).toEqual(first.moments);
     if (cachePrecision === "float32") expect(first.moments).toEqual(plain.moments);
     else expectClose(first.moments[0], plain.moments[0], { relative: 2 ** -11, absolute: 2 ** -25 });
+    // 8 x 8 moments and as many log-variances of 4 channels, behind a digest and a header.
+    const { length } = await readFile((await filesIn(cacheFolder))[0]);
+    const bytes = 2 * 8 * 8 * 4 * (cachePrecision === "float32" ? 4 : 2);
+    expect(length - bytes).toBeGreaterThan(32);
+    expect(length - bytes).toBeLessThan(200);
     // Other weights have moments of their own.
     expect((await encode(options, [images], 4)).through.length).toBe(4);
   });
@@ -159,11 +170,26 @@ describe("createLatentEncoder", () => {
     expect(left.filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
+  it("has its defaults: an image at once, 256 MiB in memory, 8 GiB of float16 in a folder", async () => {
+    const cacheFolder = join(folder, "defaults");
+    expect((await encode({}, [images])).through).toEqual([1, 1, 1, 1]);
+    expect(createImageCache).toHaveBeenLastCalledWith(256 * 1024 ** 2, undefined);
+    await encode({ cacheFolder }, [images]);
+    expect(createImageCache).toHaveBeenLastCalledWith(256 * 1024 ** 2, expect.any(Function));
+    const asked = { folder: expect.stringMatching(/defaults\/[0-9a-f]{32}-float16$/) as string };
+    expect(createRowFolder).toHaveBeenLastCalledWith({
+      ...asked,
+      ...{ maxBytes: 8 * 1024 ** 3, precision: "float16" },
+    });
+  });
+
   it("refuses options that make no sense", () => {
     const vae = makeVae();
     for (const [options, message] of [
       [{ microBatch: 0 }, "microBatch must be an integer, at least 1, got 0"],
       [{ cacheBytes: -1 }, "cacheBytes must be an integer, at least 0, got -1"],
+      [{ microBatch: 1.5 }, "microBatch must be an integer, at least 1, got 1.5"],
+      [{ cacheFolder: 3 }, "cacheFolder must be the path of a folder, got 3"],
       [{ cacheFolder: "" }, 'cacheFolder must be the path of a folder, got ""'],
       [{ cacheFolderBytes: 0 }, "cacheFolderBytes must be an integer, at least 1, got 0"],
       [{ cachePrecision: "bfloat16" }, 'cachePrecision must be one of float16, float32, got "bfloat16"'],

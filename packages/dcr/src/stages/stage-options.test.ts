@@ -42,6 +42,121 @@ describe("checkStageOptions", () => {
     dispose();
   });
 
+  // The outermost values that are taken, and values just beyond them.
+  it.each<[string, unknown[], unknown[]]>([
+    ["seed", [0, 2 ** 53 - 1], [-1, 0.5, 2 ** 53]],
+    ["learningRate", [0, 1e-9, 10], [-1e-9, Number.POSITIVE_INFINITY, "1"]],
+    ["warmupSteps", [0, 1000], [-1, 0.5]],
+    ["weightDecay", [0, 1], [-1e-9, Number.NaN]],
+    ["maxGradNorm", [1e-9, 1e9], [0, -1, Number.POSITIVE_INFINITY]],
+    ["accumulation", [1, 64], [0, 1.5]],
+    ["localTokens", [0, 1], [-1e-9, 1 + 1e-9]],
+    ["chunk", [0, 1], [-1, 0.5]],
+    ["encoderMicroBatch", [0, 1], [-1, 0.5]],
+    ["target", ["scheduler", "velocity"], ["epsilon", true]],
+    ["schedule", ["constant"], ["linear", false]],
+    ["conflict", [true, false], [0, "yes"]],
+    ["gradientCheckpointing", [true, false], [1, "no"]],
+    [
+      "timestepRange",
+      [
+        [0, 1],
+        [999, 1000],
+        [0, 1000],
+      ],
+      [
+        [-1, 5],
+        [1000, 1001],
+        [0, 1001],
+        [5, 5],
+        [5, 4],
+        [0.5, 2],
+        [0, 1.5],
+      ],
+    ],
+    ["totalSteps", [], [1, 100]],
+  ])("takes %s within its bounds alone", (name, inside, outside) => {
+    const { options, dispose } = setting();
+    const given = { ...options, objective: recObjective() };
+    for (const value of inside)
+      expect(checkStageOptions("test", { ...given, [name]: value })).toHaveProperty(name, value);
+    for (const value of outside)
+      expect(() => checkStageOptions("test", { ...given, [name]: value }), String(value)).toThrow(
+        `test: ${name}`,
+      );
+    dispose();
+  });
+
+  it("takes totalSteps with the cosine alone, and as few images as a batch, of two at least", () => {
+    const { options, dispose } = setting();
+    const check = (change: object) =>
+      checkStageOptions("test", { ...options, objective: recObjective(), ...change });
+    expect(check({ schedule: "cosine", totalSteps: 1 })).toMatchObject({ totalSteps: 1 });
+    for (const totalSteps of [0, 1.5, undefined])
+      expect(() => check({ schedule: "cosine", totalSteps })).toThrow("test: totalSteps must be an integer");
+    for (const source of [testSource({ batchSize: 2, length: 2 }), testSource({ batchSize: 3, length: 3 })])
+      expect(check({ source }).source).toBe(source);
+    const endless = { ...testSource({ batchSize: 4 }), length: undefined };
+    expect(check({ source: endless }).source).toBe(endless);
+    for (const batchSize of [0, 1.5, undefined])
+      expect(() => check({ source: { ...testSource(), batchSize } })).toThrow("source.batchSize must be");
+    // Two processes with an image each have a negative.
+    const one = testSource({ batchSize: 1 });
+    expect(() => check({ source: one })).toThrow("a batch of one has no negatives");
+    expect(() => check({ source: one, communicator: { ...singleProcess, size: 2 } })).not.toThrow();
+    dispose();
+  });
+
+  it.each(["source", "processor", "encoder", "projector", "denoiser", "scheduler", "latents", "objective"])(
+    "needs a %s that does what a stage asks of it",
+    (name) => {
+      const { options, dispose } = setting();
+      const given = { ...options, objective: recObjective() };
+      for (const value of [undefined, {}, 3])
+        expect(() => checkStageOptions("test", { ...given, [name]: value } as never)).toThrow(
+          `test: ${name} must be an object with `,
+        );
+      dispose();
+    },
+  );
+
+  it.each<[string, string, string]>([
+    ["source", "position", "position()"],
+    ["source", "restore", "restore()"],
+    ["denoiser", "prepare", "prepare()"],
+    ["denoiser", "predict", "predict()"],
+    ["scheduler", "addNoise", "addNoise()"],
+    ["scheduler", "target", "target()"],
+  ])("needs a %s with %s()", (name, method, named) => {
+    const { options, dispose } = setting();
+    const given = { ...options, objective: recObjective() };
+    const part = Object.assign(Object.create(given[name as "source"]), { [method]: undefined });
+    expect(() => checkStageOptions("test", { ...given, [name]: part })).toThrow(
+      `test: ${name} must be an object with ${named}, got`,
+    );
+    const deaf = { ...testSource(), [Symbol.asyncIterator]: undefined };
+    expect(() => checkStageOptions("test", { ...given, source: deaf as never })).toThrow(
+      "test: source must be an object with [Symbol.asyncIterator](), got",
+    );
+    dispose();
+  });
+
+  it("needs parts of sizes that fit together", () => {
+    const { options, dispose } = setting();
+    const other = (name: "encoder" | "projector" | "denoiser" | "latents", key: string) =>
+      checkStageOptions("test", {
+        ...options,
+        objective: recObjective(),
+        [name]: Object.create(options[name], { [key]: { value: 7 } }),
+      });
+    expect(() => other("encoder", "imageSize")).toThrow("the source's size must be equal, got 7 and 8");
+    expect(() => other("encoder", "featureSize")).toThrow("inFeatures must be equal, got 7 and 12");
+    expect(() => other("projector", "outFeatures")).toThrow("conditionSize must be equal, got 7 and 10");
+    expect(() => other("denoiser", "conditionSize")).toThrow("must be equal, got 10 and 7");
+    expect(() => other("latents", "latentChannels")).toThrow("latentChannels must be equal, got 7 and 4");
+    dispose();
+  });
+
   it("refuses local tokens where the denoiser takes one vector alone", () => {
     const { options, dispose } = setting();
     const { denoiser } = options;
@@ -131,6 +246,27 @@ describe("what a stage is given", () => {
     });
   });
 
+  it.each([
+    [null, "got null"],
+    [undefined, "got undefined"],
+    [3, "got 3"],
+    ["images", 'got "images"'],
+  ])("is a source of batches: %s is none", async (given, got) => {
+    const source = {
+      ...testSource(),
+      async *[Symbol.asyncIterator]() {
+        for (;;) yield given as never;
+      },
+    };
+    await expectNoLeaks(() =>
+      enhance(objectives.rec(), { source }, async (stage) => {
+        await expect(stage.step()).rejects.toThrow(
+          `step 0 was not taken: source: a batch must be an object, ${got}`,
+        );
+      }),
+    );
+  });
+
   it.each<[string, object, string]>([
     [
       "a promise of images",
@@ -148,6 +284,12 @@ describe("what a stage is given", () => {
       'augmented must be in [0, 1], got NaN in "image 0"',
     ],
     ["bytes", { images: new Float32Array(576).fill(255) }, 'images must be in [0, 1], got 255 in "image 0"'],
+    [
+      "a value below 0",
+      { augmented: new Float32Array(576).fill(-0.5, 575) },
+      'augmented must be in [0, 1], got -0.5 in "image 2"',
+    ],
+    ["two names", { names: ["a", "b"] }, "names must be an array of 3, got an array of 2"],
     ["no names", { names: undefined }, "names must be an array of 3, got undefined"],
     ["another size", { size: 9 }, "size must be the source's, 8, got 9"],
   ])("is checked in each batch: %s", async (_, change, message) => {

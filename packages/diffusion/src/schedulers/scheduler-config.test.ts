@@ -46,6 +46,82 @@ describe("parseSchedulerConfig", () => {
     },
   );
 
+  // Keys of other samplers of the noise schedule, which change neither it nor the target.
+  it.each([
+    "algorithm_type",
+    "disable_corrector",
+    "euler_at_final",
+    "final_sigmas_type",
+    "flow_shift",
+    "interpolation_type",
+    "lambda_min_clipped",
+    "lower_order_final",
+    "original_inference_steps",
+    "predict_x0",
+    "sigma_max",
+    "sigma_min",
+    "skip_prk_steps",
+    "solver_order",
+    "solver_p",
+    "solver_type",
+    "tensor_format",
+    "time_shift_type",
+    "timestep_scaling",
+    "use_beta_sigmas",
+    "use_exponential_sigmas",
+    "use_karras_sigmas",
+    "use_lu_lambdas",
+  ])("takes %s, whatever it says", (key) => {
+    expect(parse({ [key]: "set" })).toHaveProperty(key, "set");
+  });
+
+  it.each<[string, unknown[], unknown[]]>([
+    ["predict_epsilon", [true], [false]],
+    ["shift_terminal", [null], [0.1]],
+    ["timestep_type", ["discrete"], ["continuous", null]],
+    ["use_dynamic_shifting", [false], [true]],
+    ["use_flow_sigmas", [false], [true]],
+    [
+      "variance_type",
+      [null, "fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"],
+      ["learned", "learned_range"],
+    ],
+    ["num_train_timesteps", [1, 100_000], [0, 100_001, 10.5]],
+    ["beta_start", [1e-9, 0.999], [0, 1, -0.1]],
+    ["beta_end", [1e-9, 0.999], [0, 1, -0.1]],
+    ["beta_schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"], ["sigmoid", null]],
+    ["prediction_type", ["epsilon", "v_prediction", "sample"], ["flow", null]],
+    ["clip_sample_range", [1e-9, 10], [0, -1, Number.POSITIVE_INFINITY]],
+    ["dynamic_thresholding_ratio", [0, 1], [-0.001, 1.001]],
+    ["sample_max_value", [1e-9, 10], [0, -1]],
+    ["steps_offset", [0, 100_000], [-1, 100_001, 0.5]],
+    ["timestep_spacing", ["leading", "trailing", "linspace"], ["log", null]],
+    ["rescale_betas_zero_snr", [true, false], [null, 1]],
+    ["clip_sample", [true, false], [null, 1]],
+    ["thresholding", [true, false], [null, 1]],
+    ["set_alpha_to_one", [true, false], [null, 1]],
+    ["trained_betas", [null, undefined], [[], [0.1], "0.1"]],
+  ])("takes %s within its bounds alone", (key, inside, outside) => {
+    for (const value of inside)
+      expect(parse({ [key]: value })[key] ?? null, String(value)).toEqual(value ?? null);
+    for (const value of outside)
+      expect(() => parse({ [key]: value }), String(value)).toThrow(`scheduler: config.json: ${key}`);
+  });
+
+  it("takes as many trained betas as timesteps, each above 0 and at most 1", () => {
+    const betas = (trained_betas: number[]) => parse({ num_train_timesteps: 2, trained_betas });
+    expect(betas([1e-9, 1]).trained_betas).toEqual([1e-9, 1]);
+    for (const wrong of [[0, 0.5], [0.5, 1.001], [0.5], [0.1, 0.2, 0.3]])
+      expect(() => betas(wrong), String(wrong)).toThrow("trained_betas");
+  });
+
+  it("names what is no configuration, and keeps a class's own defaults where a key is undefined", () => {
+    for (const wrong of [null, 3, "config", []])
+      expect(() => parseSchedulerConfig(wrong)).toThrow(/^scheduler: /);
+    expect(parse({ _class_name: "LCMScheduler", beta_start: undefined }).beta_start).toBe(0.00085);
+    expect(parse({ beta_start: undefined }).beta_start).toBe(0.0001);
+  });
+
   it.each([
     ["beta_schedule", "sigmoid"],
     ["beta_start", -1],

@@ -119,12 +119,13 @@ export const schedulerClasses: readonly string[] = Object.keys(classes);
  * @throws naming the class where its noise schedule is not DDPM's, and every key that is unknown, unsupported or out of range
  */
 export function parseSchedulerConfig(config: unknown, options: ConfigOptions = {}): SchedulerConfig {
-  const given = typeof config === "object" && config !== null ? (config as SchedulerConfigInput) : {};
+  const isObject = typeof config === "object" && config !== null && !Array.isArray(config);
+  const given = isObject ? (config as SchedulerConfigInput) : {};
   const name = given["_class_name"];
   checkClass("scheduler", options.file ?? "config", name, schedulerClasses);
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const own = name === undefined ? {} : classes[name as string];
-  return parseConfig(format, given === config ? { ...own, ...present } : config, options);
+  return parseConfig(format, isObject ? { ...own, ...present } : config, options);
 }
 
 /** How a scheduler is read from its folder. */

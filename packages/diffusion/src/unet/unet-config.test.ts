@@ -128,6 +128,139 @@ describe("parseUNetConfig", () => {
   });
 });
 
+describe("parseUNetConfig", () => {
+  it.each<[string, unknown[], unknown[]]>([
+    ["in_channels", [1, 131_072], [0, 131_073, 1.5, null]],
+    ["out_channels", [1, 131_072], [0, 131_073]],
+    ["layers_per_block", [1, 1023, [1, 2, 3, 4]], [0, 1025, [1, 2, 3, 0]]],
+    ["transformer_layers_per_block", [1, [1, 2, 3, 4]], [0, 1025, [0, 1, 1, 1]]],
+    ["attention_head_dim", [1, [5, 10, 20, 20]], [0, 1025]],
+    ["cross_attention_dim", [1, 131_072], [0, 131_073, null]],
+    ["only_cross_attention", [true, [true, false, true, false]], [null, 1]],
+    ["use_linear_projection", [true, false], [null, 1]],
+    ["norm_num_groups", [1, 64], [0, 1.5]],
+    ["norm_eps", [1e-12, 1], [0, -1e-5]],
+    ["resnet_time_scale_shift", ["default", "scale_shift"], ["other", null]],
+    ["flip_sin_to_cos", [true, false], [null, 1]],
+    ["freq_shift", [-1, 0, 159], [160, null]],
+    ["time_embedding_dim", [1, 131_072, null], [0, 131_073]],
+    ["time_embedding_act_fn", ["silu", "gelu", "mish", "relu", null], ["tanh"]],
+    ["timestep_post_act", ["silu", "gelu", "mish", "relu", null], ["tanh"]],
+    ["conv_in_kernel", [1, 31], [0, 2, 32, 33, -1]],
+    ["conv_out_kernel", [1, 31], [0, 2, 32, 33, -1]],
+    ["class_embed_type", ["timestep", "identity", null], ["text"]],
+    ["num_class_embeds", [1, 4_194_304, null], [0, 4_194_305]],
+    ["mid_block_type", ["UNetMidBlock2DCrossAttn", null], ["UNetMidBlock2D"]],
+    ["block_out_channels", [[32, 64, 32, 64]], [[], [32, 64, 64, 0], Array(17).fill(32)]],
+  ])("takes %s within its bounds alone", (key, inside, outside) => {
+    for (const value of inside)
+      expect(parse({ [key]: value } as never), String(value)).toHaveProperty(key, value);
+    for (const value of outside) expect(() => parse({ [key]: value } as never), String(value)).toThrow(key);
+  });
+
+  it("takes 8,192 transformer layers and no more", () => {
+    const check = (last: number) => parse({ layers_per_block: [1024, 1024, 1024, last] });
+    // 3 x (2 x 1024 + 1) + (2 x 1022 + 1)
+    expect(() => check(1022)).not.toThrow();
+    expect(() => check(1023)).toThrow("must make at most 8192 transformer layers, got 8194");
+  });
+
+  // Two levels of 32 and 64 channels; 12 heads divide neither, 8 both.
+  const two = {
+    block_out_channels: [32, 64],
+    down_block_types: ["CrossAttnDownBlock2D", "DownBlock2D"],
+    up_block_types: ["UpBlock2D", "CrossAttnUpBlock2D"],
+    mid_block_type: null,
+  } satisfies UNet2DConditionConfigInput;
+  it.each<[string, UNet2DConditionConfigInput, number[], boolean]>([
+    ["no block of the level attends", {}, [8, 12], true],
+    ["its down block attends", {}, [12, 8], false],
+    ["the middle attends", { mid_block_type: "UNetMidBlock2DCrossAttn" }, [8, 12], false],
+    ["its up block attends", { up_block_types: ["CrossAttnUpBlock2D", "UpBlock2D"] }, [8, 12], false],
+    [
+      "its up block alone attends, on the first level",
+      { down_block_types: ["DownBlock2D", "CrossAttnDownBlock2D"] },
+      [12, 8],
+      false,
+    ],
+    [
+      "another level attends",
+      {
+        down_block_types: ["DownBlock2D", "CrossAttnDownBlock2D"],
+        up_block_types: ["CrossAttnUpBlock2D", "UpBlock2D"],
+      },
+      [12, 8],
+      true,
+    ],
+  ])("wants heads that divide a level's channels where %s", (_, change, attention_head_dim, fits) => {
+    const run = () => parse({ ...two, ...change, attention_head_dim });
+    if (fits) expect(run).not.toThrow();
+    else expect(run).toThrow("must be a multiple of its attention_head_dim (heads)");
+  });
+
+  it.each<[UNet2DConditionConfigInput, string | undefined]>([
+    [{ block_out_channels: [30, 30, 30, 30], norm_num_groups: 5, attention_head_dim: 5 }, undefined],
+    [
+      { block_out_channels: [35, 30, 30, 30], norm_num_groups: 5, attention_head_dim: 5 },
+      "block_out_channels.0 must be even, got 35",
+    ],
+    // Only the first level makes sinusoids.
+    [{ block_out_channels: [30, 35, 35, 35], norm_num_groups: 5, attention_head_dim: 5 }, undefined],
+    [{ freq_shift: 159.9 }, undefined],
+    [{ freq_shift: 160 }, "freq_shift must be less than half of block_out_channels.0, got 160 and 320"],
+    [{ addition_time_embed_dim: 3 }, undefined],
+    [
+      {
+        addition_embed_type: "text_time",
+        addition_time_embed_dim: 3,
+        projection_class_embeddings_input_dim: 30,
+      },
+      "addition_time_embed_dim must be even, got 3",
+    ],
+    [
+      {
+        ...{ addition_embed_type: "text_time", addition_time_embed_dim: 8, freq_shift: 4 },
+        projection_class_embeddings_input_dim: 30,
+      },
+      "freq_shift must be less than half of addition_time_embed_dim, got 4 and 8",
+    ],
+    [
+      {
+        ...{ addition_embed_type: "text_time", addition_time_embed_dim: 8, freq_shift: 3 },
+        projection_class_embeddings_input_dim: 30,
+      },
+      undefined,
+    ],
+    [
+      { addition_embed_type: "text_time", addition_time_embed_dim: 8 },
+      'projection_class_embeddings_input_dim is needed by addition_embed_type "text_time"',
+    ],
+    [
+      { addition_embed_type: "text_time", projection_class_embeddings_input_dim: 8 },
+      'addition_time_embed_dim is needed by addition_embed_type "text_time"',
+    ],
+    [
+      { class_embed_type: "projection" },
+      'projection_class_embeddings_input_dim is needed by class_embed_type "projection"',
+    ],
+    [
+      { class_embed_type: "simple_projection" },
+      'projection_class_embeddings_input_dim is needed by class_embed_type "simple_projection"',
+    ],
+    [{ class_embed_type: "simple_projection", projection_class_embeddings_input_dim: 3 }, undefined],
+    [{ class_embed_type: "identity", num_class_embeds: 3 }, "num_class_embeds must be null where"],
+    [{ class_embed_type: null, num_class_embeds: 3 }, undefined],
+    [{ up_block_types: ["UpBlock2D"] }, "up_block_types must have 4 entries"],
+    [
+      { transformer_layers_per_block: [1, 2, 3, 4, 5] },
+      "transformer_layers_per_block must have 4 entries, as block_out_channels has, got 5",
+    ],
+  ])("keeps keys in step: %j", (config, message) => {
+    if (message === undefined) expect(() => parse(config)).not.toThrow();
+    else expect(() => parse(config)).toThrow(message);
+  });
+});
+
 describe("unetLevels", () => {
   it("gives each level its own settings", () => {
     const config = parse({

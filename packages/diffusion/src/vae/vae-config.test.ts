@@ -44,6 +44,43 @@ describe("parseVaeConfig", () => {
     );
   });
 
+  it.each<[string, unknown[], unknown[]]>([
+    ["in_channels", [1, 131_072], [0, 131_073, null]],
+    ["out_channels", [1, 131_072], [0, 131_073, null]],
+    ["block_out_channels", [[32], [131_072]], [[], [0], [131_104], Array(17).fill(32)]],
+    ["layers_per_block", [1, 1024], [0, 1025, 1.5]],
+    ["latent_channels", [1, 131_072], [0, 131_073]],
+    ["norm_num_groups", [1, 64], [0, 65, 1.5]],
+    ["scaling_factor", [1e-9, 10], [0, -1, Number.POSITIVE_INFINITY]],
+    ["use_quant_conv", [true, false], [null, 1]],
+    ["use_post_quant_conv", [true, false], [null, 1]],
+    ["mid_block_add_attention", [true, false], [null, 1]],
+    ["sample_size", [512, [1, 2], "any"], []],
+    ["force_upcast", [true, false, 1], []],
+    ["latents_mean", [null], [[0]]],
+    ["latents_std", [null], [[1]]],
+    ["shift_factor", [null, 0], [0.1]],
+  ])("takes %s within its bounds alone", (key, inside, outside) => {
+    for (const value of inside)
+      expect(parse({ [key]: value } as never), String(value)).toHaveProperty(key, value);
+    for (const value of outside) expect(() => parse({ [key]: value } as never), String(value)).toThrow(key);
+  });
+
+  it("takes levels that agree", () => {
+    const three = {
+      block_out_channels: [32, 64, 64],
+      down_block_types: Array(3).fill("DownEncoderBlock2D"),
+      up_block_types: Array(3).fill("UpDecoderBlock2D"),
+    };
+    expect(() => parse(three)).not.toThrow();
+    expect(() => parse({ ...three, up_block_types: Array(2).fill("UpDecoderBlock2D") })).toThrow(
+      "up_block_types must have 3 entries, as block_out_channels has, got 2",
+    );
+    expect(() => parse({ ...three, block_out_channels: [32, 64, 80] })).toThrow(
+      "block_out_channels.2 must be a multiple of norm_num_groups, got 80 and 32",
+    );
+  });
+
   it("refuses levels that do not agree, and groups that do not divide", () => {
     expect(() => parse({ block_out_channels: [64, 64] })).toThrow(
       /down_block_types must have 2 entries.*up_block_types must have 2 entries/,

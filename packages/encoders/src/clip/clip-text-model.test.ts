@@ -117,24 +117,15 @@ describe.each([
 describe("CLIPTextModel", () => {
   beforeAll(() => initialize({ device: "cpu" }));
 
-  it("initialises as transformers does, repeatably", () => {
-    const config = { ...tiny, vocab_size: 400, hidden_size: 64, intermediate_size: 128 };
-    const model = new CLIPTextModel(config).initialize(new Random(1));
-    const twin = new CLIPTextModel(config).initialize(new Random(1));
-    const layer = model.text_model.encoder.layers[0]!;
-    const deviation = (x: tf.Tensor) => tf.tidy(() => Math.sqrt(tf.mean(tf.square(x)).dataSync()[0]!));
-    // 25,600 to 8,192 samples: the standard error of a deviation is below one percent.
-    expect(deviation(model.text_model.embeddings.token_embedding.weight.value) / 0.02).toBeCloseTo(1, 1);
-    expect(deviation(layer.self_attn.q_proj.weight.value) / (64 ** -0.5 * 2 ** -0.5)).toBeCloseTo(1, 1);
-    expect(deviation(layer.self_attn.out_proj.weight.value) / 64 ** -0.5).toBeCloseTo(1, 1);
-    expect(deviation(layer.mlp.fc1.weight.value) / 128 ** -0.5).toBeCloseTo(1, 1);
-    expect(deviation(layer.mlp.fc2.weight.value) / (64 ** -0.5 * 2 ** -0.5)).toBeCloseTo(1, 1);
-    expect(deviation(layer.mlp.fc1.bias!.value)).toBe(0);
-    expect(layer.mlp.fc2.weight.value.dataSync()).toEqual(
-      twin.text_model.encoder.layers[0]!.mlp.fc2.weight.value.dataSync(),
+  it("starts with the same values from the same seed", () => {
+    const [model, twin, other] = [1, 1, 2].map((seed) =>
+      new CLIPTextModel(tiny).initialize(new Random(seed)),
     );
-    model.dispose();
-    twin.dispose();
+    const values = ({ text_model }: CLIPTextModel) =>
+      text_model.encoder.layers[0]!.mlp.fc2.weight.value.dataSync();
+    expect(values(model!)).toEqual(values(twin!));
+    expect(values(model!)).not.toEqual(values(other!));
+    for (const each of [model, twin, other]) each!.dispose();
   });
 
   it("normalises by layer_norm_eps, in the end too", () => {

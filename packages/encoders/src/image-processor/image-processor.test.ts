@@ -202,6 +202,18 @@ describe("image processors", () => {
       );
   });
 
+  it.each([
+    [CLIPImageProcessor, "CLIP", "Siglip"],
+    [SiglipImageProcessor, "Siglip", "CLIP"],
+  ])("know their names of every version, and each other's for another's", (Class, own, other) => {
+    for (const key of ["image_processor_type", "feature_extractor_type"]) {
+      for (const type of ["ImageProcessor", "ImageProcessorFast", "ImageProcessorPil"]) {
+        expect(() => new Class({ [key]: own + type } as never)).not.toThrow();
+        expect(() => new Class({ [key]: other + type } as never)).toThrow(`${key} must be one of ${own}`);
+      }
+    }
+  });
+
   it("know Pillow's interpolations by their codes", () => {
     const names = [0, 1, 2, 3, 4, 5].map(
       (resample) => new CLIPImageProcessor({ resample }).transform.resample,

@@ -173,6 +173,39 @@ describe("loadAdapter", () => {
     }
   });
 
+  it.each<[string, unknown[], unknown[]]>([
+    ["init_lora_weights", [true, false, "gaussian"], ["pissa", "olora", "eva"]],
+    ["loftq_config", [{}, null], [{ loftq_bits: 4 }]],
+    ["modules_to_save", [null, []], [["head"]]],
+    ["layer_replication", [null], [[[0, 1]]]],
+    ["target_parameters", [null, []], [["weight"]]],
+    ["trainable_token_indices", [null], [[1]]],
+    ["fan_in_fan_out", [false], [true]],
+    ["lora_bias", [false], [true]],
+    ["use_dora", [false], [true]],
+    ["use_qalora", [false], [true]],
+    ["bias", [], ["some", null]],
+    ["lora_alpha", [], ["6", null]],
+    ["target_modules", [], [null, undefined, 3]],
+    ["peft_type", [], ["LOHA", null]],
+  ])("takes %s where it changes nothing alone", async (key, inside, outside) => {
+    for (const value of inside) (await loadAdapter(model, await changed({ [key]: value }))).remove();
+    for (const value of outside)
+      await expect(loadAdapter(model, await changed({ [key]: value })), String(value)).rejects.toThrow(key);
+  });
+
+  it("takes what peft notes beside", async () => {
+    const notes = ["auto_mapping", "base_model_name_or_path", "inference_mode", "megatron_core"].concat([
+      "peft_version",
+      "qalora_group_size",
+      "revision",
+      "runtime_config",
+      "task_type",
+    ]);
+    const settings = Object.fromEntries(notes.map((key) => [key, "noted"]));
+    (await loadAdapter(model, await changed(settings))).remove();
+  });
+
   it("names missing files and unknown options", async () => {
     await expect(loadAdapter(model, folder)).rejects.toThrow(/adapter_config\.json does not exist/);
     await changed({});

@@ -101,6 +101,29 @@ describe("selectTargets", () => {
     expect(refused(options)).toBe(message);
   });
 
+  it("takes a string for an expression, also where a layer's name is like one of its letters", () => {
+    class Letters extends Module {
+      readonly q = new Linear(4, 4);
+      readonly vv = new Linear(4, 4);
+    }
+    const model = new Letters().initialize(new Random(1));
+    const lora = addLoRA(model, { targetModules: "[q]" });
+    expect(Array.from(lora.layers.keys())).toEqual(["q"]);
+    lora.remove();
+    model.dispose();
+  });
+
+  it("takes names at most one letter off for slips, and others for another model's", () => {
+    const model = new Small().initialize(new Random(1));
+    for (const slip of ["q_pro", "q_projj", "p_proj", "Q-Proj", "QPROJ"])
+      expect(() => addLoRA(model, { targetModules: ["blocks.0", slip] }), slip).toThrow(
+        `targetModules "${slip}" matches no Linear; did you mean "q_proj"?`,
+      );
+    for (const other of ["q_pr", "qproject", "o_prom"])
+      addLoRA(model, { targetModules: ["blocks.0", other] }).remove();
+    model.dispose();
+  });
+
   it("lets entries for another kind of model match nothing", () => {
     const model = new Small().initialize(new Random(1));
     const lora = addLoRA(model, { targetModules: ["q_proj", "to_q", "to_v"] });

@@ -2,9 +2,13 @@ import type { Initializer, Linear } from "@dcr-js/tensor";
 import type { CLIPEncoderConfig } from "../clip/clip-config.js";
 import { CLIPEncoder, type CLIPMLP, normalInitializer } from "../clip/clip-encoder.js";
 
-/** U(-b, b) with `b = sqrt(6 / (fanIn + fanOut))` (Glorot and Bengio 2010, equation 16). */
+/**
+ * U(-b, b) with `b = sqrt(6 / (fanIn + fanOut))` (Glorot and Bengio 2010, equation 16). As PyTorch counts, a third axis belongs to both
+ * fans.
+ */
 export const xavierUniform: Initializer = (shape, random) => {
-  const bound = Math.sqrt(6 / (shape.at(-1)! + shape.at(-2)!));
+  const [fanOut, fanIn, ...rest] = shape as [number, number, ...number[]];
+  const bound = Math.sqrt(6 / ((fanIn + fanOut) * rest.reduce((product, size) => product * size, 1)));
   return random.uniform(shape, -bound, bound);
 };
 

@@ -39,8 +39,7 @@ export function checkPattern(where: string, pattern: string): void {
     const character = pattern[i];
     if (character === "\\") {
       if (/^\\(?:[1-9]|k)/.test(rest)) refuse("the expression refers back to a group");
-      const name = /^\\[pP]\{[^}]*\}/.exec(rest)?.[0];
-      i += name ? name.length - 1 : 1;
+      i++;
     } else if (character === "[") {
       i += classLength(rest) - 1;
     } else if (character === "(") {

@@ -2,7 +2,7 @@ import { initialize } from "@dcr-js/tensor";
 import { normalArray } from "@dcr-js/testing";
 import { describeOptions } from "@dcr-js/testing/options";
 import * as tf from "@tensorflow/tfjs-core";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { type ConObjectiveOptions, conObjective } from "./con.js";
 import { type DCRLossOptions, type DCRTermsOptions, dcrLoss, dcrLossTerms } from "./dcr-loss.js";
 import { type DCRGradientOptions, dcrLossGradients } from "./dcr-loss-gradients.js";
@@ -10,15 +10,18 @@ import { type FeatureObjectiveOptions, featureObjective } from "./feature-object
 import { type JointObjectiveOptions, jointObjective, sumObjective } from "./joint.js";
 import { predictionObjective } from "./prediction-objective.js";
 
-await initialize({ device: "cpu" });
 const [n, dim] = [3, 8];
-const predictions = tf.tensor3d(normalArray(1, n * n * dim), [n, n, dim]);
-const augmented = tf.tensor2d(normalArray(2, n * dim), [n, dim]);
-const target = tf.tensor2d(normalArray(3, n * dim), [n, dim]);
-const features = tf.tensor2d(normalArray(4, n * dim), [n, dim]);
-const others = tf.tensor2d(normalArray(5, n * dim), [n, dim]);
+let [predictions, augmented, target]: tf.Tensor[] = [];
+let [features, others]: tf.Tensor2D[] = [];
+beforeAll(async () => {
+  await initialize({ device: "cpu" });
+  predictions = tf.tensor3d(normalArray(1, n * n * dim), [n, n, dim]);
+  [augmented, target, features, others] = [2, 3, 4, 5].map((seed) =>
+    tf.tensor2d(normalArray(seed, n * dim), [n, dim]),
+  );
+});
 afterAll(() => tf.dispose([predictions, augmented, target, features, others]));
-const inputs = { predictions, augmented, target };
+const inputs = () => ({ predictions, augmented, target });
 
 const temperature = { default: 0.1, other: 0.5, range: { above: 0 } };
 const positives = {
@@ -30,11 +33,13 @@ const reduction = { default: "mean" as const, other: "sum" as const, refused: ["
 
 describeOptions("dcrLossTerms", {
   run: (o: DCRTermsOptions) =>
-    tf.tidy(() => Object.values(dcrLossTerms(inputs, o)).flatMap((x: tf.Tensor1D) => [...x.dataSync(), -1])),
+    tf.tidy(() =>
+      Object.values(dcrLossTerms(inputs(), o)).flatMap((x: tf.Tensor1D) => [...x.dataSync(), -1]),
+    ),
   options: { temperature, positives },
 });
 describeOptions("dcrLoss", {
-  run: (o: DCRLossOptions) => dcrLoss(inputs, o),
+  run: (o: DCRLossOptions) => dcrLoss(inputs(), o),
   options: { temperature, positives, reduction },
 });
 const flat = (x: object) => {
@@ -44,7 +49,7 @@ const flat = (x: object) => {
   return values;
 };
 describeOptions("dcrLossGradients", {
-  run: (o: DCRGradientOptions) => flat(dcrLossGradients(inputs, o)),
+  run: (o: DCRGradientOptions) => flat(dcrLossGradients(inputs(), o)),
   options: {
     temperature,
     positives,

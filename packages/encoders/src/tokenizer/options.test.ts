@@ -52,9 +52,11 @@ describeOptions("SiglipTokenizer", {
     paddingSide: side,
   },
 });
-const clip = new CLIPTokenizer({ vocab, merges });
 describeOptions("encodeRows", {
-  run: (o: EncodeOptions) => clip.encodeRows(["a photo of a cat", "dog"], o).flatMap((row) => [...row, -1]),
+  run: (o: EncodeOptions) =>
+    new CLIPTokenizer({ vocab, merges })
+      .encodeRows(["a photo of a cat", "dog"], o)
+      .flatMap((row) => [...row, -1]),
   options: {
     maxLength: lengths(77),
     padding: { default: "max_length", other: "longest", refused: ["none"] },

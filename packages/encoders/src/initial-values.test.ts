@@ -7,10 +7,10 @@ import { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-pro
 import { SiglipModel } from "./siglip/siglip-model.js";
 
 /** The root mean square of each parameter's first values in transformers, over 32 models. */
-const goldens: Record<string, { config: object; rms: Record<string, number> }> = JSON.parse(
+const goldens: Record<string, { config: Record<string, unknown>; rms: Record<string, number> }> = JSON.parse(
   readFileSync(new URL("../fixtures/initial-values.json", import.meta.url), "utf8"),
 );
-const classes: Record<string, new (config: object) => Module> = {
+const classes: Record<string, new (config: Record<string, unknown>) => Module> = {
   CLIPModel,
   CLIPTextModelWithProjection,
   CLIPVisionModelWithProjection,
@@ -36,7 +36,7 @@ it.each(Object.entries(goldens))("%s starts with values as large as transformers
   for (let seed = 0; seed < ours; seed++) {
     const model = new classes[name]!(golden.config).initialize(new Random(seed));
     for (const [key, { value }] of model.namedParameters()) {
-      const sum = value.dataSync().reduce((total, x) => total + x * x, 0);
+      const sum = value.dataSync<"float32">().reduce((total, x) => total + x * x, 0);
       squares.set(key, (squares.get(key) ?? 0) + sum);
       sizes.set(key, value.size);
     }

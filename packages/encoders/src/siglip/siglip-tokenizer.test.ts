@@ -58,6 +58,23 @@ describe("SiglipTokenizer", () => {
     );
   });
 
+  it("has a special token as tokenizer.json describes it, and else as the map does", async () => {
+    const folder = await emptyFolder();
+    const file = await json("siglip-tokenizer/tokenizer.json");
+    await writeFile(join(folder, "tokenizer.json"), JSON.stringify(file));
+    // The file's own </s> swallows white space beside it; the map's would not.
+    const map = { eos_token: { content: "</s>", lstrip: false, rstrip: false }, mask_token: "s" };
+    await writeFile(join(folder, "special_tokens_map.json"), JSON.stringify(map));
+    const tokenizer = await SiglipTokenizer.fromPretrained(folder);
+    const plain = await SiglipTokenizer.fromPretrained(fixtures("siglip-tokenizer"));
+    expect(tokenizer.tokenize("a </s> b")).toEqual(plain.tokenize("a </s> b"));
+    // A piece that the map calls special is found whole.
+    const id = file.model.vocab.findIndex(([piece]: [string]) => piece === "s");
+    expect(tokenizer.tokenize("cats")).toContain(id);
+    expect(tokenizer.decode([id])).toBe("");
+    expect(plain.decode([id])).toBe("s");
+  });
+
   it("refuses an expression that could take for ever", async () => {
     const file = await json("siglip-tokenizer/tokenizer.json");
     file.normalizer.normalizers[2].pattern = { Regex: "(\\s+)+x" };

@@ -111,18 +111,19 @@ export function extremum(least: bool, size: i32, step: i32, a: usize, b: usize, 
   }
 }
 
-/** Whether one of the floats is NaN. */
-export function hasNaN(size: i32, x: usize): bool {
+/** Whether one of the floats is NaN or infinite: then its difference from itself is NaN. */
+export function hasNonFinite(size: i32, x: usize): bool {
   const bytes = <usize>4 * <usize>size;
   let odd = i32x4.splat(0);
   let i: usize = 0;
   for (; i + 16 <= bytes; i += 16) {
     const v = v128.load(x + i);
-    odd = v128.or(odd, f32x4.ne(v, v));
+    const d = f32x4.sub(v, v);
+    odd = v128.or(odd, f32x4.ne(d, d));
   }
   for (; i < bytes; i += 4) {
     const v = load<f32>(x + i);
-    if (v != v) return true;
+    if (v - v != 0) return true;
   }
   return v128.any_true(odd);
 }

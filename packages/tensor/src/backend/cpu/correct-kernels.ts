@@ -2,6 +2,7 @@ import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { resizeGradient } from "./resize-gradient.js";
 
 /** The value of a reduction over no elements, where tfjs-backend-cpu reads past the end. */
 const ofNothing: Record<string, (dtype: string) => number> = {
@@ -47,43 +48,29 @@ function matMul({ inputs, attrs, backend }: Parameters<KernelFunc>[0]): TensorIn
   return host.makeTensorInfo([...lead, rows, columns], "float32", result);
 }
 
-/** A gradient of resizing one image after the other, since tfjs-backend-cpu takes the size of `images` for that of `dy`. */
-function imageByImage(kernel: KernelFunc, params: Parameters<KernelFunc>[0]): TensorInfo {
-  const host = params.backend as MathBackendCPU;
-  const { dy, images } = params.inputs as Record<"dy" | "images", TensorInfo>;
-  const result = new Float32Array(tf.util.sizeFromShape(images.shape));
-  const one = ({ shape, dataId }: TensorInfo, i: number) => {
-    const size = tf.util.sizeFromShape(shape) / shape[0];
-    const values = (host.data.get(dataId).values as Float32Array).subarray(i * size, (i + 1) * size);
-    return host.makeTensorInfo([1, ...shape.slice(1)], "float32", values);
-  };
-  for (let i = 0; i < images.shape[0]; i++) {
-    const inputs = { dy: one(dy, i), images: one(images, i) };
-    const dx = kernel({ ...params, inputs }) as TensorInfo;
-    result.set(host.data.get(dx.dataId).values as Float32Array, (i * result.length) / images.shape[0]);
-    for (const { dataId } of [inputs.dy, inputs.images, dx]) host.disposeData(dataId);
-  }
-  return host.makeTensorInfo(images.shape, "float32", result);
-}
-
 const corrected = new Set<KernelFunc>();
 
 /** Replaces kernels of tfjs's backend "cpu" whose results are wrong; calling it again changes nothing. */
 export function correctCpuKernels(): void {
-  replace("ResizeBilinearGrad", (theirs) => (params) => {
-    // The values are right, but height and width change places in the shape.
-    const { images } = params.inputs as Record<"images", TensorInfo>;
-    return { ...(theirs(params) as TensorInfo), shape: images.shape };
-  });
-  replace("ResizeNearestNeighborGrad", (theirs) => (params) => {
-    const { images } = params.inputs as Record<"images", TensorInfo>;
-    return images.shape[0] > 1 ? imageByImage(theirs, params) : theirs(params);
-  });
+  for (const kernelName of ["Cumsum", "Cumprod"]) {
+    replace(kernelName, (theirs) => (params) => {
+      // It takes a negative axis for none.
+      const [axis] = tf.util.parseAxisParam(
+        (params.attrs as { axis: number }).axis,
+        (params.inputs as { x: TensorInfo }).x.shape,
+      );
+      return theirs({ ...params, attrs: { ...params.attrs, axis } });
+    });
+  }
+  replace("ResizeBilinearGrad", () => resizeGradient(true));
+  replace("ResizeNearestNeighborGrad", () => resizeGradient(false));
   replace("BatchMatMul", (theirs) => (params) => {
     const { a, b } = params.inputs as Record<"a" | "b", TensorInfo>;
     const depth = a.shape[a.shape.length - ((params.attrs as { transposeA?: boolean }).transposeA ? 2 : 1)];
-    const floats = a.dtype === "float32" && b.dtype === "float32";
-    return floats && depth > longProduct ? matMul(params) : theirs(params);
+    const isFloat = a.dtype === "float32" && b.dtype === "float32";
+    // Of a batch of none it makes one product.
+    const isEmpty = [a, b].some(({ shape }) => shape.slice(0, -2).includes(0));
+    return (isFloat && depth > longProduct) || isEmpty ? matMul(params) : theirs(params);
   });
   for (const [kernelName, value] of Object.entries(ofNothing)) {
     replace(kernelName, (theirs) => (params) => {

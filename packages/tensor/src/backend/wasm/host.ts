@@ -19,10 +19,11 @@ export function runOnHost(
   const host = new MathBackendCPU();
   // Else it greets users of Node with advice on another package at the first result.
   (host as unknown as { firstUse: boolean }).firstUse = false;
-  const lend = (x: TensorInfo): TensorInfo => {
+  const lend = (x: TensorInfo): TensorInfo & { rank: number } => {
     const dataId = {};
     host.move(dataId, backend.readSync(x.dataId) as never, x.shape, x.dtype, 1);
-    return { dataId, shape: x.shape, dtype: x.dtype };
+    // Both gradients of dilation read the rank.
+    return { dataId, shape: x.shape, dtype: x.dtype, rank: x.shape.length };
   };
   const lendAll = (x: Listed) => (Array.isArray(x) ? x.map(lend) : x && lend(x));
   const lent = Array.isArray(inputs)

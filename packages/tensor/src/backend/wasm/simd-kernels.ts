@@ -15,7 +15,7 @@ export type SimdKernels = Record<
   | "extremum"
   | "groupNorm"
   | "groupNormGradient"
-  | "hasNaN"
+  | "hasNonFinite"
   | "layerNorm"
   | "layerNormGradInput"
   | "layerNormGradWeight"

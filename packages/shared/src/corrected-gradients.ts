@@ -4,8 +4,12 @@ import { gradientConfigs } from "./tfjs-gradients.js";
 type Gradient = Record<string, () => tf.Tensor>;
 type Attributes = Record<string, unknown>;
 
+/** tfjs-core's own gradient of a kernel. */
+const own = (kernelName: string) => gradientConfigs.find((config) => config.kernelName === kernelName)!;
+
 /** Sums over the axes along which an operand of this shape was broadcast. */
 function sumBroadcast(dx: tf.Tensor, shape: number[]): tf.Tensor {
+  if (tf.util.arraysEqual(dx.shape, shape)) return dx;
   const axes = tf.broadcast_util.getReductionAxes(shape, dx.shape);
   return tf.reshape(axes.length > 0 ? tf.sum(dx, axes) : dx, shape);
 }
@@ -241,19 +245,79 @@ const floorDiv: tf.GradConfig = {
     return config.gradFunc(dy, saved as tf.Tensor[], attrs);
   },
 };
-const quotient = gradientConfigs.find(({ kernelName }) => kernelName === "FloorDiv")!;
+const quotient = own("FloorDiv");
 
-/** Gradients that take the place of tfjs-core's own. */
+/** tfjs-core's gradient has the shape of the product's operand after it was broadcast over batches. */
+const batchMatMul: tf.GradConfig = {
+  kernelName: "BatchMatMul",
+  inputsToSave: ["a", "b"],
+  gradFunc: (dy, saved, attrs) => {
+    const gradients = own("BatchMatMul").gradFunc(dy, saved as tf.Tensor[], attrs) as Gradient;
+    const [a, b] = saved as tf.Tensor[];
+    return {
+      a: () => sumBroadcast(gradients["a"]!(), a!.shape),
+      b: () => sumBroadcast(gradients["b"]!(), b!.shape),
+    };
+  },
+};
+
+/** tfjs-core's gradient expects a list, but tfjs passes one tensor where there is one part. */
+const ofParts = (kernelName: "SplitV" | "Unpack"): tf.GradConfig => ({
+  ...own(kernelName),
+  gradFunc: (dy, saved, attrs) => own(kernelName).gradFunc([dy].flat(), saved as tf.Tensor[], attrs),
+});
+
+/** tfjs-core has none: each element goes back to where it was taken from. */
+const stridedSlice: tf.GradConfig = {
+  kernelName: "StridedSlice",
+  inputsToSave: ["x"],
+  gradFunc: (dy, [x], attrs): Gradient => ({
+    x: () => {
+      const places = tf.reshape(tf.range(0, x.size, 1, "int32"), x.shape);
+      const taken = tf
+        .engine()
+        .runKernel("StridedSlice", { x: places }, attrs as tf.NamedAttrMap) as tf.Tensor;
+      const flat = [dy as tf.Tensor, taken].map((y) => tf.reshape(y, [-1])) as [tf.Tensor1D, tf.Tensor1D];
+      return tf.reshape(tf.unsortedSegmentSum(...flat, x.size), x.shape);
+    },
+  }),
+};
+
+/** tfjs-core has none for the two, each of which undoes the other. */
+const gatherNd: tf.GradConfig = {
+  kernelName: "GatherNd",
+  inputsToSave: ["params", "indices"],
+  gradFunc: (dy, [params, indices]): Gradient => ({
+    params: () => tf.scatterND(indices, dy as tf.Tensor, params.shape),
+    indices: () => tf.zeros(indices.shape),
+  }),
+};
+const scatterNd: tf.GradConfig = {
+  kernelName: "ScatterNd",
+  inputsToSave: ["indices"],
+  gradFunc: (dy, [indices]): Gradient => ({
+    updates: () => tf.gatherND(dy as tf.Tensor, indices),
+    indices: () => tf.zeros(indices.shape),
+  }),
+};
+
+/** Gradients that take the place of tfjs-core's own, or that it lacks. */
 export const correctedGradients: readonly tf.GradConfig[] = [
   averagePool("AvgPool"),
   averagePool("AvgPool3D"),
+  batchMatMul,
   cumsum,
   extremum("Maximum", tf.greaterEqual),
   extremum("Minimum", tf.lessEqual),
   gather,
+  gatherNd,
   mirrorPad,
   prod,
+  scatterNd,
   squaredDifference,
+  stridedSlice,
+  ofParts("SplitV"),
+  ofParts("Unpack"),
   floorDiv,
   ...comparisons.map((kernelName) => stepwise(kernelName, ["a", "b"])),
   stepwise("LogicalNot", ["x"]),

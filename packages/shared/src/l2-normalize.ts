@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "./check-options.js";
 import { visitOps } from "./gradients-tape.js";
 
 /** The smallest normal float32. A smaller one may be 0 on a GPU, and its direction has a gradient beyond float32. */
@@ -13,6 +14,12 @@ const smallest = 2 ** -126;
  * @returns shaped as `x`; the caller disposes it. Differentiable as often as wanted.
  */
 export function l2Normalize<T extends tf.Tensor>(x: T, axis = -1): T {
+  if (!(x instanceof tf.Tensor)) throw new TypeError(`l2Normalize: x must be a tensor, got ${describe(x)}`);
+  if (x.dtype !== "float32") {
+    throw new TypeError(
+      `l2Normalize: x must be float32, got ${x.dtype} [${x.shape}]; use tf.cast(x, "float32")`,
+    );
+  }
   tf.util.parseAxisParam(axis, x.shape);
   return tf.tidy(() => {
     // The result does not depend on the scale, which only keeps squares in range: it is a constant, 1 / 0 for zero vectors.

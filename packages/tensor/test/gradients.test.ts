@@ -351,6 +351,37 @@ describe.each(await testBackends())("gradients of tfjs-core on $name", ({ start 
     },
   );
 
+  it.each<[string, Case["f"], tf.Tensor[]]>([
+    ["one part of split", (x) => tf.split(x, 1, 1)[0], [normal(2, 3)]],
+    ["one part of unstack", (x) => tf.unstack(x)[0], [normal(1, 3)]],
+    ["bandPart", (x) => tf.linalg.bandPart(x, 1, 0), [normal(3, 3)]],
+    ["matMul of one matrix by many", (x, y) => tf.matMul(x, y), [normal(2, 3), normal(4, 3, 2)]],
+    ["matMul of a batch of one", (x, y) => tf.matMul(x, y, true), [normal(3, 3, 2), normal(1, 3, 2)]],
+    ["stridedSlice", (x) => tf.stridedSlice(x, [2, 0], [0, 4], [-1, 2]), [normal(3, 4)]],
+    [
+      "stridedSlice that drops an axis",
+      (x) => tf.stridedSlice(x, [1, 0], [2, 4], [1, 3], 0, 0, 0, 0, 1),
+      [normal(3, 4)],
+    ],
+    [
+      "gatherND of one row twice",
+      (x) => tf.gatherND(x, tf.tensor2d([1, 0, 1], [3, 1], "int32")),
+      [normal(2, 3)],
+    ],
+    ["scatterND", (x) => tf.scatterND(tf.tensor2d([2, 0, 2], [3, 1], "int32"), x, [4, 2]), [normal(3, 2)]],
+    ["a product of an input with itself", (x) => tf.matMul(x, x, false, true), [normal(2, 3)]],
+    ["one input at both ends", (x) => tf.mul(tf.concat([x, x], 1), tf.tile(x, [1, 2])), [normal(2, 2)]],
+  ])("%s", async (_name, f, inputs) => {
+    await checkGradients((...x) => tf.square(f(...x)), inputs, tolerance);
+    const slopes = (...x: tf.Tensor[]) =>
+      tf.concat(
+        tf
+          .grads((...y) => tf.square(f(...y)))(x)
+          .map((g) => tf.reshape(g, [-1])),
+      );
+    await checkGradients(slopes, inputs, { step: 1 / 64, relative: 2e-2, absolute: 2e-2 });
+  });
+
   it("a second derivative of ops that are made of customGrad is right or an error", async () => {
     const x = normal(2, 3);
     const second = (f: (y: tf.Tensor) => tf.Tensor) => (y: tf.Tensor) =>

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloat } from "./check-float.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 /**
@@ -13,7 +14,8 @@ export type GeluVariant = "erf" | "tanh" | "quick";
  * @param x any shape. @returns the same shape. First-order gradients only.
  */
 export function gelu<T extends tf.Tensor>(x: T, variant: GeluVariant = "erf"): T {
-  if (!(variant in curves)) {
+  checkFloat("gelu", { x });
+  if (!Object.hasOwn(curves, variant)) {
     throw new Error(`gelu: variant must be "erf", "tanh" or "quick", got ${JSON.stringify(variant)}`);
   }
   return runFused<T>("Gelu", { x }, { variant });
@@ -21,6 +23,7 @@ export function gelu<T extends tf.Tensor>(x: T, variant: GeluVariant = "erf"): T
 
 /** `x * sigmoid(x)` elementwise, also known as swish. First-order gradients only. */
 export function silu<T extends tf.Tensor>(x: T): T {
+  checkFloat("silu", { x });
   return runFused<T>("Silu", { x }, {});
 }
 

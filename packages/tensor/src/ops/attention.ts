@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "./check-float.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 export interface AttentionOptions {
@@ -30,11 +31,7 @@ export function scaledDotProductAttention(
   const names = { heads: true, scale: true, causal: "boolean" } as const;
   const { heads, causal = false, scale: given } = checkOptions("scaledDotProductAttention", options, names);
   checkNumber("scaledDotProductAttention: heads", heads, { min: 1, integer: true });
-  for (const [name, x] of Object.entries({ query, key, value })) {
-    if (!(x instanceof tf.Tensor)) {
-      throw new TypeError(`scaledDotProductAttention: ${name} must be a tensor, got ${describe(x)}`);
-    }
-  }
+  checkFloat("scaledDotProductAttention", { query, key, value });
   const [batch, queries, width] = query.shape;
   if (query.rank !== 3 || width % heads !== 0) {
     throw new Error(

@@ -2,6 +2,7 @@ import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { sumSegments } from "../sum-segments.js";
 import { resizeGradient } from "./resize-gradient.js";
 
 /** The value of a reduction over no elements, where tfjs-backend-cpu reads past the end. */
@@ -9,7 +10,7 @@ const ofNothing: Record<string, (dtype: string) => number> = {
   All: () => 1,
   Any: () => 0,
   Max: (dtype) => (dtype === "int32" ? -(2 ** 31) : -Infinity),
-  Min: (dtype) => (dtype === "int32" ? 2 ** 31 - 1 : Infinity),
+  Min: (dtype) => (dtype === "int32" ? 2 ** 31 - 1 : dtype === "bool" ? 1 : Infinity),
   Mean: () => NaN,
 };
 
@@ -48,6 +49,16 @@ function matMul({ inputs, attrs, backend }: Parameters<KernelFunc>[0]): TensorIn
   return host.makeTensorInfo([...lead, rows, columns], "float32", result);
 }
 
+function segmentSum(x: TensorInfo, segmentIds: TensorInfo, params: Parameters<KernelFunc>[0]): TensorInfo {
+  const host = params.backend as MathBackendCPU;
+  const [from, ids] = [x, segmentIds].map(({ dataId }) => host.data.get(dataId).values as Float32Array);
+  const tail = x.shape.slice(segmentIds.shape.length);
+  const shape = [(params.attrs as { numSegments: number }).numSegments, ...tail];
+  const result = new Float32Array(tf.util.sizeFromShape(shape));
+  sumSegments(result, from, { ids, inner: tf.util.sizeFromShape(tail) });
+  return host.makeTensorInfo(shape, "float32", result);
+}
+
 const corrected = new Set<KernelFunc>();
 
 /** Replaces kernels of tfjs's backend "cpu" whose results are wrong; calling it again changes nothing. */
@@ -64,6 +75,11 @@ export function correctCpuKernels(): void {
   }
   replace("ResizeBilinearGrad", () => resizeGradient(true));
   replace("ResizeNearestNeighborGrad", () => resizeGradient(false));
+  replace("UnsortedSegmentSum", (theirs) => (params) => {
+    // It multiplies all of x by 0 and 1 for each segment: slow for many, and NaN everywhere for one infinity.
+    const { x, segmentIds } = params.inputs as Record<"x" | "segmentIds", TensorInfo>;
+    return x.dtype === "float32" ? segmentSum(x, segmentIds, params) : theirs(params);
+  });
   replace("BatchMatMul", (theirs) => (params) => {
     const { a, b } = params.inputs as Record<"a" | "b", TensorInfo>;
     const depth = a.shape[a.shape.length - ((params.attrs as { transposeA?: boolean }).transposeA ? 2 : 1)];

@@ -54,7 +54,8 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
   const split = splitOn(backend, loaded);
   const at = (info: TensorInfo) => address(backend, info);
   const output = (shape: number[]) => backend.makeOutput(shape, "float32");
-  const hasNonFinite = (x: TensorInfo) => x.dtype === "float32" && kernels.hasNonFinite(size(x.shape), at(x)) !== 0;
+  const hasNonFinite = (x: TensorInfo) =>
+    x.dtype === "float32" && kernels.hasNonFinite(size(x.shape), at(x)) !== 0;
 
   /** The function that runs a kernel: ours, tfjs-backend-wasm's, or that of another for inputs that both get wrong. */
   const chooser = (kernelName: string): KernelFunc => {

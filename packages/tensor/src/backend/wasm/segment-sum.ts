@@ -1,18 +1,16 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { sumSegments } from "../sum-segments.js";
 import type { Kernel } from "./kernel.js";
 
-/** The gradient of gather, which tfjs-backend-wasm lacks: rows of `x` summed by segment; ids outside of the segments are left out. */
+/** The gradient of gather, which tfjs-backend-wasm lacks: rows of `x` summed by segment. */
 export const unsortedSegmentSum: Kernel = ({ inputs, attrs, backend, output }) => {
   const { x, segmentIds } = inputs;
-  const count = attrs.numSegments as number;
-  const inner = tf.util.sizeFromShape(x.shape.slice(segmentIds.shape.length));
-  const y = output([count, ...x.shape.slice(segmentIds.shape.length)]);
-  const from = backend.typedArrayFromHeap(x);
-  const ids = backend.typedArrayFromHeap(segmentIds);
-  const to = backend.typedArrayFromHeap(y).fill(0);
-  for (let i = 0; i < ids.length; i++) {
-    if (ids[i] < 0 || ids[i] >= count) continue;
-    for (let j = 0; j < inner; j++) to[ids[i] * inner + j] += from[i * inner + j];
-  }
+  const tail = x.shape.slice(segmentIds.shape.length);
+  const y = output([attrs.numSegments, ...tail]);
+  sumSegments(
+    backend.typedArrayFromHeap(y).fill(0) as Float32Array,
+    backend.typedArrayFromHeap(x) as Float32Array,
+    { ids: backend.typedArrayFromHeap(segmentIds) as Int32Array, inner: tf.util.sizeFromShape(tail) },
+  );
   return y;
 };

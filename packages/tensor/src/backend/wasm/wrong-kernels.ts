@@ -16,7 +16,7 @@ const always = words("Cos FloorDiv LinSpace Log1p MaxPoolWithArgmax Mod Prelu Si
 
 /** Read the bits of int32 for a float, take int32 for smaller than it is, return float32, or refuse it. */
 const forIntegers = words(
-  "Acos Acosh Asin Asinh Atan Atanh AvgPool BatchMatMul ClipByValue Cosh Elu Exp Expm1 IsFinite IsInf IsNan LeakyRelu Log MaxPool " +
+  "Acos Acosh Asin Asinh Atan Atanh BatchMatMul ClipByValue Cosh Elu Exp Expm1 IsFinite IsInf IsNan LeakyRelu Log MaxPool " +
     "Maximum Mean Minimum Multiply Neg Pow RealDiv Reciprocal Relu Relu6 ResizeNearestNeighbor Rsqrt Selu Sigmoid Sinh Softplus " +
     "Sqrt Square SquaredDifference Step StridedSlice Sum Tanh",
 );
@@ -28,7 +28,9 @@ const rightForBools = words(
 );
 
 /** Make an infinity of NaN, or NaN of what has no weight. */
-const forNonFinite = words("AvgPool AvgPool3D CropAndResize MaxPool ResizeBilinear ResizeBilinearGrad Transform");
+const forNonFinite = words(
+  "AvgPool AvgPool3D CropAndResize MaxPool ResizeBilinear ResizeBilinearGrad Transform",
+);
 
 export interface Given {
   inputs: Inputs;

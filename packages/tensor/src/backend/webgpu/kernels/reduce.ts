@@ -10,8 +10,8 @@ import { stridesOf } from "./moves.js";
 import { cast } from "./shape.js";
 
 interface Reduction {
-  /** WGSL of the neutral element, by element type. */
-  neutral: Record<"f32" | "i32", string>;
+  /** WGSL of the neutral element, by element type; of bool where the one of int32 is none of it. */
+  neutral: Record<"f32" | "i32", string> & { bool?: string };
   /** WGSL of two values in one, from `a` and `b`. */
   combine: Record<"f32" | "i32", string>;
 }
@@ -23,11 +23,11 @@ const reductions = {
   Sum: { neutral: { f32: "0.0", i32: "0" }, combine: both("a + b") },
   Prod: { neutral: { f32: "1.0", i32: "1" }, combine: both("a * b") },
   Max: {
-    neutral: { f32: "-infinity()", i32: lowest },
+    neutral: { f32: "-infinity()", i32: lowest, bool: "0" },
     combine: { f32: "select(max(a, b), a + b, isNan(a) || isNan(b))", i32: "max(a, b)" },
   },
   Min: {
-    neutral: { f32: "infinity()", i32: "2147483647" },
+    neutral: { f32: "infinity()", i32: "2147483647", bool: "1" },
     combine: { f32: "select(min(a, b), a + b, isNan(a) || isNan(b))", i32: "min(a, b)" },
   },
   All: { neutral: both("1"), combine: both("a & b") },
@@ -119,10 +119,11 @@ function reduceChunks(backend: WebGPUBackend, x: TensorInfo, pass: Chunks): Tens
   const result = backend.output([outputs, chunks], x.dtype);
   const type = elementType(x.dtype) as "f32" | "i32";
   const read = width === 4 ? `vec4<${type}>` : type;
-  const { neutral, combine } = reductions[name];
+  const { neutral, combine }: Reduction = reductions[name];
+  const first = (x.dtype === "bool" && neutral.bool) || neutral[type];
   backend.launch({
     name,
-    key: `${width},${kept.dims.length},${reduced.dims.length}${chunks === 1 && scale !== 1 ? "scaled" : ""}`,
+    key: `${width},${kept.dims.length},${reduced.dims.length}${chunks === 1 && scale !== 1 ? "scaled" : ""}${first}`,
     inputs: [{ name: "x", info: x, type: read }],
     outputs: [{ name: "result", info: result }],
     count: outputs * chunks,
@@ -167,7 +168,7 @@ fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
           ? ["combineVectors(sum, load_x(at))", "combine(combine(sum.x, sum.y), combine(sum.z, sum.w))"]
           : ["combine(sum, load_x(at))", "sum"];
       const before = at.join("\n");
-      const plain = (sum: string) => `${sum} = ${read}(${neutral[type]});
+      const plain = (sum: string) => `${sum} = ${read}(${first});
   for (var j = chunk; j < u.length; j += u.chunks) {
     ${before}
     sum = ${step};

@@ -55,6 +55,8 @@ describe.runIf(backend)("special values by rule", () => {
     expect(await on(() => tf.min(tf.zeros([0, 2]), 0))).toEqual([Infinity, Infinity]);
     expect(await on(() => tf.max(tf.zeros([0], "int32")))).toEqual([least]);
     expect(await on(() => tf.all(tf.zeros([2, 0], "bool"), 1))).toEqual([1, 1]);
+    expect(await on(() => tf.cast(tf.min(tf.zeros([0], "bool")), "int32"))).toEqual([1]);
+    expect(await on(() => tf.cast(tf.max(tf.zeros([0], "bool")), "int32"))).toEqual([0]);
     expect(await on(() => tf.mean(tf.zeros([2, 0]), 1))).toEqual([NaN, NaN]);
   });
 

@@ -115,6 +115,10 @@ cases["pow of int32"] = exact(() =>
   ),
 );
 
+cases["a negative of bool is bool"] = exact(() => {
+  const y = tf.neg(tf.cast(tf.tensor1d([0, 1, 1]), "bool"));
+  return [y, tf.cast(y, "int32")];
+});
 cases["casts"] = exact(() => [
   tf.cast(x(), "int32"),
   tf.cast(x(), "bool"),

@@ -118,7 +118,8 @@ const unary =
         : f32(key, value);
     });
     if (isFloat || int) {
-      const expression = isFloat ? float : int!;
+      const result = isFloat ? float : int!;
+      const expression = input.dtype === "bool" && !dtype ? `select(0, 1, (${result}) != 0)` : result;
       return elementwise(backend, {
         name,
         inputs: { x: input },

@@ -1,0 +1,199 @@
+import { expectClose } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { initialize } from "../../device/initialize.js";
+import "../../shared/register-gradients.js";
+
+// What tfjs-backend-wasm alone gets wrong, against tfjs's backend "cpu".
+
+type Run = () => tf.Tensor | tf.Tensor[];
+const bools = (n = 7) =>
+  tf.tensor1d(
+    Array.from({ length: n }, (_, i) => i % 3 === 0),
+    "bool",
+  );
+const ints = (values: number[], shape = [values.length]) => tf.tensor(values, shape, "int32");
+const ramp = (...shape: number[]) =>
+  tf.reshape(tf.linspace(-2, 3, tf.util.sizeFromShape(shape)), shape) as tf.Tensor4D;
+const ops = tf as unknown as Record<string, (...operands: unknown[]) => tf.Tensor>;
+
+const unary = (
+  "abs acos acosh asin asinh atan atanh exp expm1 isFinite isInf isNaN leakyRelu log1p logSigmoid neg reciprocal relu relu6 selu sign " +
+  "sinh softplus square step"
+).split(" ");
+const cases: Record<string, Run> = {};
+for (const name of unary) cases[`${name} of bool`] = () => ops[name](bools());
+for (const name of "add sub mul maximum minimum mod squaredDifference equal less atan2".split(" ")) {
+  cases[`${name} of bools`] = () => ops[name](bools(), tf.reverse(bools()));
+}
+for (const name of ["sum", "prod", "max", "min", "argMax", "cumsum"]) {
+  cases[`${name} of bool`] = () => ops[name](bools(), 0);
+}
+// Strides that leave out the last pixels of an axis.
+for (const [height, width] of [
+  [3, 1],
+  [1, 3],
+  [2, 1],
+  [1, 2],
+]) {
+  const filter = (outputs: number) => ramp(height, width, 2, outputs);
+  const x = () => ramp(2, 6, 6, 2);
+  cases[`a convolution with a filter of ${height} x ${width} and strides of 3`] = () => [
+    tf.conv2d(x(), filter(3), 3, "same"),
+    tf.conv2d(x(), filter(3), [2, 3], "same"),
+    tf.depthwiseConv2d(x(), filter(2), 3, "same"),
+    tf.fused.conv2d({ x: x(), filter: filter(3), strides: 3, pad: "same", bias: tf.ones([3]) }),
+    tf.fused.depthwiseConv2d({ x: x(), filter: filter(2), strides: 3, pad: "same", bias: tf.ones([4]) }),
+  ];
+}
+Object.assign(cases, {
+  "moves of bool": () => [
+    tf.reverse(bools()),
+    tf.stridedSlice(bools(), [6], [0], [-2]),
+    tf.where(bools(), bools(), tf.reverse(bools())),
+    tf.mirrorPad(bools(), [[2, 3]], "reflect"),
+    tf.tile(bools(), [3]),
+    tf.gather(bools(), ints([6, 0, 3])),
+    tf.diag(bools(3)),
+  ],
+  "strided slices of int32": () =>
+    tf.stridedSlice(ints([1, 2, 3, 4, 5, 16777217], [2, 3]), [0, 2], [2, 0], [1, -1]),
+  "a pool of int32": () => tf.maxPool(tf.cast(ramp(1, 4, 4, 2), "int32"), 2, 1, "same"),
+  "nearest neighbours of int32": () =>
+    tf.image.resizeNearestNeighbor(ints([1, 2, 16777217, -7], [1, 2, 2, 1]) as tf.Tensor4D, [3, 4]),
+  "maxima below 0, with their places": () =>
+    Object.values(tf.maxPoolWithArgmax(tf.sub(ramp(2, 4, 3, 2), 9) as tf.Tensor4D, 2, 1, "valid")),
+  "prelu with weights that are infinite or broadcast": () => [
+    tf.prelu(tf.tensor1d([1, -1, 2]), tf.tensor1d([-Infinity, 0.5, Infinity])),
+    tf.prelu(ramp(2, 3, 2, 2), ramp(3, 1, 2)),
+    tf.fused.matMul({
+      a: tf.tensor2d([[1, -2]]),
+      b: tf.tensor2d([
+        [1, 2],
+        [3, 1],
+      ]),
+      activation: "prelu",
+      preluActivationWeights: tf.tensor1d([Infinity, -Infinity]),
+    }),
+  ],
+  "pads with what float32 does not hold, NaN and -0": () => [
+    tf.pad(ints([1, 2]), [[1, 1]], 2147483647),
+    tf.pad(tf.tensor1d([1, 2]), [[1, 1]], NaN),
+    tf.div(1, tf.pad(tf.tensor1d([1, 2]), [[1, 1]], -0)),
+  ],
+  "gathers in batches": () => [
+    tf.gather(ramp(2, 4, 1), ints([0, 0, 0, 2, 0, 2], [2, 3]), 1, 1),
+    tf.gather(ramp(3, 2, 2, 3), ints([0, 2, 1, 0, 2, 2], [3, 2]), 3, 1),
+    tf.grad((x) => tf.square(tf.gather(x, ints([1, 1, 0, 3], [2, 2]), 1, 1)))(ramp(2, 4, 2)),
+  ],
+  "running sums along an axis from the end": () => [
+    tf.cumsum(ramp(2, 3, 2), -1),
+    tf.cumsum(ramp(2, 3, 2), -2, true, true),
+    tf.cumprod(ramp(2, 3, 2), -3),
+  ],
+  "a product of a batch of none": () => tf.matMul(tf.zeros([0, 2, 3]), tf.ones([1, 3, 2])),
+  "the gradients of dilation of no images": () =>
+    tf.grads((x, filter) => tf.dilation2d(x as tf.Tensor4D, filter as tf.Tensor3D, 1, "same"))([
+      tf.zeros([0, 3, 3, 1]),
+      tf.ones([2, 2, 1]),
+    ]),
+  "bilinear beside infinity": () =>
+    tf.image.resizeBilinear(tf.tensor4d([1, Infinity, 2, 3, -Infinity, 4], [1, 2, 3, 1]), [2, 6], true),
+  "crops of boxes that are no place": () =>
+    tf.image.cropAndResize(
+      ramp(1, 3, 3, 1),
+      tf.tensor2d([
+        [0, 0, NaN, 1],
+        [-1e30, 0, 1e30, 1],
+        [0, -Infinity, 1, Infinity],
+      ]),
+      tf.tensor1d([0, 0, 0], "int32"),
+      [2, 2],
+    ),
+} satisfies Record<string, Run>);
+
+async function valuesOn(backend: "cpu" | "wasm", run: Run) {
+  await tf.setBackend(backend);
+  // Their memory is free when the op asks for some, and shows where it is handed out as it was found.
+  tf.dispose([2, 4, 7, 8, 12, 16, 24].flatMap((n) => [tf.fill([n], 12345), tf.fill([n], -777)]));
+  const outputs = tf.tidy(() => [run()].flat());
+  const result = await Promise.all(
+    outputs.map(async (y) => ({ shape: y.shape, dtype: y.dtype, data: await y.data() })),
+  );
+  tf.dispose(outputs);
+  return result;
+}
+
+beforeAll(async () => {
+  await initialize({ device: "cpu" });
+  await initialize({ device: "wasm" });
+});
+
+describe("what tfjs-backend-wasm alone gets wrong", () => {
+  it.each(Object.entries(cases))("%s", async (_name, run) => {
+    const expected = await valuesOn("cpu", run);
+    const actual = await valuesOn("wasm", run);
+    const types = expected.map(({ shape, dtype }) => ({ shape, dtype }));
+    expect(actual.map(({ shape, dtype }) => ({ shape, dtype }))).toEqual(types);
+    for (const [i, { data }] of actual.entries()) {
+      expectClose(data, expected[i].data, { relative: 1e-5, absolute: 1e-6 });
+    }
+  });
+
+  it.each<[string, Run, RegExp]>([
+    [
+      "gatherND",
+      () => tf.gatherND(ramp(3, 4), ints([3, 0], [1, 2])),
+      /Invalid indices: 3,0 does not index into 3,4/,
+    ],
+    [
+      "scatterND",
+      () => tf.scatterND(ints([-1], [1, 1]), tf.tensor1d([1]), [5]),
+      /Invalid indices: -1 does not index into 5/,
+    ],
+    [
+      "tensorScatterUpdate",
+      () => tf.tensorScatterUpdate(tf.zeros([5]), ints([5], [1, 1]), tf.tensor1d([1])),
+      /Invalid indices: 5 does not index into 5/,
+    ],
+    [
+      "sparseToDense",
+      () => tf.sparseToDense(ints([7]), tf.tensor1d([1]), [5], tf.scalar(0)),
+      /Invalid indices: 7 does not index into 5/,
+    ],
+  ])("%s refuses an index outside, as tfjs's backend cpu does", async (_name, run, message) => {
+    for (const backend of ["cpu", "wasm"] as const) {
+      await tf.setBackend(backend);
+      const before = tf.memory().numTensors;
+      expect(() => tf.tidy(run)).toThrow(message);
+      expect(tf.memory().numTensors).toBe(before);
+    }
+  });
+});
+
+describe.each(["cpu", "wasm"] as const)("what tfjs-backend-cpu gets wrong too, on %s", (backend) => {
+  beforeAll(async () => void (await tf.setBackend(backend)));
+  const valuesOf = async (run: () => tf.Tensor) => {
+    const y = tf.tidy(run);
+    const values = Array.from(await y.data());
+    y.dispose();
+    return values;
+  };
+
+  it("running sums along an axis from the end are numpy.cumsum's", async () => {
+    const x = () => tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]);
+    expect(await valuesOf(() => tf.cumsum(x(), -1))).toEqual([1, 3, 6, 4, 9, 15]);
+    expect(await valuesOf(() => tf.cumsum(x(), -2))).toEqual([1, 2, 3, 5, 7, 9]);
+    expect(await valuesOf(() => tf.cumprod(x(), -1))).toEqual([1, 2, 6, 4, 20, 120]);
+    expect(tf.cumsum(x(), -1).shape).toEqual([2, 3]);
+  });
+
+  it("a product of a batch of none has no elements", async () => {
+    expect(await valuesOf(() => tf.matMul(tf.zeros([0, 2, 3]), tf.ones([1, 3, 2])))).toEqual([]);
+  });
+
+  it("the smallest and the largest bool of none are those of numpy.min and numpy.max with an initial value", async () => {
+    expect(await valuesOf(() => tf.min(tf.zeros([0, 1], "bool"), 0))).toEqual([1]);
+    expect(await valuesOf(() => tf.max(tf.zeros([0, 1], "bool"), 0))).toEqual([0]);
+  });
+});

@@ -1,0 +1,27 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "../shared/check-options.js";
+
+/**
+ * Checks that what an op takes are tensors of float32: kernels of ours read the bits of all others for floats.
+ *
+ * @param caller the public function, for the error
+ * @param tensors by their names
+ * @param optional those that may be null or undefined
+ */
+export function checkFloat(
+  caller: string,
+  tensors: Record<string, tf.Tensor>,
+  optional: Record<string, tf.Tensor | null | undefined> = {},
+): void {
+  const given = Object.entries(optional).filter(([, x]) => x !== null && x !== undefined);
+  for (const [name, x] of [...Object.entries(tensors), ...given]) {
+    if (!(x instanceof tf.Tensor)) {
+      throw new TypeError(`${caller}: ${name} must be a tensor, got ${describe(x)}`);
+    }
+    if (x.dtype !== "float32") {
+      throw new TypeError(
+        `${caller}: ${name} must be float32, got ${x.dtype} [${x.shape}]; use tf.cast(${name}, "float32")`,
+      );
+    }
+  }
+}

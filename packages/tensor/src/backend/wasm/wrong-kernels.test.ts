@@ -14,7 +14,7 @@ const bools = (n = 7) =>
   );
 const ints = (values: number[], shape = [values.length]) => tf.tensor(values, shape, "int32");
 const ramp = (...shape: number[]) =>
-  tf.reshape(tf.linspace(-2, 3, tf.util.sizeFromShape(shape)), shape) as tf.Tensor4D;
+  tf.reshape(tf.linspace(-2, 3, tf.util.sizeFromShape(shape)), shape as number[]) as tf.Tensor4D;
 const ops = tf as unknown as Record<string, (...operands: unknown[]) => tf.Tensor>;
 
 const unary = (

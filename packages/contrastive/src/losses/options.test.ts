@@ -83,16 +83,34 @@ const similarity: OptionCase<Similarity> = {
   other: dotSimilarity,
   refused: ["dot"],
 };
-const distance: OptionCase<Distance> = { default: lpDistance(), other: cosineDistance, refused: ["l2"] };
-const some = pairsFromLabels([0, 1, 0, 2, 3, 4, 1]);
+// Made in the tests, by getters: what they make is tested too.
+const distance: OptionCase<Distance> = {
+  get default() {
+    return lpDistance();
+  },
+  other: cosineDistance,
+  refused: ["l2"],
+};
+const some = () => pairsFromLabels([0, 1, 0, 2, 3, 4, 1]);
 /** The options of every loss of pairs or triplets. */
 const tuples = {
   pairs: {
-    default: pairsFromLabels(labels),
-    other: some,
-    refused: [{}, { positive: some.positive, negative: 1 }],
+    get default() {
+      return pairsFromLabels(labels);
+    },
+    get other() {
+      return some();
+    },
+    get refused() {
+      return [{}, { positive: some().positive, negative: 1 }];
+    },
   },
-  triplets: { other: tripletsFromPairs(some), refused: [{}, 1] },
+  triplets: {
+    get other() {
+      return tripletsFromPairs(some());
+    },
+    refused: [{}, 1],
+  },
   reference: {
     other: { embeddings: y, labels },
     refused: [{}, { embeddings: weights, labels }, { embeddings: point, labels: [1] }],

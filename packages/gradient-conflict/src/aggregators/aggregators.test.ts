@@ -60,20 +60,20 @@ const zeros = [
   [0, 0],
 ];
 
-const aggregators: Record<string, Aggregator> = {
-  weightedSum: weightedSum(),
-  pcgrad: pcgrad({ shuffle: false }),
-  mgda: mgda(),
-  imtlG: imtlG(),
-  upgrad: upgrad({ regularization: 1e-10 }),
-  cagrad: cagrad({ c: 0.5 }),
-  cagrad1: cagrad({ c: 1 }),
-  gradVac: gradVac({ shuffle: false, beta: 0.3 }),
-  nashMTL: nashMTL(),
-  dualProj: dualProj({ regularization: 1e-10 }),
-  conFIG: conFIG(),
-  alignedMTL: alignedMTL(),
-  fairGrad: fairGrad(),
+const aggregators: Record<string, () => Aggregator> = {
+  weightedSum,
+  pcgrad: () => pcgrad({ shuffle: false }),
+  mgda,
+  imtlG,
+  upgrad: () => upgrad({ regularization: 1e-10 }),
+  cagrad: () => cagrad({ c: 0.5 }),
+  cagrad1: () => cagrad({ c: 1 }),
+  gradVac: () => gradVac({ shuffle: false, beta: 0.3 }),
+  nashMTL,
+  dualProj: () => dualProj({ regularization: 1e-10 }),
+  conFIG,
+  alignedMTL,
+  fairGrad,
 };
 
 describe("the reference's weights", () => {
@@ -87,12 +87,12 @@ describe("the reference's weights", () => {
     const record = (key: string, actual: ArrayLike<number>, peer = "TorchJD", wanted = expected[key]) =>
       recordParity({ name: key, peer, value: relativeError(actual, wanted) });
     for (const key of ["pcgrad", "imtlG"]) {
-      expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-9 });
-      record(key, weights(aggregators[key]));
+      expectCloseNorm(weights(aggregators[key]()), expected[key], { relative: 1e-9 });
+      record(key, weights(aggregators[key]()));
     }
     for (const key of ["upgrad", "dualProj"]) {
-      expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-7 });
-      record(key, weights(aggregators[key]));
+      expectCloseNorm(weights(aggregators[key]()), expected[key], { relative: 1e-7 });
+      record(key, weights(aggregators[key]()));
     }
     record("conFIG", weights(conFIG()));
     expectCloseNorm(weights(conFIG()), expected["conFIG"], { relative: 1e-9 });
@@ -118,14 +118,14 @@ describe("the reference's weights", () => {
     }
     // These are limited by how far the reference's solvers go: Frank-Wolfe and CLARABEL.
     for (const key of ["mgda", "cagrad", "cagrad1"]) {
-      expectCloseNorm(weights(aggregators[key]), expected[key], { relative: 1e-4 });
-      record(key.replace("1", ""), weights(aggregators[key]), "TorchJD", expected[key]);
+      expectCloseNorm(weights(aggregators[key]()), expected[key], { relative: 1e-4 });
+      record(key.replace("1", ""), weights(aggregators[key]()), "TorchJD", expected[key]);
     }
     expectCloseNorm(weights(nashMTL()), expected["nashMTL"], { relative: 1e-6 });
     record("nashMTL", weights(nashMTL()), "SciPy, solving its equation");
     let memory: number[] | undefined;
     for (const step of [0, 1]) {
-      const result = aggregators["gradVac"].weigh(expected["gram"], { step, memory });
+      const result = aggregators["gradVac"]().weigh(expected["gram"], { step, memory });
       memory = JSON.parse(JSON.stringify(result.memory));
       expectCloseNorm(result.weights, expected["gradVac"][step] as never, { relative: 1e-6 });
       record("gradVac", result.weights, "TorchJD", expected["gradVac"][step] as never);
@@ -171,13 +171,13 @@ describe("the reference's weights", () => {
   });
 });
 
-describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
+describe.each(Object.entries(aggregators))("%s", (name, make) => {
   it("keeps its direction, or scales it, when all gradients are scaled", () => {
     for (const j of Object.values(samples)) {
-      const plain = direction(aggregator, j);
+      const plain = direction(make(), j);
       for (const scale of [1e-10, 1e10]) {
         const scaled = direction(
-          aggregator,
+          make(),
           j.map((row) => row.map((x) => x * scale)),
         );
         // The directions of Nash-MTL and FairGrad have a length of their own, about 1.
@@ -190,6 +190,7 @@ describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
   });
 
   it("is finite and the same for the same gradients, zero and opposite ones too", () => {
+    const aggregator = make();
     for (const j of [...Object.values(samples), opposite, zeros]) {
       const { weights } = aggregator.weigh(gramOf(j));
       expect(weights.length).toBe(j.length);
@@ -199,6 +200,7 @@ describe.each(Object.entries(aggregators))("%s", (name, aggregator) => {
   });
 
   it("refuses a Gram matrix that is not square or not finite", () => {
+    const aggregator = make();
     expect(() => aggregator.weigh([1, 2])).toThrow(/gram must have m \* m entries for m losses, got 2/);
     expect(() => aggregator.weigh([])).toThrow(/got 0/);
     expect(() => aggregator.weigh([1, 0, Number.NaN, 1])).toThrow(
@@ -217,10 +219,10 @@ describe("properties", () => {
     (name) => {
       for (const seed of [1, 2, 3, 4, 5]) {
         const j = random(seed, 2, 5);
-        const result = direction(aggregators[name], j);
+        const result = direction(aggregators[name](), j);
         for (const row of j) expect(dot(row, result)).toBeGreaterThanOrEqual(-1e-9);
         if (dot(j[0], j[1]) >= 0) expectClose(result, combine(j, [1, 1]), { relative: 1e-12 });
-        expectCloseNorm(direction(aggregators[name], [j[1], j[0]]), result, { relative: 1e-9 });
+        expectCloseNorm(direction(aggregators[name](), [j[1], j[0]]), result, { relative: 1e-9 });
       }
     },
   );
@@ -282,7 +284,7 @@ describe("properties", () => {
       relative: 1e-5,
     });
     // Linear under scaling: the sum over two sets of scales is the aggregate of the summed scales.
-    const exact = aggregators["upgrad"];
+    const exact = aggregators["upgrad"]();
     const scaled = (c: number[]) =>
       direction(
         exact,

@@ -68,6 +68,7 @@ export {
   measurePredictionType,
   type PredictionType,
   type PredictionTypeErrors,
+  type PredictionTypeInput,
 } from "./diagnostics/prediction-type.js";
 export { featureScatter, noiseScatter, type Scatter } from "./diagnostics/scatter.js";
 export { type TheoremOne, theoremOne } from "./diagnostics/theorem-1.js";

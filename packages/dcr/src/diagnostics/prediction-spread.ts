@@ -5,7 +5,7 @@ import { similarityMetrics } from "../objectives/dcr.js";
 import { dcrLossGradients } from "../objectives/dcr-loss-gradients.js";
 import { askPredictions } from "../objectives/prediction-objective.js";
 import { predictInChunks } from "../predictions/chunked-gradient.js";
-import { checkNumber } from "../shared/check-options.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 /** Images and conditions that a diagnostic looks at; the tensors stay the caller's. */
 export interface SpreadInput {
@@ -44,6 +44,7 @@ export interface PredictionSpread {
  * candidates alike.
  *
  * @returns one entry for each timestep, in the order given
+ * @throws on an unknown option, a number out of range, and fewer than two images
  *
  * @example
  * for (const { timestep, negatives } of await predictionSpread({ ...given, timesteps: [50, 250, 500, 950] })) console.log(timestep, negatives);
@@ -58,7 +59,18 @@ export async function predictionSpread(input: SpreadInput): Promise<PredictionSp
     timesteps,
     seed,
     chunk = 16,
-  } = input;
+  } = checkOptions("predictionSpread", input, {
+    denoiser: true,
+    scheduler: true,
+    latents: true,
+    conditions: true,
+    augmentedConditions: true,
+    timesteps: true,
+    seed: true,
+    chunk: true,
+  });
+  checkNumber("predictionSpread: seed", seed, { integer: true, min: 0 });
+  checkNumber("predictionSpread: chunk", chunk, { integer: true, min: 0 });
   const [n] = latents.shape;
   if (n < 2 || conditions.shape[0] !== n) {
     throw new Error(

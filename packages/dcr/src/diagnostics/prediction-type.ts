@@ -1,9 +1,20 @@
 import type { DDPMScheduler, Denoiser } from "@dcr-js/diffusion";
 import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 /** The targets that a diffusion model may have been trained to predict, by diffusers' names. */
 export type PredictionType = "epsilon" | "v_prediction" | "sample";
+
+/** The model to look at, and images; the tensor stays the caller's. */
+export interface PredictionTypeInput {
+  denoiser: Denoiser;
+  scheduler: DDPMScheduler;
+  /** `x0`: latents times the scaling factor, `[N, h, w, channels]`. */
+  latents: tf.Tensor4D;
+  /** Of the noise. */
+  seed: number;
+}
 
 export interface PredictionTypeErrors {
   /** Mean squared error of the denoiser's predictions against each target, over the target's mean square: near 0 for the right one. */
@@ -21,19 +32,13 @@ export interface PredictionTypeErrors {
  * The denoiser is asked with conditions of zeros (the empty prompt), at timesteps spread over the schedule. A model with random weights
  * is close to none of the targets.
  *
- * @param input.latents `x0`: latents times the scaling factor, `[N, h, w, channels]` @param input.seed of the noise
+ * @throws on an unknown option, and a seed that is none
  */
-export async function measurePredictionType({
-  denoiser,
-  scheduler,
-  latents,
-  seed,
-}: {
-  denoiser: Denoiser;
-  scheduler: DDPMScheduler;
-  latents: tf.Tensor4D;
-  seed: number;
-}): Promise<PredictionTypeErrors> {
+export async function measurePredictionType(input: PredictionTypeInput): Promise<PredictionTypeErrors> {
+  const caller = "measurePredictionType";
+  const names = { denoiser: true, scheduler: true, latents: true, seed: true } as const;
+  const { denoiser, scheduler, latents, seed } = checkOptions(caller, input, names);
+  checkNumber(`${caller}: seed`, seed, { integer: true, min: 0 });
   const [n] = latents.shape;
   const steps = scheduler.config.num_train_timesteps;
   const timesteps = Int32Array.from({ length: n }, (_, i) => Math.floor(((i + 0.5) / n) * steps));
@@ -51,10 +56,10 @@ export async function measurePredictionType({
       sample: error(latents),
     };
   });
-  const names = ["epsilon", "v_prediction", "sample"] as const;
-  const read = await Promise.all(names.map(async (name) => [name, (await scalars[name].data())[0]] as const));
+  const types = ["epsilon", "v_prediction", "sample"] as const;
+  const read = await Promise.all(types.map(async (name) => [name, (await scalars[name].data())[0]] as const));
   tf.dispose(scalars);
   const errors = Object.fromEntries(read) as Record<PredictionType, number>;
-  const [closest] = [...names].sort((a, b) => errors[a] - errors[b]);
+  const [closest] = [...types].sort((a, b) => errors[a] - errors[b]);
   return { errors, closest, configured: scheduler.config.prediction_type };
 }

@@ -66,6 +66,44 @@ describe("predictionSpread", () => {
       await expect(predictionSpread({ ...given, timesteps: [1000] })).rejects.toThrow(
         "predictionSpread: timesteps must be an integer, at least 0 and less than 1000, got 1000",
       );
+      const refused: [object, string][] = [
+        [{ chunks: 2 }, 'unknown option "chunks"'],
+        [{ chunk: -1 }, "chunk must be an integer, at least 0, got -1"],
+        [{ seed: 0.5 }, "seed must be an integer, at least 0, got 0.5"],
+        [{ timesteps: [-1] }, "timesteps must be an integer, at least 0 and less than 1000, got -1"],
+        [
+          { conditions: tf.slice(conditions, 0, 2) },
+          "of two images or more, one row each, got [3,4,4,4] and [2,10]",
+        ],
+        [
+          { latents: tf.slice(latents, 0, 1), conditions: tf.slice(conditions, 0, 1) },
+          "got [1,4,4,4] and [1,10]",
+        ],
+      ];
+      for (const [change, message] of refused) {
+        await expect(predictionSpread({ ...given, timesteps: [40], ...change })).rejects.toThrow(message);
+        tf.dispose(change as tf.TensorContainer);
+      }
+      // The default makes 16 of the 36 at once.
+      const calls: number[] = [];
+      const counting = {
+        ...denoiser,
+        predict: (...args: Parameters<typeof denoiser.predict>) => {
+          calls.push(args[1].length);
+          return denoiser.predict(...args);
+        },
+      };
+      const six = tf.concat([latents, latents]);
+      const twelve = tf.concat([conditions, conditions]);
+      await predictionSpread({
+        ...given,
+        denoiser: counting,
+        latents: six,
+        conditions: twelve,
+        timesteps: [40],
+      });
+      expect(calls).toEqual([16, 16, 4]);
+      tf.dispose([six, twelve]);
       tf.dispose([latents, conditions, views]);
       dispose();
     });
@@ -101,6 +139,13 @@ describe("measurePredictionType", () => {
         expect(measured.closest).toBe(type);
         expect(measured.configured).toBe("epsilon");
         expectClose([measured.errors[type]], [0.01], { relative: 1e-3 });
+        const given = { denoiser, scheduler, latents };
+        await expect(measurePredictionType({ ...given, seed: -1 })).rejects.toThrow(
+          "measurePredictionType: seed must be an integer, at least 0, got -1",
+        );
+        await expect(measurePredictionType({ ...given, seed: 3, steps: 2 } as never)).rejects.toThrow(
+          'measurePredictionType: unknown option "steps"',
+        );
         tf.dispose([latents, noise]);
       });
     },

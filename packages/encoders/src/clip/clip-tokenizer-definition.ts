@@ -27,7 +27,7 @@ export function clipDefinition({ vocab, merges }: CLIPVocabulary, unkToken: stri
       pretokenizers: [
         { type: "Split", pattern: { Regex: SPECIALS + WORDS }, behavior: "Removed", invert: true },
         // GPT-2's own expression splits once more, as in transformers: `<|endoftext|>` in capitals is three words.
-        { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
+        { type: "ByteLevel", add_prefix_space: false, use_regex: true },
       ],
     },
     post_processor: null,

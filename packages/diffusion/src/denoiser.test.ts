@@ -117,9 +117,12 @@ describe("createUNetDenoiser", () => {
         capabilities: { additiveConditions: false, sharedPrefix: true, tokenConditions: true },
       });
     });
-    withDenoiser({ additive: undefined }, ({ capabilities }) =>
-      expect(capabilities.additiveConditions).toBe(true),
-    );
+    for (const options of [undefined, {}, { additive: undefined, sharedPrefix: undefined }])
+      withDenoiser(options, ({ capabilities }) =>
+        expect(capabilities).toEqual({ additiveConditions: true, sharedPrefix: true, tokenConditions: true }),
+      );
+    for (const name of ["additive", "sharedPrefix"])
+      expect(() => createUNetDenoiser(unet, emptyPrompt, { [name]: 1 })).toThrow(`${name} must be a boolean`);
     expect(unet.trainableParameters()).toEqual([]);
   });
 
@@ -211,9 +214,22 @@ describe("createDenoiser of Stable Diffusion XL", () => {
         expect(() => withAdded(tf.zeros([1, 7]))).toThrow(
           "textEmbeds must be [1, 6] for this UNet, got [1,7]",
         );
-        expect(() => createUNetDenoiser(makeUNet({ num_class_embeds: 3 }), emptyPrompt)).toThrow(
-          "must not need a class of each image",
-        );
+        for (const wrong of [tf.zeros([6]), tf.zeros([2, 6])])
+          expect(() => withAdded(wrong as tf.Tensor2D)).toThrow("textEmbeds must be [1, 6] for this UNet");
+        for (const vaeFactor of [0, 1.5])
+          expect(() =>
+            createUNetDenoiser(model.unet, tf.zeros([1, 5, 12]), {
+              added: { textEmbeds: tf.zeros([1, 6]), vaeFactor },
+            }),
+          ).toThrow("vaeFactor must be an integer, at least 1");
+        for (const classes of [{ num_class_embeds: 3 }, { class_embed_type: "timestep" }])
+          expect(() => createUNetDenoiser(makeUNet(classes), emptyPrompt)).toThrow(
+            "must not need a class of each image",
+          );
+        for (const wrong of [tf.zeros([5, 12]), tf.zeros([2, 5, 12])])
+          expect(() => createUNetDenoiser(unet, wrong as tf.Tensor3D)).toThrow(
+            "the empty prompt must be [1, tokens, 12]",
+          );
       });
       for (const part of Object.values(model)) (part as { dispose?: () => void }).dispose?.();
     });

@@ -4,11 +4,13 @@ import { describeOptions } from "@dcr-js/testing/options";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type ConObjectiveOptions, conObjective } from "./con.js";
+import { type DCRObjectiveOptions, dcrObjective } from "./dcr.js";
 import { type DCRLossOptions, type DCRTermsOptions, dcrLoss, dcrLossTerms } from "./dcr-loss.js";
 import { type DCRGradientOptions, dcrLossGradients } from "./dcr-loss-gradients.js";
 import { type FeatureObjectiveOptions, featureObjective } from "./feature-objective.js";
 import { type JointObjectiveOptions, jointObjective, sumObjective } from "./joint.js";
-import { predictionObjective } from "./prediction-objective.js";
+import type { Predictor } from "./objective.js";
+import { type PredictionObjectiveOptions, predictionObjective } from "./prediction-objective.js";
 
 const [n, dim] = [3, 8];
 let [predictions, augmented, target]: tf.Tensor[] = [];
@@ -21,6 +23,24 @@ beforeAll(async () => {
   );
 });
 afterAll(() => tf.dispose([predictions, augmented, target, features, others]));
+const alone = { processes: 1, apart: false };
+/** A denoiser that mixes the numbers of a condition, so that predictions under different ones differ. */
+const predictor = (): Predictor => {
+  const conditions = tf.slice(features, [0, 0], [n, 4]);
+  const mix = tf.tensor2d(normalArray(6, 16), [4, 4]);
+  return {
+    conditions,
+    augmentedConditions: tf.slice(others, [0, 0], [n, 4]),
+    target: tf.reshape(tf.slice(target as tf.Tensor2D, [0, 0], [n, 4]), [n, 2, 2, 1]),
+    offset: 0,
+    chunk: 0,
+    predict: (images, given) =>
+      tf.add(
+        tf.reshape(tf.tanh(tf.matMul(given as tf.Tensor2D, mix)), [-1, 2, 2, 1]),
+        tf.reshape(tf.cast(tf.tensor1d(images, "int32"), "float32"), [-1, 1, 1, 1]),
+      ) as tf.Tensor4D,
+  };
+};
 const inputs = () => ({ predictions, augmented, target });
 
 const temperature = { default: 0.1, other: 0.5, range: { above: 0 } };
@@ -68,6 +88,31 @@ describeOptions("conObjective", {
 describeOptions("featureObjective", {
   run: (o: FeatureObjectiveOptions) => [Number(featureObjective("mine", (z) => tf.sum(z), o).usesAugmented)],
   options: { usesAugmented: { default: true, other: false } },
+});
+describeOptions("predictionObjective", {
+  run: (o: PredictionObjectiveOptions) => {
+    const { usesAugmented, terms } = predictionObjective("mine", ({ predictions }) => tf.sum(predictions), o);
+    return tf.tidy(() => {
+      const [{ value }] = terms({ features, augmented: others, predictor: predictor(), ...alone });
+      return [Number(usesAugmented), ...value.dataSync()];
+    });
+  },
+  options: {
+    pairs: { default: "own", other: "all", refused: ["some"] },
+    usesAugmented: { default: false, other: true, refused: [1] },
+  },
+});
+describeOptions("dcrObjective", {
+  run: (o: DCRObjectiveOptions) =>
+    tf.tidy(() => {
+      const terms = dcrObjective(o).terms({ features, augmented: others, predictor: predictor(), ...alone });
+      return terms.flatMap(({ value, conditions }) => [...value.dataSync(), ...conditions!.dataSync()]);
+    }),
+  options: {
+    temperature: { ...temperature, refused: ["warm"] },
+    positives,
+    gradient: { default: "all", other: "anchor", refused: ["none"] },
+  },
 });
 const goalOf = (conditions: tf.Tensor) => tf.ones([conditions.shape[0], 2, 2, 1]) as tf.Tensor4D;
 describeOptions("jointObjective", {

@@ -1,7 +1,7 @@
 import { initialize } from "@dcr-js/tensor";
 import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import {
   changed,
   flat,
@@ -12,10 +12,13 @@ import {
   take,
   testSource,
 } from "../../test/setting.js";
+import { createImageCache } from "../image-cache/image-cache.js";
 import { objectives } from "../objectives/objectives.js";
 import { type AlignmentOptions, createAlignmentStage } from "./alignment-stage.js";
 import type { Stage } from "./stage.js";
 
+// It works as ever; only what it is called with is looked at.
+vi.mock("../image-cache/image-cache.js", { spy: true });
 beforeAll(() => initialize({ device: "wasm" }));
 
 async function align<T>(
@@ -56,6 +59,17 @@ describe("createAlignmentStage", () => {
     await expect(align({ featureCacheBytes: -1 }, async () => {})).rejects.toThrow(
       "createAlignmentStage: featureCacheBytes must be an integer, at least 0, got -1",
     );
+  });
+
+  it("keeps 256 MiB of features where nothing is said, and none of local tokens", async () => {
+    for (const change of [{}, { featureCacheBytes: undefined }]) {
+      await align(change, async () => {});
+      expect(createImageCache).toHaveBeenLastCalledWith(256 * 1024 ** 2);
+    }
+    vi.mocked(createImageCache).mockClear();
+    await align({ featureCacheBytes: 0 }, async () => {});
+    await align({ localTokens: 0.5 }, async () => {});
+    expect(createImageCache).not.toHaveBeenCalled();
   });
 
   it("lowers the reconstruction loss of the same batch", async () => {

@@ -19,6 +19,47 @@ describe("checkLoRAOptions", () => {
     });
   });
 
+  it("has its defaults where none are given", () => {
+    const { random, ...rest } = checkLoRAOptions({});
+    expect(random.state).toEqual(new Random(0).state);
+    expect(rest).toMatchObject({ rank: 16, alpha: 16, dropout: 0.1 });
+    expect(DEFAULT_TARGETS).toEqual(["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]);
+  });
+
+  // [name, the outermost values that are taken, values just beyond them]
+  it.each<[string, unknown[], unknown[]]>([
+    ["rank", [1, 65_536], [0, 65_537, 1.5, Number.NaN, "8"]],
+    ["alpha", [1e-9, 1e6], [0, -1, Number.POSITIVE_INFINITY]],
+    ["dropout", [0, 0.999], [-1e-9, 1, Number.NaN]],
+    ["useRslora", [true, false], [0, "yes"]],
+    ["bias", ["none", "all", "lora_only"], ["lora", true]],
+    ["targetModules", ["all-linear", ".*", ["fc1"]], ["", [], [""], [3], 3, {}]],
+    ["excludeModules", ["x", ["fc1"]], ["", [], [""], [3], 3]],
+    ["layersToTransform", [0, 5, [0, 1], []], [-1, 0.5, [0, -1], "1"]],
+    ["rankPattern", [{}, { a: 1, b: 65_536 }], [{ a: 0 }, { a: 65_537 }, { a: 1.5 }, [1], 3, "a"]],
+    ["alphaPattern", [{}, { a: 1e-9 }], [{ a: 0 }, { a: "1" }, [1], "a"]],
+    ["within", ["", "vision_model"], [3, ["vision_model"]]],
+    ["random", [new Random(1)], [1, {}]],
+  ])("takes %s within its bounds alone", (name, inside, outside) => {
+    for (const value of inside)
+      expect(checkLoRAOptions({ [name]: value }), String(value)).toHaveProperty(name, value);
+    for (const value of outside)
+      expect(() => checkLoRAOptions({ [name]: value }), String(value)).toThrow(`addLoRA: ${name}`);
+  });
+
+  it("takes layersPattern with layersToTransform alone, and says what is no options object", () => {
+    for (const layersPattern of ["layers", ["layers", "blocks"]])
+      expect(checkLoRAOptions({ layersToTransform: 1, layersPattern })).toMatchObject({ layersPattern });
+    for (const layersPattern of ["", [], [1]])
+      expect(() => checkLoRAOptions({ layersToTransform: 1, layersPattern } as never)).toThrow(
+        "addLoRA: layersPattern must be a string or a list of strings",
+      );
+    for (const wrong of [null, 3, "rank"])
+      expect(() => checkLoRAOptions(wrong as never)).toThrow("addLoRA: options must be an object");
+    // What is undefined is not given, also under another library's name.
+    expect(() => checkLoRAOptions({ r: undefined, use_dora: undefined } as never)).toThrow("unknown option");
+  });
+
   it.each([
     "modules_to_save",
     "use_dora",

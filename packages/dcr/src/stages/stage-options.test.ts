@@ -304,12 +304,59 @@ describe("what a stage is given", () => {
     const source = { ...testSource(), async *[Symbol.asyncIterator]() {} };
     const latents = { ...testLatents(), encode: async () => ({ mean: 3, logvar: 3 }) as never };
     const { options, dispose } = setting();
+    // Others' tensors, which a stage may free.
+    const made: tf.Tensor[] = [];
+    const keep = (shape: number[]) => {
+      made.push(tf.keep(tf.zeros(shape)));
+      return made.at(-1)!;
+    };
+    const posterior = (mean: number[], logvar = mean) => ({
+      ...testLatents(),
+      encode: async () => ({ mean: tf.zeros(mean), logvar: tf.zeros(logvar) }) as never,
+    });
     const denoiser = { ...options.denoiser, predict: () => 7 as never };
     const encoder = (features: unknown) =>
       Object.assign(Object.create(options.encoder), { encodeImage: () => features, tokens: () => features });
     for (const [change, message] of [
       [{ source }, "source: ended; a training source must go on epoch after epoch"],
       [{ latents }, "latents: mean must be [3, h, w, 4], got 3"],
+      [
+        { latents: { ...testLatents(), encode: async () => undefined as never } },
+        "latents: mean must be [3, h, w, 4], got undefined",
+      ],
+      [{ latents: posterior([3, 4, 4, 5]) }, "latents: mean must be [3, h, w, 4], got [3,4,4,5]"],
+      [{ latents: posterior([2, 4, 4, 4]) }, "latents: mean must be [3, h, w, 4], got [2,4,4,4]"],
+      [{ latents: posterior([3, 4, 4]) }, "latents: mean must be [3, h, w, 4], got [3,4,4]"],
+      [
+        { latents: posterior([3, 4, 4, 4], [3, 4, 4, 3]) },
+        "latents: logvar must be [3, h, w, 4], got [3,4,4,3]",
+      ],
+      [
+        { denoiser: { ...options.denoiser, predict: () => tf.zeros([3, 4, 4, 3]) as never } },
+        "denoiser: predictions must be [3,4,4,4], got [3,4,4,3]",
+      ],
+      [
+        {
+          encoder: encoder(keep([2, 12])),
+          adapters: { parameters: () => options.projector.parameters() },
+        },
+        "encoder: features must be [3, 12], got [2,12]",
+      ],
+      [
+        {
+          encoder: encoder(keep([3, 1, 12])),
+          adapters: { parameters: () => options.projector.parameters() },
+        },
+        "encoder: features must be [3, 12], got [3,1,12]",
+      ],
+      [
+        {
+          encoder: encoder(keep([3, 5, 11])),
+          localTokens: 1,
+          adapters: { parameters: () => options.projector.parameters() },
+        },
+        "encoder: tokens must be [3, 1 + local tokens, 12], got [3,5,11]",
+      ],
       [
         {
           encoder: encoder(Promise.resolve(3)),
@@ -333,6 +380,7 @@ describe("what a stage is given", () => {
         }),
       );
     }
+    tf.dispose(made);
     dispose();
   });
 
@@ -363,6 +411,15 @@ describe("what a stage is given", () => {
       [
         () => [{ name: "a", weight: 1, ...zeros([3, 12]), conditions: tf.zeros([3, 10]) }],
         "objective mine: the gradient of a at conditions must be left out, got [3,10]",
+      ],
+      [() => [{ name: "", weight: 1, ...zeros([3, 12]) }], 'a loss\'s name must be a string, got ""'],
+      [
+        () => [{ name: "a", weight: Number.POSITIVE_INFINITY, ...zeros([3, 12]) }],
+        "the weight of a must be a finite number, got Infinity",
+      ],
+      [
+        () => [{ name: "a", weight: 1, ...zeros([3, 12]), augmented: tf.zeros([3, 12]) }],
+        "the gradient of a at augmented must be left out, got [3,12]",
       ],
       [
         () => [{ name: "a", weight: 1, ...zeros([3, 2]) }],

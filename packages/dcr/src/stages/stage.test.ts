@@ -107,6 +107,7 @@ describe("a stage's state", () => {
         const good = stage.state();
         await stage.step();
         const now = readState(stage.state());
+        const float = tf.scalar(1);
         const [other, ints, broken, zero] = [
           tf.zeros([1, 1]),
           tf.zeros(good.tensors["parameter.1"].shape, "int32"),
@@ -125,7 +126,23 @@ describe("a stage's state", () => {
           [tensors({ "exp_avg.0": broken }), '"exp_avg.0" holds values that are not finite'],
           [tensors({ extra: other }), 'unexpected tensor "extra"'],
           [tensors({ step: zero }), "the tensors are of step 7, the rest of the state of step 1"],
+          [tensors({ step: ints }), '"step" has shape ['],
+          [tensors({ step: float }), '"step" must be int32, got float32'],
+          [tensors({ "exp_avg_sq.0": undefined }), '"exp_avg_sq.0" is missing'],
           [progress({ format: 2 }), "the state's format must be 1, got 2"],
+          [progress({ format: "1" }), 'the state\'s format must be 1, got "1"'],
+          [progress({ stage: undefined }), "expected the state of stage enhancement, got undefined"],
+          [progress({ step: 0.5 }), "step must be an integer, at least 0, got 0.5"],
+          [progress({ step: 2 ** 53 }), "step must be an integer, at least 0, got 9007199254740992"],
+          [progress({ step: "1" }), 'step must be an integer, at least 0, got "1"'],
+          [progress({ source: null }), "source must be a source's position, got null"],
+          [progress({ objectiveMemory: [1] }), "the stage has no objective that remembers"],
+          [null as never, "a state must be { tensors, progress }, got null"],
+          [3 as never, "a state must be { tensors, progress }, got 3"],
+          [{ ...good, tensors: null } as never, "a state must be { tensors, progress }"],
+          [{ ...good, tensors: 3 } as never, "a state must be { tensors, progress }"],
+          [{ ...good, progress: null } as never, "a state must be { tensors, progress }"],
+          [{ ...good, progress: "1" } as never, "a state must be { tensors, progress }"],
           [progress({ stage: "alignment" }), 'expected the state of stage enhancement, got "alignment"'],
           [progress({ step: -1 }), "step must be an integer, at least 0, got -1"],
           [progress({ source: 3 }), "source must be a source's position, got 3"],
@@ -141,7 +158,7 @@ describe("a stage's state", () => {
         await expect(stage.restore(good)).rejects.toThrow("another data set");
         source.restore = restore;
         expect(readState(stage.state())).toEqual(now);
-        tf.dispose([good.tensors, other, ints, broken, zero, missing] as tf.TensorContainer);
+        tf.dispose([good.tensors, other, ints, broken, zero, float, missing] as tf.TensorContainer);
       }),
     );
   });

@@ -30,6 +30,12 @@ describe("withTensorScope", () => {
     module.weight.dispose();
   });
 
+  it("has nothing to dispose of what is no object", async () => {
+    const given = [undefined, null, 3, "x"] as unknown as object[];
+    const owned = withTensorScope(async ({ own }) => given.map((each) => own(each)));
+    await expect(owned).resolves.toEqual(given);
+  });
+
   it("disposes what it owns where the work throws", async () => {
     const before = tf.memory().numTensors;
     const { owned, module, count } = things();

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { initialize, Random, readSafetensors } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createDenoiser, createUNetDenoiser, type Denoiser, type DenoiserOptions } from "./denoiser.js";
 import { loadStableDiffusion } from "./stable-diffusion/stable-diffusion.js";
 import { UNet2DConditionModel } from "./unet/unet-2d-condition-model.js";
@@ -96,6 +96,32 @@ describe("createUNetDenoiser", () => {
       expectCloseNorm(made[1], expected[1], { relative: 1e-5 });
       tf.dispose([conditions, made, expected]);
     });
+  });
+
+  it("spares the work that its options say", () => {
+    const suffix = vi.spyOn(unet, "suffix");
+    const prefix = vi.spyOn(unet, "prefix");
+    tf.tidy(() => {
+      for (const additive of [true, false])
+        for (const sharedPrefix of [true, false]) {
+          suffix.mockClear();
+          prefix.mockClear();
+          withDenoiser({ additive, sharedPrefix }, (denoiser) => {
+            const prepared = denoiser.prepare(noisy, timesteps);
+            denoiser.predict(prepared, rows, tf.ones([3, 12]));
+            denoiser.predict(prepared, rows, tf.ones([3, 2, 12]));
+            prepared.dispose();
+          });
+          // A vector alone is added after the attention, several are attended to.
+          expect(suffix.mock.calls.map(([, condition]) => "additive" in condition)).toEqual([
+            additive,
+            false,
+          ]);
+          expect(prefix.mock.calls.map(([sample]) => sample.shape[0])).toEqual(sharedPrefix ? [2] : [3, 3]);
+        }
+    });
+    suffix.mockRestore();
+    prefix.mockRestore();
   });
 
   it("takes a single token for one vector", async () => {

@@ -115,6 +115,12 @@ describe("parseSchedulerConfig", () => {
       expect(() => betas(wrong), String(wrong)).toThrow("trained_betas");
   });
 
+  it("names no file where the configuration is from none", () => {
+    expect(() => parseSchedulerConfig({ _class_name: "EDMEulerScheduler" })).toThrow(
+      /^scheduler: config must have _class_name one of DDPMScheduler, /,
+    );
+  });
+
   it("names what is no configuration, and keeps a class's own defaults where a key is undefined", () => {
     for (const wrong of [null, 3, "config", []])
       expect(() => parseSchedulerConfig(wrong)).toThrow(/^scheduler: /);

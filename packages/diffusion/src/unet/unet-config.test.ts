@@ -158,6 +158,12 @@ describe("parseUNetConfig", () => {
     for (const value of outside) expect(() => parse({ [key]: value } as never), String(value)).toThrow(key);
   });
 
+  it("says of lists of a wrong length that alone", () => {
+    expect(() => parse({ attention_head_dim: [7, 7], only_cross_attention: [true] })).toThrow(
+      /^UNet2DConditionModel: config\.json: attention_head_dim must have 4 entries, as block_out_channels has, got 2\W+only_cross_attention must have 4 entries, as block_out_channels has, got 1$/,
+    );
+  });
+
   it("takes 8,192 transformer layers and no more", () => {
     const check = (last: number) => parse({ layers_per_block: [1024, 1024, 1024, last] });
     // 3 x (2 x 1024 + 1) + (2 x 1022 + 1)

@@ -1,6 +1,8 @@
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { initialize, readSafetensors, type StateDict } from "@dcr-js/tensor";
+import { initialize, readSafetensors, type StateDict, writeSafetensors } from "@dcr-js/tensor";
 import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -31,6 +33,29 @@ describe("AutoencoderKL", () => {
       expectClose(decoded, golden.decoded, { relative: 1e-5, absolute: 2e-6 });
       tf.dispose([mean, logvar, decoded]);
     });
+  });
+
+  it("reads the names that diffusers wrote before 0.18", async () => {
+    const own = await readSafetensors(join(folder, "diffusion_pytorch_model.safetensors"));
+    const older = { to_q: "query", to_k: "key", to_v: "value", "to_out.0": "proj_attn" };
+    const renamed = Object.entries(own).map(([name, weight]) => {
+      const entry = Object.entries(older).find(([today]) => name.includes(`attentions.0.${today}.`));
+      return [entry ? name.replace(entry[0], entry[1]) : name, weight] as const;
+    });
+    expect(renamed.filter(([name]) => /\.(query|key|value|proj_attn)\./.test(name)).length).toBe(16);
+    const old = await mkdtemp(join(tmpdir(), "vae-"));
+    await copyFile(join(folder, "config.json"), join(old, "config.json"));
+    await writeSafetensors(join(old, "diffusion_pytorch_model.safetensors"), Object.fromEntries(renamed));
+    const again = await AutoencoderKL.fromPretrained(old);
+    await rm(old, { recursive: true });
+    tf.tidy(() => {
+      expectClose(again.encode(golden.pixels as tf.Tensor4D).mean, golden.mean, {
+        relative: 1e-5,
+        absolute: 2e-6,
+      });
+    });
+    again.dispose();
+    tf.dispose(own);
   });
 
   it("has diffusers' gradient at the latents", () => {

@@ -1,7 +1,6 @@
+import { largestFloat } from "./math/saturate.js";
 import { checkNumber, type NumberRange } from "./shared/check-options.js";
 
-/** The largest float32. */
-const largest = (2 - 2 ** -23) * 2 ** 127;
 /** The smallest normal one; a smaller one may be 0 on a GPU. */
 const smallest = 2 ** -126;
 
@@ -14,6 +13,6 @@ const smallest = 2 ** -126;
 export function checkFloat(name: string, value: unknown, range: NumberRange = {}): number {
   const number = checkNumber(name, value, range);
   const size = Math.abs(number);
-  if (size === 0 || (size >= smallest && size <= largest)) return number;
+  if (size === 0 || (size >= smallest && size <= largestFloat)) return number;
   throw new RangeError(`${name} must be a float32, 0 or 1.2e-38 to 3.4e38 in size, got ${number}`);
 }

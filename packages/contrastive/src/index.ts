@@ -41,7 +41,6 @@ export {
   type Formulation,
   type MultiPositiveOptions,
   multiPositive,
-  type WithoutPositives,
 } from "./losses/multi-positive.js";
 export { type MultiSimilarityOptions, multiSimilarity } from "./losses/multi-similarity.js";
 export { type NPairsOptions, nPairs } from "./losses/n-pairs.js";
@@ -98,6 +97,7 @@ export {
   tripletsFromPairs,
 } from "./pairs/pairs.js";
 export type { Reference, TupleLossOptions } from "./pairs/tuple-inputs.js";
+export type { WithoutPositives } from "./pairs/without-positives.js";
 export {
   type ClassLoss,
   type ClassLossModule,

@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { dotProducts } from "../math/saturated-products.js";
 import { checkWidths } from "./distance.js";
 
 /**
  * Dot product of every row of `a` with every row of `b`: for embeddings that are normalised already, or where length
- * matters.
+ * matters. A product beyond float32 is the largest float32, with its sign, so that losses stay numbers.
  *
  * @param a `[n, dim]`. @param b `[m, dim]`.
  * @returns `[n, m]`; the caller disposes it
@@ -12,6 +13,6 @@ import { checkWidths } from "./distance.js";
 export function dotSimilarity(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
   return tf.tidy(() => {
     const [x, y] = checkWidths("dotSimilarity", a, b);
-    return tf.matMul(x, y, false, true);
+    return dotProducts(x, y);
   });
 }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkFloat } from "../check-float.js";
 import { lpNorm } from "../math/lp-norm.js";
+import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
@@ -21,7 +22,7 @@ export interface LpDistanceOptions {
  * The gradient at equal rows is zero. For `p` 2 the distance is computed from the differences, not from dot products, so that small
  * distances are exact: time and memory are `O(n m dim)`.
  *
- * Distances of any length that float32 has are right, up to 3e38; their powers may be infinite.
+ * Distances of any length that float32 has are right, up to 3e38; a power beyond that is the largest float32.
  *
  * @example
  * const loss = tripletMargin(embeddings, labels, { distance: lpDistance({ power: 2 }) });
@@ -43,12 +44,12 @@ export function lpDistance(options: LpDistanceOptions = {}): Distance {
       const [x, y] = checkWidths("lpDistance", a, b).map((z) => (normalize ? l2Normalize(z) : z));
       const differences = tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0));
       // The square of a distance has a gradient at 0 without more ado.
-      if (p === 2 && power === 2) return tf.sum(tf.square(differences), 2) as tf.Tensor2D;
+      if (p === 2 && power === 2) return saturate(tf.sum(tf.square(differences), 2)) as tf.Tensor2D;
       const norms = lpNorm(differences, p);
       if (power === 1) return norms as tf.Tensor2D;
       const isZero = stopGradient(norms, (z) => tf.equal(z, 0));
       const powers = tf.pow(tf.where(isZero, tf.onesLike(norms), norms), power);
-      return tf.where(isZero, tf.zerosLike(norms), powers) as tf.Tensor2D;
+      return tf.where(isZero, tf.zerosLike(norms), saturate(powers)) as tf.Tensor2D;
     });
 }
 

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
 import { compare } from "../distances/distance.js";
-import { maskOf, readTuples, type TupleLossOptions } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { maskOf, readTuples, reduceAnchors, type TupleLossOptions } from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 
 /** The inputs of a loss that has one value for each anchor. */
 export interface AnchorLossInputs<R extends Reduction> {
@@ -11,6 +11,8 @@ export interface AnchorLossInputs<R extends Reduction> {
   reduction: R;
   /** The option that compares rows, by its name: `{ distance }` or `{ similarity }`. */
   measure: Record<string, (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor2D>;
+  /** Whether the loss is constant where no anchor has a negative. Default false. */
+  needsNegatives?: boolean;
 }
 
 /** All comparisons of the anchors, `[n, m]`, and which of them are pairs. */
@@ -26,15 +28,15 @@ export interface AnchorComparisons {
 export function anchorLosses<R extends Reduction>(
   caller: string,
   embeddings: tf.Tensor,
-  { labels, tuples, reduction, measure }: AnchorLossInputs<R>,
+  { labels, tuples, reduction, measure, needsNegatives }: AnchorLossInputs<R>,
   losses: (comparisons: AnchorComparisons) => tf.Tensor,
 ): Reduced<R> {
   return tf.tidy(() => {
-    const { anchors, others, pairs } = readTuples(caller, embeddings, { labels, ...tuples });
+    const inputs = readTuples(caller, embeddings, { labels, ...tuples, needsNegatives });
     const [[option, compareRows]] = Object.entries(measure);
-    const matrix = compare(`${caller}: ${option}`, compareRows, anchors, others);
-    const { positive, negative } = pairs();
+    const matrix = compare(`${caller}: ${option}`, compareRows, inputs.anchors, inputs.others);
+    const { positive, negative } = inputs.pairs();
     const masks = { positive: maskOf(positive, matrix.shape), negative: maskOf(negative, matrix.shape) };
-    return reduce(losses({ matrix, ...masks }) as tf.Tensor1D, reduction, { labels });
+    return reduceAnchors(inputs, losses({ matrix, ...masks }), reduction);
   }) as Reduced<R>;
 }

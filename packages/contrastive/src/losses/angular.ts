@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
 import { checkFloat } from "../check-float.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
-import { readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { readTuples, reduceTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
@@ -34,8 +34,9 @@ export function angular<R extends Reduction = "mean">(
   } = checkOptions<AngularOptions<R>>("angular", options, { ...tupleOptionNames, alpha: true });
   checkFloat("angular: alpha", alpha, { above: 0, below: 90 });
   return tf.tidy(() => {
-    const { anchors, others, otherLabels, pairs } = readTuples("angular", embeddings, { labels, ...tuples });
-    const { positive } = pairs();
+    const inputs = readTuples("angular", embeddings, { labels, ...tuples, needsNegatives: true });
+    const { anchors, others, otherLabels } = inputs;
+    const { positive } = inputs.pairs();
     const rows = (x: tf.Tensor2D, indices: Int32Array) =>
       l2Normalize(tf.gather(x, tf.tensor1d(indices, "int32")));
     const [a, p] = [rows(anchors, positive.anchor), rows(others, positive.other)];
@@ -47,7 +48,7 @@ export function angular<R extends Reduction = "mean">(
       Number(labels[positive.anchor[Math.floor(at / m)]] !== otherLabels[at % m]),
     );
     const mask = tf.tensor2d(other, [positive.anchor.length, m], "bool");
-    const losses = logOnePlusSumExp(keepWhere(mask, tf.sub(toNegatives, together))) as tf.Tensor1D;
-    return reduce(losses, reduction, { anchor: positive.anchor, count: anchors.shape[0], labels });
+    const losses = logOnePlusSumExp(keepWhere(mask, tf.sub(toNegatives, together)));
+    return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });
   }) as Reduced<R>;
 }

@@ -24,7 +24,7 @@ export interface CircleOptions<R extends Reduction = Reduction> extends TupleLos
  *
  *     softplus( log sum_p exp(-gamma [1 + m - s_p]+ (s_p - 1 + m)) + log sum_n exp(gamma [s_n + m]+ (s_n - m)) ),
  *
- * where the factors in brackets are constants of the gradient. Anchors without a positive or without a negative cost 0.
+ * where the factors in brackets are constants of the gradient. Anchors without a negative cost 0.
  * pytorch-metric-learning's default reduction is {@link averageNonZero}.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
@@ -50,7 +50,7 @@ export function circle<R extends Reduction = "mean">(
   });
   checkFloat(`${caller}: m`, m, { above: 0, below: 1 });
   checkFloat(`${caller}: gamma`, gamma, { above: 0 });
-  const inputs = { labels, tuples, reduction, measure: { similarity } };
+  const inputs = { labels, tuples, reduction, measure: { similarity }, needsNegatives: true };
   return anchorLosses(caller, embeddings, inputs, ({ matrix: s, positive, negative }) => {
     const fixed = stopGradient(s);
     const together = tf.mul(tf.mul(tf.relu(tf.sub(1 + m, fixed)), tf.sub(s, 1 - m)), -gamma);

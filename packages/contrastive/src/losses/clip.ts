@@ -3,6 +3,7 @@ import { checkBatch, checkSameShape, checkScalar } from "../check-embeddings.js"
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
+import { saturate } from "../math/saturate.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 import { differencesToOthers } from "./score-differences.js";
@@ -44,7 +45,7 @@ export function clipLoss<R extends Reduction = "mean">(
     const rows = checkSameShape("clipLoss", { images, texts });
     checkBatch("clipLoss", rows.images.shape[0]);
     const cosines = compare("clipLoss: similarity", similarity, rows.images, rows.texts);
-    const logits = tf.mul(cosines, clipScale(logitScale)) as tf.Tensor2D;
+    const logits = saturate(tf.mul(cosines, clipScale(logitScale)) as tf.Tensor2D);
     const [toTexts, toImages] = [logits, tf.transpose(logits) as tf.Tensor2D].map((scores) =>
       logOnePlusSumExp(differencesToOthers(scores)),
     );

@@ -3,7 +3,13 @@ import type { Labels } from "../check-embeddings.js";
 import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
-import { entriesAt, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
+import {
+  entriesAt,
+  readTuples,
+  type TupleLossOptions,
+  tupleOptionNames,
+  withZeros,
+} from "../pairs/tuple-inputs.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 
@@ -65,9 +71,10 @@ export function pairMarginLoss<R extends Reduction>(
       tf.sub(negMargin, entriesAt(matrix, negative.anchor, negative.other)),
     ) as tf.Tensor1D;
     const count = inputs.anchors.shape[0];
-    if (reduction === "none") return tf.concat([far, near]);
+    const together = withZeros(inputs, far, positive.anchor);
+    if (reduction === "none") return tf.concat([together.losses, near]);
     return tf.add(
-      reduce(far, reduction, { anchor: positive.anchor, count, labels }) as tf.Tensor,
+      reduce(together.losses, reduction, { anchor: together.anchor, count, labels }) as tf.Tensor,
       reduce(near, reduction, { anchor: negative.anchor, count, labels }) as tf.Tensor,
     );
   }) as unknown as Reduced<R>;

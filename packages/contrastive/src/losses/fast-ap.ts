@@ -1,16 +1,18 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkEmbeddings, checkLabels, type Labels } from "../check-embeddings.js";
+import type { Labels } from "../check-embeddings.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { stopGradient } from "../math/stop-gradient.js";
-import { pairsFromLabels } from "../pairs/pairs.js";
-import { maskOf } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { maskOf, readTuples, reduceAnchors } from "../pairs/tuple-inputs.js";
+import type { WithoutPositives } from "../pairs/without-positives.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 export interface FastAPOptions<R extends Reduction = Reduction> {
   /** Bins of the histogram of squared distances in [0, 4], at least 1. Default 10. */
   bins?: number;
-  /** Over the anchors that have a positive. Default `"mean"`. */
+  /** Default `"error"`. */
+  withoutPositives?: WithoutPositives;
+  /** Over the anchors. Default `"mean"`. */
   reduction?: R;
 }
 
@@ -19,26 +21,30 @@ export interface FastAPOptions<R extends Reduction = Reduction> {
  * Euclidean distances of normalised rows: `1 - 1/N+ sum_j h+_j H+_j / H_j`.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
- * @returns one value for each anchor that has a positive, or its reduction; the caller disposes it
+ * @returns `[n]`, or its reduction; the caller disposes it
  */
 export function fastAP<R extends Reduction = "mean">(
   embeddings: tf.Tensor,
   labels: Labels,
   options: FastAPOptions<R> = {},
 ): Reduced<R> {
-  const { bins = 10, reduction = "mean" as R } = checkOptions<FastAPOptions<R>>("fastAP", options, {
+  const {
+    bins = 10,
+    withoutPositives,
+    reduction = "mean" as R,
+  } = checkOptions<FastAPOptions<R>>("fastAP", options, {
     bins: true,
+    withoutPositives: true,
     reduction: true,
   });
   checkNumber("fastAP: bins", bins, { min: 1, integer: true });
   return tf.tidy(() => {
-    const x = checkEmbeddings("fastAP: embeddings", embeddings);
+    const inputs = readTuples("fastAP", embeddings, { labels, withoutPositives, needsNegatives: true });
+    const x = inputs.anchors;
     const n = x.shape[0];
-    checkLabels("fastAP: labels", labels, n);
-    const pairs = pairsFromLabels(labels);
+    const pairs = inputs.pairs();
     const counts = new Float32Array(n);
     for (const row of pairs.positive.anchor) counts[row]++;
-    const anchor = Int32Array.from({ length: n }, (_, i) => i).filter((i) => counts[i] > 0);
     const squares = lpDistance({ power: 2 })(x, x);
     const width = 4 / bins;
     const middles = tf.reshape(tf.linspace(0, 4, bins + 1), [1, 1, -1]);
@@ -52,9 +58,7 @@ export function fastAP<R extends Reduction = "mean">(
     const [positives, all] = [upTo(positive), upTo(tf.add(positive, negative))];
     const isEmpty = stopGradient(all, (y) => tf.equal(y, 0));
     const precision = tf.div(tf.mul(positive, positives), tf.where(isEmpty, tf.onesLike(all), all));
-    const rows = tf.gather(tf.sum(precision, 1), tf.tensor1d(anchor, "int32"));
-    const own = tf.tensor1d(Float32Array.from(anchor, (i) => counts[i]));
-    const losses = tf.sub(1, tf.div(rows, own)) as tf.Tensor1D;
-    return reduce(losses, reduction, { anchor, count: n, labels });
+    const own = tf.tensor1d(counts.map((count) => count || 1));
+    return reduceAnchors(inputs, tf.sub(1, tf.div(tf.sum(precision, 1), own)), reduction);
   }) as Reduced<R>;
 }

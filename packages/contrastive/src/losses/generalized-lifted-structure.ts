@@ -10,7 +10,7 @@ import { type LiftedStructureOptions, readLiftedStructure } from "./lifted-struc
  *
  *     max(0, log sum_{p} exp(d_ap - posMargin) + log sum_{n} exp(negMargin - d_an)).
  *
- * An anchor without positives or without negatives has 0 in place of the missing logarithm, as in pytorch-metric-learning.
+ * An anchor without negatives has 0 in place of the missing logarithm, as in pytorch-metric-learning.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
  * @returns `[n]`, or its reduction; the caller disposes it

@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
 import { compare } from "../distances/distance.js";
 import { maskedLogSumExp } from "../math/masked-log-sum-exp.js";
-import { entriesAt, readTuples } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { entriesAt, readTuples, reduceTuples } from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { type LiftedStructureOptions, readLiftedStructure } from "./lifted-structure-options.js";
 
 /**
@@ -35,14 +35,13 @@ export function liftedStructure<R extends Reduction = "mean">(
         if (row === positive.anchor[i] || row === positive.other[i]) related[i * negatives + k] = 1;
       }
     }
-    const context = { anchor: positive.anchor, count: inputs.anchors.shape[0], labels };
     const apart = tf.sub(negMargin, entriesAt(matrix, negative.anchor, negative.other));
     const sums = maskedLogSumExp(
       tf.tile(tf.expandDims(apart, 0), [count, 1]),
       tf.tensor2d(related, [count, negatives], "bool"),
     );
     const together = tf.sub(entriesAt(matrix, positive.anchor, positive.other), posMargin);
-    const losses = tf.mul(tf.square(tf.relu(tf.add(sums, together))), 0.5) as tf.Tensor1D;
-    return reduce(losses, reduction, context);
+    const losses = tf.mul(tf.square(tf.relu(tf.add(sums, together))), 0.5);
+    return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });
   }) as Reduced<R>;
 }

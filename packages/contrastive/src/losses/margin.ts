@@ -3,8 +3,14 @@ import { checkScalar, type Labels } from "../check-embeddings.js";
 import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
-import { entriesAt, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import {
+  entriesAt,
+  readTuples,
+  reduceTuples,
+  type TupleLossOptions,
+  tupleOptionNames,
+} from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface MarginOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
@@ -45,16 +51,12 @@ export function margin<R extends Reduction = "mean">(
   checkFloat("margin: margin", width, { min: 0 });
   checkScalar("margin: beta", beta);
   return tf.tidy(() => {
-    const inputs = readTuples("margin", embeddings, { labels, ...tuples });
+    const inputs = readTuples("margin", embeddings, { labels, ...tuples, needsNegatives: true });
     const { anchor, positive, negative } = inputs.triplets();
     const matrix = compare("margin: distance", distance, inputs.anchors, inputs.others);
     const boundary = typeof beta === "number" ? beta : tf.reshape(beta, []);
     const together = tf.relu(tf.add(tf.sub(entriesAt(matrix, anchor, positive), boundary), width));
     const apart = tf.relu(tf.add(tf.sub(boundary, entriesAt(matrix, anchor, negative)), width));
-    return reduce(tf.add(together, apart) as tf.Tensor1D, reduction, {
-      anchor,
-      count: inputs.anchors.shape[0],
-      labels,
-    });
+    return reduceTuples(inputs, tf.add(together, apart), { anchor, reduction });
   }) as Reduced<R>;
 }

@@ -4,7 +4,9 @@ import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
+import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
+import { anchorsWithoutPositives, type WithoutPositives } from "../pairs/without-positives.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
@@ -31,9 +33,6 @@ export const contrastiveOptionNames = { temperature: true, similarity: "function
  * All are equal for one positive; `"in"` and `"mil-nce"` differ by a constant.
  */
 export type Formulation = "out" | "in" | "mil-nce";
-
-/** The rule for an anchor that has no positive: an error, no loss at all, or a loss of 0 that counts in the mean. */
-export type WithoutPositives = "error" | "skip" | "zero";
 
 export interface MultiPositiveOptions<R extends Reduction = Reduction> extends ContrastiveOptions<R> {
   /** Default `"out"`. */
@@ -120,7 +119,7 @@ export function contrast<R extends Reduction = "mean">(
       );
     }
     const cosines = compare(`${caller}: similarity`, similarity, anchors, candidates);
-    const scores = tf.div(cosines, temperature) as tf.Tensor2D;
+    const scores = saturate(tf.div(cosines, temperature) as tf.Tensor2D);
     return contrastScores(caller, scores, { ...rest, positive: inputs.positive, labels: inputs.labels });
   }) as Reduced<R>;
 }
@@ -137,7 +136,6 @@ export function contrastScores<R extends Reduction = "mean">(
   const { positive, excluded, weights, labels } = options;
   const { formulation = "out", withoutPositives = "error", reduction = "mean" as R } = options;
   checkChoice(`${caller}: formulation`, formulation, ["out", "in", "mil-nce"]);
-  checkChoice(`${caller}: withoutPositives`, withoutPositives, ["error", "skip", "zero"]);
   const [n, m] = scores.shape;
   const masks = readMasks(caller, [n, m], { positive, excluded, formulation, withoutPositives });
   if (weights !== undefined) {
@@ -199,7 +197,7 @@ function lossOfEach(
   }
   const candidates = keepWhere(mask(present), scores);
   const largest = stopGradient(tf.max(candidates, 1, true));
-  const below = tf.sub(scores, largest);
+  const below = saturate(tf.sub(scores, largest));
   const total = tf.log(tf.sum(tf.exp(tf.sub(candidates, largest)), 1));
   return tf.sub(total, tf.sum(tf.mul(below, shares), 1));
 }
@@ -233,12 +231,7 @@ function readMasks(
   const count = (mask: Uint8Array, i: number) =>
     mask.subarray(i * m, (i + 1) * m).reduce((sum, is) => sum + is, 0);
   const counts = Float32Array.from({ length: n }, (_, i) => count(positives, i));
-  const lonely = counts.indexOf(0);
-  if (lonely >= 0 && withoutPositives === "error") {
-    throw new Error(
-      `${caller}: anchor ${lonely} has no positive; withoutPositives "skip" or "zero" takes such anchors`,
-    );
-  }
+  anchorsWithoutPositives(caller, counts, withoutPositives);
   let negatives = 0;
   for (let i = 0; i < n; i++) {
     if (counts[i] === 0) continue;

@@ -4,6 +4,8 @@ import { checkFloat } from "../check-float.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { dotSimilarity } from "../distances/dot-similarity.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
+import { withZeros } from "../pairs/tuple-inputs.js";
+import { anchorsWithoutPositives, type WithoutPositives } from "../pairs/without-positives.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 import { differencesToOthers } from "./score-differences.js";
@@ -13,6 +15,8 @@ export interface NPairsOptions<R extends Reduction = Reduction> {
   similarity?: Similarity;
   /** Weight of the mean squared length of the embeddings, at least 0 (Sohn 2016, section 3.2.2). Default 0. */
   l2Regularization?: number;
+  /** The rule for a class with one row. Default `"error"`. */
+  withoutPositives?: WithoutPositives;
   /** Over the pairs. Default `"mean"`. */
   reduction?: R;
 }
@@ -20,11 +24,11 @@ export interface NPairsOptions<R extends Reduction = Reduction> {
 /**
  * N-pairs loss (Sohn 2016, eq. 9): one pair of each class, `log(1 + sum_{j != i} exp(a_i . p_j - a_i . p_i))`.
  *
- * The pair of a class is its first row and its second; classes with one row are left out.
+ * The pair of a class is its first row and its second.
  *
  * @param embeddings `[n, dim]`. @param labels `n`, with at least two classes of two rows or more.
  * @returns `[classes]`, in the order of the smallest label first, or its reduction; the caller disposes it
- * @throws when fewer than two classes have a pair
+ * @throws when fewer than two classes have a pair, and when a class has one row, unless `withoutPositives` says otherwise
  */
 export function nPairs<R extends Reduction = "mean">(
   embeddings: tf.Tensor,
@@ -34,17 +38,20 @@ export function nPairs<R extends Reduction = "mean">(
   const {
     similarity = dotSimilarity,
     l2Regularization = 0,
+    withoutPositives,
     reduction = "mean" as R,
   } = checkOptions<NPairsOptions<R>>("nPairs", options, {
     similarity: "function",
     l2Regularization: true,
+    withoutPositives: true,
     reduction: true,
   });
   checkFloat("nPairs: l2Regularization", l2Regularization, { min: 0 });
   return tf.tidy(() => {
     const x = checkEmbeddings("nPairs: embeddings", embeddings);
     checkLabels("nPairs: labels", labels, x.shape[0]);
-    const { anchor, positive } = onePairOfEachClass(labels);
+    const { anchor, positive, counts } = onePairOfEachClass(labels);
+    const lonely = anchorsWithoutPositives("nPairs", counts, withoutPositives);
     if (anchor.length < 2) {
       throw new Error(`nPairs: expected at least two classes of two rows or more, got ${anchor.length}`);
     }
@@ -56,7 +63,12 @@ export function nPairs<R extends Reduction = "mean">(
       const lengths = tf.add(tf.sum(tf.square(a), 1), tf.sum(tf.square(p), 1));
       losses = tf.add(losses, tf.mul(lengths, l2Regularization));
     }
-    return reduce(losses as tf.Tensor1D, reduction, { anchor, count: x.shape[0], labels });
+    const all = withZeros(
+      { lonely, lonelyCount: withoutPositives === "zero" },
+      losses as tf.Tensor1D,
+      anchor,
+    );
+    return reduce(all.losses, reduction, { anchor: all.anchor, count: x.shape[0], labels });
   }) as Reduced<R>;
 }
 
@@ -67,5 +79,7 @@ function onePairOfEachClass(labels: Labels) {
   return {
     anchor: Int32Array.from(pairs, ([, list]) => list[0]),
     positive: Int32Array.from(pairs, ([, list]) => list[1]),
+    /** The other rows of each row's class. */
+    counts: Array.from(labels, (label) => rows.get(label)!.length - 1),
   };
 }

@@ -4,6 +4,7 @@ import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { type Reference, readTuples } from "../pairs/tuple-inputs.js";
+import type { WithoutPositives } from "../pairs/without-positives.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 import { contrastScores } from "./multi-positive.js";
@@ -15,6 +16,8 @@ export interface NCAOptions<R extends Reduction = Reduction> {
   distance?: Distance;
   /** Other rows to compare with. Default: the batch itself. */
   reference?: Reference;
+  /** Default `"error"`. */
+  withoutPositives?: WithoutPositives;
   /** Over the anchors. Default `"mean"`. */
   reduction?: R;
 }
@@ -25,7 +28,7 @@ export interface NCAOptions<R extends Reduction = Reduction> {
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
  * @returns `[n]`, or its reduction; the caller disposes it
- * @throws when an anchor has no other row of its label
+ * @throws when an anchor has no other row of its label, unless `withoutPositives` says otherwise
  */
 export function nca<R extends Reduction = "mean">(
   embeddings: tf.Tensor,
@@ -36,16 +39,23 @@ export function nca<R extends Reduction = "mean">(
     softmaxScale = 1,
     distance = lpDistance({ power: 2 }),
     reference,
+    withoutPositives,
     reduction = "mean" as R,
   } = checkOptions<NCAOptions<R>>("nca", options, {
     softmaxScale: true,
     distance: "function",
     reference: true,
+    withoutPositives: true,
     reduction: true,
   });
   checkFloat("nca: softmaxScale", softmaxScale, { above: 0 });
   return tf.tidy(() => {
-    const { anchors, others, otherLabels, sameRows } = readTuples("nca", embeddings, { labels, reference });
+    // The rule for anchors without positives is contrastScores' to apply.
+    const { anchors, others, otherLabels, sameRows } = readTuples("nca", embeddings, {
+      labels,
+      reference,
+      withoutPositives: "skip",
+    });
     const matrix = compare("nca: distance", distance, anchors, others);
     const [n, m] = matrix.shape;
     const entries = (value: (i: number, j: number) => boolean) =>
@@ -54,6 +64,7 @@ export function nca<R extends Reduction = "mean">(
       positive: entries((i, j) => labels[i] === otherLabels[j]),
       excluded: sameRows ? entries((i, j) => i === j) : undefined,
       formulation: "mil-nce",
+      withoutPositives,
       reduction,
       labels,
     });

@@ -4,14 +4,16 @@ import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
+import { saturate } from "../math/saturate.js";
 import {
   entriesAt,
   maskOf,
   readTuples,
+  reduceTuples,
   type TupleLossOptions,
   tupleOptionNames,
 } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface NTXentFromLabelsOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
@@ -47,16 +49,14 @@ export function ntXentFromLabels<R extends Reduction = "mean">(
   });
   checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {
-    const inputs = readTuples(caller, embeddings, { labels, ...tuples });
-    const scores = tf.div(
-      compare(`${caller}: similarity`, similarity, inputs.anchors, inputs.others),
-      temperature,
-    ) as tf.Tensor2D;
+    const inputs = readTuples(caller, embeddings, { labels, ...tuples, needsNegatives: true });
+    const similarities = compare(`${caller}: similarity`, similarity, inputs.anchors, inputs.others);
+    const scores = saturate(tf.div(similarities, temperature) as tf.Tensor2D);
     const { positive, negative } = inputs.pairs();
     const rows = tf.tensor1d(positive.anchor, "int32");
     const candidates = tf.gather(keepWhere(maskOf(negative, scores.shape), scores), rows);
     const own = tf.expandDims(entriesAt(scores, positive.anchor, positive.other), 1);
-    const losses = logOnePlusSumExp(tf.sub(candidates, own)) as tf.Tensor1D;
-    return reduce(losses, reduction, { anchor: positive.anchor, count: inputs.anchors.shape[0], labels });
+    const losses = logOnePlusSumExp(tf.sub(candidates, own));
+    return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });
   }) as Reduced<R>;
 }

@@ -10,6 +10,7 @@ import type { Distance, Similarity } from "../distances/distance.js";
 import { dotSimilarity } from "../distances/dot-similarity.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { pairsFromLabels, tripletsFromPairs } from "../pairs/pairs.js";
+import type { WithoutPositives } from "../pairs/without-positives.js";
 import type { Reduction } from "../reducers/reduce.js";
 import { type AlignmentOptions, alignment } from "./alignment.js";
 import { type AngularOptions, angular } from "./angular.js";
@@ -92,8 +93,10 @@ const distance: OptionCase<Distance> = {
   refused: ["l2"],
 };
 const some = () => pairsFromLabels([0, 1, 0, 2, 3, 4, 1]);
+const withoutPositives: OptionCase<WithoutPositives> = { default: "error", refused: ["ignore"] };
 /** The options of every loss of pairs or triplets. */
 const tuples = {
+  withoutPositives,
   pairs: {
     get default() {
       return pairsFromLabels(labels);
@@ -231,7 +234,7 @@ describeOptions("updateCenter", {
 });
 describeOptions("fastAP", {
   run: (o: FastAPOptions) => fastAP(x, labels, o),
-  options: { bins: { default: 10, other: 5, range: { min: 1, integer: true } }, reduction },
+  options: { bins: { default: 10, other: 5, range: { min: 1, integer: true } }, withoutPositives, reduction },
 });
 for (const [name, loss] of Object.entries({ liftedStructure, generalizedLiftedStructure })) {
   describeOptions(name, {
@@ -294,7 +297,7 @@ const contrastOptions = {
     other: [2, 1, 1, 1, 1, 1, 1],
     refused: [[1], [1, 1, 1, 1, 1, 1, -1e-6]],
   },
-  withoutPositives: { default: "error" as const, refused: ["ignore"] },
+  withoutPositives,
   reduction,
 };
 describeOptions("multiPositive", {
@@ -324,6 +327,7 @@ describeOptions("nPairs", {
   options: {
     similarity: { ...similarity, default: dotSimilarity, other: cosineSimilarity },
     l2Regularization: { default: 0, other: 0.1, range: { min: 0 } },
+    withoutPositives,
     reduction,
   },
 });
@@ -334,6 +338,7 @@ describeOptions("nca", {
     softmaxScale,
     distance: { ...distance, default: lpDistance({ power: 2 }) },
     reference: tuples.reference,
+    withoutPositives,
     reduction,
   },
 });
@@ -391,6 +396,7 @@ describeOptions("rankedList", {
     positiveTemperature: { default: 0, other: 2, range: { min: 0 } },
     negativeTemperature: { default: 10, other: 1, range: { min: 0 } },
     distance,
+    withoutPositives,
     reduction,
   },
 });

@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkEmbeddings, checkLabels, type Labels } from "../check-embeddings.js";
+import type { Labels } from "../check-embeddings.js";
 import { checkFloat } from "../check-float.js";
-import { compare, type Distance } from "../distances/distance.js";
+import type { Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { stopGradient } from "../math/stop-gradient.js";
-import { pairsFromLabels } from "../pairs/pairs.js";
-import { maskOf } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import type { WithoutPositives } from "../pairs/without-positives.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
+import { anchorLosses } from "./anchor-losses.js";
 
 export interface RankedListOptions<R extends Reduction = Reduction> {
   /** Distance between the positives' boundary and the negatives', at least 0. Default 0.4. */
@@ -22,6 +22,8 @@ export interface RankedListOptions<R extends Reduction = Reduction> {
   negativeTemperature?: number;
   /** Default `lpDistance()`: Euclidean, of normalised rows. */
   distance?: Distance;
+  /** Default `"error"`. */
+  withoutPositives?: WithoutPositives;
   /** Over the anchors. Default `"mean"`. */
   reduction?: R;
 }
@@ -47,8 +49,10 @@ export function rankedList<R extends Reduction = "mean">(
     positiveTemperature: true,
     negativeTemperature: true,
     distance: "function",
+    withoutPositives: true,
     reduction: true,
   });
+  const { withoutPositives } = given;
   const { margin = 0.4, imbalance = 0.5, positiveTemperature = 0, negativeTemperature = 10 } = given;
   checkFloat(`${caller}: margin`, margin, { min: 0 });
   const { alpha = 1 + margin / 2, distance = lpDistance(), reduction = "mean" as R } = given;
@@ -56,12 +60,8 @@ export function rankedList<R extends Reduction = "mean">(
   checkFloat(`${caller}: imbalance`, imbalance, { min: 0, max: 1 });
   checkFloat(`${caller}: positiveTemperature`, positiveTemperature, { min: 0 });
   checkFloat(`${caller}: negativeTemperature`, negativeTemperature, { min: 0 });
-  return tf.tidy(() => {
-    const x = checkEmbeddings(`${caller}: embeddings`, embeddings);
-    const n = x.shape[0];
-    checkLabels(`${caller}: labels`, labels, n);
-    const matrix = compare(`${caller}: distance`, distance, x, x);
-    const pairs = pairsFromLabels(labels);
+  const inputs = { labels, tuples: { withoutPositives }, reduction, measure: { distance } };
+  return anchorLosses(caller, embeddings, inputs, ({ matrix, positive, negative }) => {
     const part = (violation: tf.Tensor, mask: tf.Tensor2D, temperature: number) => {
       const counts = (y: tf.Tensor) => tf.logicalAnd(mask, tf.logicalNot(tf.lessEqual(y, 0)));
       const counted = stopGradient(violation, (y) => counts(y));
@@ -74,13 +74,8 @@ export function rankedList<R extends Reduction = "mean">(
       // The small addend, one for each entry of the row, is the reference implementation's.
       return tf.div(tf.sum(tf.mul(weights, kept), 1), tf.sum(tf.add(weights, 1e-5), 1));
     };
-    const together = part(
-      tf.sub(matrix, alpha - margin),
-      maskOf(pairs.positive, [n, n]),
-      positiveTemperature,
-    );
-    const apart = part(tf.sub(alpha, matrix), maskOf(pairs.negative, [n, n]), negativeTemperature);
-    const losses = tf.add(tf.mul(together, 1 - imbalance), tf.mul(apart, imbalance)) as tf.Tensor1D;
-    return reduce(losses, reduction, { labels });
-  }) as Reduced<R>;
+    const together = part(tf.sub(matrix, alpha - margin), positive, positiveTemperature);
+    const apart = part(tf.sub(alpha, matrix), negative, negativeTemperature);
+    return tf.add(tf.mul(together, 1 - imbalance), tf.mul(apart, imbalance));
+  });
 }

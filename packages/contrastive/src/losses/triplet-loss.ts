@@ -3,8 +3,14 @@ import type { Labels } from "../check-embeddings.js";
 import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
-import { entriesAt, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import {
+  entriesAt,
+  readTuples,
+  reduceTuples,
+  type TupleLossOptions,
+  tupleOptionNames,
+} from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface TripletLossOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
@@ -54,7 +60,7 @@ export function tripletLoss<R extends Reduction = "mean">(
   });
   checkFloat(`${caller}: margin`, margin, { min: 0 });
   return tf.tidy(() => {
-    const inputs = readTuples(caller, embeddings, { labels, ...tuples });
+    const inputs = readTuples(caller, embeddings, { labels, ...tuples, needsNegatives: true });
     const { anchors, others } = inputs;
     const { anchor, positive, negative } = inputs.triplets();
     const matrix = compare(`${caller}: distance`, distance, anchors, others);
@@ -64,7 +70,7 @@ export function tripletLoss<R extends Reduction = "mean">(
       toNegative = tf.minimum(toNegative, entriesAt(among, positive, negative)) as tf.Tensor1D;
     }
     const violation = tf.add(tf.sub(entriesAt(matrix, anchor, positive), toNegative), margin);
-    const losses = (smooth ? tf.softplus(violation) : tf.relu(violation)) as tf.Tensor1D;
-    return reduce(losses, reduction, { anchor, count: anchors.shape[0], labels });
+    const losses = smooth ? tf.softplus(violation) : tf.relu(violation);
+    return reduceTuples(inputs, losses, { anchor, reduction });
   }) as Reduced<R>;
 }

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkSameShape } from "../check-embeddings.js";
 import { checkFloat } from "../check-float.js";
 import { lpNorm } from "../math/lp-norm.js";
+import { rowProducts } from "../math/saturated-products.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkChoice, checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
@@ -55,24 +56,42 @@ export function tripletMargin<R extends Reduction = "mean">(
     reduction: true,
   });
   checkFloat("tripletMargin: margin", margin, { above: 0 });
-  const between =
-    distances[checkChoice("tripletMargin: distance", distance, Object.keys(distances) as RowDistance[])];
-  const given = checkOptions("tripletMargin", rows, { anchor: true, positive: true, negative: true });
+  const difference =
+    differences[checkChoice("tripletMargin: distance", distance, Object.keys(differences) as RowDistance[])];
+  const { anchor, positive, negative } = checkOptions("tripletMargin", rows, {
+    anchor: true,
+    positive: true,
+    negative: true,
+  });
   return tf.tidy(() => {
-    const { anchor, positive, negative } = checkSameShape("tripletMargin", {
-      anchor: given.anchor,
-      positive: given.positive,
-      negative: given.negative,
-    });
-    const fromAnchor = between(anchor, negative);
-    const toNegative = swap ? tf.minimum(fromAnchor, between(positive, negative)) : fromAnchor;
-    const losses = tf.relu(tf.add(tf.sub(between(anchor, positive), toNegative), margin));
+    const checked = checkSameShape("tripletMargin", { anchor, positive, negative });
+    const losses = tf.relu(tf.add(difference(checked, swap), margin));
     return reduce(losses as tf.Tensor1D, reduction);
   }) as Reduced<R>;
 }
 
-const distances: Record<RowDistance, (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor> = {
-  euclidean: (x, y) => lpNorm(tf.add(tf.sub(x, y), 1e-6), 2),
-  squaredEuclidean: (x, y) => tf.sum(tf.square(tf.sub(x, y)), 1),
-  cosine: (x, y) => tf.sub(1, tf.sum(tf.mul(l2Normalize(x), l2Normalize(y)), 1)),
+type Rows = Record<keyof TripletRows, tf.Tensor2D>;
+
+/** `d(a, p) - d(a, n)`, or with a swap `d(a, p) - min(d(a, n), d(p, n))`. */
+type DistanceDifference = (rows: Rows, swap: boolean) => tf.Tensor;
+
+const differenceOf =
+  (between: (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor): DistanceDifference =>
+  ({ anchor, positive, negative }, swap) => {
+    const fromAnchor = between(anchor, negative);
+    const toNegative = swap ? tf.minimum(fromAnchor, between(positive, negative)) : fromAnchor;
+    return tf.sub(between(anchor, positive), toNegative);
+  };
+
+/** `|x - near|^2 - |x - far|^2` as a product: both squares may be beyond float32, and infinity minus itself is NaN. */
+const squaresApart = (x: tf.Tensor2D, near: tf.Tensor2D, far: tf.Tensor2D) =>
+  rowProducts(tf.sub(far, near), tf.add(tf.sub(x, near), tf.sub(x, far)));
+
+const differences: Record<RowDistance, DistanceDifference> = {
+  euclidean: differenceOf((x, y) => lpNorm(tf.add(tf.sub(x, y), 1e-6), 2)),
+  squaredEuclidean: ({ anchor, positive, negative }, swap) => {
+    const fromAnchor = squaresApart(anchor, positive, negative);
+    return swap ? tf.maximum(fromAnchor, squaresApart(positive, anchor, negative)) : fromAnchor;
+  },
+  cosine: differenceOf((x, y) => tf.sub(1, tf.sum(tf.mul(l2Normalize(x), l2Normalize(y)), 1))),
 };

@@ -3,8 +3,14 @@ import type { Labels } from "../check-embeddings.js";
 import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
-import { entriesAt, readTuples, type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
-import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import {
+  entriesAt,
+  readTuples,
+  reduceTuples,
+  type TupleLossOptions,
+  tupleOptionNames,
+} from "../pairs/tuple-inputs.js";
+import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
 import { cosineOfAngleMinus } from "./angular-margin.js";
 
@@ -41,9 +47,9 @@ export function tupletMargin<R extends Reduction = "mean">(
   checkFloat(`${caller}: margin`, margin, { min: 0, max: 180 });
   checkFloat(`${caller}: scale`, scale, { above: 0 });
   return tf.tidy(() => {
-    const { anchors, others, pairs } = readTuples(caller, embeddings, { labels, ...tuples });
-    const matrix = cosineSimilarity(anchors, others);
-    const { positive, negative } = pairs();
+    const inputs = readTuples(caller, embeddings, { labels, ...tuples, needsNegatives: true });
+    const matrix = cosineSimilarity(inputs.anchors, inputs.others);
+    const { positive, negative } = inputs.pairs();
     const [count, negatives] = [positive.anchor.length, negative.anchor.length];
     const closer = cosineOfAngleMinus(
       entriesAt(matrix, positive.anchor, positive.other),
@@ -55,7 +61,7 @@ export function tupletMargin<R extends Reduction = "mean">(
     );
     const differences = tf.mul(tf.sub(apart, tf.expandDims(closer, 1)), scale);
     const mask = tf.tensor2d(sameAnchor, [count, negatives], "bool");
-    const losses = logOnePlusSumExp(keepWhere(mask, differences)) as tf.Tensor1D;
-    return reduce(losses, reduction, { anchor: positive.anchor, count: anchors.shape[0], labels });
+    const losses = logOnePlusSumExp(keepWhere(mask, differences));
+    return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });
   }) as Reduced<R>;
 }

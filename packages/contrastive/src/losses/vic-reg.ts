@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
 import { checkFloat } from "../check-float.js";
+import { dotProducts } from "../math/saturated-products.js";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface VICRegOptions {
@@ -19,7 +20,7 @@ export interface VICRegOptions {
  * 1 (mean of both views), and the squared off-diagonal covariances over the dimensions (sum of both views).
  *
  * @param viewA `[n, dim]`, n >= 2. @param viewB `[n, dim]`; row i is of the same image.
- * @returns a scalar: the loss is one of the batch. The caller disposes it.
+ * @returns a scalar, infinite where squares are beyond float32: the loss is one of the batch. The caller disposes it.
  */
 export function vicReg(viewA: tf.Tensor, viewB: tf.Tensor, options: VICRegOptions = {}): tf.Scalar {
   const {
@@ -43,11 +44,12 @@ export function vicReg(viewA: tf.Tensor, viewB: tf.Tensor, options: VICRegOption
     checkBatch("vicReg", n);
     const invariance = tf.mean(tf.square(tf.sub(rows.viewA, rows.viewB)));
     const terms = [rows.viewA, rows.viewB].map((x) => {
-      const centered = tf.sub(x, tf.mean(x, 0, true));
+      const centered = tf.sub(x, tf.mean(x, 0, true)) as tf.Tensor2D;
       const variances = tf.div(tf.sum(tf.square(centered), 0), n - 1);
       const spread = tf.mean(tf.relu(tf.sub(1, tf.sqrt(tf.add(variances, epsilon)))));
-      const covariance = tf.div(tf.matMul(centered, centered, true), n - 1);
-      const offDiagonal = tf.mul(covariance, tf.sub(1, tf.eye(dim)));
+      const columns = tf.transpose(centered) as tf.Tensor2D;
+      const covariance = tf.div(dotProducts(columns, columns), n - 1);
+      const offDiagonal = tf.where(tf.cast(tf.eye(dim), "bool"), tf.zerosLike(covariance), covariance);
       return { spread, covariance: tf.div(tf.sum(tf.square(offDiagonal)), dim) };
     });
     const variance = tf.mul(tf.add(terms[0].spread, terms[1].spread), 0.5);

@@ -1,8 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { largestFloat, saturate } from "./saturate.js";
 import { stopGradient } from "./stop-gradient.js";
 
-/** Scores that take no part: their exponential is 0, and unlike -Infinity no backend's gradient meets NaN. */
-export const absent = -1e30;
+/**
+ * Scores that take no part, the least float32: their exponential is 0 beside any other score, and unlike -Infinity no backend's gradient
+ * meets NaN.
+ */
+export const absent = -largestFloat;
 
 /** Keeps the scores where the mask is true, and makes the others {@link absent}. */
 export function keepWhere(mask: tf.Tensor, scores: tf.Tensor): tf.Tensor {
@@ -13,11 +17,13 @@ export function keepWhere(mask: tf.Tensor, scores: tf.Tensor): tf.Tensor {
  * `log(1 + sum_j exp(x_j))` over the last axis, exact for sums far below 1 too: a plain log-sum-exp loses them in the
  * rounding of 1.
  *
- * @param x `[..., m]`
+ * @param scores `[..., m]`; infinite ones count as the largest float32
  * @returns `[...]`
  */
-export function logOnePlusSumExp(x: tf.Tensor): tf.Tensor {
+export function logOnePlusSumExp(scores: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
+    // Infinity minus itself is NaN.
+    const x = saturate(scores);
     // The shift cancels, so no gradient flows through it.
     const shift = stopGradient(tf.maximum(tf.max(x, -1, true), 0));
     const sum = tf.sum(tf.exp(tf.sub(x, shift)), -1);

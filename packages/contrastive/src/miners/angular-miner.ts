@@ -31,7 +31,7 @@ export async function angularMiner(
   checkFloat("angularMiner: angle", angle, { above: 0, below: 90 });
   let triplets: Triplets | undefined;
   const angles = tf.tidy(() => {
-    const inputs = readTuples("angularMiner", embeddings, { labels, reference });
+    const inputs = readTuples("angularMiner", embeddings, { labels, reference, withoutPositives: "skip" });
     triplets = inputs.triplets();
     const rows = (x: tf.Tensor2D, indices: Int32Array) =>
       tf.gather(l2Normalize(x), tf.tensor1d(indices, "int32"));

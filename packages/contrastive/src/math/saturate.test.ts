@@ -1,0 +1,25 @@
+import "@tensorflow/tfjs-backend-cpu";
+import { expectClose } from "@dcr-js/testing";
+import * as tf from "@tensorflow/tfjs-core";
+import { expect, it } from "vitest";
+import "../shared/register-gradients.js";
+import { largestFloat, saturate } from "./saturate.js";
+
+it("largestFloat is the last float32 before Infinity", () => {
+  expect(Math.fround(largestFloat)).toBe(largestFloat);
+  expect(Math.fround(largestFloat * (1 + 2 ** -24))).toBe(Number.POSITIVE_INFINITY);
+});
+
+it("replaces infinities alone, and passes every gradient", () => {
+  tf.tidy(() => {
+    const x = tf.tensor1d([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN, 1e-40, -3e38]);
+    const { value, grad } = tf.valueAndGrad((y) => saturate(tf.mul(y, 1)))(x, tf.tensor1d([1, 2, 3, 4, 5]));
+    expect(Array.from(value.dataSync())).toEqual([
+      largestFloat,
+      -largestFloat,
+      Number.NaN,
+      ...x.dataSync().slice(3),
+    ]);
+    expectClose(grad, [1, 2, 3, 4, 5], {});
+  });
+});

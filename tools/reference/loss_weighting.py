@@ -1,5 +1,5 @@
 """Golden weights of the aggregators that weigh losses without their gradients' directions, over five steps in float64: the gradients of
-TorchJD's scalarizers; of GradNorm, which TorchJD lacks, algorithm 1 of its paper with PyTorch's gradients.
+TorchJD's scalarizers. GradNorm, which TorchJD lacks, is in libmtl.py.
 
 Writes packages/gradient-conflict/fixtures/loss-weighting.json: the losses of each step, and for each aggregator its weights. The random
 weighting draws the normal numbers that ours draws for seed 7.
@@ -18,7 +18,6 @@ FILE = Path(__file__).resolve().parents[2] / "packages/gradient-conflict/fixture
 LOSSES = torch.tensor(
     [[1.0, 4, 0.3], [0.7, 4.2, 0.2], [0.6, 3.1, 0.25], [0.2, 3, 0.1], [0.25, 1, 0.01]], dtype=torch.float64
 )
-NORMS = torch.tensor([2.0, 1, 1], dtype=torch.float64)
 SEED = 7
 PREFERENCE, IDEAL = [0.5, 0.3, 0.2], [0.1, 0, -0.2]
 
@@ -78,21 +77,6 @@ def random_weights():
         torch.randn = plain
 
 
-def grad_norm(alpha, rate):
-    """Algorithm 1 of Chen et al. 2018: a step on |G_i - mean(G) r_i^alpha|, whose second term is a constant, then weights that sum to m."""
-    weights, golden = torch.ones_like(NORMS), []
-    for losses in LOSSES:
-        golden.append(weights.tolist())
-        weights = weights.detach().requires_grad_()
-        lengths = weights * NORMS
-        ratios = losses / LOSSES[0]
-        target = (lengths.mean() * (ratios / ratios.mean()) ** alpha).detach()
-        (lengths - target).abs().sum().backward()
-        weights = (weights - rate * weights.grad).detach()
-        weights = weights * len(weights) / weights.sum()
-    return golden
-
-
 def main():
     dwa, famo = DWA(temperature=1.5), FAMO(3, lr=0.05, weight_decay=1e-3).double()
     weights, reference = (torch.tensor(x, dtype=torch.float64) for x in (PREFERENCE, IDEAL))
@@ -103,7 +87,6 @@ def main():
         "dwa": run(dwa, after=dwa.step),
         # The losses after a step are here those of the next one.
         "famo": run(famo, before=famo.update),
-        "gradNorm": grad_norm(alpha=1.5, rate=0.05),
         "imtlL": trained(IMTLL(3), 0.05),
         "randomWeighting": random_weights(),
         "stch": run(STCH(0.3, weights, reference)),

@@ -3,20 +3,19 @@ import { expectClose, recordParity, relativeError } from "@dcr-js/testing";
 import { expect } from "vitest";
 import type { Aggregator } from "../src/aggregators/aggregator.js";
 
-type Name =
-  | "dwa"
-  | "famo"
-  | "gradNorm"
-  | "imtlL"
-  | "randomWeighting"
-  | "stch"
-  | "uncertaintyWeighting"
-  | "weightedSum";
+type Name = "dwa" | "famo" | "imtlL" | "randomWeighting" | "stch" | "uncertaintyWeighting" | "weightedSum";
 
-/** Weights of TorchJD's scalarizers, and of GradNorm's algorithm in PyTorch, over five steps, made by tools/reference/loss_weighting.py. */
+/** Weights of TorchJD's scalarizers over five steps, made by tools/reference/loss_weighting.py. */
 export const golden = JSON.parse(
   readFileSync(new URL("../fixtures/loss-weighting.json", import.meta.url), "utf8"),
 ) as Record<"losses" | Name, number[][]> & Record<"preference" | "ideal", number[]>;
+
+/** Weights of LibMTL over the same steps, and of FairGrad for the matrices of aggregators.json, made by tools/reference/libmtl.py. */
+export const libMTL = JSON.parse(
+  readFileSync(new URL("../fixtures/libmtl.json", import.meta.url), "utf8"),
+) as Record<"dwa" | "famo" | "gradNorm", number[][]> & {
+  fairGrad: Record<string, Record<string, number[]>>;
+};
 
 /** The Gram matrix of two orthogonal gradients of lengths 2 and 1. */
 export const gram = [4, 0, 0, 1];
@@ -35,12 +34,26 @@ export function weighSteps(
   });
 }
 
-/** Compares five steps of an aggregator with its peer's. */
-export function expectPeer(name: Name, aggregator: Aggregator, peer = "TorchJD"): void {
+/** Compares five steps of an aggregator with TorchJD's. */
+export function expectTorchJD(name: Name, aggregator: Aggregator): void {
+  expectSteps({ name, peer: "TorchJD" }, aggregator, golden[name]);
+}
+
+/** Compares five steps of an aggregator with LibMTL's. */
+export function expectLibMTL(name: "dwa" | "famo" | "gradNorm", aggregator: Aggregator): void {
+  expectSteps({ name, peer: "LibMTL" }, aggregator, libMTL[name]);
+}
+
+function expectSteps(
+  of: { name: string; peer: string },
+  aggregator: Aggregator,
+  expected: readonly number[][],
+): void {
   const all = weighSteps(aggregator, golden.losses, [4, 0, 0, 0, 1, 0, 0, 0, 1]);
+  expect(all.length).toBe(expected.length);
   for (const [step, weights] of all.entries()) {
-    expectClose(weights, golden[name][step], { relative: 1e-7 });
-    recordParity({ name, peer, value: relativeError(weights, golden[name][step]) });
+    expectClose(weights, expected[step], { relative: 1e-7 });
+    recordParity({ ...of, value: relativeError(weights, expected[step]) });
   }
 }
 

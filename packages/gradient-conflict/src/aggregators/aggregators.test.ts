@@ -10,6 +10,7 @@ import {
 } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { libMTL } from "../../test/loss-weighting.js";
 import { type Aggregator, aggregateGradients, combineGradients } from "./aggregator.js";
 import { alignedMTL } from "./aligned-mtl.js";
 import { cagrad } from "./cagrad.js";
@@ -111,6 +112,9 @@ describe("the reference's weights", () => {
       const key = `fairGrad ${alpha.toFixed(1)}`;
       expectCloseNorm(weights(fairGrad({ alpha })), expected[key], { relative: 1e-7 });
       record("fairGrad", weights(fairGrad({ alpha })), "SciPy, solving its equation", expected[key]);
+      const theirs = libMTL.fairGrad[name][alpha.toFixed(1)];
+      expectCloseNorm(weights(fairGrad({ alpha })), theirs, { relative: 1e-7 });
+      record("fairGrad", weights(fairGrad({ alpha })), "LibMTL", theirs);
     }
     if (expected["krum"]) {
       expectClose(weights(krum({ selected: 2 })), expected["krum"], { absolute: 1e-12 });

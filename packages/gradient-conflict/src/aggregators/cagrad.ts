@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { shortestConvexCombination } from "./quadratic-program.js";
 
 export interface CAGradOptions {
@@ -9,6 +9,8 @@ export interface CAGradOptions {
 
 /** A combination shorter than this share of the gradients in it counts as none: no direction serves all losses. */
 const stationary = 1e-5;
+/** What cancellation leaves of a length in float64, as a share of its parts. */
+const resolved = 1e-6;
 
 /**
  * CAGrad (Liu et al. 2021, "Conflict-Averse Gradient Descent", algorithm 1): the direction within `c |g_0|` of the mean gradient `g_0` that serves the
@@ -17,8 +19,8 @@ const stationary = 1e-5;
  *
  * A loss whose gradient is zero cannot be served, so it has no part in `g_w`; it counts in the mean.
  *
- * For a given length `eta` of `g_w` the problem is the shortest convex combination of `g_i + eta / (c |g_0|) g_0`; the
- * length is found by bisection, as the problem is convex in it. `O(m^4)` times some 60.
+ * For a given length `eta` of `g_w` the problem is the shortest convex combination of `h_i = g_i + eta / (c |g_0|) g_0`; the
+ * length is found by bisection of its logarithm, as the problem is convex in it and lengths may lie many orders apart. `O(m^4)` times some 60.
  */
 export function cagrad(options: CAGradOptions = {}): Aggregator {
   const { c = 0.5 } = checkOptions("cagrad", options, { c: true });
@@ -26,44 +28,71 @@ export function cagrad(options: CAGradOptions = {}): Aggregator {
   return {
     name: "cagrad",
     weigh: (raw, context) => {
-      const { m, norms, entries } = cleanGram("cagrad", raw, context);
-      const mean = new Float64Array(m).fill(1 / m);
-      const toMean = Float64Array.from(
-        { length: m },
-        (_, i) => entries.subarray(i * m, (i + 1) * m).reduce((s, x) => s + x, 0) / m,
-      );
-      const meanSquared = Math.max(0, toMean.reduce((s, x) => s + x, 0) / m);
-      const radius = c * Math.sqrt(meanSquared);
+      const clean = cleanGram("cagrad", raw, context);
+      const { m, norms, cosines } = clean;
+      const weights = new Float64Array(m).fill(1 / m);
+      const longest = Math.max(...norms);
       const served = Array.from(norms.keys()).filter((i) => norms[i] > 0);
-      if (radius === 0 || served.length === 0) return { weights: mean };
+      const lengths = served.map((i) => norms[i] / longest);
       const k = served.length;
-      const gram = Float64Array.from(
+      const cosine = Float64Array.from(
         { length: k * k },
-        (_, at) => entries[served[Math.floor(at / k)] * m + served[at % k]],
+        (_, at) => cosines[served[Math.floor(at / k)] * m + served[at % k]],
       );
-      const onMean = served.map((i) => toMean[i]);
+      /** Inner products of the gradients' directions with the mean gradient. */
+      const toMean = lengths.map(
+        (_, i) => lengths.reduce((sum, length, j) => sum + cosine[i * k + j] * length, 0) / m,
+      );
+      const meanSquared = lengths.reduce((sum, length, i) => sum + length * toMean[i], 0) / m;
+      const radius = c * Math.sqrt(Math.max(0, meanSquared));
+      if (!(radius > 0)) return { weights };
       const solve = (eta: number) => {
         const shift = eta / radius;
-        const shifted = gram.map(
-          (x, at) => x + shift * (onMean[Math.floor(at / k)] + onMean[at % k]) + shift ** 2 * meanSquared,
-        );
-        const w = shortestConvexCombination(shifted, new Float64Array(k).fill(1));
-        let squared = 0;
-        for (let at = 0; at < k * k; at++) squared += w[Math.floor(at / k)] * w[at % k] * gram[at];
-        const parts = w.reduce((sum, x, i) => sum + x * x * gram[i * (k + 1)], 0);
-        return { w, length: Math.sqrt(Math.max(0, squared)), parts: Math.sqrt(parts) };
+        const inner = (i: number, j: number) =>
+          lengths[i] * lengths[j] * cosine[i * k + j] +
+          shift * (lengths[i] * toMean[i] + lengths[j] * toMean[j]) +
+          shift ** 2 * meanSquared;
+        const w = shortestOf(inner, k);
+        const parts = w.map((x, i) => x * lengths[i]);
+        return {
+          w,
+          length: Math.sqrt(Math.max(0, squaredLength(parts, cosine))),
+          parts: Math.hypot(...parts),
+        };
       };
-      let [low, high] = [0, 1];
+      let [low, high] = [Math.log(leastLength), 0];
       for (let round = 0; round < 60; round++) {
-        const eta = (low + high) / 2;
-        if (solve(eta).length > eta) low = eta;
-        else high = eta;
+        const middle = (low + high) / 2;
+        const { length, parts } = solve(Math.exp(middle));
+        // The length of parts that cancel is rounding, so it does not tell that eta is too long.
+        if (Math.max(length, resolved * parts) > Math.exp(middle)) low = middle;
+        else high = middle;
       }
-      const { w, length, parts } = solve((low + high) / 2);
+      const { w, length, parts } = solve(Math.exp((low + high) / 2));
       if (length <= stationary * parts) return { weights: new Float64Array(m) };
-      const weights = mean;
       for (const [at, i] of served.entries()) weights[i] += (radius / length) * w[at];
-      return { weights };
+      return { weights: unlessCancelled(clean, weights) };
     },
   };
+}
+
+/** The least length of `g_w`, as a share of the longest gradient, that is looked for. */
+const leastLength = 1e-140;
+
+/** `|sum_i x_i u_i|^2` of unit vectors with these cosines. */
+function squaredLength(x: Float64Array, cosine: Float64Array): number {
+  const n = x.length;
+  return x.reduce((sum, a, i) => sum + a * x.reduce((part, b, j) => part + cosine[i * n + j] * b, 0), 0);
+}
+
+/** Weights of the shortest convex combination of vectors with these inner products. A vector of length 0 is the shortest. */
+function shortestOf(inner: (i: number, j: number) => number, n: number): Float64Array {
+  const lengths = Array.from({ length: n }, (_, i) => Math.sqrt(Math.max(0, inner(i, i))));
+  const zero = lengths.indexOf(0);
+  if (zero >= 0) return Float64Array.from(lengths, (_, i) => Number(i === zero));
+  const cosine = Float64Array.from({ length: n * n }, (_, at) => {
+    const [i, j] = [Math.floor(at / n), at % n];
+    return i === j ? 1 : Math.min(1, Math.max(-1, inner(i, j) / lengths[i] / lengths[j]));
+  });
+  return shortestConvexCombination(cosine, lengths);
 }

@@ -1,9 +1,12 @@
 import { expectClose } from "@dcr-js/testing";
 import { expect, it } from "vitest";
-import { expectPeer, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
+import { expectLibMTL, expectRefusals, expectTorchJD, weighSteps } from "../../test/loss-weighting.js";
 import { dwa } from "./dwa.js";
 
-it("weighs as TorchJD over five steps", () => expectPeer("dwa", dwa({ temperature: 1.5 })));
+it("weighs as TorchJD and LibMTL over five steps", () => {
+  expectTorchJD("dwa", dwa({ temperature: 1.5 }));
+  expectLibMTL("dwa", dwa({ temperature: 1.5 }));
+});
 
 it("weighs by the ratio of the last two losses", () => {
   const weights = weighSteps(dwa(), [

@@ -1,10 +1,12 @@
 import { expectClose } from "@dcr-js/testing";
 import { expect, it } from "vitest";
-import { expectPeer, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
+import { expectLibMTL, expectRefusals, expectTorchJD, weighSteps } from "../../test/loss-weighting.js";
 import { famo } from "./famo.js";
 
-it("weighs as TorchJD over five steps", () =>
-  expectPeer("famo", famo({ learningRate: 0.05, weightDecay: 1e-3 })));
+it("weighs as TorchJD and LibMTL over five steps", () => {
+  expectTorchJD("famo", famo({ learningRate: 0.05, weightDecay: 1e-3 }));
+  expectLibMTL("famo", famo({ learningRate: 0.05, weightDecay: 1e-3 }));
+});
 
 it("begins with weights 1 / L and then favours the loss that falls slower", () => {
   const weights = weighSteps(famo(), [

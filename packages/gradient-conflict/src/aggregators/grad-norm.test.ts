@@ -1,10 +1,9 @@
 import { expectClose } from "@dcr-js/testing";
 import { expect, it } from "vitest";
-import { expectPeer, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
+import { expectLibMTL, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
 import { gradNorm } from "./grad-norm.js";
 
-it("weighs as algorithm 1 with PyTorch's gradients over five steps", () =>
-  expectPeer("gradNorm", gradNorm({ learningRate: 0.05 }), "PyTorch, from its algorithm 1"));
+it("weighs as LibMTL over five steps", () => expectLibMTL("gradNorm", gradNorm({ learningRate: 0.05 })));
 
 it("lowers the weight of the longer gradient and keeps the sum", () => {
   const weights = weighSteps(gradNorm({ learningRate: 0.1 }), [

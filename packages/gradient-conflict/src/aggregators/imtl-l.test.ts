@@ -1,9 +1,9 @@
 import { expectClose } from "@dcr-js/testing";
 import { expect, it } from "vitest";
-import { expectPeer, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
+import { expectRefusals, expectTorchJD, weighSteps } from "../../test/loss-weighting.js";
 import { imtlL } from "./imtl-l.js";
 
-it("weighs as TorchJD over five steps", () => expectPeer("imtlL", imtlL({ learningRate: 0.05 })));
+it("weighs as TorchJD over five steps", () => expectTorchJD("imtlL", imtlL({ learningRate: 0.05 })));
 
 it("brings all weighted losses to 1", () => {
   const weights = weighSteps(imtlL({ learningRate: 0.2 }), new Array(200).fill([4, 0.25])).at(-1)!;

@@ -3,6 +3,7 @@ import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Aggregator, aggregateGradients, combineGradients } from "./aggregator.js";
+import { cagrad } from "./cagrad.js";
 import { conFIG } from "./con-fig.js";
 import { dualProj } from "./dual-proj.js";
 import { ExcessMTL } from "./excess-mtl.js";
@@ -20,6 +21,8 @@ beforeAll(() => initialize({ device: "cpu" }));
 const nonConflicting: Record<string, () => Aggregator> = {
   upgrad,
   dualProj,
+  "cagrad, c = 1": () => cagrad({ c: 1 }),
+  "cagrad, c = 2": () => cagrad({ c: 2 }),
   mgda,
   nashMTL,
   fairGrad,

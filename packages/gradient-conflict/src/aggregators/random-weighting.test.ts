@@ -1,10 +1,10 @@
 import { expectClose } from "@dcr-js/testing";
 import { expect, it } from "vitest";
-import { expectPeer, gram } from "../../test/loss-weighting.js";
+import { expectTorchJD, gram } from "../../test/loss-weighting.js";
 import { randomWeighting } from "./random-weighting.js";
 
 it("weighs as TorchJD with the same normal numbers", () =>
-  expectPeer("randomWeighting", randomWeighting({ seed: 7 })));
+  expectTorchJD("randomWeighting", randomWeighting({ seed: 7 })));
 
 it("draws weights that sum to 1, by seed and step", () => {
   const weigh = (seed: number, step: number) =>

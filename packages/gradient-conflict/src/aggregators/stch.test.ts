@@ -1,10 +1,10 @@
 import { expectClose } from "@dcr-js/testing";
 import { it } from "vitest";
-import { expectPeer, expectRefusals, golden, gram } from "../../test/loss-weighting.js";
+import { expectRefusals, expectTorchJD, golden, gram } from "../../test/loss-weighting.js";
 import { stch } from "./stch.js";
 
 it("weighs as TorchJD over five steps", () =>
-  expectPeer("stch", stch({ mu: 0.3, preference: golden.preference, ideal: golden.ideal })));
+  expectTorchJD("stch", stch({ mu: 0.3, preference: golden.preference, ideal: golden.ideal })));
 
 it("is the gradient of its smooth maximum", () => {
   const smooth = (losses: number[]) =>

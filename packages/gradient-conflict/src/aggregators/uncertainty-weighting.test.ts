@@ -1,10 +1,10 @@
 import { expectClose } from "@dcr-js/testing";
 import { expect, it } from "vitest";
-import { expectPeer, expectRefusals, weighSteps } from "../../test/loss-weighting.js";
+import { expectRefusals, expectTorchJD, weighSteps } from "../../test/loss-weighting.js";
 import { uncertaintyWeighting } from "./uncertainty-weighting.js";
 
 it("weighs as TorchJD over five steps", () =>
-  expectPeer("uncertaintyWeighting", uncertaintyWeighting({ learningRate: 0.05 })));
+  expectTorchJD("uncertaintyWeighting", uncertaintyWeighting({ learningRate: 0.05 })));
 
 it("starts at LibMTL's weights and descends its own objective", () => {
   const [first, second] = weighSteps(uncertaintyWeighting({ learningRate: 0.1 }), [

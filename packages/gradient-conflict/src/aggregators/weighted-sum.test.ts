@@ -1,5 +1,6 @@
 import { it } from "vitest";
-import { expectPeer, golden } from "../../test/loss-weighting.js";
+import { expectTorchJD, golden } from "../../test/loss-weighting.js";
 import { weightedSum } from "./weighted-sum.js";
 
-it("weighs as TorchJD's constant weights", () => expectPeer("weightedSum", weightedSum(golden.preference)));
+it("weighs as TorchJD's constant weights", () =>
+  expectTorchJD("weightedSum", weightedSum(golden.preference)));

@@ -71,16 +71,44 @@ describe("remediesOf", () => {
   });
 
   it.each([
-    ["without naive", { methods: [pcgrad, "dcr"] }],
     ["without a remedy", { methods: ["naive", "dcr"] }],
-    ["where the whole run has an aggregator", { aggregator: "pcgrad" as const }],
-    [
-      "of a variant that differs in more",
-      { methods: ["naive", { ...pcgrad, temperature: 1 } as Method, "dcr"] },
-    ],
     ["of a variant of dcr", { methods: ["naive", { ...pcgrad, method: "dcr" }, "dcr"] }],
   ])("has nothing to show %s", (_, settings) => {
     expect(remediesOf({ ...base, ...settings }, three)).toBeUndefined();
+  });
+
+  const alone = "is not compared: the run has no method naive that adds its two gradients.";
+  const more = (settings: string) =>
+    `naive+pcgrad is not compared: it differs from naive in ${settings} too, not in the aggregator alone.`;
+  const variant = (settings: object) => ({ methods: ["naive", { ...pcgrad, ...settings } as Method, "dcr"] });
+  it.each([
+    ["there is no naive", { methods: [pcgrad, "dcr"] }, [`naive+pcgrad ${alone}`]],
+    [
+      "the whole run has an aggregator",
+      { aggregator: "pcgrad" as const },
+      [`naive ${alone}`, `naive+pcgrad ${alone}`],
+    ],
+    ["it differs in one setting more", variant({ temperature: 1 }), [more("temperature")]],
+    [
+      "it differs in two more, one of them nested",
+      variant({ temperature: 1, enhance: { learningRate: 0.5 } }),
+      [more("enhance.learningRate, temperature")],
+    ],
+  ])("says why a remedy is not compared: %s", (_, settings, sentences) => {
+    const remedies = remediesOf({ ...base, ...settings }, three)!;
+    expect(remedies.leftOut).toEqual(sentences);
+    expect(remedies.methods).toEqual([]);
+    const { title, html } = remedySection(remedies);
+    expect(title).toBe("Remedies for the conflict");
+    expect(html).toBe(remedies.leftOut.map((line) => `<p>${line}</p>`).join("\n"));
+  });
+
+  it("compares the remedies that it can, and says why it leaves the other out", () => {
+    const other: Method = { name: "naive+mgda", method: "naive", aggregator: "mgda", temperature: 1 };
+    const remedies = remediesOf({ ...base, methods: ["naive", pcgrad, other, "dcr"] }, three)!;
+    expect(remedies.methods.map(({ method }) => method)).toEqual(["naive", "naive+pcgrad", "dcr"]);
+    expect(remedies.leftOut).toEqual([more("temperature").replace("pcgrad", "mgda")]);
+    expect(remedySection(remedies).html).toMatch(/<\/table>\n<p>naive\+mgda is not compared/);
   });
 
   it("compares with naive alone where the run has no dcr, and takes all figures where there are no means", () => {

@@ -9,9 +9,11 @@ import { meansGroup } from "./trade-off.js";
 /** `naive`, the same with an aggregator that is to mend its conflict, and `dcr`, side by side. */
 export interface Remedies {
   figures: Figure[];
-  /** `naive`, its remedies, `dcr` where the run has it. */
+  /** `naive`, its remedies, `dcr` where the run has it; none where no remedy can be compared. */
   methods: RemedyRow[];
   seeds: readonly number[];
+  /** A sentence on each remedy of the run that is not compared: why. */
+  leftOut: string[];
 }
 
 interface RemedyRow {
@@ -23,17 +25,25 @@ interface RemedyRow {
   values: { value: Spread; fromNaive?: Difference; fromDCR?: Difference }[];
 }
 
-/** Undefined where the run has no `naive` that adds its two gradients, or no remedy: a variant that differs from it by the aggregator alone. */
+/**
+ * Undefined where the run has no remedy, a variant of `naive` whose aggregator is not the sum. A remedy is compared with the `naive` that
+ * adds its two gradients, where it differs from that by the aggregator alone.
+ */
 export function remediesOf(config: RunConfig, findings: RunFindings): Remedies | undefined {
-  const naive = config.methods.find((method) => methodLabel(method) === "naive");
-  if (naive === undefined || settingsOf(naive, config).aggregator !== "sum") return undefined;
-  const others = (method: Method) => ({ ...settingsOf(method, config), aggregator: undefined });
-  const remedies = config.methods
-    .filter((method) => baseOf(method) === "naive" && settingsOf(method, config).aggregator !== "sum")
-    .filter((method) => isDeepStrictEqual(others(method), others(naive)))
-    .map(methodLabel);
-  if (remedies.length === 0) return undefined;
+  const isSum = (method: Method) => settingsOf(method, config).aggregator === "sum";
+  const found = config.methods.filter((method) => baseOf(method) === "naive" && !isSum(method));
+  if (found.length === 0) return undefined;
+  const naive = config.methods.find((method) => methodLabel(method) === "naive" && isSum(method));
   const { evaluations, results } = findings;
+  const leftOut: string[] = [];
+  const remedies: string[] = [];
+  for (const method of found) {
+    const name = methodLabel(method);
+    const more = naive ? settingsApart(settingsOf(method, config), settingsOf(naive, config)) : [];
+    if (naive && more.length === 0) remedies.push(name);
+    else leftOut.push(whyLeftOut(name, more));
+  }
+  if (remedies.length === 0) return { figures: [], methods: [], seeds: results.seeds, leftOut };
   const measured = evaluations["naive"]![0]!.figures;
   const groups = meansGroup in measured ? [meansGroup] : Object.keys(measured);
   const figures = groups.flatMap((group) => Object.keys(measured[group]!).map((name) => ({ group, name })));
@@ -57,8 +67,30 @@ export function remediesOf(config: RunConfig, findings: RunFindings): Remedies |
     figures,
     methods: ["naive", ...remedies, ...(hasDCR ? ["dcr"] : [])].map(row),
     seeds: results.seeds,
+    leftOut,
   };
 }
+
+/** A sentence on a remedy that differs from naive in these other settings, or has no naive beside it. */
+function whyLeftOut(name: string, settings: readonly string[]): string {
+  if (settings.length === 0)
+    return `${name} is not compared: the run has no method naive that adds its two gradients.`;
+  return `${name} is not compared: it differs from naive in ${settings.join(", ")} too, not in the aggregator alone.`;
+}
+
+/** The settings beside the aggregator in which two methods differ, such as `enhance.learningRate`. */
+function settingsApart(one: RunConfig, other: RunConfig): string[] {
+  const apart = (a: unknown, b: unknown, path: string): string[] => {
+    if (path === "aggregator" || isDeepStrictEqual(a, b)) return [];
+    if (!isPlain(a) || !isPlain(b)) return [path];
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+    return keys.flatMap((key) => apart(a[key], b[key], path === "" ? key : `${path}.${key}`));
+  };
+  return apart(one, other, "");
+}
+
+const isPlain = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const percent = (share: number) => (100 * share).toFixed(1);
 const shown = ({ mean, interval }: Difference) =>
@@ -91,6 +123,13 @@ export function remedyLines({ figures, methods }: Remedies): string[] {
 
 /** The section of the report. */
 export function remedySection(remedies: Remedies): { title: string; html: string } {
+  const title = "Remedies for the conflict";
+  const left = remedies.leftOut.map((line) => `<p>${escapeHtml(line)}</p>`).join("\n");
+  if (remedies.methods.length === 0) return { title, html: left };
+  return { title, html: `${remedyTable(remedies)}\n${left}` };
+}
+
+function remedyTable(remedies: Remedies): string {
   const { figures, methods, seeds } = remedies;
   const hasDCR = methods.some(({ method }) => method === "dcr");
   const against = ["naive", ...(hasDCR ? ["dcr"] : [])];
@@ -107,12 +146,11 @@ export function remedySection(remedies: Remedies): { title: string; html: string
     const share = cell(negativeShare === undefined ? "" : percent(negativeShare));
     return `<tr><th>${escapeHtml(method)}</th>${cells.join("")}${share}</tr>`;
   });
-  const html = `<p>Does a remedy for the conflict of naive's two gradients do what dcr's one loss does? In percent, and differences in percent points with 95 % intervals
+  return `<p>Does a remedy for the conflict of naive's two gradients do what dcr's one loss does? In percent, and differences in percent points with 95 % intervals
 (${basisOf(seeds)}). The last column is the share of steps in which the cosine of the two losses' gradients is negative, without the remedy and with it.</p>
 <ul>${remedyLines(remedies)
     .map((line) => `<li>${escapeHtml(line)}</li>`)
     .join("")}</ul>
 <table><thead><tr><th></th>${heads.join("")}<th></th></tr><tr><th></th>${titles.join("")}<th>negative cosines</th></tr></thead>
 <tbody>${rows.join("")}</tbody></table>`;
-  return { title: "Remedies for the conflict", html };
 }

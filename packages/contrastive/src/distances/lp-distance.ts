@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkFloat } from "../check-float.js";
 import { lpNorm } from "../math/lp-norm.js";
 import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 import { checkWidths, type Distance } from "./distance.js";

@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { classOptionNames } from "../proxies/class-weights.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { cosineOfAnglePlus } from "./angular-margin.js";
 import { type MarginSoftmaxOptions, marginSoftmax } from "./angular-softmax.js";

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import "../shared/register-gradients.js";
 import { dotSimilarity } from "../distances/dot-similarity.js";
 import { lpDistance } from "../distances/lp-distance.js";
-import { largestFloat } from "../math/saturate.js";
+import { largestFloat } from "../shared/check-float.js";
 import { clipLoss } from "./clip.js";
 import { generalizedLiftedStructure } from "./generalized-lifted-structure.js";
 import { infoNCE } from "./info-nce.js";

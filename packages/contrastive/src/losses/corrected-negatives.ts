@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { absent } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 /**

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { toFloat } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions, describe } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 import { contrastScores } from "./multi-positive.js";

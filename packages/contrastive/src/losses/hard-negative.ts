@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
-import { checkFloat } from "../check-float.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { correctedNegatives } from "./corrected-negatives.js";
 import type { DebiasedOptions, debiased } from "./debiased.js";

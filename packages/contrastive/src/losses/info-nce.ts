@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { contrastInBlocks } from "../blocks/contrast-in-blocks.js";
 import { checkBatch, checkSameShape, toFloat } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions, describe } from "../shared/check-options.js";
 import { type ContrastiveOptions, contrast, contrastiveOptionNames } from "./multi-positive.js";
 import { diagonal } from "./sup-con.js";

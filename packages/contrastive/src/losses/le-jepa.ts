@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { toFloat } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { type SIGRegOptions, sigReg, sigRegNames } from "./sig-reg.js";
 

@@ -1,8 +1,8 @@
-import { checkFloat } from "../check-float.js";
 import type { Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import type { Reduction } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface LiftedStructureOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {

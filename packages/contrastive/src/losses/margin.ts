@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkScalar, type Labels } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { compare, type Distance } from "../distances/distance.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import {
@@ -11,6 +10,7 @@ import {
   tupleOptionNames,
 } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface MarginOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {

@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, type Labels } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
@@ -8,6 +7,7 @@ import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { anchorsWithoutPositives, type WithoutPositives } from "../pairs/without-positives.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
 /** Options of the losses with a temperature. */

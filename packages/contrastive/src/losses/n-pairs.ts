@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, checkLabels, type Labels } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { dotSimilarity } from "../distances/dot-similarity.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { withZeros } from "../pairs/tuple-inputs.js";
 import { anchorsWithoutPositives, type WithoutPositives } from "../pairs/without-positives.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { differencesToOthers } from "./score-differences.js";
 

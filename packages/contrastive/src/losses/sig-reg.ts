@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, toFloat } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { seededNormal } from "../math/seeded-normal.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 export interface SIGRegOptions {

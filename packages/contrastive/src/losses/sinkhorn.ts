@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 export interface SinkhornOptions {

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddingsList } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type SinkhornOptions, sinkhorn } from "./sinkhorn.js";
 

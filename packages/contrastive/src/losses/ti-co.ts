@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings, checkOptionalTensor, checkSameShape } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 

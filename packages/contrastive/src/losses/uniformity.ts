@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { absent } from "../math/masked-log-sum-exp.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface UniformityOptions {

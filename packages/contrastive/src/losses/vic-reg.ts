@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { dotProducts } from "../math/saturated-products.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface VICRegOptions {

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { largestFloat, saturate } from "./saturate.js";
+import { largestFloat } from "../shared/check-float.js";
+import { saturate } from "./saturate.js";
 import { stopGradient } from "./stop-gradient.js";
 
 /**

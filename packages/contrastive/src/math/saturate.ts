@@ -1,7 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-
-/** The largest float32. */
-export const largestFloat = (2 - 2 ** -23) * 2 ** 127;
+import { largestFloat } from "../shared/check-float.js";
 
 /**
  * The tensor with the largest float32 in place of Infinity, and its negative in place of -Infinity; NaN stays. The gradient is that of the

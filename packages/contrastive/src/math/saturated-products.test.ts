@@ -3,7 +3,7 @@ import { checkGradients, expectClose, expectNoLeaks, normalArray } from "@dcr-js
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import "../shared/register-gradients.js";
-import { largestFloat } from "./saturate.js";
+import { largestFloat } from "../shared/check-float.js";
 import { dotProducts, rowProducts } from "./saturated-products.js";
 
 const matrix = (seed: number, n: number) => tf.tensor2d(normalArray(seed, n * 4), [n, 4]);

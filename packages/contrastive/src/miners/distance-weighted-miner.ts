@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import type { Triplets } from "../pairs/pairs.js";
 import type { Reference } from "../pairs/tuple-inputs.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { readDistances } from "./mining-inputs.js";
 

@@ -1,8 +1,8 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import { cosineDistance } from "../distances/cosine-distance.js";
 import type { Pairs } from "../pairs/pairs.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { type MinerOptions, minerOptionNames, readDistances } from "./mining-inputs.js";
 import { choosePairs } from "./pair-margin-miner.js";

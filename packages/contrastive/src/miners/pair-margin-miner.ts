@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
-import { checkFloat } from "../check-float.js";
 import type { Pairs } from "../pairs/pairs.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { type MinerOptions, type MiningInputs, minerOptionNames, readDistances } from "./mining-inputs.js";
 

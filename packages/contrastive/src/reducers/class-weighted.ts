@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkFloat } from "../check-float.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, describe } from "../shared/check-options.js";
 import type { Reducer } from "./reduce.js";
 

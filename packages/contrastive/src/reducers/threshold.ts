@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkFloat } from "../check-float.js";
 import { stopGradient } from "../math/stop-gradient.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkOptions, describe } from "../shared/check-options.js";
 import type { Reducer } from "./reduce.js";
 

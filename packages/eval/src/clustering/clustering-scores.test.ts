@@ -2,6 +2,7 @@ import { expectClose, recordParity } from "@dcr-js/testing";
 import { describe, expect, it } from "vitest";
 import { golden } from "../../test/golden.js";
 import { clusteringScores } from "./clustering-scores.js";
+import { purity } from "./purity.js";
 import { vMeasure } from "./v-measure.js";
 
 const names = [
@@ -93,4 +94,12 @@ describe("clusteringScores", () => {
     );
     expect(() => vMeasure([0], [0], { beta: -1 })).toThrow(/vMeasure: beta must be .*at least 0, got -1/);
   });
+});
+
+it("refuses labels that are fractions, which scikit-learn warns of", async () => {
+  const message = "labels[1] must be an integer or a string, got 0.5";
+  expect(() => clusteringScores([0, 0.5, 1], [0, 1, 1])).toThrow(`clusteringScores: ${message}`);
+  expect(() => clusteringScores([0, 1, 1], [0, 0.5, 1])).toThrow("clusters[1] must be an integer");
+  expect(() => purity([0, 0.5, 1], [0, 1, 1])).toThrow(`purity: ${message}`);
+  expect(clusteringScores([-1, 2, "a"], ["x", "y", "z"]).acc).toBe(1);
 });

@@ -1,5 +1,6 @@
 import { type Features, openFeatures } from "../features/open-features.js";
 import { uniforms } from "../random.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { kMeansPlusPlus } from "./k-means-plus-plus.js";
 import { type Clustering, lloyd } from "./lloyd.js";
@@ -60,7 +61,7 @@ async function fit(caller: string, features: Features, options: KMeansOptions): 
   checkNumber(`${caller}: seed`, seed, { min: 0, integer: true });
   checkNumber(`${caller}: restarts`, restarts, { min: 1, integer: true });
   checkNumber(`${caller}: maxIterations`, maxIterations, { min: 1, integer: true });
-  checkNumber(`${caller}: tolerance`, tolerance, { min: 0 });
+  checkFloat(`${caller}: tolerance`, tolerance, { min: 0 });
   if (batchSize !== undefined) checkNumber(`${caller}: batchSize`, batchSize, { min: 1, integer: true });
   checkNumber(`${caller}: clusters`, checked.clusters, { min: 1, integer: true });
   const x = await openFeatures(`${caller}: features`, features);

@@ -1,5 +1,6 @@
 import type { Labels } from "../features/check-labels.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { contingency } from "./contingency.js";
 import { entropy, mutualInformation } from "./entropy.js";
 
@@ -20,7 +21,7 @@ export interface VMeasureScores {
 /** Homogeneity, completeness and V-measure, each in [0, 1] (Rosenberg & Hirschberg 2007). */
 export function vMeasure(labels: Labels, clusters: Labels, options?: VMeasureOptions): VMeasureScores {
   const { beta = 1 } = checkOptions("vMeasure", options, { beta: true });
-  checkNumber("vMeasure: beta", beta, { min: 0 });
+  checkFloat("vMeasure: beta", beta, { min: 0 });
   const counts = contingency("vMeasure", labels, clusters);
   const information = mutualInformation(counts);
   const [hLabels, hClusters] = [entropy(counts.rows, counts.n), entropy(counts.columns, counts.n)];

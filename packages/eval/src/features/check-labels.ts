@@ -1,9 +1,9 @@
 import { checkNumber, describe } from "../shared/check-options.js";
 
-/** Labels of rows, numbers or names: rows of equal label are of one class. */
+/** Labels of rows, integers or names: rows of equal label are of one class. */
 export type Labels = ArrayLike<number | string>;
 
-/** Checks labels, one for each of `n` rows: finite numbers or strings. */
+/** Checks labels, one for each of `n` rows: integers or strings. Fractions are measurements, and would each be a class of its own. */
 export function checkLabels(name: string, labels: Labels, n: number): void {
   if (typeof labels !== "object" || labels === null || labels.length !== n) {
     const got = labels?.length === undefined ? describe(labels) : `${labels.length}`;
@@ -11,8 +11,8 @@ export function checkLabels(name: string, labels: Labels, n: number): void {
   }
   for (let i = 0; i < n; i++) {
     const label = labels[i];
-    if (typeof label !== "string" && !Number.isFinite(label)) {
-      throw new TypeError(`${name}[${i}] must be a finite number or a string, got ${describe(label)}`);
+    if (typeof label !== "string" && !Number.isSafeInteger(label)) {
+      throw new TypeError(`${name}[${i}] must be an integer or a string, got ${describe(label)}`);
     }
   }
 }

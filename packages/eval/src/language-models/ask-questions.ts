@@ -76,6 +76,9 @@ export async function askQuestions(questions: readonly Question[], options: AskO
   return answers;
 }
 
+/** The longest delay of a timer, in ms: a longer one ends at once. */
+const longestDelay = 2 ** 31 - 1;
+
 function checkAsk(options: AskOptions) {
   const checked = checkOptions("askQuestions", options, {
     endpoint: true,
@@ -100,8 +103,8 @@ function checkAsk(options: AskOptions) {
   const { concurrency = 4, retries = 5, retryDelay = 1000, timeout = 120_000, maxTokens = 128 } = checked;
   checkNumber("askQuestions: concurrency", concurrency, { min: 1, integer: true });
   checkNumber("askQuestions: retries", retries, { min: 0, integer: true });
-  checkNumber("askQuestions: retryDelay", retryDelay, { min: 0 });
-  checkNumber("askQuestions: timeout", timeout, { above: 0 });
+  checkNumber("askQuestions: retryDelay", retryDelay, { min: 0, max: longestDelay });
+  checkNumber("askQuestions: timeout", timeout, { above: 0, max: longestDelay });
   checkNumber("askQuestions: maxTokens", maxTokens, { min: 1, integer: true });
   return { endpoint, model, apiKey, cache, concurrency, retries, retryDelay, timeout, maxTokens };
 }

@@ -1,7 +1,8 @@
 import { checkLabels, type Labels } from "../features/check-labels.js";
 import type { Features } from "../features/open-features.js";
 import type { SearchOptions } from "../search/score-rows.js";
-import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkChoice, checkOptions, describe } from "../shared/check-options.js";
 import { findNeighbours } from "./nearest-neighbours.js";
 import type { Neighbours } from "./top-k.js";
 
@@ -77,7 +78,7 @@ export async function predictByVotes(
   }: NearestNeighbourPredictionOptions,
 ): Promise<(number | string)[]> {
   const weights = checkChoice(`${caller}: weights`, given, ["uniform", "exponential"]);
-  checkNumber(`${caller}: temperature`, temperature, { above: 0 });
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   if (train !== undefined) checkTrain(`${caller}: train`, train);
   const { neighbours: found, searched } = await findNeighbours(caller, features, {
     among: train?.features,

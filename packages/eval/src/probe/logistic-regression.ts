@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkLabels, type Labels, numberLabels } from "../features/check-labels.js";
 import { type Features, openFeatures } from "../features/open-features.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { lbfgs, type Objective } from "./lbfgs.js";
 
@@ -65,9 +66,9 @@ export function checkFitOptions(
 ): Required<LogisticRegressionOptions> {
   const { C = 1, maxIterations = 1000, tolerance = 1e-5 } = checkOptions(caller, options, optionNames);
   return {
-    C: checkNumber(`${caller}: C`, C, { above: 0 }),
+    C: checkFloat(`${caller}: C`, C, { above: 0 }),
     maxIterations: checkNumber(`${caller}: maxIterations`, maxIterations, { min: 1, integer: true }),
-    tolerance: checkNumber(`${caller}: tolerance`, tolerance, { above: 0 }),
+    tolerance: checkFloat(`${caller}: tolerance`, tolerance, { above: 0 }),
   };
 }
 

@@ -2,6 +2,7 @@ import { TSNE } from "@keckelt/tsne";
 import { UMAP } from "umap-js";
 import { type Features, openFeatures } from "../features/open-features.js";
 import { uniforms } from "../random.js";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 export interface TSNEOptions {
@@ -41,11 +42,11 @@ export async function projectTSNE(features: Features, options?: TSNEOptions): Pr
   });
   const { iterations = 500, learningRate = 10, seed = 0 } = checked;
   checkNumber("projectTSNE: iterations", iterations, { min: 1, integer: true });
-  checkNumber("projectTSNE: learningRate", learningRate, { above: 0 });
+  checkFloat("projectTSNE: learningRate", learningRate, { above: 0 });
   checkNumber("projectTSNE: seed", seed, { min: 0, integer: true });
   const rows = await readRows("projectTSNE", features);
   const perplexity = checked.perplexity ?? Math.min(30, (rows.length - 1) / 3);
-  checkNumber("projectTSNE: perplexity", perplexity, { above: 0, below: rows.length });
+  checkFloat("projectTSNE: perplexity", perplexity, { above: 0, below: rows.length });
   const tsne = new TSNE({ dim: 2, perplexity, epsilon: learningRate });
   tsne.gaussRandom = normals(seed);
   tsne.initDataRaw(rows);
@@ -61,7 +62,7 @@ export async function projectTSNE(features: Features, options?: TSNEOptions): Pr
 export async function projectUMAP(features: Features, options?: UMAPOptions): Promise<Projection> {
   const checked = checkOptions("projectUMAP", options, { neighbors: true, minDist: true, seed: true });
   const { minDist = 0.1, seed = 0 } = checked;
-  checkNumber("projectUMAP: minDist", minDist, { min: 0, max: 1 });
+  checkFloat("projectUMAP: minDist", minDist, { min: 0, max: 1 });
   checkNumber("projectUMAP: seed", seed, { min: 0, integer: true });
   const rows = await readRows("projectUMAP", features);
   const nNeighbors = checked.neighbors ?? Math.min(15, rows.length - 1);

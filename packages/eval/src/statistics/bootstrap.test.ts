@@ -30,7 +30,7 @@ it("draws both encoders' outcomes together", () => {
   expect(interval[0]).toBeGreaterThan(0.02);
   expect(interval[1]).toBeLessThan(0.08);
   expect(pairedBootstrap(better, half).mean).toBeCloseTo(-0.05, 12);
-  expect(pairedBootstrap([0.5], [2.5])).toEqual({ mean: 2, interval: [2, 2] });
+  expect(pairedBootstrap([0.5, 1], [2.5, 3])).toEqual({ mean: 2, interval: [2, 2] });
 });
 
 it("refuses what has no interval", () => {
@@ -38,6 +38,9 @@ it("refuses what has no interval", () => {
   expect(() => bootstrapInterval([Number.NaN])).toThrow(
     /outcomes\[0\] must be true, false or a finite number, got NaN/,
   );
+  // scipy.stats.bootstrap: "each sample in `data` must contain two or more observations along `axis`".
+  expect(() => bootstrapInterval([1])).toThrow("bootstrapInterval: outcomes must be two or more, got 1");
+  expect(() => pairedBootstrap([1], [0])).toThrow("pairedBootstrap: outcomes must be two or more, got 1");
   expect(() => bootstrapInterval([1], { confidence: 1 })).toThrow(/confidence must be .*less than 1, got 1/);
   expect(() => bootstrapInterval([1], { resamples: 0 })).toThrow(/resamples must be/);
   expect(() => pairedBootstrap([1], [1, 2])).toThrow(/got 1 and 2 outcomes/);

@@ -20,12 +20,17 @@ export interface BootstrapInterval {
 /**
  * Percentile bootstrap interval of a mean over examples (Efron & Tibshirani 1993, chapter 13).
  *
+ * @param outcomes of two examples or more
+ *
  * @example
  * const { interval } = bootstrapInterval(scores.pairs.map(({ correct }) => correct));
  */
 export function bootstrapInterval(outcomes: Outcomes, options?: BootstrapOptions): BootstrapInterval {
-  const values = checkOutcomes("bootstrapInterval: outcomes", outcomes);
-  return intervalOf(values, checkBootstrap("bootstrapInterval", options));
+  const name = "bootstrapInterval: outcomes";
+  return intervalOf(
+    checkSeveral(name, checkOutcomes(name, outcomes)),
+    checkBootstrap("bootstrapInterval", options),
+  );
 }
 
 /**
@@ -35,8 +40,17 @@ export function bootstrapInterval(outcomes: Outcomes, options?: BootstrapOptions
  */
 export function pairedBootstrap(a: Outcomes, b: Outcomes, options?: BootstrapOptions): BootstrapInterval {
   const [first, second] = checkPairedOutcomes("pairedBootstrap", a, b);
-  const differences = second.map((value, i) => value - first[i]);
+  const differences = checkSeveral(
+    "pairedBootstrap: outcomes",
+    second.map((value, i) => value - first[i]),
+  );
   return intervalOf(differences, checkBootstrap("pairedBootstrap", options));
+}
+
+/** @throws on one outcome: all its resamples are alike, and would make an interval of width 0 */
+function checkSeveral(name: string, values: Float64Array): Float64Array {
+  if (values.length < 2) throw new Error(`${name} must be two or more, got ${values.length}`);
+  return values;
 }
 
 function checkBootstrap(caller: string, options: BootstrapOptions | undefined): Required<BootstrapOptions> {

@@ -76,16 +76,18 @@ export function combineGradients(
   );
 }
 
-/** Weights between these are float32 numbers with all their digits. */
-const [leastWeight, mostWeight] = [1e-30, 1e30];
+/** Weights of at most so many powers of ten, up or down, are float32 numbers with all their digits. */
+const mostPowers = 30;
 
-/** The weight of a gradient much shorter than another may be no float32 where its product is one; it is multiplied in two parts. */
+/** The weight of a gradient much shorter than another may be no float32 where its product is one; it is multiplied in parts. */
 function times(tensor: tf.Tensor, weight: number): tf.Tensor {
   if (weight === 1) return tensor;
-  const size = Math.abs(weight);
-  if (size === 0 || (size >= leastWeight && size <= mostWeight)) return tf.mul(tensor, weight);
-  const root = Math.sqrt(size);
-  return tf.mul(tf.mul(tensor, root), Math.sign(weight) * root);
+  const parts = weight === 0 ? 1 : Math.ceil(Math.abs(Math.log10(Math.abs(weight))) / mostPowers);
+  if (parts <= 1) return tf.mul(tensor, weight);
+  const root = Math.abs(weight) ** (1 / parts);
+  let product = tf.mul(tensor, Math.sign(weight) * root);
+  for (let part = 1; part < parts; part++) product = tf.mul(product, root);
+  return product;
 }
 
 /**

@@ -1,4 +1,5 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { shortestConvexCombination } from "./quadratic-program.js";
 
@@ -24,7 +25,7 @@ const resolved = 1e-6;
  */
 export function cagrad(options: CAGradOptions = {}): Aggregator {
   const { c = 0.5 } = checkOptions("cagrad", options, { c: true });
-  checkNumber("cagrad: c", c, { min: 0 });
+  checkFloat("cagrad: c", c, { min: 0 });
   return {
     name: "cagrad",
     weigh: (raw, context) => {

@@ -1,4 +1,5 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { projectOntoDualCone } from "./dual-cone.js";
 import { preferenceOf } from "./preference.js";
@@ -13,7 +14,7 @@ export function dualProj(options: UPGradOptions = {}): Aggregator {
     preference: true,
     regularization: true,
   });
-  checkNumber("dualProj: regularization", regularization, { above: 0 });
+  checkFloat("dualProj: regularization", regularization, { above: 0 });
   return {
     name: "dualProj",
     weigh: (raw, context) => {

@@ -1,4 +1,5 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
 import { softmax } from "./simplex.js";
 
@@ -10,7 +11,7 @@ import { softmax } from "./simplex.js";
  */
 export function dwa(options: { temperature?: number } = {}): Aggregator {
   const { temperature = 2 } = checkOptions("dwa", options, { temperature: true });
-  checkNumber("dwa: temperature", temperature, { above: 0 });
+  checkFloat("dwa: temperature", temperature, { above: 0 });
   return {
     name: "dwa",
     needsLosses: true,

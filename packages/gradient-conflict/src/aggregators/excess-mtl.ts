@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { combineGradients } from "./aggregator.js";
 import { softmax } from "./simplex.js";
@@ -46,7 +47,7 @@ export class ExcessMTL {
       robustStepSize: true,
       warmupSteps: true,
     });
-    this.robustStepSize = checkNumber("ExcessMTL: robustStepSize", robustStepSize, { above: 0 });
+    this.robustStepSize = checkFloat("ExcessMTL: robustStepSize", robustStepSize, { above: 0 });
     this.warmupSteps = checkNumber("ExcessMTL: warmupSteps", warmupSteps, { min: 0, integer: true });
   }
 

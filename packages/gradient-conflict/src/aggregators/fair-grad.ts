@@ -1,4 +1,5 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { solvePositiveDefinite } from "./dense.js";
 
@@ -11,7 +12,7 @@ import { solvePositiveDefinite } from "./dense.js";
  */
 export function fairGrad(options: { alpha?: number } = {}): Aggregator {
   const { alpha = 1 } = checkOptions("fairGrad", options, { alpha: true });
-  checkNumber("fairGrad: alpha", alpha, { min: 0 });
+  checkFloat("fairGrad: alpha", alpha, { min: 0 });
   return {
     name: "fairGrad",
     weigh: (gram, context) => {

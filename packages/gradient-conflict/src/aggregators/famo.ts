@@ -1,4 +1,5 @@
-import { checkNumber, checkNumbers, checkOptions } from "../shared/check-options.js";
+import { checkFloat, checkFloats } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
 import { softmax } from "./simplex.js";
 
@@ -30,9 +31,9 @@ export function famo(options: FAMOOptions = {}): Aggregator {
     weightDecay: true,
     minLosses: true,
   });
-  checkNumber("famo: learningRate", learningRate, { above: 0 });
-  checkNumber("famo: weightDecay", weightDecay, { min: 0 });
-  if (minLosses !== undefined) checkNumbers("famo: minLosses", minLosses);
+  checkFloat("famo: learningRate", learningRate, { above: 0 });
+  checkFloat("famo: weightDecay", weightDecay, { min: 0 });
+  if (minLosses !== undefined) checkFloats("famo: minLosses", minLosses);
   return {
     name: "famo",
     needsLosses: true,

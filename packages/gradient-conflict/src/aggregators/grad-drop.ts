@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkNumbers, checkOptions } from "../shared/check-options.js";
+import { checkFloats } from "../shared/check-float.js";
+import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type ElementwiseAggregator, eachTensor } from "./elementwise.js";
 
 /**
@@ -11,7 +12,7 @@ import { type ElementwiseAggregator, eachTensor } from "./elementwise.js";
 export function gradDrop(options: { seed?: number; leak?: readonly number[] } = {}): ElementwiseAggregator {
   const { seed = 0, leak } = checkOptions("gradDrop", options, { seed: true, leak: true });
   checkNumber("gradDrop: seed", seed, { min: 0, integer: true });
-  if (leak !== undefined) checkNumbers("gradDrop: leak", leak, { min: 0, max: 1 });
+  if (leak !== undefined) checkFloats("gradDrop: leak", leak, { min: 0, max: 1 });
   return {
     name: "gradDrop",
     combine: (gradients, { step = 0 } = {}) => {

@@ -1,3 +1,4 @@
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, lossesOf, memoryOf, nameOf } from "./aggregator.js";
 
@@ -18,8 +19,8 @@ export function gradNorm(options: GradNormOptions = {}): Aggregator {
     alpha: true,
     learningRate: true,
   });
-  checkNumber("gradNorm: alpha", alpha, { min: 0 });
-  checkNumber("gradNorm: learningRate", learningRate, { above: 0 });
+  checkFloat("gradNorm: alpha", alpha, { min: 0 });
+  checkFloat("gradNorm: learningRate", learningRate, { above: 0 });
   return {
     name: "gradNorm",
     needsLosses: true,

@@ -1,4 +1,5 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
 
 /**
@@ -10,7 +11,7 @@ import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js"
  */
 export function imtlL(options: { learningRate?: number } = {}): Aggregator {
   const { learningRate = 0.01 } = checkOptions("imtlL", options, { learningRate: true });
-  checkNumber("imtlL: learningRate", learningRate, { above: 0 });
+  checkFloat("imtlL: learningRate", learningRate, { above: 0 });
   return {
     name: "imtlL",
     needsLosses: true,

@@ -1,4 +1,5 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { solvePositiveDefinite } from "./dense.js";
 
@@ -22,7 +23,7 @@ const ridge = 1e-12;
  */
 export function nashMTL(options: NashMTLOptions = {}): Aggregator {
   const { maxNorm = 1 } = checkOptions("nashMTL", options, { maxNorm: true });
-  checkNumber("nashMTL: maxNorm", maxNorm, { above: 0 });
+  checkFloat("nashMTL: maxNorm", maxNorm, { above: 0 });
   return {
     name: "nashMTL",
     weigh: (raw, context) => {

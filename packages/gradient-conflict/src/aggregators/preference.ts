@@ -1,4 +1,5 @@
-import { checkNumber, describe } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { describe } from "../shared/check-options.js";
 
 /** Checks how much each loss counts: `m` positive numbers, by default `1/m` each. */
 export function preferenceOf(
@@ -18,6 +19,6 @@ export function preferenceOf(
     );
   }
   return Float64Array.from(preference, (value, i) =>
-    checkNumber(`${caller}: preference[${i}]`, value, { above: 0 }),
+    checkFloat(`${caller}: preference[${i}]`, value, { above: 0 }),
   );
 }

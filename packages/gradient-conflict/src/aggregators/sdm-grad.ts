@@ -1,3 +1,4 @@
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, memoryOf } from "./aggregator.js";
 import { preferenceOf } from "./preference.js";
@@ -35,10 +36,10 @@ export function sdmGrad(options: SDMGradOptions = {}): Aggregator {
     lambda: true,
     preference: true,
   });
-  checkNumber("sdmGrad: learningRate", learningRate, { above: 0 });
+  checkFloat("sdmGrad: learningRate", learningRate, { above: 0 });
   checkNumber("sdmGrad: momentum", momentum, { min: 0, below: 1 });
   checkNumber("sdmGrad: iterations", iterations, { min: 1, integer: true });
-  checkNumber("sdmGrad: lambda", lambda, { min: 0 });
+  checkFloat("sdmGrad: lambda", lambda, { min: 0 });
   return {
     name: "sdmGrad",
     weigh: (gram, context = {}) => {

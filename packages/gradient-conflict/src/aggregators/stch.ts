@@ -1,4 +1,5 @@
-import { checkNumber, checkNumbers, checkOptions } from "../shared/check-options.js";
+import { checkFloat, checkFloats } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, lossesOf } from "./aggregator.js";
 import { preferenceOf } from "./preference.js";
 import { softmax } from "./simplex.js";
@@ -26,8 +27,8 @@ export function stch(options: STCHOptions = {}): Aggregator {
     preference: true,
     ideal: true,
   });
-  checkNumber("stch: mu", mu, { above: 0 });
-  if (ideal !== undefined) checkNumbers("stch: ideal", ideal);
+  checkFloat("stch: mu", mu, { above: 0 });
+  if (ideal !== undefined) checkFloats("stch: ideal", ideal);
   return {
     name: "stch",
     needsLosses: true,

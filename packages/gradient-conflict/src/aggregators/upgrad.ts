@@ -1,4 +1,5 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, cleanGram, unlessCancelled } from "./aggregator.js";
 import { projectOntoDualCone } from "./dual-cone.js";
 import { preferenceOf } from "./preference.js";
@@ -23,7 +24,7 @@ export function upgrad(options: UPGradOptions = {}): Aggregator {
     preference: true,
     regularization: true,
   });
-  checkNumber("upgrad: regularization", regularization, { above: 0 });
+  checkFloat("upgrad: regularization", regularization, { above: 0 });
   return {
     name: "upgrad",
     weigh: (raw, context) => {

@@ -1,9 +1,9 @@
-import { checkNumbers } from "../shared/check-options.js";
+import { checkFloats } from "../shared/check-float.js";
 import { type Aggregator, cleanGram } from "./aggregator.js";
 
 /** The plain sum with fixed weights, default 1 each: what a joint objective minimises. `O(m)`. */
 export function weightedSum(weights?: readonly number[]): Aggregator {
-  if (weights !== undefined) checkNumbers("weightedSum: weights", weights);
+  if (weights !== undefined) checkFloats("weightedSum: weights", weights);
   return {
     name: "weightedSum",
     weigh: (gram, context) => {

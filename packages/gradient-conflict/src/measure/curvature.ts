@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { inputsOf, type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
 
@@ -23,7 +24,7 @@ export async function gradientCurvature(options: GradientCurvatureOptions): Prom
     variables: true,
     radius: true,
   });
-  if (radius !== undefined) checkNumber("gradientCurvature: radius", radius, { above: 0 });
+  if (radius !== undefined) checkFloat("gradientCurvature: radius", radius, { above: 0 });
   const { names, tensors } = inputsOf("gradientCurvature: variables", rest.variables);
   const variables = tensors.map((tensor, i) => {
     if (tensor instanceof tf.Variable) return tensor;

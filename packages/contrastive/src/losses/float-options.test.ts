@@ -2,7 +2,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import { normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
-import { clipLoss, infoNCE, sigLipLoss, tripletLoss, tripletMargin } from "./index.js";
+import { clipLoss, infoNCE, sigLipLoss, tripletLoss, tripletMargin } from "../index.js";
 
 it("refuses numbers that are infinite or 0 as float32, by name", () => {
   tf.tidy(() => {

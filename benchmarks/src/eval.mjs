@@ -1,51 +1,153 @@
-// Time of k-means and of a search on WebAssembly with one thread, beside scikit-learn on one thread:
-//   node benchmarks/src/eval.mjs [threads...] && python3 tools/reference/eval_speed.py
-// Writes its inputs to the folder of temporary files, where the Python script reads them. Needs built packages.
-import { writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Time of k-means, nearest neighbours and retrieval on WebAssembly beside scikit-learn, on one thread each and on two:
+//   node benchmarks/src/eval.mjs [--pairs 5] [--python python3]
+// Ours and theirs take turns, ours first in one pair and theirs in the next, and the table has the median ratio of the pairs, so that
+// other work on the machine weighs on both. Needs built packages, and scikit-learn for Python. Inputs go to a folder of temporary files.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fitKMeans, nearestNeighbours } from "@dcr-js/eval";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { initialize, Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
-await initialize({ device: "wasm", threads: 1 });
-const random = new Random(1);
-
-async function save(name, x) {
-  const data = await x.data();
-  writeFileSync(join(tmpdir(), name), new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return x;
-}
-
-async function time(name, f) {
-  const [began, cpu] = [performance.now(), process.cpuUsage()];
-  const told = await f();
-  const { user, system } = process.cpuUsage(cpu);
-  const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
-  console.log(
-    `${name}: ${seconds(performance.now() - began)}, processor ${seconds((user + system) / 1000)}${told}`,
-  );
-}
-
-// 100 blobs that overlap.
-const [n, dim, clusters] = [10_000, 512, 100];
-const centres = tf.mul(0.35, random.normal([clusters, dim]));
-const labels = tf.tensor1d(
-  Int32Array.from({ length: n }, (_, i) => i % clusters),
-  "int32",
-);
-const rows = await save("eval-k-means.bin", tf.add(random.normal([n, dim]), tf.gather(centres, labels)));
-await time(`k-means ${n} x ${dim}, k = ${clusters}`, async () => {
-  const { iterations, inertia } = await fitKMeans(rows, { clusters, restarts: 1 });
-  return `, ${iterations} iterations, inertia ${inertia.toFixed(0)}`;
+const { values: options } = parseArgs({
+  options: { pairs: { type: "string", default: "5" }, python: { type: "string", default: "python3" } },
 });
+const pairs = Number(options.pairs);
+if (!(Number.isInteger(pairs) && pairs > 0))
+  throw new Error(`--pairs must be 1 or more, got ${options.pairs}`);
 
-const queries = await save("eval-queries.bin", random.normal([5000, 768]));
-const candidates = await save("eval-candidates.bin", random.normal([50_000, 768]));
-const threadCounts = process.argv.slice(2).map(Number);
-for (const threads of threadCounts.length > 0 ? threadCounts : [1]) {
-  await time(`20 nearest of 50,000 x 768 for 5,000 queries, threads ${threads}`, async () => {
-    await nearestNeighbours(queries, { among: candidates, k: 20, threads });
-    return "";
-  });
+const tasks = {
+  "k-means": "k-means, 10,000 x 512, k = 100, one start",
+  neighbours: "20 nearest of 50,000 x 768 for 5,000 queries",
+  retrieval: "ranks among 50,000 x 768 for 5,000 queries",
+};
+
+/** Writes blobs that overlap, queries, and candidates of which the first are a little like the queries. */
+async function writeInputs(folder) {
+  await initialize({ device: "wasm", threads: 1 });
+  const random = new Random(1);
+  const write = async (name, x) => {
+    const data = await x.data();
+    writeFileSync(join(folder, name), new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  };
+  const [n, dim, clusters] = [10_000, 512, 100];
+  const centres = tf.mul(0.35, random.normal([clusters, dim]));
+  const labels = tf.tensor1d(
+    Int32Array.from({ length: n }, (_, i) => i % clusters),
+    "int32",
+  );
+  await write("k-means.bin", tf.add(random.normal([n, dim]), tf.gather(centres, labels)));
+  const queries = random.normal([5000, 768]);
+  const alike = tf.pad(tf.mul(queries, 0.1), [
+    [0, 45_000],
+    [0, 0],
+  ]);
+  await write("queries.bin", queries);
+  await write("candidates.bin", tf.add(random.normal([50_000, 768]), alike));
+}
+
+/** A process that does the task that it is told, and says how long it took. */
+function start(command, args) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${command} ${args.join(" ")} ended with code ${child.exitCode}`);
+    return JSON.parse(value);
+  };
+  return {
+    ready: next,
+    run: (task) => {
+      child.stdin.write(`${task}\n`);
+      return next();
+    },
+    close: () => child.stdin.end(),
+  };
+}
+
+const median = (list) => {
+  const sorted = [...list].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
+};
+const range = (list) => `${Math.min(...list).toFixed(2)} to ${Math.max(...list).toFixed(2)}`;
+
+const folder = mkdtempSync(join(tmpdir(), "eval-speed-"));
+const children = [];
+try {
+  await writeInputs(folder);
+  const path = (name) => fileURLToPath(new URL(name, import.meta.url));
+  const open = (command, script, threads) => {
+    const child = start(command, [path(script), folder, String(threads)]);
+    children.push(child);
+    return child;
+  };
+  const ours = [1, 2].map((threads) => open(process.execPath, "eval-tasks.mjs", threads));
+  const theirs = [1, 2].map((threads) =>
+    open(options.python, "../../tools/reference/eval_speed.py", threads),
+  );
+  for (const child of children) await child.ready();
+  /** Times of ours and theirs that followed each other, by task and threads. */
+  const found = Object.fromEntries(Object.keys(tasks).map((task) => [task, []]));
+  const loads = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    for (const task of Object.keys(tasks)) {
+      const row = {};
+      const order = [
+        ["ours1", ours[0]],
+        ["theirs1", theirs[0]],
+        ["ours2", ours[1]],
+        ["theirs2", theirs[1]],
+      ];
+      for (const [name, child] of pair % 2 === 0 ? order : order.reverse()) row[name] = await child.run(task);
+      found[task].push(row);
+      loads.push(loadavg()[0]);
+      console.error(`${task} ${JSON.stringify(row)}`);
+    }
+  }
+  const table = [
+    [
+      "",
+      "ours / theirs, one thread each",
+      "two threads each",
+      "ours on two / theirs on one",
+      "processor time, s",
+    ],
+  ];
+  for (const [task, title] of Object.entries(tasks)) {
+    const rows = found[task];
+    const ratio = (one, other, of) => {
+      const list = rows.map((row) => row[one][of] / row[other][of]);
+      return `${median(list).toFixed(2)} (${range(list)})`;
+    };
+    const seconds = (name) => median(rows.map((row) => row[name].processor)).toFixed(2);
+    table.push([
+      title,
+      ratio("ours1", "theirs1", "seconds"),
+      ratio("ours2", "theirs2", "seconds"),
+      ratio("ours2", "theirs1", "seconds"),
+      `${seconds("ours1")} and ${seconds("theirs1")}: ${ratio("ours1", "theirs1", "processor")}`,
+    ]);
+    const recalls = rows.flatMap((row) =>
+      Object.values(row).flatMap(({ recall }) => (recall ? [recall] : [])),
+    );
+    // Cosines that differ in the last digit of float32 may change places.
+    const isApart = recalls.some((list) => list.some((value, k) => Math.abs(value - recalls[0][k]) > 5e-4));
+    if (isApart) throw new Error(`${task}: ours and theirs disagree: ${JSON.stringify(recalls)}`);
+  }
+  console.log(
+    `${pairs} pairs, median (least to largest); load ${range(loads)} on ${availableParallelism()} cores\n`,
+  );
+  console.log(
+    table
+      .map((row) => `| ${row.join(" | ")} |`)
+      .join("\n")
+      .replace("\n", `\n|${" --- |".repeat(5)}\n`),
+  );
+} finally {
+  for (const child of children) child.close();
+  rmSync(folder, { recursive: true, force: true });
 }

@@ -1,38 +1,56 @@
-"""Time of scikit-learn on one thread, on the inputs that benchmarks/src/eval.mjs wrote: python3 tools/reference/eval_speed.py"""
+"""Does the tasks of benchmarks/src/eval.mjs with scikit-learn, which its lines of input name.
 
+benchmarks/src/eval.mjs runs it: eval_speed.py FOLDER THREADS (needs scikit-learn)
+"""
+
+import json
 import os
 import pathlib
-import tempfile
+import sys
 import time
 
+folder, threads = pathlib.Path(sys.argv[1]), sys.argv[2]
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"
+    os.environ[name] = threads
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 
 
 def load(name, width):
-    return np.fromfile(pathlib.Path(tempfile.gettempdir()) / name, dtype=np.float32).reshape(-1, width)
+    return np.fromfile(folder / name, dtype=np.float32).reshape(-1, width)
 
 
-def timed(name, f):
-    began, cpu = time.perf_counter(), time.process_time()
-    told = f()
-    print(f"{name}: {time.perf_counter() - began:.2f} s, processor {time.process_time() - cpu:.2f} s{told}")
+ROWS, QUERIES, CANDIDATES = load("k-means.bin", 512), load("queries.bin", 768), load("candidates.bin", 768)
 
 
 def k_means():
-    fit = KMeans(100, n_init=1, random_state=0).fit(load("eval-k-means.bin", 512))
-    return f", {fit.n_iter_} iterations, inertia {fit.inertia_:.0f}"
+    fit = KMeans(100, n_init=1, random_state=0).fit(ROWS)
+    return {"iterations": fit.n_iter_, "inertia": fit.inertia_}
 
 
-def search():
-    neighbours = NearestNeighbors(n_neighbors=20, metric="cosine", algorithm="brute").fit(load("eval-candidates.bin", 768))
-    neighbours.kneighbors(load("eval-queries.bin", 768))
-    return ""
+def neighbours():
+    NearestNeighbors(n_neighbors=20, metric="cosine", algorithm="brute").fit(CANDIDATES).kneighbors(QUERIES)
+    return {}
 
 
-timed("k-means", k_means)
-timed("20 nearest", search)
+def retrieval():
+    """The rank of candidate i for query i: how many are as near or nearer, itself left out."""
+
+    def ranks(distances, start):
+        own = distances[np.arange(len(distances)), np.arange(start, start + len(distances))]
+        return (distances <= own[:, None]).sum(1) - 1
+
+    found = np.concatenate(list(pairwise_distances_chunked(QUERIES, CANDIDATES, ranks, metric="cosine")))
+    return {"recall": [round(float((found < k).mean()), 6) for k in (1, 5, 10)]}
+
+
+TASKS = {"k-means": k_means, "neighbours": neighbours, "retrieval": retrieval}
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    began, cpu = time.perf_counter(), time.process_time()
+    told = TASKS[line.strip()]()
+    seconds, processor = time.perf_counter() - began, time.process_time() - cpu
+    print(json.dumps({"seconds": seconds, "processor": processor, **told}), flush=True)

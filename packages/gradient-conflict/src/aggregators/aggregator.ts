@@ -105,13 +105,17 @@ export async function aggregateGradients(
   return { ...weighting, gram, gradients: combineGradients(gradients, weighting.weights) };
 }
 
-/** A Gram matrix without what only rounding can have put there. */
-export interface CleanGram {
+/** Norms and cosines of the gradients. */
+export interface GramCosines {
   m: number;
   /** The norms of the gradients. */
   norms: Float64Array;
-  /** Cosines of all pairs, row by row: symmetric, positive semidefinite, 1 on the diagonal and 0 in rows of zero gradients. */
+  /** Cosines of all pairs, row by row: symmetric, 1 on the diagonal and 0 in rows of zero gradients. */
   cosines: Float64Array;
+}
+
+/** A Gram matrix without what only rounding can have put there: its cosines are positive semidefinite. */
+export interface CleanGram extends GramCosines {
   /** The inner products divided by the trace, row by row. */
   entries: Float64Array;
   /** The trace: the sum of squared norms; 0 where all gradients are. */
@@ -119,16 +123,12 @@ export interface CleanGram {
 }
 
 /**
- * Checks a Gram matrix, and removes the negative eigenvalues that float32's rounding gives its cosines. It works on cosines and not on
- * inner products, so that a gradient that is much shorter than another keeps its digits. `O(m^3)`.
+ * Checks a Gram matrix. `O(m^2)`.
  *
+ * @returns the number of losses
  * @throws when the matrix is not square or not finite, with the losses' names
  */
-export function cleanGram(
-  caller: string,
-  gram: ArrayLike<number>,
-  context: AggregatorContext = {},
-): CleanGram {
+export function checkGram(caller: string, gram: ArrayLike<number>, context: AggregatorContext = {}): number {
   if (typeof gram?.length !== "number") {
     throw new TypeError(`${caller}: gram must be an array of inner products, got ${describe(gram)}`);
   }
@@ -147,14 +147,34 @@ export function cleanGram(
         : `of loss ${nameOf(context, own)}`;
     throw new Error(`${caller}: the gradient ${whose} is not finite (inner product ${describe(gram[at])})`);
   }
+  return m;
+}
+
+/** Checks a Gram matrix as {@link checkGram}, and makes cosines of it, so that a gradient much shorter than another keeps its digits. `O(m^2)`. */
+export function cosinesOf(
+  caller: string,
+  gram: ArrayLike<number>,
+  context: AggregatorContext = {},
+): GramCosines {
+  const m = checkGram(caller, gram, context);
   const norms = Float64Array.from({ length: m }, (_, i) => Math.sqrt(Math.max(0, gram[i * m + i])));
-  const raw = Float64Array.from({ length: m * m }, (_, at) => {
+  const cosines = Float64Array.from({ length: m * m }, (_, at) => {
     const [i, j] = [Math.floor(at / m), at % m];
     if (norms[i] === 0 || norms[j] === 0) return 0;
     if (i === j) return 1;
     const mean = gram[at] / 2 / norms[i] / norms[j] + gram[j * m + i] / 2 / norms[i] / norms[j];
     return Math.min(1, Math.max(-1, mean));
   });
+  return { m, norms, cosines };
+}
+
+/** As {@link cosinesOf}, and removes the negative eigenvalues that float32's rounding gives the cosines. `O(m^3)`. */
+export function cleanGram(
+  caller: string,
+  gram: ArrayLike<number>,
+  context: AggregatorContext = {},
+): CleanGram {
+  const { m, norms, cosines: raw } = cosinesOf(caller, gram, context);
   const cosines = positiveSemidefinite(raw, m);
   const longest = Math.max(...norms, 0);
   // Ratios first: squares of long gradients overflow.
@@ -170,7 +190,7 @@ export function cleanGram(
  * The weights, or zeros where the weighted gradients cancel one another: no direction serves all losses then, and the remainder is
  * rounding, which may conflict with any of them.
  */
-export function unlessCancelled({ m, norms, cosines }: CleanGram, weights: Float64Array): Float64Array {
+export function unlessCancelled({ m, norms, cosines }: GramCosines, weights: Float64Array): Float64Array {
   const lengths = weights.map((weight, i) => weight * norms[i]);
   const longest = lengths.reduce((most, length) => Math.max(most, Math.abs(length)), 0);
   if (longest === 0) return weights;

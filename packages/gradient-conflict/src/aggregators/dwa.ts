@@ -1,6 +1,6 @@
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
+import { type Aggregator, checkGram, lossesOf, memoryOf } from "./aggregator.js";
 import { softmax } from "./simplex.js";
 
 /**
@@ -16,7 +16,7 @@ export function dwa(options: { temperature?: number } = {}): Aggregator {
     name: "dwa",
     needsLosses: true,
     weigh: (gram, context = {}) => {
-      const { m } = cleanGram("dwa", gram, context);
+      const m = checkGram("dwa", gram, context);
       const losses = Array.from(lossesOf("dwa", context, { m }));
       // After one step it holds the losses of one.
       const memory = memoryOf("dwa", context, context.memory?.length === m ? m : 2 * m) ?? [];

@@ -1,6 +1,6 @@
 import { checkFloat, checkFloats } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
+import { type Aggregator, checkGram, lossesOf, memoryOf } from "./aggregator.js";
 import { softmax } from "./simplex.js";
 
 export interface FAMOOptions {
@@ -38,7 +38,7 @@ export function famo(options: FAMOOptions = {}): Aggregator {
     name: "famo",
     needsLosses: true,
     weigh: (gram, context = {}) => {
-      const { m } = cleanGram("famo", gram, context);
+      const m = checkGram("famo", gram, context);
       if (minLosses && minLosses.length !== m) {
         throw new Error(`famo: minLosses must have ${m} entries, got ${minLosses.length}`);
       }

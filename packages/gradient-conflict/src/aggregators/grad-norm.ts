@@ -1,6 +1,6 @@
 import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram, lossesOf, memoryOf, nameOf } from "./aggregator.js";
+import { type Aggregator, cosinesOf, lossesOf, memoryOf, nameOf } from "./aggregator.js";
 
 export interface GradNormOptions {
   /** How strongly losses that train slowly are favoured, at least 0. Default 1.5. */
@@ -25,7 +25,7 @@ export function gradNorm(options: GradNormOptions = {}): Aggregator {
     name: "gradNorm",
     needsLosses: true,
     weigh: (gram, context = {}) => {
-      const { m, norms } = cleanGram("gradNorm", gram, context);
+      const { m, norms } = cosinesOf("gradNorm", gram, context);
       const losses = lossesOf("gradNorm", context, { m, min: 0 });
       const memory = memoryOf("gradNorm", context, 2 * m);
       const first = memory?.slice(0, m) ?? Array.from(losses);

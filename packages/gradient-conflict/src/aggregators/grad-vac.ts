@@ -31,14 +31,11 @@ export function gradVac(options: GradVacOptions = {}): Aggregator {
       for (let i = 0; i < m; i++) {
         const own = new Float64Array(m);
         own[i] = 1;
+        // The inner products of the turned gradient with each gradient.
+        const toEach = Float64Array.from({ length: m }, (_, k) => at(i, k));
         for (const j of orderOfOthers(m, i, step, order)) {
-          const toEach = own.map((_, k) => own.reduce((sum, c, l) => sum + c * at(l, k), 0));
-          const length = Math.sqrt(
-            Math.max(
-              0,
-              toEach.reduce((sum, x, k) => sum + x * own[k], 0),
-            ),
-          );
+          const squared = toEach.reduce((sum, x, k) => sum + x * own[k], 0);
+          const length = Math.sqrt(Math.max(0, squared));
           const other = Math.sqrt(Math.max(0, at(j, j)));
           if (length === 0 || other === 0) continue;
           const cosine = Math.min(1, Math.max(-1, toEach[j] / (length * other)));
@@ -46,7 +43,9 @@ export function gradVac(options: GradVacOptions = {}): Aggregator {
           const [sine, targetSine] = [Math.sqrt(1 - cosine ** 2), Math.sqrt(1 - target ** 2)];
           // A target of 1 cannot be reached by adding a finite multiple.
           if (cosine < target && targetSine > 0) {
-            own[j] += (length * (target * sine - cosine * targetSine)) / (other * targetSine);
+            const share = (length * (target * sine - cosine * targetSine)) / (other * targetSine);
+            own[j] += share;
+            for (let k = 0; k < m; k++) toEach[k] += share * at(j, k);
           }
           targets[i * m + j] = (1 - beta) * target + beta * cosine;
         }

@@ -1,6 +1,6 @@
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
+import { type Aggregator, checkGram, lossesOf, memoryOf } from "./aggregator.js";
 
 /**
  * IMTL-L (Liu et al. 2021, "Towards Impartial Multi-task Learning", section 3.2): weights `e^s` whose logarithms are trained to minimise
@@ -16,7 +16,7 @@ export function imtlL(options: { learningRate?: number } = {}): Aggregator {
     name: "imtlL",
     needsLosses: true,
     weigh: (gram, context = {}) => {
-      const { m } = cleanGram("imtlL", gram, context);
+      const m = checkGram("imtlL", gram, context);
       const losses = lossesOf("imtlL", context, { m, min: 0 });
       const s = memoryOf("imtlL", context, m) ?? new Array<number>(m).fill(0);
       const weights = Float64Array.from(s, Math.exp);

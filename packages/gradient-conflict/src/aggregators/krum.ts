@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, cosinesOf } from "./aggregator.js";
 
 export interface KrumOptions {
   /** How many gradients may be arbitrary, at least 0. Default 0. */
@@ -24,7 +24,7 @@ export function krum(options: KrumOptions = {}): Aggregator {
   return {
     name: "krum",
     weigh: (gram, context) => {
-      const { m, norms, cosines } = cleanGram("krum", gram, context);
+      const { m, norms, cosines } = cosinesOf("krum", gram, context);
       checkNumber("krum: the number of losses", m, { min: Math.max(byzantine + 3, selected), integer: true });
       const distance = (i: number, j: number) => {
         const longer = Math.max(norms[i], norms[j]);

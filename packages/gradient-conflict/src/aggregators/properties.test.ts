@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { initialize } from "@dcr-js/tensor";
 import { normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { readAggregatorTable } from "../../test/aggregator-table.js";
 import type { StepAggregator } from "../step/backward.js";
 import { alignedMTL } from "./aligned-mtl.js";
 import { cagrad } from "./cagrad.js";
@@ -236,26 +236,8 @@ const properties: Record<string, Property> = {
 /** Beyond this a property does not hold. */
 const tolerance = 4e-4;
 
-/** The README's table, row by row, by the names of its columns. */
-function readTable(): Record<string, Record<string, string>> {
-  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-  const lines = readme.slice(readme.indexOf("| aggregator |")).split("\n\n")[0].split("\n");
-  const cells = (line: string) =>
-    line
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.trim());
-  const [head, , ...rows] = lines.map(cells);
-  return Object.fromEntries(
-    rows.map((row) => [
-      row[0].replaceAll("`", ""),
-      Object.fromEntries(head.map((name, i) => [name, row[i]])),
-    ]),
-  );
-}
-
 describe("the README's table of aggregators", () => {
-  const table = readTable();
+  const table = readAggregatorTable();
 
   it("has each aggregator once", () => {
     expect(Object.keys(table)).toEqual(Object.keys(aggregators));

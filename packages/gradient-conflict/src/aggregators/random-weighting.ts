@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, checkGram } from "./aggregator.js";
 import { seededNumbers } from "./shuffled.js";
 import { softmax } from "./simplex.js";
 
@@ -15,7 +15,7 @@ export function randomWeighting(options: { seed?: number } = {}): Aggregator {
   return {
     name: "randomWeighting",
     weigh: (gram, context = {}) => {
-      const { m } = cleanGram("randomWeighting", gram, context);
+      const m = checkGram("randomWeighting", gram, context);
       const next = seededNumbers([seed, context.step ?? 0, 0]);
       // Box and Muller's transform.
       const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());

@@ -1,6 +1,6 @@
 import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram, memoryOf } from "./aggregator.js";
+import { type Aggregator, cosinesOf, memoryOf } from "./aggregator.js";
 import { preferenceOf } from "./preference.js";
 import { projectOntoSimplex } from "./simplex.js";
 
@@ -43,7 +43,7 @@ export function sdmGrad(options: SDMGradOptions = {}): Aggregator {
   return {
     name: "sdmGrad",
     weigh: (gram, context = {}) => {
-      const { m, norms, cosines } = cleanGram("sdmGrad", gram, context);
+      const { m, norms, cosines } = cosinesOf("sdmGrad", gram, context);
       const preferred = preferenceOf("sdmGrad", preference, m);
       const longest = Math.max(...norms);
       const ratios = norms.map((norm) => (longest > 0 ? norm / longest : 0));

@@ -1,6 +1,6 @@
 import { checkFloat, checkFloats } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram, lossesOf } from "./aggregator.js";
+import { type Aggregator, checkGram, lossesOf } from "./aggregator.js";
 import { preferenceOf } from "./preference.js";
 import { softmax } from "./simplex.js";
 
@@ -33,7 +33,7 @@ export function stch(options: STCHOptions = {}): Aggregator {
     name: "stch",
     needsLosses: true,
     weigh: (gram, context = {}) => {
-      const { m } = cleanGram("stch", gram, context);
+      const m = checkGram("stch", gram, context);
       const losses = lossesOf("stch", context, { m });
       const own = preferenceOf("stch", preference, m);
       if (ideal && ideal.length !== m)

@@ -1,6 +1,6 @@
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram, lossesOf, memoryOf } from "./aggregator.js";
+import { type Aggregator, checkGram, lossesOf, memoryOf } from "./aggregator.js";
 
 /**
  * Uncertainty weighting (Kendall et al. 2018, eq. 7): weights `1 / (2 e^s)` whose log-variances `s` are trained to minimise
@@ -16,7 +16,7 @@ export function uncertaintyWeighting(options: { learningRate?: number } = {}): A
     name: "uncertaintyWeighting",
     needsLosses: true,
     weigh: (gram, context = {}) => {
-      const { m } = cleanGram("uncertaintyWeighting", gram, context);
+      const m = checkGram("uncertaintyWeighting", gram, context);
       const losses = lossesOf("uncertaintyWeighting", context, { m, min: 0 });
       const s = memoryOf("uncertaintyWeighting", context, m) ?? new Array<number>(m).fill(-0.5);
       const weights = Float64Array.from(s, (value) => 1 / (2 * Math.exp(value)));

@@ -1,5 +1,5 @@
 import { checkFloats } from "../shared/check-float.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, checkGram } from "./aggregator.js";
 
 /** The plain sum with fixed weights, default 1 each: what a joint objective minimises. `O(m)`. */
 export function weightedSum(weights?: readonly number[]): Aggregator {
@@ -7,7 +7,7 @@ export function weightedSum(weights?: readonly number[]): Aggregator {
   return {
     name: "weightedSum",
     weigh: (gram, context) => {
-      const { m } = cleanGram("weightedSum", gram, context);
+      const m = checkGram("weightedSum", gram, context);
       if (weights && weights.length !== m) {
         throw new Error(`weightedSum: expected ${m} weights, one for each loss, got ${weights.length}`);
       }

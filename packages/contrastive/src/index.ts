@@ -117,5 +117,6 @@ export {
   type ReductionName,
   reduce,
 } from "./reducers/reduce.js";
+export { sampleWeighted } from "./reducers/sample-weighted.js";
 export { type ThresholdOptions, threshold } from "./reducers/threshold.js";
 export { l2Normalize } from "./shared/l2-normalize.js";

@@ -15,13 +15,18 @@ export interface LearnedTemperature {
 /**
  * Makes a temperature that is trained with the model (Radford et al. 2021, section 2.5). Where the clamp is active, the gradient is 0.
  *
- * @param options `initial`, default 0.07, and `min`, default 0.01, both greater than 0
- *
  * @example
  * const temperature = learnedTemperature();
  * const loss = clipLoss(images, texts, temperature.scale());
  */
-export function learnedTemperature(options: { initial?: number; min?: number } = {}): LearnedTemperature {
+export function learnedTemperature(
+  options: {
+    /** The first value, at least `min`. Default 0.07. */
+    initial?: number;
+    /** The least value, greater than 0. Default 0.01. */
+    min?: number;
+  } = {},
+): LearnedTemperature {
   const { initial = 0.07, min = 0.01 } = checkOptions("learnedTemperature", options, {
     initial: true,
     min: true,

@@ -17,12 +17,14 @@ export interface CollapseRecord {
  * Watches for collapse (Chen and He 2021, section 4.1: the standard deviation of normalised features).
  *
  * @param embeddings `[n, dim]`, n >= 2
- * @param options `warnBelow`: `collapsed` is true where the spread is below it, in [0, 1]. Default 0.1.
  * @throws on values that are not finite
  */
 export async function collapse(
   embeddings: tf.Tensor,
-  options: { warnBelow?: number } = {},
+  options: {
+    /** `collapsed` is true where the spread is below it, in [0, 1]. Default 0.1. */
+    warnBelow?: number;
+  } = {},
 ): Promise<CollapseRecord & { collapsed: boolean }> {
   const { warnBelow = 0.1 } = checkOptions("collapse", options, { warnBelow: true });
   checkNumber("collapse: warnBelow", warnBelow, { min: 0, max: 1 });

@@ -17,12 +17,14 @@ export interface Spectrum {
  * The effective rank of embeddings: a width of 512 of which few directions are used shows dimensional collapse.
  *
  * @param embeddings `[n, dim]`
- * @param options `centered`: subtract the mean row first. Default false, as in RankMe.
  * @throws on values that are not finite
  */
 export async function effectiveRank(
   embeddings: tf.Tensor,
-  options: { centered?: boolean } = {},
+  options: {
+    /** Whether the mean row is subtracted first. Default false, as in RankMe. */
+    centered?: boolean;
+  } = {},
 ): Promise<Spectrum> {
   const { centered = false } = checkOptions("effectiveRank", options, { centered: "boolean" });
   const [gram, scale] = tf.tidy(() => {

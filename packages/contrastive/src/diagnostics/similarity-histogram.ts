@@ -17,13 +17,15 @@ export interface SimilarityHistogram {
  * The cosine similarities of positive and of negative pairs, as histograms.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
- * @param options `bins`, at least 1, default 20
  * @throws on values that are not finite
  */
 export async function similarityHistogram(
   embeddings: tf.Tensor,
   labels: Labels,
-  options: { bins?: number } = {},
+  options: {
+    /** Bins of the cosines in [-1, 1], at least 1. Default 20. */
+    bins?: number;
+  } = {},
 ): Promise<SimilarityHistogram> {
   const { bins = 20 } = checkOptions("similarityHistogram", options, { bins: true });
   checkNumber("similarityHistogram: bins", bins, { min: 1, integer: true });

@@ -6,12 +6,16 @@ import type { Distance, Similarity } from "./distance.js";
  * Computes a distance or a similarity a few rows of `a` at a time (pytorch-metric-learning's `BatchedDistance`), so that
  * intermediates of `[rows, m, dim]` stay small. The values are the same.
  *
- * @param options `rows`: rows of `a` at once, at least 1
- *
  * @example
  * const distance = batched(lpDistance({ p: 1 }), { rows: 16 });
  */
-export function batched<F extends Distance | Similarity>(how: F, options: { rows: number }): F {
+export function batched<F extends Distance | Similarity>(
+  how: F,
+  options: {
+    /** Rows of `a` at once, at least 1. */
+    rows: number;
+  },
+): F {
   const { rows } = checkOptions("batched", options, { rows: true });
   checkNumber("batched: rows", rows, { min: 1, integer: true });
   const inParts = (a: tf.Tensor2D, b: tf.Tensor2D) =>

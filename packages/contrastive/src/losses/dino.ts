@@ -65,13 +65,15 @@ export function dino(
  * The center for the next step, `momentum center + (1 - momentum) mean of the teacher's outputs` (Caron et al. 2021, eq. 4).
  *
  * @param center `[dim]`. @param teacher for each view `[n, dim]`.
- * @param options `momentum` in [0, 1], default 0.9
  * @returns `[dim]`, a new tensor; the caller disposes it and the old one
  */
 export function updateCenter(
   center: tf.Tensor,
   teacher: tf.Tensor[],
-  options: { momentum?: number } = {},
+  options: {
+    /** Share of the old center, in [0, 1]. Default 0.9. */
+    momentum?: number;
+  } = {},
 ): tf.Tensor1D {
   const { momentum = 0.9 } = checkOptions("updateCenter", options, { momentum: true });
   checkFloat("updateCenter: momentum", momentum, { min: 0, max: 1 });

@@ -23,6 +23,11 @@ export interface InfoNCEOptions<R extends Reduction = Reduction> extends Contras
    * cosine similarity and without `negatives`. Default: all rows.
    */
   blockSize?: number;
+  /**
+   * Whether positive j takes no part for query i, such as a false negative, row by row, `n * n`. Not with `negatives` or `blockSize`.
+   * Default none is left out.
+   */
+  excluded?: ArrayLike<boolean | number>;
 }
 
 /**
@@ -44,17 +49,24 @@ export function infoNCE<R extends Reduction = "mean">(
     negatives,
     symmetric = false,
     blockSize,
+    excluded,
     ...rest
   } = checkOptions<InfoNCEOptions<R>>(caller, options, {
     ...contrastiveOptionNames,
     negatives: true,
     symmetric: "boolean",
     blockSize: true,
+    excluded: true,
   });
   const { temperature = 0.1, similarity = cosineSimilarity, reduction = "mean" as R } = rest;
   checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   if (negatives !== undefined && (symmetric || blockSize !== undefined)) {
     throw new Error(`${caller}: negatives cannot be used with ${symmetric ? "symmetric" : "blockSize"}`);
+  }
+  if (excluded !== undefined && (negatives !== undefined || blockSize !== undefined)) {
+    throw new Error(
+      `${caller}: excluded cannot be used with ${negatives !== undefined ? "negatives" : "blockSize"}`,
+    );
   }
   return tf.tidy(() => {
     const rows = checkSameShape(caller, { query, positive });
@@ -63,18 +75,28 @@ export function infoNCE<R extends Reduction = "mean">(
       return reduce(lossWithNegatives(rows, negatives, { temperature, similarity }), reduction);
     }
     checkBatch(caller, n);
-    const oneWay = (anchors: tf.Tensor2D, candidates: tf.Tensor2D): tf.Tensor1D => {
+    const oneWay = (
+      anchors: tf.Tensor2D,
+      candidates: tf.Tensor2D,
+      left: ArrayLike<boolean | number> | undefined,
+    ): tf.Tensor1D => {
       if (blockSize === undefined) {
-        const none = { temperature, similarity, reduction: "none" } as const;
+        const none = { temperature, similarity, excluded: left, reduction: "none" } as const;
         return contrast(caller, { anchors, candidates, positive: diagonal(n), options: none });
       }
       const labels = Int32Array.from({ length: n }, (_, i) => i);
       return contrastInBlocks(caller, { anchors, candidates, labels, temperature, similarity, blockSize });
     };
-    const losses = oneWay(rows.query, rows.positive);
+    const losses = oneWay(rows.query, rows.positive, excluded);
     if (!symmetric) return reduce(losses, reduction);
-    return reduce(tf.mul(tf.add(losses, oneWay(rows.positive, rows.query)), 0.5) as tf.Tensor1D, reduction);
+    const back = oneWay(rows.positive, rows.query, excluded && transposed(excluded, n));
+    return reduce(tf.mul(tf.add(losses, back), 0.5) as tf.Tensor1D, reduction);
   }) as Reduced<R>;
+}
+
+/** A mask `n * n` with rows and columns exchanged. */
+function transposed(mask: ArrayLike<boolean | number>, n: number): (boolean | number)[] {
+  return Array.from({ length: n * n }, (_, at) => mask[(at % n) * n + Math.floor(at / n)]);
 }
 
 function lossWithNegatives(

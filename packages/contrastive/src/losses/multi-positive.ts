@@ -68,7 +68,6 @@ export const multiPositiveOptionNames = {
  * The other losses with a temperature are this with their own mask. Time `O(n m dim)`, memory `O(n m)`.
  *
  * @param anchors `[n, dim]`, n >= 1. @param candidates `[m, dim]`.
- * @param options its `positive` says whether candidate j is a positive of anchor i, row by row, `n * m` values
  * @returns `[n]`, or its reduction; the caller disposes it
  * @throws when an anchor has no positive or fewer than two candidates, when the loss is constant, on shapes that do
  *   not agree, on a temperature that is not positive and on unknown options
@@ -79,7 +78,10 @@ export const multiPositiveOptionNames = {
 export function multiPositive<R extends Reduction = "mean">(
   anchors: tf.Tensor,
   candidates: tf.Tensor,
-  options: MultiPositiveOptions<R> & { positive: ArrayLike<boolean | number> },
+  options: MultiPositiveOptions<R> & {
+    /** Whether candidate j is a positive of anchor i, row by row, `n * m`. */
+    positive: ArrayLike<boolean | number>;
+  },
 ): Reduced<R> {
   const { positive, ...rest } = checkOptions<typeof options>("multiPositive", options, {
     ...multiPositiveOptionNames,

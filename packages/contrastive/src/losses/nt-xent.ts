@@ -6,7 +6,7 @@ import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { type ContrastiveOptions, contrast, contrastiveOptionNames } from "./multi-positive.js";
-import { diagonal } from "./sup-con.js";
+import { besideSelf } from "./sup-con.js";
 
 export interface NTXentOptions<R extends Reduction = Reduction> extends ContrastiveOptions<R> {
   /**
@@ -14,6 +14,11 @@ export interface NTXentOptions<R extends Reduction = Reduction> extends Contrast
    * For cosine similarity. Default: all rows.
    */
   blockSize?: number;
+  /**
+   * Whether view j takes no part for view i, such as a false negative, row by row, `2n * 2n`, view A's first. Not with `blockSize`.
+   * Default: the view itself alone.
+   */
+  excluded?: ArrayLike<boolean | number>;
 }
 
 /**
@@ -30,12 +35,15 @@ export function ntXent<R extends Reduction = "mean">(
   options: NTXentOptions<R> = {},
 ): Reduced<R> {
   const caller = "ntXent";
-  const { blockSize, ...rest } = checkOptions<NTXentOptions<R>>(caller, options, {
+  const { blockSize, excluded, ...rest } = checkOptions<NTXentOptions<R>>(caller, options, {
     ...contrastiveOptionNames,
     blockSize: true,
+    excluded: true,
   });
   const { temperature = 0.1, similarity = cosineSimilarity, reduction = "mean" as R } = rest;
   checkFloat(`${caller}: temperature`, temperature, { above: 0 });
+  if (excluded !== undefined && blockSize !== undefined)
+    throw new Error(`${caller}: excluded cannot be used with blockSize`);
   return tf.tidy(() => {
     const rows = checkSameShape(caller, { viewA, viewB });
     const n = rows.viewA.shape[0];
@@ -50,7 +58,7 @@ export function ntXent<R extends Reduction = "mean">(
     const positive = Uint8Array.from({ length: count * count }, (_, at) =>
       Number(at % count === (Math.floor(at / count) + n) % count),
     );
-    const options = { ...rest, excluded: diagonal(count) };
+    const options = { ...rest, excluded: besideSelf(caller, excluded, count) };
     return contrast(caller, { anchors: views, candidates: views, positive, options });
   }) as Reduced<R>;
 }

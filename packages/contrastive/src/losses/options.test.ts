@@ -120,6 +120,9 @@ const tuples = {
   },
   reduction,
 };
+const own = Array.from({ length: n * n }, (_, at) => labels[Math.floor(at / n)] === labels[at % n]);
+const none = own.map(() => false);
+const falseNegatives = none.map((_, at) => at % n === (Math.floor(at / n) + 1) % n);
 const temperature = (value: number) => ({ default: value, other: 0.3, ...positive });
 
 describeOptions("alignment", {
@@ -250,6 +253,7 @@ describeOptions("infoNCE", {
     negatives: { other: square, refused: [point] },
     symmetric: { default: false, other: true },
     blockSize: { range: { min: 1, integer: true } },
+    excluded: { default: none, other: falseNegatives, refused: [[true], none.map(String)] },
     reduction,
   },
 });
@@ -281,15 +285,13 @@ describeOptions("mmcr", {
   run: (o: MMCROptions) => mmcr(stacked, o),
   options: { lambda: { default: 5e-3, other: 1, range: { min: 0 } } },
 });
-const own = Array.from({ length: n * n }, (_, at) => labels[Math.floor(at / n)] === labels[at % n]);
-const none = own.map(() => false);
 const contrastOptions = {
   temperature: temperature(0.1),
   similarity,
   formulation: { default: "out" as const, other: "in" as const, refused: ["both"] },
   excluded: {
     default: none,
-    other: none.map((_, at) => at % n === (Math.floor(at / n) + 1) % n),
+    other: falseNegatives,
     refused: [[true]],
   },
   weights: {
@@ -375,6 +377,14 @@ describeOptions("ntXent", {
     temperature: temperature(0.1),
     similarity,
     blockSize: { range: { min: 1, integer: true } },
+    excluded: {
+      default: new Array(4 * n * n).fill(false),
+      other: Array.from(
+        { length: 4 * n * n },
+        (_, at) => at % (2 * n) === (Math.floor(at / (2 * n)) + 1) % (2 * n),
+      ),
+      refused: [[true], none],
+    },
     reduction,
   },
 });

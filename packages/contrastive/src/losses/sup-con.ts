@@ -45,13 +45,7 @@ export function supCon<R extends Reduction = "mean">(
         Number(positives[Math.floor(at / n)] === positives[at % n]),
       )
     : positives;
-  if (given.excluded !== undefined && given.excluded.length !== n * n) {
-    throw new Error(
-      `supCon: excluded must have ${n} x ${n} = ${n * n} entries, got ${given.excluded.length ?? describe(given.excluded)}`,
-    );
-  }
-  if (given.excluded !== undefined) checkFlags("supCon: excluded", given.excluded);
-  const excluded = diagonal(n).map((is, at) => (is || given.excluded?.[at] ? 1 : 0));
+  const excluded = besideSelf("supCon", given.excluded, n);
   return tf.tidy(() =>
     contrast("supCon", {
       anchors: features,
@@ -61,6 +55,22 @@ export function supCon<R extends Reduction = "mean">(
       labels: isLabels ? (positives as ArrayLike<number>) : undefined,
     }),
   ) as Reduced<R>;
+}
+
+/** The mask of rows that take no part, `n * n`: each row itself, and those that are given. */
+export function besideSelf(
+  caller: string,
+  excluded: ArrayLike<boolean | number> | undefined,
+  n: number,
+): Uint8Array {
+  if (excluded === undefined) return diagonal(n);
+  if (excluded.length !== n * n) {
+    throw new Error(
+      `${caller}: excluded must have ${n} x ${n} = ${n * n} entries, got ${excluded.length ?? describe(excluded)}`,
+    );
+  }
+  checkFlags(`${caller}: excluded`, excluded);
+  return diagonal(n).map((is, at) => (is || excluded[at] ? 1 : 0));
 }
 
 /** `n * n`, 1 where row and column are equal. */

@@ -18,8 +18,12 @@ export class CrossBatchMemory {
   private rows?: tf.Tensor2D;
   private labels: number[] = [];
 
-  /** @param options `capacity`: rows to keep, `dim`: their width; both at least 1 */
-  constructor(options: { capacity: number; dim: number }) {
+  constructor(options: {
+    /** Rows to keep, at least 1. */
+    capacity: number;
+    /** Their width, at least 1. */
+    dim: number;
+  }) {
     const { capacity, dim } = checkOptions("CrossBatchMemory", options, { capacity: true, dim: true });
     this.capacity = checkNumber("CrossBatchMemory: capacity", capacity, { min: 1, integer: true });
     this.dim = checkNumber("CrossBatchMemory: dim", dim, { min: 1, integer: true });

@@ -1,7 +1,8 @@
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, describe } from "../shared/check-options.js";
 import type { Reducer } from "./reduce.js";
+import { weightedMean } from "./sample-weighted.js";
 
 /**
  * Makes a reducer: the mean of the losses, each times the weight of its anchor's class (pytorch-metric-learning's
@@ -27,7 +28,6 @@ export function classWeighted(weights: ArrayLike<number>): Reducer<tf.Scalar> {
       });
       return weights[label];
     });
-    if (own.length === 0) return tf.sum(losses) as tf.Scalar;
-    return tf.mean(tf.mul(losses, tf.tensor1d(own))) as tf.Scalar;
+    return weightedMean(losses, own);
   };
 }

@@ -6,6 +6,7 @@ import { type Features, openFeatures } from "./open-features.js";
 export type EncodeText = (texts: string[]) => Features | Promise<Features>;
 
 export interface EncodeTextsOptions {
+  /** Makes features `[n, dim]` of n texts. */
   encodeText: EncodeText;
   /** Texts at a time. Default 64. */
   batchSize?: number;

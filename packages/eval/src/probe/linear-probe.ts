@@ -11,9 +11,11 @@ export interface LabelledFeatures {
 }
 
 export interface LinearProbeOptions {
+  /** Rows that the classifier is fitted to. */
   train: LabelledFeatures;
   /** Chooses C; then the classifier is fitted to the training and the validation rows. Without it `C` is needed. */
   validation?: LabelledFeatures;
+  /** Rows that the classifier is tested on. */
   test: LabelledFeatures;
   /** Skips the sweep; not with `validation`. */
   C?: number;

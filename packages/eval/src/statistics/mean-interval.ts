@@ -12,13 +12,18 @@ export interface MeanInterval {
  * Student's t interval of the mean of a few independent values, such as a figure's changes over seeds (Student 1908).
  *
  * @param values two or more numbers
- * @param options `confidence`: above 0 and below 1, default 0.95
  *
  * @example
  * const changes = after.map((value, seed) => value - before[seed]);
  * const { mean, interval } = meanInterval(changes); // a change where the interval excludes 0
  */
-export function meanInterval(values: Outcomes, options?: { confidence?: number }): MeanInterval {
+export function meanInterval(
+  values: Outcomes,
+  options?: {
+    /** Share of such intervals that hold the mean, above 0 and below 1. Default 0.95. */
+    confidence?: number;
+  },
+): MeanInterval {
   const numbers = checkOutcomes("meanInterval: values", values);
   const { confidence = 0.95 } = checkOptions("meanInterval", options, { confidence: true });
   checkNumber("meanInterval: confidence", confidence, { above: 0, below: 1 });

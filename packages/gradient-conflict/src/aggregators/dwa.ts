@@ -6,10 +6,13 @@ import { softmax } from "./simplex.js";
 /**
  * Dynamic weight average (Liu et al. 2019, "End-to-End Multi-Task Learning with Attention", eq. 7): `m` times the softmax of the losses' last
  * ratios over the temperature; 1 each until two earlier steps are known. Its memory is their losses. Needs `context.losses`. `O(m)`.
- *
- * @param options `temperature`, greater than 0, default 2
  */
-export function dwa(options: { temperature?: number } = {}): Aggregator {
+export function dwa(
+  options: {
+    /** Temperature of the softmax, greater than 0. Default 2. */
+    temperature?: number;
+  } = {},
+): Aggregator {
   const { temperature = 2 } = checkOptions("dwa", options, { temperature: true });
   checkFloat("dwa: temperature", temperature, { above: 0 });
   return {

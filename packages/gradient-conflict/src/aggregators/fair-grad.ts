@@ -7,10 +7,13 @@ import { solvePositiveDefinite } from "./dense.js";
  * FairGrad (Ban and Ji 2024, eq. 7): alpha-fair progress of the losses, the positive weights with `G w = w^(-1/alpha)`. `alpha = 0` is the
  * mean, 1 is proportional fairness, as in Nash-MTL, and large values serve the worst-served loss. A zero gradient has weight 0, and all have where the gradients cancel.
  * `O(m^3)` a step of Newton's.
- *
- * @param options `alpha`, at least 0, default 1
  */
-export function fairGrad(options: { alpha?: number } = {}): Aggregator {
+export function fairGrad(
+  options: {
+    /** How fair progress is, at least 0. Default 1. */
+    alpha?: number;
+  } = {},
+): Aggregator {
   const { alpha = 1 } = checkOptions("fairGrad", options, { alpha: true });
   checkFloat("fairGrad: alpha", alpha, { min: 0 });
   return {

@@ -6,10 +6,15 @@ import { type ElementwiseAggregator, eachTensor } from "./elementwise.js";
 /**
  * GradDrop (Chen et al. 2020, algorithm 1): at each element, gradients of one sign are kept and those of the other dropped, the sign being
  * drawn with the probability `(1 + sum g / sum |g|) / 2` that it is positive.
- *
- * @param options `seed`, an integer of at least 0, default 0; `leak` in [0, 1] for each loss, the share that is never dropped, default 0
  */
-export function gradDrop(options: { seed?: number; leak?: readonly number[] } = {}): ElementwiseAggregator {
+export function gradDrop(
+  options: {
+    /** An integer of at least 0. Default 0. */
+    seed?: number;
+    /** For each loss the share of its gradient that is never dropped, in [0, 1]. Default 0 each. */
+    leak?: readonly number[];
+  } = {},
+): ElementwiseAggregator {
   const { seed = 0, leak } = checkOptions("gradDrop", options, { seed: true, leak: true });
   checkNumber("gradDrop: seed", seed, { min: 0, integer: true });
   if (leak !== undefined) checkFloats("gradDrop: leak", leak, { min: 0, max: 1 });

@@ -6,10 +6,13 @@ import { type Aggregator, checkGram, lossesOf, memoryOf } from "./aggregator.js"
  * IMTL-L (Liu et al. 2021, "Towards Impartial Multi-task Learning", section 3.2): weights `e^s` whose logarithms are trained to minimise
  * `e^s L - s`, from 0, so that all weighted losses come to 1. Its memory is `s`. Needs `context.losses`, each at
  * least 0: the weight of a negative one would grow without bound. `O(m)`.
- *
- * @param options `learningRate` of the logarithms, greater than 0, default 0.01
  */
-export function imtlL(options: { learningRate?: number } = {}): Aggregator {
+export function imtlL(
+  options: {
+    /** Learning rate of the logarithms, greater than 0. Default 0.01. */
+    learningRate?: number;
+  } = {},
+): Aggregator {
   const { learningRate = 0.01 } = checkOptions("imtlL", options, { learningRate: true });
   checkFloat("imtlL: learningRate", learningRate, { above: 0 });
   return {

@@ -6,10 +6,13 @@ import { softmax } from "./simplex.js";
 /**
  * Random loss weighting (Lin et al. 2021, algorithm 2): the softmax of standard normal numbers, drawn anew at each step from the seed and
  * the step alone. `O(m)`.
- *
- * @param options `seed`, an integer of at least 0, default 0
  */
-export function randomWeighting(options: { seed?: number } = {}): Aggregator {
+export function randomWeighting(
+  options: {
+    /** An integer of at least 0. Default 0. */
+    seed?: number;
+  } = {},
+): Aggregator {
   const { seed = 0 } = checkOptions("randomWeighting", options, { seed: true });
   checkNumber("randomWeighting: seed", seed, { min: 0, integer: true });
   return {

@@ -4,10 +4,13 @@ import { type ElementwiseAggregator, eachTensor } from "./elementwise.js";
 
 /**
  * Coordinate-wise trimmed mean (Yin et al. 2018, definition 2): at each element the mean without the largest and the smallest values.
- *
- * @param options `trim`: how many values are left out at each end, at least 0, default 1; it needs `2 trim + 1` losses
  */
-export function trimmedMean(options: { trim?: number } = {}): ElementwiseAggregator {
+export function trimmedMean(
+  options: {
+    /** Values that are left out at each end, at least 0; it needs `2 trim + 1` losses. Default 1. */
+    trim?: number;
+  } = {},
+): ElementwiseAggregator {
   const { trim = 1 } = checkOptions("trimmedMean", options, { trim: true });
   checkNumber("trimmedMean: trim", trim, { min: 0, integer: true });
   return {

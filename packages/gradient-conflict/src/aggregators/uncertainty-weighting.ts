@@ -6,10 +6,13 @@ import { type Aggregator, checkGram, lossesOf, memoryOf } from "./aggregator.js"
  * Uncertainty weighting (Kendall et al. 2018, eq. 7): weights `1 / (2 e^s)` whose log-variances `s` are trained to minimise
  * `L / (2 e^s) + s / 2`, from -0.5 as in LibMTL. Its memory is `s`. Needs `context.losses`, each at least 0: the weight of a negative
  * one would grow without bound. `O(m)`.
- *
- * @param options `learningRate` of the log-variances, greater than 0, default 0.01
  */
-export function uncertaintyWeighting(options: { learningRate?: number } = {}): Aggregator {
+export function uncertaintyWeighting(
+  options: {
+    /** Learning rate of the log-variances, greater than 0. Default 0.01. */
+    learningRate?: number;
+  } = {},
+): Aggregator {
   const { learningRate = 0.01 } = checkOptions("uncertaintyWeighting", options, { learningRate: true });
   checkFloat("uncertaintyWeighting: learningRate", learningRate, { above: 0 });
   return {

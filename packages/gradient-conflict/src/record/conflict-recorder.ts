@@ -22,8 +22,13 @@ export interface ConflictRecorder {
   pairs: PairRecord[];
 }
 
-/** A recorder of nothing yet. @param options.window steps of the moving window, at least 1, default 100. */
-export function createConflictRecorder(options: { window?: number } = {}): ConflictRecorder {
+/** A recorder of nothing yet. */
+export function createConflictRecorder(
+  options: {
+    /** Steps of the moving window, at least 1. Default 100. */
+    window?: number;
+  } = {},
+): ConflictRecorder {
   const { window = 100 } = checkOptions("createConflictRecorder", options, { window: true });
   checkNumber("createConflictRecorder: window", window, { min: 1, integer: true });
   return { window, pairs: [] };

@@ -1,5 +1,5 @@
 // Does the tasks of eval.mjs that its lines of input name: node benchmarks/src/eval-tasks.mjs FOLDER THREADS
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fitKMeans, nearestNeighbours, retrievalScores } from "@dcr-js/eval";
@@ -36,12 +36,22 @@ const tasks = {
   },
 };
 
+/** Processor time of the main thread in seconds, where Linux tells it. */
+function mainThread() {
+  const path = `/proc/self/task/${process.pid}/schedstat`;
+  return existsSync(path) ? Number(readFileSync(path, "utf8").split(" ")[0]) / 1e9 : undefined;
+}
+
 console.log(JSON.stringify({ ready: true }));
 for await (const task of createInterface({ input: process.stdin })) {
-  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  const [began, cpu, main] = [performance.now(), process.cpuUsage(), mainThread()];
   const told = await tasks[task]();
   const { user, system } = process.cpuUsage(cpu);
   const seconds = (performance.now() - began) / 1000;
-  console.log(JSON.stringify({ seconds, processor: (user + system) / 1e6, ...told }));
+  const processor = (user + system) / 1e6;
+  // The main thread's time and, as if it waited for them, the share of each other thread.
+  const own = main === undefined ? undefined : mainThread() - main;
+  const path = own === undefined ? undefined : own + (processor - own) / threads;
+  console.log(JSON.stringify({ seconds, processor, path, ...told }));
 }
 process.exit(0);

@@ -24,7 +24,7 @@ it("weights each loss by its anchor", () => {
       relative: 1e-6,
     });
     // Two triplets of each anchor.
-    const each = tripletLoss(x, labels, { reduction: "none" }).dataSync();
+    const each = Array.from(tripletLoss(x, labels, { reduction: "none" }).dataSync());
     const total = each.reduce((sum, loss, i) => sum + loss * weights[Math.floor(i / 2)], 0);
     expectClose(tripletLoss(x, labels, { reduction: sampleWeighted(weights) }), [total / 8], {
       relative: 1e-6,

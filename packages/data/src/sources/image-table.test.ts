@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-async function read(name: string, text: string, options?: ImageTableOptions) {
+async function read(name: string, text: string | Buffer | Buffer, options?: ImageTableOptions) {
   const file = join(root, name);
   await writeFile(file, text);
   const dataset = await imageTable(file, options);
@@ -41,6 +41,29 @@ describe("imageTable", () => {
     ]);
   });
 
+  it("reads a byte order mark, CRLF, empty lines and a last line without an end", async () => {
+    for (const [name, text] of [
+      ["bom.csv", "\uFEFFpath,caption\r\n\r\n1.jpg,é\r\n2.jpg,b"],
+      ["bom.jsonl", '\uFEFF{"path":"1.jpg","caption":"é"}\r\n\r\n  \r\n{"path":"2.jpg","caption":"b"}'],
+    ] as const) {
+      const { rows } = await read(name, text);
+      expect(rows.map(({ name, caption }) => [name, caption])).toEqual([
+        ["1.jpg", "é"],
+        ["2.jpg", "b"],
+      ]);
+    }
+  });
+
+  it("finds a key of JSONL that the first line lacks, and characters that a read cuts in two", async () => {
+    const lines = Array.from({ length: 5000 }, (_, i) =>
+      JSON.stringify(i === 0 ? { path: "0.jpg" } : { path: `${i}.jpg`, text: "äöü€𝄞".repeat(3) }),
+    );
+    const { rows } = await read("late.jsonl", lines.join("\n"));
+    expect(rows.length).toBe(5000);
+    expect(rows[0]!.caption).toBeUndefined();
+    expect(rows.slice(1).every(({ caption }) => caption === "äöü€𝄞".repeat(3))).toBe(true);
+  });
+
   it("reads JSONL, and columns by name from a root", async () => {
     const text = '{"img": "1.jpg", "words": "one", "n": 3}\n\n{"img": "2.jpg"}\n';
     const columns = { image: "img", caption: "words", label: "n" };
@@ -65,7 +88,18 @@ describe("imageTable", () => {
       "path\nhttps://example.org/a.jpg\n",
       /url\.tsv, line 2: "https:.*" is a URL; images are read only from files/,
     ],
-    ["bad.jsonl", '{"path": "a.jpg"}\n{oops\n', /bad\.jsonl, line 2: not valid JSON: "\{oops"/],
+    ["bad.jsonl", '{"path": "a.jpg"}\n{oops\n', /bad\.jsonl, line 2: not valid JSON: /],
+    ["twice.csv", "path,text,text\na.jpg,b,c\n", /twice\.csv: line 1: the column "text" is there twice/],
+    ["twice.jsonl", '{"path":"a.jpg","path":"b.jpg"}\n', /twice\.jsonl, line 1: .*key "path" is there twice/],
+    ["latin.csv", Buffer.from("path\na.jpg\n\xe9.jpg\n", "latin1"), /latin\.csv: not UTF-8, from line 1 on/],
+    [
+      "latin.jsonl",
+      Buffer.from('{"path":"a.jpg"}\n{"path":"\xe9"}\n', "latin1"),
+      /latin\.jsonl, line 2: .*not UTF-8/,
+    ],
+    ["long.jsonl", `{"path":"${"a".repeat(3e6)}"}\n`, /long\.jsonl, line 1: longer than 1048576 bytes/],
+    ["long.csv", `path\n"${"a".repeat(3e6)}"\n`, /long\.csv: .*(1048576|max_record_size)/i],
+    ["deep.jsonl", `${"[".repeat(1e5)}\n`, /deep\.jsonl, line 1: not valid JSON: nested more than 64 deep/],
     ["list.jsonl", "[1]\n", /list\.jsonl, line 1: expected an object, got an array of 1/],
     ["type.jsonl", '{"path": {"a": 1}}\n', /type\.jsonl, line 1: "path" must be text, got a Object/],
     ["x.txt", "a", /x\.txt must end in \.csv, \.tsv, \.jsonl or \.ndjson/],

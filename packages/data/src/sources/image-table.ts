@@ -1,4 +1,5 @@
 import { checkOptions, describe } from "../shared/check-options.js";
+import { parseJson } from "../shared/json.js";
 import { nodeModule } from "../shared/node-modules.js";
 import { fingerprintOf, type ImageEntry, type IndexedDataset, sortedLabels } from "./dataset.js";
 
@@ -34,24 +35,31 @@ export async function imageTable(file: string, options?: ImageTableOptions): Pro
     throw new Error(`imageTable: ${file} is missing or no file`);
   }
   const folder = root ?? dirname(file);
-  const entries: ImageEntry[] = [];
-  let roles: Record<Role, string | undefined> | undefined;
+  const wanted = new Set([...Object.values(columns), ...Object.values(usualNames).flat()]);
+  const found = new Set<string>();
+  const rows: Row[] = [];
   for await (const { line, row } of readRows(file)) {
+    const used = Object.entries(row).filter(([name]) => wanted.has(name));
+    for (const name of Object.keys(row)) if (wanted.has(name) || found.size < shownColumns) found.add(name);
+    rows.push({ line, row: Object.fromEntries(used) });
+  }
+  if (rows.length === 0) throw new Error(`imageTable: ${file} lists no images`);
+  // Lines of JSONL may each have other keys, so that no column is known before the last line.
+  const roles = findColumns(file, [...found], columns);
+  const entries = rows.map(({ line, row }): ImageEntry => {
     const where = `imageTable: ${file}, line ${line}`;
-    roles ??= findColumns(file, Object.keys(row), columns);
     const name = textOf(where, row, roles.image!);
     if (!name) throw new Error(`${where}: "${roles.image}" is empty`);
     if (/^[a-z][a-z0-9+.-]+:\/\//i.test(name)) {
       throw new Error(`${where}: ${describe(name)} is a URL; images are read only from files`);
     }
-    entries.push({
+    return {
       name,
       content: { path: resolve(folder, name) },
       caption: roles.caption && textOf(where, row, roles.caption),
       label: roles.label && textOf(where, row, roles.label),
-    });
-  }
-  if (entries.length === 0) throw new Error(`imageTable: ${file} lists no images`);
+    };
+  });
   return {
     access: "random",
     description: `the table ${file}`,
@@ -70,52 +78,107 @@ interface Row {
   row: Record<string, unknown>;
 }
 
+/** A longer line or record is no row of a table of images. */
+const maxLineBytes = 2 ** 20;
+/** Of columns that play no part, no more are remembered for errors. */
+const shownColumns = 20;
+
 async function* readRows(file: string): AsyncGenerator<Row> {
-  const { createReadStream } = nodeModule("node:fs");
   const ending = file.slice(file.lastIndexOf(".") + 1).toLowerCase();
-  if (ending === "jsonl" || ending === "ndjson") {
-    const { createInterface } = nodeModule("node:readline");
-    let line = 0;
-    for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-      line++;
-      if (text.trim()) yield { line, row: parseObject(`imageTable: ${file}, line ${line}`, text) };
-    }
-  } else if (ending === "csv" || ending === "tsv") {
-    const { parse } = await import("csv-parse");
-    const parser = parse({
-      columns: true,
-      bom: true,
-      info: true,
-      skip_empty_lines: true,
-      delimiter: ending === "tsv" ? "\t" : ",",
-      // Tab-separated files hold quotation marks in captions and do not quote.
-      quote: ending === "tsv" ? null : '"',
-    });
-    const input = createReadStream(file);
-    input.on("error", (error) => parser.destroy(error));
+  if (ending === "jsonl" || ending === "ndjson") yield* readLines(file);
+  else if (ending === "csv" || ending === "tsv") yield* readRecords(file, ending === "tsv");
+  else throw new Error(`imageTable: ${file} must end in .csv, .tsv, .jsonl or .ndjson`);
+}
+
+async function* readLines(file: string): AsyncGenerator<Row> {
+  let line = 0;
+  for await (const bytes of linesOf(file)) {
+    line++;
+    const where = `imageTable: ${file}, line ${line}`;
+    if (bytes.every((byte) => byte <= 0x20)) continue;
+    let value: unknown;
     try {
-      for await (const { record, info } of input.pipe(parser)) yield { line: info.lines, row: record };
+      value = parseJson(bytes);
     } catch (error) {
-      throw new Error(`imageTable: ${file}: ${(error as Error).message}`);
-    } finally {
-      input.destroy();
+      throw new Error(`${where}: not valid JSON: ${(error as Error).message}`);
     }
-  } else {
-    throw new Error(`imageTable: ${file} must end in .csv, .tsv, .jsonl or .ndjson`);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new Error(`${where}: expected an object, got ${describe(value)}`);
+    }
+    yield { line, row: value as Record<string, unknown> };
   }
 }
 
-function parseObject(where: string, text: string): Record<string, unknown> {
-  let value: unknown;
+/** The lines of a file, which end in LF or CRLF, without a byte order mark. */
+async function* linesOf(file: string): AsyncGenerator<Uint8Array> {
+  const { createReadStream } = nodeModule("node:fs");
+  let rest: Uint8Array = new Uint8Array();
+  let line = 1;
+  for await (const chunk of createReadStream(file) as AsyncIterable<Uint8Array>) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      yield Buffer.concat([rest, chunk.subarray(start, end)]);
+      rest = new Uint8Array();
+      start = end + 1;
+      line++;
+    }
+    rest = Buffer.concat([rest, chunk.subarray(start)]);
+    if (rest.length > maxLineBytes) {
+      throw new Error(`imageTable: ${file}, line ${line}: longer than ${maxLineBytes} bytes`);
+    }
+  }
+  if (rest.length > 0) yield rest;
+}
+
+async function* readRecords(file: string, isTabbed: boolean): AsyncGenerator<Row> {
+  const { createReadStream } = nodeModule("node:fs");
+  const { pipeline } = nodeModule("node:stream");
+  const { parse } = await import("csv-parse");
+  const parser = parse({
+    columns: (names: string[]) => checkHeader(names),
+    bom: true,
+    info: true,
+    skip_empty_lines: true,
+    max_record_size: maxLineBytes,
+    delimiter: isTabbed ? "\t" : ",",
+    // Tab-separated files hold quotation marks in captions and do not quote.
+    quote: isTabbed ? null : '"',
+  });
+  // The reader of the last stream sees the errors of all.
+  const records = pipeline(createReadStream(file), checkUTF8, parser, () => {});
   try {
-    value = JSON.parse(text);
-  } catch {
-    throw new Error(`${where}: not valid JSON: ${describe(text)}`);
+    for await (const { record, info } of records) yield { line: info.lines, row: record };
+  } catch (error) {
+    throw new Error(`imageTable: ${file}: ${(error as Error).message}`);
+  } finally {
+    records.destroy();
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error(`${where}: expected an object, got ${describe(value)}`);
+}
+
+/** Two columns of one name would leave the values of the first unread. */
+function checkHeader(names: string[]): string[] {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice === undefined) return names;
+  throw new Error(`line 1: the column ${describe(twice)} is there twice`);
+}
+
+async function* checkUTF8(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let line = 1;
+  const check = (chunk?: Uint8Array) => {
+    try {
+      for (const character of decoder.decode(chunk, { stream: chunk !== undefined })) {
+        if (character === "\n") line++;
+      }
+    } catch {
+      throw new Error(`not UTF-8, from line ${line} on`);
+    }
+  };
+  for await (const chunk of chunks) {
+    check(chunk);
+    yield chunk;
   }
-  return value as Record<string, unknown>;
+  check();
 }
 
 function findColumns(
@@ -139,7 +202,7 @@ function findColumns(
 }
 
 function textOf(where: string, row: Record<string, unknown>, column: string): string | undefined {
-  const value = row[column];
+  const value = Object.hasOwn(row, column) ? row[column] : undefined;
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string" || typeof value === "number") return String(value);
   throw new Error(`${where}: "${column}" must be text, got ${describe(value)}`);

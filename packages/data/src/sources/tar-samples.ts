@@ -1,18 +1,36 @@
 import type { Readable } from "node:stream";
+import type { TarHeader } from "modern-tar";
 import { imageExtensions } from "../decode/image-format.js";
+import { parseJson } from "../shared/json.js";
 import { nodeModule } from "../shared/node-modules.js";
+import { shown } from "../shared/shown.js";
 import type { ImageEntry } from "./dataset.js";
 import { type Log, SkippedFiles } from "./skipped-files.js";
 
 /** A file of an archive. */
 interface Member {
   name: string;
-  /** Left out where there are more than `maxMemberBytes`, so that they are not held in memory. */
+  /** Left out where it is not wanted or there is too much of it, so that it is not held in memory. */
   data?: Uint8Array;
+  /** Why there is no data, as a sample's fault. */
+  fault?: string;
 }
 
-/** A member above this is no training image; its sample counts as broken. */
+/** What a shard has besides files: a link's target may be in a sample of its own, or in no shard. */
+const others: Record<string, string> = {
+  symlink: "symbolic links",
+  link: "hard links",
+  fifo: "pipes",
+  "character-device": "devices",
+  "block-device": "devices",
+};
+
+/** A member above this is no training image, and a text above that no caption; their sample counts as broken. */
 const maxMemberBytes = 2 ** 29;
+const maxTextBytes = 2 ** 20;
+
+/** Endings of the members that are read beside images. */
+const textExtensions = ["txt", "caption", "json", "cls"];
 
 /**
  * The samples of a WebDataset shard: members that follow each other and share their name up to the first dot. The image is the
@@ -30,7 +48,7 @@ export async function* tarSamples(file: string, shardName: string, log: Log): As
     if (!entry) skipped.add("samples without an image", key);
     return entry;
   };
-  for await (const member of tarMembers(file)) {
+  for await (const member of tarMembers(file, (kind, name) => skipped.add(kind, name))) {
     const slash = member.name.lastIndexOf("/") + 1;
     const dot = member.name.indexOf(".", slash);
     if (member.name.slice(slash).startsWith(".") || dot < 0) {
@@ -38,7 +56,7 @@ export async function* tarSamples(file: string, shardName: string, log: Log): As
       continue;
     }
     const memberKey = member.name.slice(0, dot);
-    const extension = member.name.slice(dot + 1).toLowerCase();
+    const extension = extensionOf(member.name);
     if (memberKey !== key || members.has(extension)) {
       const entry = finish();
       if (entry) yield entry;
@@ -58,36 +76,61 @@ function sampleEntry(name: string, members: Map<string, Member>): ImageEntry | u
   if (images.length > 1) {
     return { name, content: { broken: `has several images: ${images.join(", ")}` } };
   }
-  const { data } = members.get(images[0]!)!;
-  if (!data) return { name, content: { broken: `has more than ${maxMemberBytes} bytes` } };
+  const read = [images[0]!, ...textExtensions.filter((extension) => members.has(extension))];
+  const faults = read.flatMap((extension) => members.get(extension)!.fault ?? []);
+  if (faults.length > 0) return { name, content: { broken: faults[0]! } };
+  try {
+    const { caption, label } = annotations(members);
+    return { name, content: { bytes: members.get(images[0]!)!.data! }, caption, label };
+  } catch (error) {
+    return { name, content: { broken: (error as Error).message } };
+  }
+}
+
+/** Throws what is wrong with the sample. */
+function annotations(members: Map<string, Member>): { caption?: string; label?: string } {
   const text = (extension: string) => {
     const member = members.get(extension);
-    return member && new TextDecoder().decode(member.data).trim();
+    if (!member) return undefined;
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(member.data).trim();
+    } catch {
+      throw new Error(`has a ${extension} member that is not UTF-8`);
+    }
   };
-  let json: Record<string, unknown> | undefined;
-  try {
-    json = members.has("json") ? JSON.parse(text("json")!) : undefined;
-  } catch {
-    return { name, content: { broken: "has a json member that is not valid JSON" } };
-  }
+  const json = members.has("json") ? jsonObject(members.get("json")!.data!) : {};
   const own = (field: string) => {
-    const value = json?.[field];
-    return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
+    const value = Object.hasOwn(json, field) ? json[field] : undefined;
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === "string" || typeof value === "number") return String(value);
+    throw new Error(`has a json member whose "${field}" is no text: ${shown(value)}`);
   };
-  return {
-    name,
-    content: { bytes: data },
-    caption: text("txt") ?? text("caption") ?? own("caption"),
-    label: text("cls") ?? own("label"),
-  };
+  return { caption: text("txt") ?? text("caption") ?? own("caption"), label: text("cls") ?? own("label") };
+}
+
+function jsonObject(bytes: Uint8Array): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = parseJson(bytes);
+  } catch (error) {
+    throw new Error(`has a json member that is not valid JSON: ${(error as Error).message}`);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new Error(`has a json member that is no object: ${shown(value)}`);
 }
 
 /**
- * The files of a tar or tar.gz, one after the other.
+ * The files of a tar or tar.gz, one after the other, with the content of images and of the texts beside them.
  *
+ * @param onOther is told of what is neither file nor folder
  * @throws where the archive is cut short or is no tar, with its name
  */
-export async function* tarMembers(file: string): AsyncGenerator<Member> {
+export async function* tarMembers(
+  file: string,
+  onOther: (kind: string, name: string) => void = () => {},
+): AsyncGenerator<Member> {
   const { createTarDecoder } = await import("modern-tar");
   const stream = openArchive(file);
   const { Readable: NodeReadable } = nodeModule("node:stream");
@@ -97,9 +140,11 @@ export async function* tarMembers(file: string): AsyncGenerator<Member> {
     for await (const { header, body } of entries) {
       if (header.type !== undefined && header.type !== "file") {
         await body.cancel();
+        if (header.type !== "directory")
+          onOther(others[header.type] ?? `members of type ${header.type}`, header.name);
         continue;
       }
-      yield { name: header.name, data: await readBody(body, header.size) };
+      yield { name: header.name, ...(await readBody(body, header)) };
     }
   } catch (error) {
     const reason = /truncated|unexpected end/i.test((error as Error).message)
@@ -121,17 +166,39 @@ function openArchive(file: string): Readable {
   return pipeline(bytes, createGunzip(), () => {});
 }
 
-async function readBody(body: ReadableStream<Uint8Array>, size: number): Promise<Uint8Array | undefined> {
-  if (size > maxMemberBytes) {
-    await body.cancel();
-    return undefined;
+/** A member's ending as WebDataset takes it: all after the first dot of its own name. */
+const extensionOf = (name: string): string => {
+  const own = name.slice(name.lastIndexOf("/") + 1);
+  return own.includes(".") ? own.slice(own.indexOf(".") + 1).toLowerCase() : "";
+};
+
+/** Why a member cannot be read. */
+function faultOf(extension: string, { size, pax }: TarHeader): string | undefined {
+  if (pax?.["GNU.sparse.major"]) return "is a sparse file, which is not read";
+  if (!textExtensions.includes(extension)) {
+    return size > maxMemberBytes ? `has more than ${maxMemberBytes} bytes` : undefined;
   }
-  const data = new Uint8Array(size);
+  if (size <= maxTextBytes) return undefined;
+  return `has a ${extension} member of ${size} bytes, more than ${maxTextBytes}`;
+}
+
+async function readBody(
+  body: ReadableStream<Uint8Array>,
+  header: TarHeader,
+): Promise<Pick<Member, "data" | "fault">> {
+  const extension = extensionOf(header.name);
+  const wanted = [...imageExtensions, ...textExtensions].includes(extension);
+  const fault = wanted ? faultOf(extension, header) : undefined;
+  if (fault || !wanted) {
+    await body.cancel();
+    return { fault };
+  }
+  const data = new Uint8Array(header.size);
   let at = 0;
   const reader = body.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     data.set(part.value, at);
     at += part.value.length;
   }
-  return data;
+  return { data };
 }

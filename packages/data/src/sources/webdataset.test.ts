@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { testImages, writeTestShards } from "@dcr-js/testing/images";
+import { packTar } from "modern-tar";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ImageEntry } from "./dataset.js";
 import { webDataset } from "./webdataset.js";
@@ -57,6 +58,53 @@ describe("webDataset", () => {
     await writeFile(cut, whole.subarray(0, end));
     await expect(webDataset(cut)).rejects.toThrow(`webDataset: ${cut}: the archive is cut short`);
     await rm(cut);
+  });
+
+  it("names samples whose texts cannot be read, and tells of links, which it does not follow", async () => {
+    const image = (await testImages(1))[0]!.bytes;
+    const file = (name: string, body: string | Uint8Array) => ({ header: { name, size: body.length }, body });
+    const texts: Record<string, string | Uint8Array> = {
+      "good.txt": "\uFEFFa caption",
+      "latin.txt": Uint8Array.of(0xe9, 0x20),
+      "long.txt": "x".repeat(2 ** 20 + 1),
+      "twice.json": '{"caption":"x","caption":"y"}',
+      "deep.json": "[".repeat(1e5),
+      "list.json": "[1]",
+      "words.json": '{"caption":["a"]}',
+      "none.json": '{"caption":null,"label":3}',
+    };
+    const bytes = await packTar([
+      ...Object.entries(texts).flatMap(([name, text]) => [
+        file(name.replace(/\.\w+$/, ".jpg"), image),
+        file(name, typeof text === "string" ? new TextEncoder().encode(text) : text),
+      ]),
+      { header: { name: "other.png", size: 0, type: "symlink", linkname: "good.jpg" } },
+      { header: { name: "same.png", size: 0, type: "link", linkname: "good.jpg" } },
+    ]);
+    const shard = join(root, "texts.tar");
+    await writeFile(shard, bytes);
+    const messages: string[] = [];
+    const dataset = await webDataset(shard, { log: (message) => messages.push(message) });
+    const entries = await all(dataset.open(0));
+    expect(messages).toEqual([
+      `webDataset: ${shard}: not read: 1 symbolic links (other.png), 1 hard links (same.png)`,
+    ]);
+    expect(entries.map(({ content }) => ("broken" in content ? content.broken : "read"))).toEqual([
+      "read",
+      "has a txt member that is not UTF-8",
+      "has a txt member of 1048577 bytes, more than 1048576",
+      'has a json member that is not valid JSON: key "caption" is there twice',
+      "has a json member that is not valid JSON: nested more than 64 deep",
+      "has a json member that is no object: [1]",
+      'has a json member whose "caption" is no text: ["a"]',
+      "read",
+    ]);
+    expect([entries[0]!.caption, entries[7]!.caption, entries[7]!.label]).toEqual([
+      "a caption",
+      undefined,
+      "3",
+    ]);
+    await rm(shard);
   });
 
   it("can be left early, and read again", async () => {

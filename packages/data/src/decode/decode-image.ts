@@ -28,7 +28,7 @@ export function checkDecodeOptions(caller: string, options?: DecodeOptions): Che
 }
 
 /**
- * Decodes a JPEG, PNG, WebP, AVIF, GIF (its first frame) or TIFF (its first page) to RGB.
+ * Decodes a JPEG, PNG, WebP, AVIF, GIF or TIFF to RGB: the first frame of an animation, the first page of several.
  *
  * The image is turned upright by its EXIF orientation. Grey and palette images become RGB; CMYK is converted by Pillow's
  * formula, not by a colour profile; of 16 bits the upper 8 stay; embedded profiles are not applied, as in Pillow.
@@ -70,7 +70,7 @@ export async function decodeBytes(
 }
 
 function unreadable(error: Error): never {
-  throw new Error(`cannot be decoded: ${error.message.trim().split("\n")[0]}`);
+  throw new Error(`cannot be decoded: ${error.message.trim().replace(/\s+/g, " ").slice(0, 160)}`);
 }
 
 async function toRGB(image: Sharp, cmyk: boolean, background?: RGB): Promise<RGBImage<Uint8Array>> {

@@ -8,6 +8,8 @@ export interface CLIPVocabulary {
 
 /** Words, contractions, single digits, and runs of anything else (Radford et al. 2021; OpenAI's simple_tokenizer.py). */
 const WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+/** What ByteLevel splits by (Radford et al. 2019; OpenAI's encoder.py). */
+const GPT2_WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const SPECIALS = "<\\|startoftext\\|>|<\\|endoftext\\|>|";
 
 /** The tokenizer.json that transformers' CLIPTokenizer makes of vocab.json and merges.txt. */
@@ -27,7 +29,8 @@ export function clipDefinition({ vocab, merges }: CLIPVocabulary, unkToken: stri
       pretokenizers: [
         { type: "Split", pattern: { Regex: SPECIALS + WORDS }, behavior: "Removed", invert: true },
         // GPT-2's own expression splits once more, as in transformers: `<|endoftext|>` in capitals is three words.
-        { type: "ByteLevel", add_prefix_space: false, use_regex: true },
+        { type: "Split", pattern: { Regex: GPT2_WORDS }, behavior: "Isolated", invert: false },
+        { type: "ByteLevel", add_prefix_space: false, use_regex: false },
       ],
     },
     post_processor: null,

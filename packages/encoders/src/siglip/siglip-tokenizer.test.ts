@@ -88,6 +88,12 @@ describe("SiglipTokenizer", () => {
     expect(() => new SiglipTokenizer(file, { padToken: "<nothing>" })).toThrow(
       'SiglipTokenizer: padToken "<nothing>" is not in the vocabulary of 873 pieces',
     );
+    expect(() => new SiglipTokenizer(file, { eosToken: "a" })).toThrow(
+      'SiglipTokenizer: eosToken must be "</s>", which tokenizer.json puts after every text, got "a"',
+    );
+    const bare = { ...file, post_processor: null };
+    expect(new SiglipTokenizer(bare, { eosToken: "a" }).eosTokenId).not.toBe(1);
+    expect(new SiglipTokenizer(bare).eosTokenId).toBe(1);
     expect(() => new SiglipTokenizer(file, { bosToken: "</s>" } as never)).toThrow(
       /unknown option "bosToken"/,
     );

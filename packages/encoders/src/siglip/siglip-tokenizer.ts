@@ -7,7 +7,7 @@ import { readSiglipDefinition } from "./siglip-tokenizer-definition.js";
 
 /** The parts of a {@link SiglipTokenizer} beside its tokenizer.json. */
 export interface SiglipTokenizerOptions {
-  /** Text put after every sequence. Default `</s>`. */
+  /** Text put after every sequence. Default the one that tokenizer.json puts there, the only one it then may be, else `</s>`. */
   eosToken?: string;
   /** Text that fills a sequence up. Default `</s>`. */
   padToken?: string;
@@ -50,8 +50,14 @@ export class SiglipTokenizer extends TextTokenizer {
    */
   constructor(definition: Record<string, unknown>, options: SiglipTokenizerOptions = {}) {
     const given = checkOptions("SiglipTokenizer", options, { ...optionNames, addedTokens: true });
-    const { eosToken = "</s>", padToken = "</s>", addedTokens = [] } = given;
+    const { padToken = "</s>", addedTokens = [] } = given;
     const { vocabulary, before, after, lowercases } = readSiglipDefinition(definition);
+    const eosToken = given.eosToken ?? after[0] ?? "</s>";
+    if (after[0] !== undefined && eosToken !== after[0]) {
+      throw new Error(
+        `SiglipTokenizer: eosToken must be ${JSON.stringify(after[0])}, which tokenizer.json puts after every text, got ${JSON.stringify(eosToken)}`,
+      );
+    }
     const ids = new Map([...vocabulary, ...addedTokens.map(({ content, id }) => [content, id] as const)]);
     const idOf = (name: string, token: string) => {
       const id = ids.get(token);
@@ -67,7 +73,7 @@ export class SiglipTokenizer extends TextTokenizer {
       vocabulary,
       lowercases,
       bosTokenId: before[0] === undefined ? undefined : idOf("the first token", before[0]),
-      eosTokenId: idOf("eosToken", after[0] ?? eosToken),
+      eosTokenId: idOf("eosToken", eosToken),
       padTokenId: idOf("padToken", padToken),
       modelMaxLength: given.modelMaxLength ?? CONTEXT_LENGTH,
       paddingSide: given.paddingSide ?? "right",
@@ -97,7 +103,7 @@ export class SiglipTokenizer extends TextTokenizer {
         : "";
       throw new Error(`${what}: expected tokenizer.json in ${folder}, but it does not exist${hint}`);
     }
-    const { vocabulary } = readSiglipDefinition(definition);
+    const { vocabulary, after } = readSiglipDefinition(definition);
     const known = new Set(files.addedTokens.map(({ content }) => content));
     const described = Array.from(files.specials.values()).flatMap((token) => {
       const id = vocabulary.get(token.content);
@@ -105,7 +111,8 @@ export class SiglipTokenizer extends TextTokenizer {
     });
     const { eosToken, padToken, modelMaxLength, paddingSide } = settings;
     return new SiglipTokenizer(definition, {
-      eosToken,
+      // In transformers too, tokenizer.json ends a text as it says, whatever the settings call the last token.
+      eosToken: after[0] ?? eosToken,
       padToken,
       modelMaxLength,
       paddingSide,

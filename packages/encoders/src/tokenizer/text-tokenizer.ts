@@ -2,7 +2,10 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import * as tf from "@tensorflow/tfjs-core";
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import type { AddedToken } from "./added-tokens.js";
+import { stepsWithUnicodeSpaces } from "./white-space.js";
 import { wholeTokenSplitter } from "./whole-tokens.js";
+
+const loneSurrogate = /\p{Surrogate}/u;
 
 /** How {@link TextTokenizer.encode} makes rows. */
 export interface EncodeOptions {
@@ -79,7 +82,12 @@ export class TextTokenizer {
     this.split = wholeTokenSplitter(raw);
     this.wholeTokens = new Map(raw.map((token) => [token.id, token]));
     this.tokenizer = new Tokenizer(
-      { ...definition, added_tokens: addedTokens.filter(({ normalized }) => normalized) },
+      {
+        ...definition,
+        normalizer: stepsWithUnicodeSpaces(definition["normalizer"]),
+        pre_tokenizer: stepsWithUnicodeSpaces(definition["pre_tokenizer"]),
+        added_tokens: addedTokens.filter(({ normalized }) => normalized),
+      },
       // Spaces before signs are a tokenizer's own way to write them; cleaning up would lose what was there.
       { clean_up_tokenization_spaces: false },
     );
@@ -89,8 +97,14 @@ export class TextTokenizer {
    * The ids of a text's pieces, without special tokens, padding or limit.
    *
    * @param text any text
+   * @throws where it is not well-formed: transformers refuses it too
    */
   tokenize(text: string): number[] {
+    if (loneSurrogate.test(text)) {
+      throw new Error(
+        `${this.name}: a text has half of a surrogate pair, which is no character; use text.toWellFormed()`,
+      );
+    }
     return this.split(text).flatMap((part) =>
       typeof part === "string"
         ? this.tokenizer.encode(this.lowercases ? part.replaceAll("Σ", "σ") : part, {

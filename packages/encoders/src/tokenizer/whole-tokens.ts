@@ -1,4 +1,5 @@
 import type { AddedToken } from "./added-tokens.js";
+import { stripped } from "./white-space.js";
 
 type Node = { next: Map<string, Node>; token?: AddedToken };
 
@@ -37,9 +38,7 @@ export function wholeTokenSplitter(tokens: readonly AddedToken[]): (text: string
     let start = 0;
     let trimStart = false;
     const push = (end: number, trimEnd: boolean) => {
-      let between = text.slice(start, end);
-      if (trimStart) between = between.trimStart();
-      if (trimEnd) between = between.trimEnd();
+      const between = stripped(text.slice(start, end), { start: trimStart, end: trimEnd });
       if (between !== "") parts.push(between);
     };
     for (let i = 0; i < text.length; ) {

@@ -8,6 +8,12 @@ describe("option values", () => {
     [number, "", /empty string/],
     [number, "1e400", /a number, got "1e400"/],
     [number, "abc", /a number, got "abc"/],
+    [number, "0x10", /a number, got "0x10"/],
+    [number, " 5", /a number, got " 5"/],
+    [number, "0b11", /a number/],
+    [number, "1_000", /a number/],
+    [number, "Infinity", /a number/],
+    [number, "٣", /a number/],
     [integer, "1.5", /an integer, got "1.5"/],
     [integer, "9007199254740993", /an integer/],
     [listOf(integer), "1,,2", /values between the commas, got "1,,2"; is a variable unset\?/],
@@ -20,7 +26,10 @@ describe("option values", () => {
 
   it("reads numbers and lists", () => {
     expect(number("1e-5")).toBe(1e-5);
+    expect(number("+.5")).toBe(0.5);
+    expect(number("2.")).toBe(2);
     expect(integer("-3")).toBe(-3);
+    expect(integer("1e3")).toBe(1000);
     expect(listOf(integer)("1, 2,3")).toEqual([1, 2, 3]);
     expect(oneOf(["a", "b"])("b")).toBe("b");
   });

@@ -11,9 +11,12 @@ export function text(value: string): string {
   return value;
 }
 
+/** JavaScript alone would also take `0x10`, `0b11` and spaces for numbers. */
+const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 export function number(value: string): number {
   const parsed = Number(text(value));
-  return Number.isFinite(parsed) ? parsed : refuse(`a number, got "${value}"`);
+  return decimal.test(value) && Number.isFinite(parsed) ? parsed : refuse(`a number, got "${value}"`);
 }
 
 export function integer(value: string): number {

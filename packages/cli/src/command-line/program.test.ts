@@ -1,4 +1,6 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
@@ -14,6 +16,40 @@ describe("dcr", () => {
     const { status, stdout, stderr } = dcr(...args);
     expect(stderr).toMatch(message);
     expect([status, stdout]).toEqual([1, ""]);
+  });
+
+  it("refuses an option that is given twice, in each form of it", () => {
+    const twice = ["plan", "--steps", "3", "--steps=5"];
+    expect(dcr(...twice)).toMatchObject({
+      status: 1,
+      stderr: "error: option '--steps <n>' is given twice\n",
+    });
+    expect(dcr("plan", "--seed", "1", "--seeds", "2").stderr).toMatch(/^error: option .* is given twice\n$/);
+    expect(dcr("evaluate", "--on", "a", "--on", "b").stderr).toMatch(
+      /^error: option '--on <what>' is given twice\n$/,
+    );
+  });
+
+  it.runIf(process.platform !== "win32")("ends in silence when nobody reads its output", async () => {
+    const child = spawn(process.execPath, [main, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    await once(child, "close");
+    expect(stderr).toBe("");
+  });
+
+  it.runIf(process.platform === "linux")("tells of an output that is full", () => {
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(process.execPath, [main, "--version"], {
+      encoding: "utf8",
+      stdio: ["ignore", full, "pipe"],
+    });
+    closeSync(full);
+    expect(stderr).toMatch(/^error: the standard output: ENOSPC/);
+    expect(status).toBe(1);
   });
 
   it("prints help and version", () => {

@@ -28,7 +28,34 @@ function createProgram(context: CommandContext): Command {
   addEvaluateCommand(program, context);
   addReportCommand(program, context);
   addDoctorCommand(program);
+  for (const command of [program, ...program.commands]) refuseTwice(command);
   return program;
+}
+
+/** Commander takes the last value of an option that is given twice, and drops the first. */
+function refuseTwice(command: Command): void {
+  for (const option of command.options.filter(({ required, optional }) => required || optional)) {
+    let count = 0;
+    command.on(`option:${option.name()}`, () => {
+      count++;
+      if (count > 1) command.error(`error: option '${option.flags}' is given twice`);
+    });
+  }
+}
+
+let isWatching = false;
+
+/** Has a reader that went away, as in `dcr doctor | head`, not end the command, and tells of an output that is full. */
+function watchOutput(): void {
+  if (isWatching) return;
+  isWatching = true;
+  for (const [name, stream] of Object.entries({ output: process.stdout, "error output": process.stderr })) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE" || error.code === "EIO") return;
+      process.exitCode = 1;
+      if (stream === process.stdout) console.error(`error: the standard ${name}: ${error.message}`);
+    });
+  }
 }
 
 /**
@@ -43,6 +70,7 @@ export async function runCommandLine(
   options?: Partial<CommandContext>,
 ): Promise<void> {
   const { base = process.cwd(), invocation = "dcr enhance" } = options ?? {};
+  watchOutput();
   const program = createProgram({ base, invocation });
   try {
     await program.parseAsync(args, { from: "user" });

@@ -89,9 +89,38 @@ describe("readSettings", () => {
     ["a: [1", /run\.yaml: not valid YAML: .*line 1/],
     ["- 1\n- 2\n", /run\.yaml: expected settings by name, got an array of 2/],
     ["a: 1\na: 2\n", /run\.yaml: not valid YAML: Map keys must be unique at line 2/],
+    ["lora:\n\trank: 4\n", /run\.yaml: not valid YAML: Tabs are not allowed as indentation/],
+    ["seeds: !float32 [1]\n", /run\.yaml: not valid YAML: Unresolved tag: !float32/],
+    ["a: 1\n---\nb: 2\n", /run\.yaml: not valid YAML: Source contains multiple documents/],
+    ["__proto__: { seeds: [1] }\n", /run\.yaml: __proto__: no such setting/],
     ["a: &x 1\nb: *x\n", /run\.yaml: aliases \(\*x\) are not supported/],
   ])("refuses %j", async (text, message) => {
     await expect(read(text)).rejects.toThrow(message);
+  });
+
+  it("refuses what is no text file", async () => {
+    const path = join(folder, "latin.yaml");
+    await writeFile(path, Uint8Array.of(0x61, 0x3a, 0x20, 0xe9));
+    await expect(readSettings(path)).rejects.toThrow(`${path}: not UTF-8`);
+    await writeFile(path, " ".repeat(2 ** 20 + 1));
+    await expect(readSettings(path)).rejects.toThrow(`${path}: expected at most 1048576 bytes`);
+    await expect(readSettings(folder)).rejects.toThrow(`${folder}: expected a file, got a folder`);
+  });
+
+  it("names a setting of the wrong type, from YAML's own kinds", async () => {
+    for (const [text, message] of [
+      ["<<: { seeds: [1] }", /<<: no such setting/],
+      ["strict: yes", /strict: .*, got "yes"/],
+      ["seeds: 1", /seeds: .*, got 1/],
+      ["seeds: [1e400]", /seeds\.0: .*, got Infinity/],
+      ["seeds: [9007199254740993]", /seeds\.0: /],
+      ["enhance: 5", /enhance: .*, got 5/],
+      ["images: 5", /images: .*, got 5/],
+      ["images: null", /images: .*, got null/],
+    ] as const) {
+      const settings = await read(text);
+      expect(() => checkConfig("x", mergeSettings(whole, settings)), text).toThrow(message);
+    }
   });
 
   it("names a file or folder that is not there", async () => {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isAlias, parseDocument, stringify, visit } from "yaml";
+import { isAlias, isScalar, parseDocument, stringify, visit } from "yaml";
 import type { z } from "zod";
 import { describe } from "../shared/check-options.js";
+import { readSmallFile } from "../shared/regular-file.js";
 import { nearName } from "./near-name.js";
 import { type RunConfig, runConfigSchema } from "./run-config.js";
 
@@ -79,15 +79,16 @@ export function settingNames(): string[] {
 
 /** Reads settings from a YAML file. Not every setting need be there. @throws naming the file, and the line where one is at fault. */
 export async function readSettings(path: string): Promise<PartialConfig> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: ${error.code === "ENOENT" ? "no such file" : error.message}`);
-  });
-  const document = parseDocument(text);
-  const [error] = document.errors;
+  const document = parseDocument(await readYaml(path));
+  const [error] = [...document.errors, ...document.warnings];
   if (error) throw new Error(`${path}: not valid YAML: ${error.message.split("\n")[0]}`);
   visit(document, {
     Node(_, node) {
       if (isAlias(node)) throw new Error(`${path}: aliases (*${node.source}) are not supported`);
+    },
+    Pair(_, { key }) {
+      // To JavaScript it is no key but what an object inherits from.
+      if (isScalar(key) && key.value === "__proto__") throw new Error(`${path}: __proto__: no such setting`);
     },
   });
   const settings: unknown = document.toJS() ?? {};
@@ -95,6 +96,18 @@ export async function readSettings(path: string): Promise<PartialConfig> {
     throw new Error(`${path}: expected settings by name, got ${describe(settings)}`);
   }
   return settings as PartialConfig;
+}
+
+/** A file of settings is short; a longer one is another file. */
+const maxBytes = 2 ** 20;
+
+async function readYaml(path: string): Promise<string> {
+  const bytes = await readSmallFile(path, maxBytes);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error(`${path}: not UTF-8`);
+  }
 }
 
 /** One set of settings over another. Sections are merged; lists are replaced. */

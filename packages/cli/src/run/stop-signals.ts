@@ -39,7 +39,8 @@ export function watchStopSignals(handlers: {
     } else if (now - first > sameMs) handlers.end(signal);
   };
   const onOutputError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    // What else befalls the output, the command line tells.
+    if (error.code !== "EPIPE" && error.code !== "EIO") return;
     // A closed pipe reports every write; it is no second wish.
     if (first !== undefined) return;
     first = performance.now();

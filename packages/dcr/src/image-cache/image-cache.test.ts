@@ -48,6 +48,31 @@ describe("createImageCache", () => {
     expect(computed).toEqual([1, 2, 3, 2]);
   });
 
+  it("has all its room again when it is cleared", async () => {
+    const { computed, compute } = computer();
+    const cache = createImageCache(16);
+    await cache.rows(imagesOf(1, 2), size, compute);
+    cache.clear();
+    for (const image of [1, 2, 1, 2]) await cache.rows(imagesOf(image), size, compute);
+    expect(computed).toEqual([1, 2, 1, 2]);
+  });
+
+  it("gives each image its own row, by the pixels of all its places", async () => {
+    const { compute } = computer();
+    const seen: number[][] = [];
+    const cache = createImageCache(0);
+    await cache.rows(
+      Float32Array.from({ length: 36 }, (_, i) => i % 24),
+      2,
+      async (images) => {
+        seen.push(Array.from(images));
+        return compute(images.filter((_, i) => i % 12 < 3));
+      },
+    );
+    // Three images of 2 x 2, of which the third is the first again.
+    expect(seen).toEqual([Array.from({ length: 24 }, (_, i) => i)]);
+  });
+
   it("keeps nothing in no bytes", async () => {
     const { computed, compute } = computer();
     const cache = createImageCache(0);

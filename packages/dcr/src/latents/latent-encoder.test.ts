@@ -138,6 +138,10 @@ describe("createLatentEncoder", () => {
     await encode({ cacheFolder, cacheBytes: 0 }, [images.subarray(0, values)]);
     const [file] = await filesIn(cacheFolder);
     const { length } = await readFile(file);
+    // A folder that is just full is no cause to delete.
+    const full = { cacheFolder, cacheBytes: 0, cacheFolderBytes: 2 * length };
+    await encode(full, [images.subarray(values, 2 * values)]);
+    expect((await filesIn(cacheFolder)).length).toBe(2);
     const options = { cacheFolder, cacheBytes: 0, cacheFolderBytes: Math.ceil(3.4 * length) };
     await encode(options, [images.subarray(0, 2 * values)]);
     // The first is used again, the second is the oldest.

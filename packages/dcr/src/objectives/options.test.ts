@@ -157,7 +157,7 @@ it("sums ask for what one of their members asks for, and need one", () => {
   expect(asks(plain)).toEqual({ usesAugmented: false, usesPredictions: false, name: "sum" });
   expect(asks(plain, views)).toEqual({ usesAugmented: true, usesPredictions: false, name: "sum" });
   expect(asks(plain, predicts)).toEqual({ usesAugmented: false, usesPredictions: true, name: "sum" });
-  expect(() => sumObjective("none", [])).toThrow("sumObjective");
+  expect(() => sumObjective("none", [])).toThrow("sumObjective: none needs one objective or more, got none");
   for (const weight of [Number.NaN, Number.POSITIVE_INFINITY, "1"]) {
     expect(() => sumObjective("x", [{ objective: plain, weight: weight as never }])).toThrow(
       "weight of plain",
@@ -167,5 +167,7 @@ it("sums ask for what one of their members asks for, and need one", () => {
   expect(sumObjective("one", [{ objective: remembering, weight: 1 }]).remember).toBe(remembering.remember);
   expect(sumObjective("no", [{ objective: plain, weight: 1 }])).not.toHaveProperty("remember");
   const two = [remembering, remembering].map((objective) => ({ objective, weight: 1 }));
-  expect(() => sumObjective("two", two)).toThrow("remember");
+  expect(() => sumObjective("two", two)).toThrow(
+    "sumObjective: two: at most one member may have remember(), got plain and plain",
+  );
 });

@@ -221,6 +221,39 @@ describe("createEnhancementStage", () => {
   );
 });
 
+describe("what others' options say", () => {
+  it.each([
+    ["createEnhancementStage", createEnhancementStage],
+    ["createEndToEndStage", createEndToEndStage],
+  ])("is refused by %s, by its name", async (name, create) => {
+    const wrong: [object, string][] = [
+      [{ chunk: -1 }, `${name}: chunk must be an integer`],
+      [{ adapters: 3 }, `${name}: adapters must be a LoRA or { parameters() }, got 3`],
+      [{ adapters: undefined }, `${name}: adapters must be a LoRA or { parameters() }, got undefined`],
+      [{ adapters: { parameters: () => [] } }, `${name}: adapters have no parameters to train`],
+    ];
+    for (const [change, message] of wrong)
+      await expect(enhance(objectives.con(), change, async () => {}, create)).rejects.toThrow(message);
+  });
+});
+
+describe("local tokens", () => {
+  it("leave the gradient of a loss on the features as it is", async () => {
+    const run = (localTokens: number) =>
+      enhance(objectives.con(), { localTokens, dropout: 0, maxGradNorm: 1e9 }, async (stage) => ({
+        record: await stage.step(),
+        moments: flat(gradientMoments(stage.state())),
+      }));
+    const none = await run(0);
+    expect(none.moments.some((moment) => moment !== 0)).toBe(true);
+    for (const share of [0.5, 1]) {
+      const some = await run(share);
+      expectClose([some.record.loss], [none.record.loss], { relative: 1e-6 });
+      expectCloseNorm(some.moments, none.moments, { relative: 1e-5 });
+    }
+  });
+});
+
 describe("createEndToEndStage", () => {
   it("trains projector and adapters together, by the gradients that each stage alone has", async () => {
     await expectNoLeaks(async () => {

@@ -159,7 +159,6 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         position = checked.position;
       }),
     dispose: () => {
-      if (disposed) return;
       disposed = true;
       optimizer.dispose();
       parts.dispose();

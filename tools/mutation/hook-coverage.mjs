@@ -1,6 +1,6 @@
 /**
  * A setup file of vitest, beside Stryker's own: tells the test runner which mutants a test file reached while vitest collected its
- * tests. What it reached outside of tests beyond that, it reached in hooks.
+ * tests. Stryker counts those together with the mutants that hooks reach.
  */
 import { afterAll, beforeAll, inject } from "vitest";
 

@@ -12,7 +12,7 @@ export async function withTensorScope<T>(work: (scope: TensorScope) => Promise<T
   try {
     return await work({
       own: (given) => {
-        // What others' code gives may be no object; its check names that, and there is nothing to free.
+        // Others' code may give no object: its check names that, and there is nothing to free.
         if (typeof given === "object" && given !== null) owned.push(given);
         return given;
       },

@@ -21,6 +21,15 @@ describe("declareBinding", () => {
     ]);
   });
 
+  it("reads vectors of float16 in words of two", () => {
+    expect(declared("vec2<f32>", true, "read")).toEqual([
+      "@group(1) @binding(3) var<storage, read> x_elements: array<u32>;",
+      "fn load_x(index: u32) -> vec2<f32> { let words = x_elements[index]; return unpack2x16float(words); }",
+    ]);
+    expect(declared("vec4<f32>", true, "read")[0]).toMatch(/array<vec2<u32>>;$/);
+    expect(declared("f32", true, "read")[0]).toMatch(/array<f16>;$/);
+  });
+
   it("takes what is moved as bits for those of the float32", () => {
     expect(declared("vec4<u32>", true)).toEqual([
       "@group(1) @binding(3) var<storage, read_write> x_elements: array<vec4<f16>>;",

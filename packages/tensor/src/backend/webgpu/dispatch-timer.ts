@@ -1,3 +1,5 @@
+import { waitForDevice } from "./wait-for-device.js";
+
 /** The cost of a kernel. */
 export interface KernelTime {
   dispatches: number;
@@ -79,7 +81,7 @@ export class DispatchTimer {
 
   /** Waits for all timestamps and gives the times by kernel, the largest first. The timer cannot be used afterwards. */
   async finish(): Promise<Record<string, KernelTime>> {
-    await Promise.all(this.readings);
+    await waitForDevice(Promise.all(this.readings));
     this.queries.destroy();
     this.resolved.destroy();
     return Object.fromEntries([...this.times].sort(([, a], [, b]) => b.gpuMs - a.gpuMs));

@@ -5,6 +5,7 @@ import type { Failures } from "./failures.js";
 import { valuesOfWords } from "./host-values.js";
 import type { WebGPUStatistics } from "./statistics.js";
 import { bytesOf, keptElements, type Store } from "./store.js";
+import { waitForDevice } from "./wait-for-device.js";
 
 /** Reads buffers back. It copies them to a few buffers that the host can map and keeps those for the next reads. */
 export class Reading {
@@ -32,13 +33,12 @@ export class Reading {
     this.recorder.copy(buffer, staging, bytes);
     this.recorder.flush();
     try {
-      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+      await waitForDevice(staging.mapAsync(GPUMapMode.READ, 0, bytes));
     } catch (cause) {
       await failures.settle();
       failures.throwAt(subject);
       throw new Error(`dcr-webgpu: ${subject()} failed`, { cause });
     }
-    this.owner.pool.settled();
     await failures.settle();
     failures.throwAt(subject);
     const copy = copyOf(staging.getMappedRange(0, bytes), subject);

@@ -8,6 +8,7 @@ import { everySecond, type HostValues, hostValues, wholeWords, wordsOfValues } f
 import { type KernelContext, subjectOf } from "./kernel-context.js";
 import { noStatistics } from "./statistics.js";
 import { bytesOf, type FloatStorage, keptElements, madeInWarm, newStore, type Store } from "./store.js";
+import { waitForDevice } from "./wait-for-device.js";
 
 interface Data {
   dtype: DataType;
@@ -18,7 +19,10 @@ interface Data {
 }
 
 export interface StorageOptions {
-  /** Bound on the bytes of free buffers kept for reuse, whenever the host has waited for the device. Default 512 MiB. */
+  /**
+   * So many bytes of free buffers are kept for reuse in any case; more only while used and free ones together are within 1.2 times the most
+   * that were in use at one time. Default 512 MiB.
+   */
   maxFreeBytes?: number;
   /** Bytes of one tensor that a kernel can bind. Default and maximum: the device's limit. For tests. */
   maxBindingBytes?: number;
@@ -61,11 +65,15 @@ export abstract class TensorStorage extends tf.KernelBackend {
       options.maxBindingBytes ?? maxStorageBufferBindingSize,
       maxStorageBufferBindingSize,
     );
-    this.pool = new BufferPool(device, options.maxFreeBytes ?? 512 * 2 ** 20, (error, bytes) => {
-      this.statistics.buffersCreated++;
-      this.statistics.bytesAllocated += bytes;
-      const subject = `allocating ${bytes} bytes for ${subjectOf(this.context, "a tensor")}`;
-      this.failures.watch(error, subject, this.pool.inWords());
+    this.pool = new BufferPool(device, {
+      maxFreeBytes: options.maxFreeBytes ?? 512 * 2 ** 20,
+      maxBindingBytes: this.maxBindingBytes,
+      created: (error, bytes) => {
+        this.statistics.buffersCreated++;
+        this.statistics.bytesAllocated += bytes;
+        const subject = `allocating ${bytes} bytes for ${subjectOf(this.context, "a tensor")}`;
+        this.failures.watch(error, subject, this.pool.inWords());
+      },
     });
     this.exactHalves = options.exactHalves ?? false;
   }
@@ -128,7 +136,14 @@ export abstract class TensorStorage extends tf.KernelBackend {
     return this.made(store, dtype);
   }
 
-  /** The same, of the dtype and storage of tensors whose elements it will hold: float16 where all of them are. */
+  /** The same for a tensor that stays, such as a weight: its buffer has no spare bytes. */
+  lastingOutput(shape: number[], dtype: DataType, storage: FloatStorage): TensorInfo {
+    const info = this.output(shape, dtype, storage);
+    this.data.get(info.dataId).store.isLasting = true;
+    return info;
+  }
+
+  /** The same as `output`, of the dtype and storage of tensors whose elements it will hold: float16 where all of them are. */
   outputLike(sources: readonly TensorInfo[], shape: number[]): TensorInfo {
     const halves = sources.every(({ dataId }) => this.data.get(dataId).store.half);
     return this.output(shape, sources[0].dtype, halves ? "float16" : "float32");
@@ -264,7 +279,10 @@ export abstract class TensorStorage extends tf.KernelBackend {
     }
     const { host, bits } = store;
     const words = bits ?? (host && wordsOfValues(host, dtype, store.half));
-    store.buffer = this.pool.acquire(bytes, words ? this.recorder.busy : undefined);
+    store.buffer = this.pool.acquire(bytes, {
+      exact: words !== null || store.isLasting === true,
+      ...(words && { busy: this.recorder.busy }),
+    });
     if (words && bytes > 0) {
       this.device.queue.writeBuffer(store.buffer, 0, words);
       this.statistics.uploads++;
@@ -283,11 +301,10 @@ export abstract class TensorStorage extends tf.KernelBackend {
   /** Waits until the device has all that was sent to it, so that no copies of it wait on the host. */
   async uploaded(): Promise<void> {
     this.recorder.flush();
-    await this.device.queue.onSubmittedWorkDone();
-    this.pool.settled();
+    await waitForDevice(this.device.queue.onSubmittedWorkDone());
   }
 
-  /** Bytes in the buffers of live tensors, and in free buffers kept for reuse; both exact, padding to 16 included. */
+  /** Bytes in the buffers of live tensors, spare ones included, and in free buffers kept for reuse. */
   override memory(): { unreliable: boolean; numBytesInGPU: number; numBytesInPool: number } {
     return { unreliable: false, numBytesInGPU: this.pool.usedBytes, numBytesInPool: this.pool.freeBytes };
   }

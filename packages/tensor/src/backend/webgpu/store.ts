@@ -26,6 +26,8 @@ export interface Store {
   bits: Uint16Array<ArrayBuffer> | null;
   /** How many tensors' data share it. */
   users: number;
+  /** Whether it is expected to stay, as a weight does. */
+  isLasting?: boolean;
   /** Whether it was made inside `warm`, where no kernel runs: it has no values. */
   unmaterialized?: boolean;
 }

@@ -14,6 +14,7 @@ import { Reading } from "./reading.js";
 import { type StorageOptions, TensorStorage } from "./storage.js";
 import { knownValues, madeInWarm } from "./store.js";
 import { subgroupSizeOf } from "./subgroup-size.js";
+import { waitForDevice } from "./wait-for-device.js";
 
 export interface WebGPUBackendOptions extends StorageOptions {
   /** Whether kernels for CPU adapters may use subgroups where the device has them. Default true. */
@@ -225,8 +226,7 @@ export class WebGPUBackend extends TensorStorage {
   /** Submits the recorded commands and waits for the device's reports: the failure that stops this backend, or null. */
   async check(): Promise<string | null> {
     this.flush();
-    await Promise.race([this.device.lost, this.device.queue.onSubmittedWorkDone()]);
-    this.pool.settled();
+    await waitForDevice(Promise.race([this.device.lost, this.device.queue.onSubmittedWorkDone()]));
     await this.failures.settle();
     return this.failures.first;
   }
@@ -242,12 +242,13 @@ export class WebGPUBackend extends TensorStorage {
   }
 
   /** Wall time until the work of `f`, and all work submitted before, is done. tfjs expects `f` to run at once. */
-  override time(f: () => void): Promise<{ kernelMs: number }> {
+  override async time(f: () => void): Promise<{ kernelMs: number }> {
     this.flush();
     const start = performance.now();
     f();
     this.flush();
-    return this.device.queue.onSubmittedWorkDone().then(() => ({ kernelMs: performance.now() - start }));
+    await waitForDevice(this.device.queue.onSubmittedWorkDone());
+    return { kernelMs: performance.now() - start };
   }
 
   /** See `warm`. */

@@ -7,7 +7,7 @@ const storeAs: Kernel = ({ inputs: { x }, attrs: { storage }, backend }) => {
   const host = backend.hostValues(x.dataId) as Float32Array | null;
   if (host && storage === "float16") return backend.fromHalves(float32ToFloat16Array(host), x.shape);
   if (host) return backend.fromHost(host, x.shape, "float32");
-  const y = backend.output(x.shape, "float32", storage);
+  const y = backend.lastingOutput(x.shape, "float32", storage);
   const size = x.shape.reduce((product, n) => product * n, 1);
   backend.launch({
     name: "StoreAs",

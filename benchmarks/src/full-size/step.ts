@@ -35,6 +35,11 @@ export interface StepCost {
   /** Of all threads of the process, a software adapter's included. */
   cpuSeconds: number;
   loss: number;
+  /** Buffers that the device made in this step, and their bytes. */
+  buffersCreated: number;
+  bytesAllocated: number;
+  /** Largest resident set of the process at its end. */
+  peakResidentBytes: number;
 }
 
 /** The time and memory of one DCR step at the true shapes. */
@@ -153,13 +158,17 @@ export async function fullSizeStep(
   };
   await report(result);
   for (let step = 0; step < steps; step++) {
-    const [began, cpu] = [performance.now(), process.cpuUsage()];
+    const [began, cpu, before] = [performance.now(), process.cpuUsage(), webgpuStatistics()];
     const { loss } = await stage.step();
     const { user, system } = process.cpuUsage(cpu);
+    const { buffersCreated, bytesAllocated } = webgpuStatistics();
     result.timed.push({
       seconds: (performance.now() - began) / 1000,
       cpuSeconds: (user + system) / 1e6,
       loss,
+      buffersCreated: buffersCreated - before.buffersCreated,
+      bytesAllocated: bytesAllocated - before.bytesAllocated,
+      peakResidentBytes: peakResident(),
     });
     await update();
   }

@@ -2,20 +2,47 @@ import { AutoencoderKL, createUNetDenoiser, UNet2DConditionModel } from "@dcr-js
 import { addLoRA, CLIPVisionModelWithProjection } from "@dcr-js/encoders";
 import { initialize, type Module, Random, valueAndGradients } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { beforeAll, describe, expect, it } from "vitest";
-import { countWeights } from "../models/model-shapes.js";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { denoiserBackwardValues, encoderBackwardValues, vaeEncoderValues } from "./activation-memory.js";
 
 beforeAll(() => initialize({ device: "wasm" }));
 
-/** The most values that were held at once, beside those that were there before. */
-async function peakValues(run: () => void): Promise<number> {
-  const before = tf.memory().numBytes;
-  const { peakBytes } = await tf.profile(() => {
-    run();
-    return [];
+const { trackTensor, removeDataId } = tf.engine();
+
+/** The most values that were held at once, beside those that were there before; each is counted once, however many tensors share it. */
+function peakValues(run: () => void): number {
+  const engine = tf.engine();
+  const sizes = new Map<object, number>();
+  let held = 0;
+  let peak = 0;
+  const track = vi.spyOn(engine, "trackTensor").mockImplementation(function (
+    this: tf.Engine,
+    tensor,
+    backend,
+  ) {
+    if (!sizes.has(tensor.dataId) && !this.state.tensorInfo.has(tensor.dataId)) {
+      sizes.set(tensor.dataId, tensor.size);
+      held += tensor.size;
+      peak = Math.max(peak, held);
+    }
+    return trackTensor.call(this, tensor, backend);
   });
-  return (peakBytes - before) / 4;
+  const remove = vi.spyOn(engine, "removeDataId").mockImplementation(function (
+    this: tf.Engine,
+    dataId,
+    backend,
+  ) {
+    held -= sizes.get(dataId) ?? 0;
+    sizes.delete(dataId);
+    return removeDataId.call(this, dataId, backend);
+  });
+  try {
+    run();
+  } finally {
+    track.mockRestore();
+    remove.mockRestore();
+  }
+  return peak;
 }
 
 /** An estimate may be somewhat too large, and hardly too small. */
@@ -52,7 +79,7 @@ describe("activation memory against measured peaks", () => {
       const lora = addLoRA(encoder, { rank: 2, alpha: 2, dropout, bias: "lora_only" });
       encoder.train(true);
       const pixels = random.normal([images, image, image, 3]) as tf.Tensor4D;
-      const measured = await peakValues(() => {
+      const measured = peakValues(() => {
         const { value, gradients } = valueAndGradients(
           () => tf.tidy(() => tf.sum(encoder.encodeImage(pixels)) as tf.Scalar),
           lora.parameters(),
@@ -99,8 +126,8 @@ describe("activation memory against measured peaks", () => {
           .dispose();
       // The first pass keeps what depends on the weights alone.
       gradient();
-      const measured = await peakValues(gradient);
-      const estimate = denoiserBackwardValues(unet.config, { rows, side, weights: countWeights(unet) });
+      const measured = peakValues(gradient);
+      const estimate = denoiserBackwardValues(unet.config, { rows, side });
       expectNear(estimate, measured);
       tf.dispose([noisy, conditions]);
       prepared.dispose();
@@ -120,7 +147,7 @@ describe("activation memory against measured peaks", () => {
       }),
     );
     const image = random.normal([1, 64, 64, 3]) as tf.Tensor4D;
-    const measured = await peakValues(() => tf.dispose(tf.tidy(() => vae.encode(image) as never)));
+    const measured = peakValues(() => tf.dispose(tf.tidy(() => vae.encode(image) as never)));
     expectNear(vaeEncoderValues(16, 64), measured);
     image.dispose();
     vae.dispose();

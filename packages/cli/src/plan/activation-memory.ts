@@ -1,8 +1,9 @@
 import type { UNet2DConditionModel } from "@dcr-js/diffusion";
 
 /**
- * How many float32 values a pass holds at its peak, beside weights. The shapes of the formulas follow the models; their factors
- * are fitted to peaks that `tf.profile` measured on models of many shapes, see the test beside this file.
+ * How many float32 values a pass holds at its peak, beside weights. The shapes of the formulas follow the models. Their factors say
+ * how many tensors of a shape are held at once; they were counted on the full-size step of `benchmarks` and on small models, see the
+ * test beside this file. (Not by `tf.memory().numBytes`, which counts a tensor again for each reshape and clone of it.)
  */
 
 /** The sizes of a vision transformer. */
@@ -18,21 +19,22 @@ export function encoderBackwardValues(
   { tokens, width, inner, layers }: TransformerSizes,
   { images, dropout }: { images: number; dropout: boolean },
 ): number {
-  const kept = 92 * width + 12 * inner + (dropout ? 4 * (5 * width + inner) : 0);
-  return layers * (images * tokens * kept + 2 * (4 * width ** 2 + 2 * width * inner));
+  // Each of the six linear layers has a LoRA. Dropout holds its input as dropped and as scaled.
+  const dropped = dropout ? 2 * (5 * width + inner) : 0;
+  return images * tokens * layers * (33.5 * width + 7 * inner + dropped);
 }
 
-/** The denoiser's backward pass to its conditions, for `rows` predictions at once. */
+/** The denoiser's backward pass to its conditions, for `rows` predictions at once on latents of `side` x `side`. */
 export function denoiserBackwardValues(
   config: UNet2DConditionModel["config"],
-  { rows, side, weights }: { rows: number; side: number; weights: number },
+  { rows, side }: { rows: number; side: number },
 ): number {
   const { resnets, attentions } = unetSizes(config, side);
-  return 1.5 * weights + rows * (10.5 * resnets + 118 * attentions);
+  return rows * (15.5 * resnets + 28.5 * attentions);
 }
 
 /** The VAE's encoder, for one image of `size` x `size` pixels. */
-export const vaeEncoderValues = (channels: number, size: number): number => 11 * channels * size ** 2;
+export const vaeEncoderValues = (channels: number, size: number): number => 8 * channels * size ** 2;
 
 /** Channels times pixels, summed over all residual blocks (what they take and give) and over all attention blocks. */
 function unetSizes(

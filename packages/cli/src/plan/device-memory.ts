@@ -18,7 +18,8 @@ export async function deviceMemory({ kind, adapter }: DeviceInfo): Promise<Devic
       device.destroy();
       const largestTensor = limits.maxBufferSize;
       const name = adapter ?? kind;
-      return kind === "software" ? { name, total: freemem(), largestTensor } : { name, largestTensor };
+      const ofWebGPU = { name, largestTensor, keepsBuffers: true };
+      return kind === "software" ? { ...ofWebGPU, total: freemem() } : ofWebGPU;
     }
   }
 }

@@ -27,12 +27,20 @@ export interface DeviceMemory {
   total?: number;
   /** Bytes of the largest tensor. */
   largestTensor?: number;
+  /** Whether it keeps buffers for reuse, as our WebGPU backend does. */
+  keepsBuffers?: boolean;
   /** How an error calls it. */
   name: string;
 }
 
 /** float32. */
 const valueBytes = 4;
+/**
+ * Our WebGPU backend gives tensors of a pass buffers that are somewhat larger, so that other phases can use them, and keeps free
+ * buffers for the next phase (`BufferPool` in `@dcr-js/tensor`). Both are the most that it takes for that.
+ */
+const bufferSlack = 1.2;
+const keptBuffers = 1.2;
 /** As the trainer has them without these settings. */
 const usualSizes = { chunk: 16, microBatch: 8 };
 /**
@@ -57,7 +65,8 @@ export function planMemory(shapes: ModelShapes, config: RunConfig, device: Devic
     microBatch: fixed.microBatch ?? Math.min(usualSizes.microBatch, 2 * batch),
   };
   for (;;) {
-    const rows = memoryRows(shapes, config, plan);
+    const needed = memoryRows(shapes, config, plan);
+    const rows = device.keepsBuffers ? [...needed, spareRow(needed)] : needed;
     const peak = peakOf(rows);
     if (peak <= total) return { ...plan, rows, peak };
     // The phase that is largest has to shrink; a size that the user set stays.
@@ -71,10 +80,21 @@ export function planMemory(shapes: ModelShapes, config: RunConfig, device: Devic
   }
 }
 
-const peakOf = (rows: readonly MemoryRow[]): number => {
-  const of = (held: MemoryRow["held"]) => rows.filter((row) => row.held === held).map(({ bytes }) => bytes);
-  return of("always").reduce((sum, bytes) => sum + bytes, 0) + Math.max(0, ...of("phase"));
-};
+const bytesOf = (rows: readonly MemoryRow[], held: MemoryRow["held"]): number[] =>
+  rows.filter((row) => row.held === held).map(({ bytes }) => bytes);
+
+const sumOf = (bytes: readonly number[]): number => bytes.reduce((sum, each) => sum + each, 0);
+
+const peakOf = (rows: readonly MemoryRow[]): number =>
+  sumOf(bytesOf(rows, "always")) + Math.max(0, ...bytesOf(rows, "phase"));
+
+/** Spare bytes of buffers, and free buffers that wait for the phase that needs them. */
+function spareRow(rows: readonly MemoryRow[]): MemoryRow {
+  const always = sumOf(bytesOf(rows, "always"));
+  const phases = bytesOf(rows, "phase").map((bytes) => bufferSlack * bytes);
+  const most = Math.min(keptBuffers * (always + Math.max(0, ...phases)), always + sumOf(phases));
+  return { what: "buffers kept for other phases", bytes: most - peakOf(rows), held: "always" };
+}
 
 function memoryRows(
   { encoder, unet, vae, textEncoder, textEncoder2 }: ModelShapes,
@@ -124,14 +144,11 @@ const chunkValues = (shapes: Pick<ModelShapes, "encoder" | "vae" | "unet">, rows
   denoiserBackwardValues(shapes.unet.config, {
     rows,
     side: latentSide(shapes),
-    weights: countWeights(shapes.unet),
   });
 
 /** As many predictions as a gradient holds in `smallChunkBytes`. */
-function largestSmallChunk(shapes: ModelShapes): number {
-  const [weights, one] = [0, 1].map((rows) => chunkValues(shapes, rows)) as [number, number];
-  return Math.floor((smallChunkBytes / valueBytes - weights) / (one - weights));
-}
+const largestSmallChunk = (shapes: ModelShapes): number =>
+  Math.floor(smallChunkBytes / valueBytes / chunkValues(shapes, 1));
 
 /** The sizes of an encoder's transformer, as CLIP's and SigLIP's settings name them. */
 function transformerSizes(encoder: ModelShapes["encoder"]) {

@@ -4,7 +4,7 @@ const granularity = 16;
 /** Smaller buffers have the size that was asked for: they take little memory together, and a loop asks for the same sizes again. */
 const smallestShared = 2 ** 16;
 
-/** A request may take a free buffer of up to so many times its size. */
+/** A request may take a free buffer of up to so many times the size that a new one would have. */
 const maxSlack = 2;
 
 /** Used and free buffers together take at most so many times the most bytes that were ever in use at one time. */
@@ -33,7 +33,7 @@ export interface BufferRequest {
  * The phases of a training step (the encoder, the denoiser, their backward passes) use tensors of different sizes one after another. If each
  * size had buffers of its own, all phases' buffers together would take far more than one phase uses, and a bound on them would make every
  * step evict and make them anew. So sizes are rounded up to classes, four for each power of two, and a request may take a free buffer of
- * up to twice its size. Natural sizes are products of powers of two and small factors, or slightly more where a class token comes
+ * up to twice the size of its class. Natural sizes are products of powers of two and small factors, or slightly more where a class token comes
  * with the patches; class limits lie 1/16 above such sizes, so that both share a class.
  *
  * Of one size, the oldest buffer is taken first: a loop that asks for the same sizes again then gets the same buffers, in whatever order it
@@ -65,13 +65,12 @@ export class BufferPool {
   /** A storage buffer of at least `bytes`. */
   acquire(bytes: number, { exact = false, busy }: BufferRequest = {}): GPUBuffer {
     const size = Math.max(granularity, roundUp(bytes));
-    const isShared = !exact && size >= smallestShared;
     const { maxBindingBytes } = this.options;
     const limit = size <= maxBindingBytes ? maxBindingBytes : size;
+    const isShared = !exact && size >= smallestShared;
+    const shared = isShared ? Math.min(classOf(size), limit) : size;
     const buffer =
-      this.take(size, isShared ? Math.min(maxSlack * size, limit) : size, busy) ??
-      this.create(isShared ? Math.min(classOf(size), limit) : size);
-    this.usedBytes += buffer.size;
+      this.take(size, isShared ? Math.min(maxSlack * shared, limit) : size, busy) ?? this.create(shared);
     this.mostUsedBytes = Math.max(this.mostUsedBytes, this.usedBytes);
     this.evict();
     return buffer;
@@ -105,7 +104,9 @@ export class BufferPool {
     for (let i = indexIn(this.sizes, (size) => size < least); this.sizes[i] <= most; i++) {
       const list = this.free.get(this.sizes[i])!;
       const index = busy ? list.findIndex((buffer) => !busy.has(buffer)) : 0;
-      if (index >= 0) return this.remove(this.sizes[i], index);
+      if (index < 0) continue;
+      this.usedBytes += this.sizes[i];
+      return this.remove(this.sizes[i], index);
     }
     return undefined;
   }
@@ -132,6 +133,7 @@ export class BufferPool {
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
     this.creationOrder.set(buffer, this.made++);
+    this.usedBytes += size;
     this.options.created(this.device.popErrorScope(), size);
     return buffer;
   }

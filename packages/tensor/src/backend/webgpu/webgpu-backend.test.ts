@@ -61,14 +61,19 @@ whenAdapter("WebGPUBackend", () => {
     expect(backend.memory().numBytesInGPU).toBe(numBytesInGPU - 16);
   });
 
-  it("keeps free buffers up to its bound once the host has waited for the device", async () => {
+  it("keeps free buffers beyond its bound only within 1.2 times the most bytes in use", async () => {
     tf.removeBackend(backendName);
     backend = await start(device!, { maxFreeBytes: 4096 });
     const tensors = Array.from({ length: 8 }, (_, i) => tf.fill([512 + 4 * i], i));
+    const most = backend.memory().numBytesInGPU;
     tf.dispose(tensors);
-    const y = tf.fill([512], 3);
-    expect((await y.data())[511]).toBe(3);
-    expect(backend.memory().numBytesInPool).toBeLessThanOrEqual(4096);
+    expect(backend.memory().numBytesInPool).toBe(most);
+    // No free buffer is that large, so others make room for it.
+    const y = tf.fill([2048], 3);
+    const { numBytesInGPU, numBytesInPool } = backend.memory();
+    expect(numBytesInPool).toBeGreaterThan(4096);
+    expect(numBytesInGPU + numBytesInPool).toBeLessThanOrEqual(1.2 * most);
+    expect((await y.data())[2047]).toBe(3);
     y.dispose();
   });
 

@@ -166,6 +166,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
   fromHalves(bits: Uint16Array<ArrayBuffer>, shape: number[]): TensorInfo {
     const store = newStore(shape, true);
     store.bits = wholeWords(bits);
+    store.isLasting = true;
     if (store.size <= keptElements) store.host = float16ToFloat32Array(bits);
     return this.made(store, "float32");
   }
@@ -280,7 +281,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
     const { host, bits } = store;
     const words = bits ?? (host && wordsOfValues(host, dtype, store.half));
     store.buffer = this.pool.acquire(bytes, {
-      exact: words !== null || store.isLasting === true,
+      exact: store.isLasting === true,
       ...(words && { busy: this.recorder.busy }),
     });
     if (words && bytes > 0) {
@@ -293,8 +294,9 @@ export abstract class TensorStorage extends tf.KernelBackend {
     return store.buffer;
   }
 
-  /** Sends a tensor's values to the device now, rather than when a kernel first asks for them. */
+  /** Sends the values of a tensor that stays, such as a weight, to the device now, rather than when a kernel first asks for them. */
   upload(dataId: DataId): void {
+    this.data.get(dataId).store.isLasting = true;
     this.buffer(dataId, true);
   }
 

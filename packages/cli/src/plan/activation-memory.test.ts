@@ -7,6 +7,7 @@ import { denoiserBackwardValues, encoderBackwardValues, vaeEncoderValues } from 
 
 beforeAll(() => initialize({ device: "wasm" }));
 
+type Engine = ReturnType<typeof tf.engine>;
 const { trackTensor, removeDataId } = tf.engine();
 
 /** The most values that were held at once, beside those that were there before; each is counted once, however many tensors share it. */
@@ -15,11 +16,7 @@ function peakValues(run: () => void): number {
   const sizes = new Map<object, number>();
   let held = 0;
   let peak = 0;
-  const track = vi.spyOn(engine, "trackTensor").mockImplementation(function (
-    this: tf.Engine,
-    tensor,
-    backend,
-  ) {
+  const track = vi.spyOn(engine, "trackTensor").mockImplementation(function (this: Engine, tensor, backend) {
     if (!sizes.has(tensor.dataId) && !this.state.tensorInfo.has(tensor.dataId)) {
       sizes.set(tensor.dataId, tensor.size);
       held += tensor.size;
@@ -28,7 +25,7 @@ function peakValues(run: () => void): number {
     return trackTensor.call(this, tensor, backend);
   });
   const remove = vi.spyOn(engine, "removeDataId").mockImplementation(function (
-    this: tf.Engine,
+    this: Engine,
     dataId,
     backend,
   ) {

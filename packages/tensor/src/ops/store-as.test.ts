@@ -287,7 +287,8 @@ if (hasHalves)
       const x = storeAs(normal(1000, 80), "float16");
       const y = tf.neg(x);
       expect(webgpuStatistics().uploadedBytes - uploadedBytes).toBe(2 * 80_000);
-      expect(backend.memory().numBytesInGPU - before).toBe(2 * 80_000 + 4 * 80_000);
+      // What stays has a buffer of its very size; a kernel's result may have a larger one.
+      expect(backend.memory().numBytesInGPU - before).toBeGreaterThanOrEqual(2 * 80_000 + 4 * 80_000);
       const z = storeAs(y, "float16");
       y.dispose();
       expect(backend.memory().numBytesInGPU - before).toBe(4 * 80_000);

@@ -62,11 +62,9 @@ export interface HubSettings {
 /** As huggingface_hub reads its environment (`constants.py`): an empty variable counts as set, but for flags. */
 export function hubSettings(options: HubOptions): HubSettings {
   const { join } = nodeModule("node:path");
-  const { homedir } = nodeModule("node:os");
   const { env } = process;
-  const home = expand(
-    env["HF_HOME"] ?? join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "huggingface"),
-  );
+  const home = () =>
+    expand(env["HF_HOME"] ?? join(env["XDG_CACHE_HOME"] ?? join(homeFolder(), ".cache"), "huggingface"));
   const endpoint = (options.endpoint ?? env["HF_ENDPOINT"] ?? "https://huggingface.co").replace(/\/+$/, "");
   if (!/^https?:\/\/./.test(endpoint)) {
     throw new Error(`the hub's endpoint must be an http or https address, got ${JSON.stringify(endpoint)}`);
@@ -74,17 +72,18 @@ export function hubSettings(options: HubOptions): HubSettings {
   return {
     endpoint,
     cacheDir: expand(
-      options.cacheDir ?? env["HF_HUB_CACHE"] ?? env["HUGGINGFACE_HUB_CACHE"] ?? join(home, "hub"),
+      options.cacheDir ?? env["HF_HUB_CACHE"] ?? env["HUGGINGFACE_HUB_CACHE"] ?? join(home(), "hub"),
     ),
     offline: options.localFilesOnly ?? (isTrue(env["HF_HUB_OFFLINE"]) || isTrue(env["TRANSFORMERS_OFFLINE"])),
     token: async () => {
       if (options.token !== undefined) return options.token || undefined;
       const given = env["HF_TOKEN"] ?? env["HUGGING_FACE_HUB_TOKEN"];
       if (given !== undefined) return given.trim() || undefined;
-      const path = expand(env["HF_TOKEN_PATH"] ?? join(home, "token"));
-      const text = await nodeModule("node:fs/promises")
-        .readFile(path, "utf8")
-        .catch(() => "");
+      const read = async () => {
+        const path = expand(env["HF_TOKEN_PATH"] ?? join(home(), "token"));
+        return await nodeModule("node:fs/promises").readFile(path, "utf8");
+      };
+      const text = await read().catch(() => "");
       return text.trim() || undefined;
     },
   };
@@ -93,5 +92,20 @@ export function hubSettings(options: HubOptions): HubSettings {
 const isTrue = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value ?? "");
 
 function expand(path: string): string {
-  return path.replace(/^~(?=$|[/\\])/, () => nodeModule("node:os").homedir());
+  return path.replace(/^~(?=$|[/\\])/, homeFolder);
+}
+
+/** The user's folder. An empty HOME would put the cache into whatever folder the program runs in. */
+function homeFolder(): string {
+  const { homedir } = nodeModule("node:os");
+  let folder = "";
+  try {
+    folder = homedir();
+  } catch {
+    // There is no HOME, and the system does not know the user, as in some containers.
+  }
+  if (folder !== "") return folder;
+  throw new Error(
+    "the user has no home folder to cache models in (HOME is empty); set HF_HOME, or the option cacheDir",
+  );
 }

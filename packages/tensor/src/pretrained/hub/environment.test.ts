@@ -24,14 +24,14 @@ it("caches below the user's folder, without HOME too", () => {
 
 it.runIf(process.platform !== "win32")(
   "says what to do where HOME is empty, if the cache has no place",
-  () => {
+  async () => {
     set({ ...none, HOME: "" });
     expect(() => hubSettings({})).toThrow(
       "the user has no home folder to cache models in (HOME is empty); set HF_HOME, or the option cacheDir",
     );
     const settings = hubSettings({ cacheDir: "/models" });
-  expect(settings.cacheDir).toBe("/models");
-  expect(process.env["HF_TOKEN"] ?? (await settings.token())).toBe(process.env["HF_TOKEN"]);
+    expect(settings.cacheDir).toBe("/models");
+    expect(process.env["HF_TOKEN"] ?? (await settings.token())).toBe(process.env["HF_TOKEN"]);
     set({ HF_HOME: "/hf" });
     expect(hubSettings({}).cacheDir).toBe("/hf/hub");
   },

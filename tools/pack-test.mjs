@@ -57,6 +57,7 @@ async function testPackage(name, tarballs, browser) {
     throw new Error(`README.md's install line does not name @dcr-js/${name}`);
   installProject(project, names, tarballs);
   checkTypes(name, project);
+  checkRequire(name, project);
   writeFileSync(join(project, "example.mjs"), code);
   const began = Date.now();
   const printed = run(project, process.execPath, ["example.mjs"], { timeout: exampleLimitMs });
@@ -85,19 +86,40 @@ function checkTypes(name, project) {
     `import type * as All from "@dcr-js/${name}" with { "resolution-mode": "import" };\n` +
       `export const load = async (): Promise<typeof All> => await import("@dcr-js/${name}");\n`,
   );
+  writeFileSync(
+    join(project, "required.cts"),
+    `import * as all from "@dcr-js/${name}";\nexport const names = Object.keys(all);\n`,
+  );
+  compile(project, "node16", ["esm.mts", "commonjs.cts"]);
+  // From node20 on, TypeScript knows that Node's require takes ES modules.
+  compile(project, "node20", ["required.cts"]);
+}
+
+function compile(project, module, files) {
   const compilerOptions = {
     noEmit: true,
     strict: true,
-    module: "node16",
+    module,
     target: "es2022",
     lib: ["es2023", "dom", "dom.iterable"],
     types: [],
     // tfjs-core's own declarations do not pass with it off: they use a type "Long" that they do not declare.
     skipLibCheck: true,
   };
-  const files = ["esm.mts", "commonjs.cts"];
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   run(project, process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json"]);
+}
+
+/** A CommonJS program loads the package; the command's graph awaits at its top level, which `require` refuses. */
+function checkRequire(name, project) {
+  if (name === "cli") return;
+  writeFileSync(
+    join(project, "required.cjs"),
+    `console.log(Object.keys(require("@dcr-js/${name}")).length);\n`,
+  );
+  const printed = run(project, process.execPath, ["required.cjs"]);
+  if (!(Number(printed.trim().split("\n").at(-1)) > 0))
+    throw new Error(`require gave no exports: ${printed}`);
 }
 
 async function bundleWithEsbuild(project) {

@@ -2,6 +2,7 @@ import type { KernelConfig, KernelFunc, TensorInfo } from "@tensorflow/tfjs-core
 import * as tf from "@tensorflow/tfjs-core";
 import { compositeOf } from "../../ops/fused-kernel.js";
 import { elementwiseKernels } from "./elementwise-kernels.js";
+import { exactConv2d } from "./exact-convolution.js";
 import { runOnHost } from "./host.js";
 import type { Attrs, Inputs, Kernel } from "./kernel.js";
 import { loadSimdKernels } from "./load-kernels.js";
@@ -26,9 +27,19 @@ const simdKernels: Record<string, Kernel> = {
   ...windowKernels,
 };
 
-/** Fused kernels of tfjs-backend-wasm that make 0 of NaN in these activations, or NaN of infinity, and the kernel that does not. */
+/** Fused kernels whose activations are run apart: in tfjs-backend-wasm they make 0 of NaN, or NaN of infinity. */
 const fused = new Set(["_FusedMatMul", "FusedConv2D", "FusedDepthwiseConv2D"]);
-const activations: Record<string, string> = { relu: "Relu", relu6: "Relu6", prelu: "Prelu" };
+const activations: Record<string, string> = {
+  relu: "Relu",
+  relu6: "Relu6",
+  prelu: "Prelu",
+  elu: "Elu",
+  sigmoid: "Sigmoid",
+  leakyrelu: "LeakyRelu",
+};
+
+/** Kernels of tfjs-backend-wasm that clamp their results to [-Infinity, Infinity], which makes an infinity of NaN. */
+const clamping = new Set(["Conv2D", "FusedConv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2D"]);
 
 /** Kernels that tfjs-backend-cpu has for strings and complex numbers, which this backend does not hold. */
 const hostOnly = /Complex|FFT|Imag|Real$|String|Ragged|Sparse|Unique/;
@@ -78,14 +89,34 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
         return ours({ inputs: inputs as Inputs, attrs, backend, kernels, split, at, output });
       }
       const activation = fused.has(kernelName) && activations[attrs.activation];
-      if (!activation) return theirs!(params);
-      const { preluActivationWeights: alpha, ...linear } = inputs as Inputs;
-      const plain = { inputs: linear, attrs: { ...attrs, activation: "linear" }, backend };
-      const x = theirs!(plain) as TensorInfo;
-      const y = tf.getKernel(activation, "wasm").kernelFunc({ inputs: { x, alpha }, attrs: {}, backend });
+      const { preluActivationWeights: alpha, ...operands } = inputs as Inputs;
+      const plain = {
+        inputs: operands,
+        attrs: fused.has(kernelName) ? { ...attrs, activation: "linear" } : attrs,
+        backend,
+      };
+      let x = theirs!(activation ? plain : params) as TensorInfo;
+      if (clamping.has(kernelName) && hasNonFinite(x)) x = unclamped(kernelName, plain, x);
+      if (!activation) return x;
+      const own = { alpha: attrs.leakyreluAlpha };
+      const y = tf.getKernel(activation, "wasm").kernelFunc({ inputs: { x, alpha }, attrs: own, backend });
       backend.disposeData(x.dataId);
       return y;
     };
+  };
+
+  /** A convolution's results, of which some are not finite, without the infinities that NaN was clamped to. */
+  const unclamped = (
+    kernelName: string,
+    { inputs, attrs }: { inputs: Inputs; attrs: Attrs },
+    y: TensorInfo,
+  ): TensorInfo => {
+    if (!/Depthwise/.test(kernelName)) {
+      exactConv2d(backend, inputs, attrs, y);
+      return y;
+    }
+    backend.disposeData(y.dataId);
+    return runOnHost(kernelName, { inputs, attrs }, backend) as TensorInfo;
   };
 
   const theirNames = tf.getKernelsForBackend("wasm").map(({ kernelName }) => kernelName);

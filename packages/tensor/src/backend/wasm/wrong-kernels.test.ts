@@ -46,6 +46,29 @@ for (const [height, width] of [
     tf.fused.depthwiseConv2d({ x: x(), filter: filter(2), strides: 3, pad: "same", bias: tf.ones([4]) }),
   ];
 }
+const activations = ["linear", "relu", "relu6", "elu", "sigmoid", "leakyrelu", "prelu"] as const;
+for (const activation of activations) {
+  cases[`convolutions of NaN and infinities with ${activation}`] = () => {
+    const preluActivationWeights = activation === "prelu" ? tf.tensor1d([0.1, 0.5]) : undefined;
+    const given = { activation, preluActivationWeights, leakyreluAlpha: 0.3, bias: tf.tensor1d([1, -1]) };
+    const x = tf.tensor4d([NaN, 1, -1, -Infinity, Infinity, 2, 3, -4, 5, 6, 7, 8], [2, 3, 2, 1]);
+    const twice = tf.concat([x, x], 3);
+    const all = { strides: 1, pad: "valid" as const, ...given };
+    return [
+      tf.fused.conv2d({ x, filter: tf.ones([1, 1, 1, 2]), ...all }),
+      tf.fused.conv2d({ x, filter: ramp(2, 1, 1, 2), ...all, strides: [2, 1] }),
+      tf.fused.depthwiseConv2d({ x: twice, filter: tf.ones([1, 1, 2, 1]), ...all }),
+    ];
+  };
+}
+cases["convolutions of NaN and infinities alone"] = () => {
+  const x = tf.tensor4d([NaN, 1, -1, -Infinity, Infinity, 2, 3, -4, 5, 6, 7, 8], [2, 3, 2, 1]);
+  return [
+    tf.conv2d(x, tf.ones([1, 1, 1, 3]), 1, "same"),
+    tf.conv2d(x, tf.ones([2, 1, 1, 3]), 1, "valid", "NHWC", [2, 1]),
+    tf.depthwiseConv2d(x, tf.ones([1, 1, 1, 2]), 1, "valid"),
+  ];
+};
 Object.assign(cases, {
   "moves of bool": () => [
     tf.reverse(bools()),

@@ -13,8 +13,10 @@ const bools = (n = 7) =>
     "bool",
   );
 const ints = (values: number[], shape = [values.length]) => tf.tensor(values, shape, "int32");
-const ramp = (...shape: number[]) =>
-  tf.reshape(tf.linspace(-2, 3, tf.util.sizeFromShape(shape)), shape as number[]) as tf.Tensor4D;
+const ramp = (...shape: number[]) => {
+  const y: tf.Tensor = tf.reshape(tf.linspace(-2, 3, tf.util.sizeFromShape(shape)), shape);
+  return y as tf.Tensor4D;
+};
 const ops = tf as unknown as Record<string, (...operands: unknown[]) => tf.Tensor>;
 
 const unary = (

@@ -158,6 +158,44 @@ describe("parseUNetConfig", () => {
     for (const value of outside) expect(() => parse({ [key]: value } as never), String(value)).toThrow(key);
   });
 
+  it.each([
+    "sample_size",
+    "upcast_attention",
+    "addition_embed_type_num_heads",
+    "decay",
+    "inv_gamma",
+    "min_decay",
+    "optimization_step",
+    "power",
+    "update_after_step",
+    "use_ema_warmup",
+  ])("takes %s, whatever it says", (key) => {
+    expect(parse({ [key]: "set" })).toHaveProperty(key, "set");
+  });
+
+  it.each<[string, unknown[], unknown[]]>([
+    ["attention_type", ["default"], ["gated"]],
+    ["center_input_sample", [false], [true]],
+    ["class_embeddings_concat", [false], [true]],
+    ["cross_attention_norm", [null], ["layer_norm"]],
+    ["downsample_padding", [1], [0]],
+    ["dropout", [0], [0.1]],
+    ["dual_cross_attention", [false], [true]],
+    ["encoder_hid_dim", [null], [24]],
+    ["encoder_hid_dim_type", [null], ["text_proj"]],
+    ["mid_block_only_cross_attention", [null, false], [true]],
+    ["mid_block_scale_factor", [1], [2]],
+    ["num_attention_heads", [null], [8]],
+    ["resnet_out_scale_factor", [1], [2]],
+    ["resnet_skip_time_act", [false], [true]],
+    ["reverse_transformer_layers_per_block", [null], [[[1]]]],
+    ["time_cond_proj_dim", [null], [256]],
+    ["time_embedding_type", ["positional"], ["fourier"]],
+  ])("takes %s where it changes nothing alone", (key, inside, outside) => {
+    for (const value of inside) expect(parse({ [key]: value })).toHaveProperty(key, value);
+    for (const value of outside) expect(() => parse({ [key]: value })).toThrow(`${key}: changes the result`);
+  });
+
   it("says of lists of a wrong length that alone", () => {
     expect(() => parse({ attention_head_dim: [7, 7], only_cross_attention: [true] })).toThrow(
       /^UNet2DConditionModel: config\.json: attention_head_dim must have 4 entries, as block_out_channels has, got 2\W+only_cross_attention must have 4 entries, as block_out_channels has, got 1$/,

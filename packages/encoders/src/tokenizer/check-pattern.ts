@@ -56,7 +56,8 @@ export function checkPattern(where: string, pattern: string): void {
 
 function isUnbounded(quantifier: string): boolean {
   if (quantifier === "*" || quantifier === "+") return true;
-  const [, low = "", comma, high = ""] = /^\{(\d*)(,?)(\d*)\}$/.exec(quantifier) ?? [];
+  if (quantifier === "?") return false;
+  const [, low, comma, high] = /^\{(\d*)(,?)(\d*)\}$/.exec(quantifier)!;
   return (comma === "," && high === "") || Number(high || low) > 64;
 }
 

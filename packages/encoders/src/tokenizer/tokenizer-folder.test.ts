@@ -158,6 +158,37 @@ describe("readTokenizerFolder", () => {
       await expect(read(config({ [key]: value }))).rejects.toThrow(`${key}: changes the result`);
   });
 
+  // A key that nobody knows is refused where it is set.
+  it.each([
+    "backend",
+    "chat_template",
+    "clean_up_tokenization_spaces",
+    "auto_map",
+    "is_local",
+    "legacy",
+    "local_files_only",
+    "max_length",
+    "model_input_names",
+    "model_specific_special_tokens",
+    "name_or_path",
+    "pad_to_multiple_of",
+    "pad_token_type_id",
+    "processor_class",
+    "return_token_type_ids",
+    "spaces_between_special_tokens",
+    "special_tokens_map_file",
+    "stride",
+    "tokenizer_class",
+    "tokenizer_file",
+    "truncation_strategy",
+    "use_default_system_prompt",
+    "use_fast",
+    "vocab_file",
+    "merges_file",
+  ])("takes %s, whatever it says", async (key) => {
+    expect((await read(config({ [key]: "set" }))).settings).toEqual({});
+  });
+
   it("reads vocab.json with merges.txt, and neither without the other", async () => {
     const vocab = { a: 0, b: 1 };
     for (const text of ["#version: 0.2\na b\nab c\n", "a b\nab c", "\na b \r\n\nab c\r\n"]) {

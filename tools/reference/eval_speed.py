@@ -45,7 +45,7 @@ def retrieval():
         own = distances[np.arange(len(distances)), np.arange(start, start + len(distances))]
         return (distances <= own[:, None]).sum(1) - 1
 
-    found = np.concatenate(list(pairwise_distances_chunked(QUERIES, CANDIDATES, ranks, metric="cosine")))
+    found = np.concatenate(list(pairwise_distances_chunked(QUERIES, CANDIDATES, reduce_func=ranks, metric="cosine")))
     return {"recall": [round(float((found < k).mean()), 6) for k in (1, 5, 10)]}
 
 

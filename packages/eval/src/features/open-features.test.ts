@@ -17,6 +17,8 @@ it("takes tensors, lists of rows, and numbers with a shape", async () => {
     rows.map((row) => Float64Array.from(row)),
     { data: rows.flat(), shape: [2, 3] },
     { data: Float32Array.from(rows.flat()), shape: [2, 3] },
+    // A tensor of transformers.js or ONNX Runtime.
+    { data: Float32Array.from(rows.flat()), dims: [2, 3], type: "float32", size: 6 } as Features,
   ];
   await expectNoLeaks(async () => {
     for (const input of inputs) {
@@ -45,6 +47,7 @@ it.each<[unknown, string]>([
   [[[1], [1e39]], "f: features must be finite, row 1 is not"],
   [{ data: [1, 2, 3], shape: [2, 2] }, "f: features must hold 4 numbers for [2,2], got 3"],
   [{ data: [1, 2], shape: [2] }, "f: features must be [n, dim], n and dim at least 1, got [2]"],
+  [{ data: [1, 2], dims: [1, 2, 1] }, "f: features must be [n, dim], n and dim at least 1, got [1,2,1]"],
   [{ data: [1, 2] }, "{ data, shape } or a safetensors file, got a Object"],
 ])("refuses %j", async (features, message) => {
   await expectNoLeaks(async () => {

@@ -4,7 +4,7 @@ import { readSavedFeatures, type SafetensorsFile } from "./read-features.js";
 
 /**
  * Features, a row for each image or text: a tensor `[n, dim]`, a list of rows (plain or typed arrays), flat numbers with
- * their shape, or a safetensors file with a tensor `"features"` or one tensor alone: its path (Node) or its content. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
+ * their shape (or `dims`, as transformers.js and ONNX Runtime call it), or a safetensors file with a tensor `"features"` or one tensor alone: its path (Node) or its content. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
  *
  * @example
  * await kMeans({ data: new Float32Array(8 * 4), shape: [8, 4] }, { clusters: 2 });
@@ -14,6 +14,7 @@ export type Features =
   | tf.Tensor
   | readonly ArrayLike<number>[]
   | { readonly data: ArrayLike<number>; readonly shape: readonly number[] }
+  | { readonly data: ArrayLike<number>; readonly dims: readonly number[] }
   | SafetensorsFile;
 
 /**
@@ -79,7 +80,15 @@ function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): t
     return (features.dtype === "float32" ? tf.clone(features) : tf.cast(features, "float32")) as tf.Tensor2D;
   }
   if (Array.isArray(features)) return fromRows(name, features);
-  const { data, shape } = (features ?? {}) as { data?: ArrayLike<number>; shape?: readonly number[] };
+  const {
+    data,
+    dims,
+    shape = dims,
+  } = (features ?? {}) as {
+    data?: ArrayLike<number>;
+    shape?: readonly number[];
+    dims?: readonly number[];
+  };
   if (!isNumbers(data) || !Array.isArray(shape)) {
     throw new TypeError(
       `${name} must be a tensor [n, dim], a list of rows, { data, shape } or a safetensors file, got ${describe(features)}`,

@@ -10,7 +10,7 @@ export interface CAGradOptions {
 
 /** A combination shorter than this share of the gradients in it counts as none: no direction serves all losses. */
 const stationary = 1e-5;
-/** What cancellation leaves of a length in float64, as a share of its parts. */
+/** A length in float64 below this share of its parts, which cancel, is rounding. */
 const resolved = 1e-6;
 
 /**

@@ -9,6 +9,7 @@ import {
   vMeasure,
   wilsonInterval,
 } from "./index.js";
+import { waitBefore } from "./language-models/chat-completion.js";
 import { askQuestions } from "./language-models/index.js";
 
 const rows = [
@@ -51,5 +52,10 @@ it("waits beyond a timer's reach, which would end at once, are refused", async (
     askQuestions([], { endpoint: "http://localhost:1/v1", model: "m", ...options });
   await expect(ask({ timeout: 2 ** 31 })).rejects.toThrow("askQuestions: timeout must be");
   await expect(ask({ retryDelay: 2 ** 31 })).rejects.toThrow("askQuestions: retryDelay must be");
+  // Doubled 40 times a delay of a second would be too long for a timer.
+  expect([0, 1, 9, 10, 40].map((tried) => waitBefore(tried, 1000))).toEqual([
+    1000, 2000, 512_000, 600_000, 600_000,
+  ]);
+  expect(waitBefore(3, 700_000)).toBe(700_000);
   expect(await ask({ timeout: 2 ** 31 - 1, retryDelay: 2 ** 31 - 1 })).toEqual([]);
 });

@@ -90,7 +90,7 @@ describe("clusteringScores", () => {
     expect(() => clusteringScores([0, 1], [0])).toThrow(/of one length above 0, got 2 and 1/);
     expect(() => clusteringScores([], [])).toThrow(/of one length above 0, got 0 and 0/);
     expect(() => clusteringScores([0, Number.NaN], [0, 1])).toThrow(
-      "clusteringScores: labels[1] must be a finite number or a string, got NaN",
+      "clusteringScores: labels[1] must be an integer or a string, got NaN",
     );
     expect(() => vMeasure([0], [0], { beta: -1 })).toThrow(/vMeasure: beta must be .*at least 0, got -1/);
   });

@@ -71,9 +71,13 @@ async function distancesFrom(
   const product = tf.tidy(() => tf.matMul(tensor, tf.tensor2d(chosen, [rows.length, dim]), false, true));
   const values = await product.data();
   product.dispose();
-  return rows.map((row, r) =>
-    Float64Array.from({ length: n }, (_, i) =>
-      i === row ? 0 : Math.max(0, squaredNorms[i] + squaredNorms[row] - 2 * values[i * rows.length + r]),
-    ),
-  );
+  // Plain loops: Float64Array.from makes garbage that costs more than the distances.
+  return rows.map((row, r) => {
+    const distances = new Float64Array(n);
+    for (let i = 0; i < n; i++) {
+      distances[i] = Math.max(0, squaredNorms[i] + squaredNorms[row] - 2 * values[i * rows.length + r]);
+    }
+    distances[row] = 0;
+    return distances;
+  });
 }

@@ -24,7 +24,7 @@ export interface AskOptions {
   concurrency?: number;
   /** How often a request is tried again after a busy or failing server (408, 429, 5xx, a cut reply, no connection). Default 5. */
   retries?: number;
-  /** Before the first retry, in ms, doubled each time, unless `Retry-After` says when, within ten minutes. Default 1000. */
+  /** Before the first retry, in ms, doubled each time up to ten minutes, unless `Retry-After` says when, within ten minutes. Default 1000. */
   retryDelay?: number;
   /** Of a request, in ms. Default 120,000. */
   timeout?: number;

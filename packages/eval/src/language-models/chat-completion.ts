@@ -43,9 +43,16 @@ export async function chatCompletion(body: string, request: ChatRequest): Promis
           },
         );
       }
-      await sleep(failure.after ?? request.retryDelay * 2 ** tried, undefined, { signal: request.signal });
+      await sleep(failure.after ?? waitBefore(tried, request.retryDelay), undefined, {
+        signal: request.signal,
+      });
     }
   }
+}
+
+/** The wait before a try in ms: the delay, doubled with each try up to ten minutes. A timer cannot hold what doubling makes of it in time. */
+export function waitBefore(tried: number, retryDelay: number): number {
+  return Math.min(retryDelay * 2 ** tried, Math.max(retryDelay, longestWait));
 }
 
 async function send(body: string, { endpoint, apiKey, timeout, signal }: ChatRequest): Promise<string> {

@@ -41,7 +41,9 @@ it("refuses what has no interval", () => {
   // scipy.stats.bootstrap: "each sample in `data` must contain two or more observations along `axis`".
   expect(() => bootstrapInterval([1])).toThrow("bootstrapInterval: outcomes must be two or more, got 1");
   expect(() => pairedBootstrap([1], [0])).toThrow("pairedBootstrap: outcomes must be two or more, got 1");
-  expect(() => bootstrapInterval([1, 0], { confidence: 1 })).toThrow(/confidence must be .*less than 1, got 1/);
+  expect(() => bootstrapInterval([1, 0], { confidence: 1 })).toThrow(
+    /confidence must be .*less than 1, got 1/,
+  );
   expect(() => bootstrapInterval([1, 0], { resamples: 0 })).toThrow(/resamples must be/);
   expect(() => pairedBootstrap([1], [1, 2])).toThrow(/got 1 and 2 outcomes/);
 });

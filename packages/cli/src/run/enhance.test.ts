@@ -21,6 +21,12 @@ const few = [
 const dcr = (args: readonly string[], act?: (child: ChildProcess) => boolean): Promise<Ended> =>
   run([process.execPath, main, ...args], { cwd: folder, ...(act && { act }) });
 
+/** Arguments with some options set otherwise; an option may be given once. */
+function over(args: readonly string[], ...changes: string[]): string[] {
+  const changed = (arg: string | undefined) => arg?.startsWith("--") && changes.includes(arg);
+  return [...args.filter((arg, i) => !changed(arg) && !changed(args[i - 1])), ...changes];
+}
+
 let folder: string;
 const path = (...names: string[]) => join(folder, ...names);
 beforeAll(async () => {
@@ -125,11 +131,14 @@ describe("dcr enhance", () => {
   it("stops when nobody reads its output any more", async () => {
     const run = "closed-pipe";
     // Without a terminal progress is written every 15 s; the pipe's end shows at the next write.
-    const stopped = await dcr(["enhance", ...models, ...few, "--steps", "100000", "--out", run], (child) => {
-      if (steps(run, "dcr-seed0") === 0) return false;
-      child.stdout!.destroy();
-      return true;
-    });
+    const stopped = await dcr(
+      over(["enhance", ...models, ...few], "--steps", "100000", "--out", run),
+      (child) => {
+        if (steps(run, "dcr-seed0") === 0) return false;
+        child.stdout!.destroy();
+        return true;
+      },
+    );
     expect(stopped.code).toBe(141);
     expect(existsSync(path(run, "jobs/dcr-seed0/checkpoint.safetensors"))).toBe(true);
   }, 300_000);
@@ -137,7 +146,7 @@ describe("dcr enhance", () => {
   it("ends at once on a second Ctrl-C", async () => {
     const run = "twice";
     let first = 0;
-    const args = ["enhance", ...models, ...few, "--steps", "100000", "--batch", "16", "--out", run];
+    const args = over(["enhance", ...models, ...few], "--steps", "100000", "--batch", "16", "--out", run);
     const ended = await dcr(args, (child) => {
       if (first === 0 && existsSync(path(run, "jobs/align-rec-seed0/metrics.jsonl"))) {
         first = Date.now();
@@ -153,7 +162,7 @@ describe("dcr enhance", () => {
     const run = "killed";
     let second: Promise<Ended> | undefined;
     let worker = 0;
-    const args = ["enhance", ...models, ...few, "--out", run, "--steps", "100000"];
+    const args = over(["enhance", ...models, ...few], "--out", run, "--steps", "100000");
     const killed = await dcr(args, (child) => {
       const file = path(run, "jobs/dcr-seed0/worker.json");
       if (steps(run, "dcr-seed0") === 0) return false;
@@ -236,9 +245,9 @@ describe("bad input", () => {
     [[...models, "--stpes", "1"], /^error: unknown option '--stpes' \(Did you mean --steps\?\)$/m],
     [[...models, "--preset", "openai"], /Expected one of openai-l14-224, /],
     [[...models, "--config", "none.yaml"], /^error: .*none\.yaml: no such file$/m],
-    [[...models, "--encoder", "./none"], /none/],
-    [[...models, "--diffusion", "./none"], /none/],
-    [[...models, "--images", "./none"], /none does not exist/],
+    [over(models, "--encoder", "./none"), /none/],
+    [over(models, "--diffusion", "./none"), /none/],
+    [over(models, "--images", "./none"), /none does not exist/],
     [[...models, "--evaluate", "mmvp:none"], /^error: --evaluate mmvp:.*none: no such folder$/m],
     [[...models, "--batch", "41"], /batch/],
     [
@@ -279,7 +288,7 @@ describe("bad input", () => {
         readFileSync(join(damaged, file), "utf8").replace('"hidden_size": 32', '"hidden_size": 64');
       await writeFile(join(damaged, file), contents ?? wider());
       const own = ["--encoder", join(damaged, "clip"), "--diffusion", join(damaged, "stable-diffusion")];
-      await expectRefusal([...models, ...own], message);
+      await expectRefusal(over(models, ...own), message);
     },
     60_000,
   );

@@ -3,7 +3,12 @@ import { clipDefinition, readClipDefinition } from "./clip-tokenizer-definition.
 
 const vocabulary = { vocab: { a: 0, b: 1, "ab</w>": 2 }, merges: [["a", "b</w>"]] as [string, string][] };
 type Definition = ReturnType<typeof clipDefinition> & Record<string, Record<string, unknown>>;
-const definition = () => clipDefinition(vocabulary, "a") as Definition;
+const written = clipDefinition(vocabulary, "a") as Definition;
+const [split] = (written.pre_tokenizer as { pretokenizers: object[] }).pretokenizers;
+const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+/** The form in files: ByteLevel splits by GPT-2's expression itself. */
+const definition = () =>
+  ({ ...written, pre_tokenizer: { type: "Sequence", pretokenizers: [split, bytes] } }) as Definition;
 const withModel = (changes: Record<string, unknown>) => {
   const file = definition();
   return { ...file, model: { ...file.model, ...changes } };
@@ -17,10 +22,9 @@ const withPretokenizers = (pretokenizers: unknown) => ({
   pre_tokenizer: { type: "Sequence", pretokenizers },
 });
 const [nfc, replace, lowercase] = (definition().normalizer as { normalizers: object[] }).normalizers;
-const [split, bytes] = (definition().pre_tokenizer as { pretokenizers: object[] }).pretokenizers;
 
 describe("readClipDefinition", () => {
-  it("reads what clipDefinition wrote, and its older forms", () => {
+  it("reads the form in files, and its older forms", () => {
     const words = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
     for (const file of [
       definition(),

@@ -126,7 +126,7 @@ function measuredSeconds(results: readonly RawResult[]): Map<string, number> {
   );
 }
 
-/** Prints what is missing and how long it may take. */
+/** Prints the missing runs and how many minutes each may take. */
 async function listMissing(
   parts: readonly StudyPart[],
   measured: { names: readonly Measurement[]; question1: StudyPart | undefined },

@@ -35,7 +35,7 @@ const reference = {
   refused: [{}, { embeddings: narrow, labels: [0, 1] }, { embeddings: y, labels: [0] }],
 };
 const distance: OptionCase<Distance> = {
-  // Made in the tests: what it makes is tested too.
+  // A getter, so that the tests call lpDistance and not the collection of tests.
   get default() {
     return lpDistance();
   },

@@ -16,7 +16,7 @@ interface Member {
   fault?: string;
 }
 
-/** What a shard has besides files: a link's target may be in a sample of its own, or in no shard. */
+/** Members that are skipped, by their type in the archive. The target of a link may be in another sample, or in no shard. */
 const others: Record<string, string> = {
   symlink: "symbolic links",
   link: "hard links",
@@ -87,7 +87,7 @@ function sampleEntry(name: string, members: Map<string, Member>): ImageEntry | u
   }
 }
 
-/** Throws what is wrong with the sample. */
+/** The caption and label of a sample. @throws an error that says how a text of the sample is wrong */
 function annotations(members: Map<string, Member>): { caption?: string; label?: string } {
   const text = (extension: string) => {
     const member = members.get(extension);
@@ -124,7 +124,7 @@ function jsonObject(bytes: Uint8Array): Record<string, unknown> {
 /**
  * The files of a tar or tar.gz, one after the other, with the content of images and of the texts beside them.
  *
- * @param onOther is told of what is neither file nor folder
+ * @param onOther called with the kind and name of each member that is neither a file nor a folder
  * @throws where the archive is cut short or is no tar, with its name
  */
 export async function* tarMembers(

@@ -17,7 +17,7 @@ import { objectives } from "../objectives/objectives.js";
 import { type AlignmentOptions, createAlignmentStage } from "./alignment-stage.js";
 import type { Stage } from "./stage.js";
 
-// It works as ever; only what it is called with is looked at.
+// A spy: the cache works as usual, and the tests read the arguments of its calls.
 vi.mock("../image-cache/image-cache.js", { spy: true });
 beforeAll(() => initialize({ device: "wasm" }));
 

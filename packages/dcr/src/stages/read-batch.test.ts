@@ -11,7 +11,7 @@ function counted() {
     ...plain,
     async *[Symbol.asyncIterator]() {
       counts.began++;
-      // Reads ahead: what it has of the position is its own.
+      // This reader reads ahead: it copies the position once and counts its own batches.
       let { batches } = plain.position() as { batches: number };
       try {
         for (;;) yield testBatch([batches++, 0, 0]);

@@ -24,7 +24,7 @@ describe("withTensorScope", () => {
       return owned.length;
     });
     expect(result).toBe(4);
-    // What has a dispose() frees its tensors itself.
+    // An object that has a dispose() frees its tensors itself.
     expect(count()).toBe(1);
     expect(tf.memory().numTensors).toBe(before + 1);
     module.weight.dispose();

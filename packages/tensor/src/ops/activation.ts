@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkFloat } from "./check-float.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 /**
@@ -14,7 +14,7 @@ export type GeluVariant = "erf" | "tanh" | "quick";
  * @param x any shape. @returns the same shape. First-order gradients only.
  */
 export function gelu<T extends tf.Tensor>(x: T, variant: GeluVariant = "erf"): T {
-  checkFloat("gelu", { x });
+  checkFloatTensors("gelu", { x });
   if (!Object.hasOwn(curves, variant)) {
     throw new Error(`gelu: variant must be "erf", "tanh" or "quick", got ${JSON.stringify(variant)}`);
   }
@@ -23,7 +23,7 @@ export function gelu<T extends tf.Tensor>(x: T, variant: GeluVariant = "erf"): T
 
 /** `x * sigmoid(x)` elementwise, also known as swish. First-order gradients only. */
 export function silu<T extends tf.Tensor>(x: T): T {
-  checkFloat("silu", { x });
+  checkFloatTensors("silu", { x });
   return runFused<T>("Silu", { x }, {});
 }
 

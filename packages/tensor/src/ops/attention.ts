@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { checkFloat } from "./check-float.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 export interface AttentionOptions {
@@ -31,7 +31,7 @@ export function scaledDotProductAttention(
   const names = { heads: true, scale: true, causal: "boolean" } as const;
   const { heads, causal = false, scale: given } = checkOptions("scaledDotProductAttention", options, names);
   checkNumber("scaledDotProductAttention: heads", heads, { min: 1, integer: true });
-  checkFloat("scaledDotProductAttention", { query, key, value });
+  checkFloatTensors("scaledDotProductAttention", { query, key, value });
   const [batch, queries, width] = query.shape;
   if (query.rank !== 3 || width % heads !== 0) {
     throw new Error(

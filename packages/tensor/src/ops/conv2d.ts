@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { checkFloat } from "./check-float.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { conv2dAndSum, matMulAndSum } from "./product-and-sum.js";
 
 /** Zeros around an image: the same on every side, or `[[top, bottom], [left, right]]`. */
@@ -33,7 +33,7 @@ export function conv2d(
   const { stride = 1, padding = 0, residual } = checkOptions("conv2d", options, names);
   checkNumber("conv2d: stride", stride, { min: 1, integer: true });
   for (const p of [padding].flat(2)) checkNumber("conv2d: padding", p, { min: 0, integer: true });
-  checkFloat("conv2d", { x, weight }, { bias, residual });
+  checkFloatTensors("conv2d", { x, weight }, { bias, residual });
   const [kernelHeight, kernelWidth, inChannels, outChannels] = weight.shape;
   if (x.rank !== 4 || x.shape[3] !== inChannels) {
     throw new Error(

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { Random, type RandomState } from "../random.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import { checkFloat } from "./check-float.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 export interface DropoutOptions {
@@ -39,7 +39,7 @@ export function dropout<T extends tf.Tensor>(x: T, options: DropoutOptions): T {
   checkNumber("dropout: rate", rate, { min: 0, below: 1 });
   if (!(random instanceof Random))
     throw new TypeError(`dropout: random must be a Random, got ${describe(random)}`);
-  checkFloat("dropout", { x });
+  checkFloatTensors("dropout", { x });
   if (rate === 0) return tf.clone(x);
   const attributes: DropoutAttributes = {
     start: random.take(x.size),

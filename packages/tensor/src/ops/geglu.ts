@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { gelu } from "./activation.js";
-import { checkFloat } from "./check-float.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 /**
@@ -10,7 +10,7 @@ import { defineComposite, runFused } from "./fused-kernel.js";
  * @param x `[..., 2 * width]`. @returns `[..., width]`. First-order gradients only.
  */
 export function geglu<T extends tf.Tensor>(x: T): T {
-  checkFloat("geglu", { x });
+  checkFloatTensors("geglu", { x });
   const last = x.shape[x.rank - 1];
   if (last === undefined || last % 2 !== 0) {
     throw new Error(`geglu: x must end in two halves of one width, got [${x.shape}]`);

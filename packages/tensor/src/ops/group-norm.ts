@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
 import { centre } from "./centre.js";
-import { checkFloat } from "./check-float.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 export interface GroupNormOptions {
@@ -32,7 +32,7 @@ export function groupNorm(
   checkNumber("groupNorm: groups", groups, { min: 1, integer: true });
   checkNumber("groupNorm: epsilon", epsilon, { min: 0 });
   if (activation !== undefined) checkChoice("groupNorm: activation", activation, ["silu"]);
-  checkFloat("groupNorm", { x, weight, bias });
+  checkFloatTensors("groupNorm", { x, weight, bias });
   const channels = x.shape[3];
   if (x.rank !== 4 || channels % groups !== 0) {
     throw new Error(`groupNorm: x must be [batch, height, width, multiple of ${groups}], got [${x.shape}]`);

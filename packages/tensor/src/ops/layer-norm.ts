@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { centre } from "./centre.js";
-import { checkFloat } from "./check-float.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 export interface LayerNormOptions {
@@ -26,7 +26,7 @@ export function layerNorm<T extends tf.Tensor>(
 ): T {
   const { epsilon = 1e-5 } = checkOptions("layerNorm", options, { epsilon: true });
   checkNumber("layerNorm: epsilon", epsilon, { min: 0 });
-  checkFloat("layerNorm", { x }, { weight, bias });
+  checkFloatTensors("layerNorm", { x }, { weight, bias });
   const dim = x.shape[x.rank - 1];
   for (const [name, tensor] of Object.entries({ weight, bias })) {
     if (tensor && (tensor.rank !== 1 || tensor.shape[0] !== dim)) {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkFloat } from "./check-float.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { matMulAndSum } from "./product-and-sum.js";
 
 /**
@@ -17,7 +17,7 @@ export function linear<T extends tf.Tensor>(
   bias?: tf.Tensor1D | null,
   residual?: tf.Tensor | null,
 ): T {
-  checkFloat("linear", { x, weight }, { bias, residual });
+  checkFloatTensors("linear", { x, weight }, { bias, residual });
   const [out, width] = weight.shape;
   if (x.shape[x.rank - 1] !== width) {
     throw new Error(`linear: x must end in ${width} for weight [${weight.shape}], got x [${x.shape}]`);

@@ -14,7 +14,7 @@ import { unsortedSegmentSum } from "./segment-sum.js";
 import { address, wasmBackend } from "./simd-kernels.js";
 import { splitOn } from "./split.js";
 import { windowKernels } from "./window-kernels.js";
-import { understood, wrongFor } from "./wrong-kernels.js";
+import { convolutions, understood, wrongFor } from "./wrong-kernels.js";
 
 const size = tf.util.sizeFromShape;
 
@@ -37,9 +37,6 @@ const activations: Record<string, string> = {
   sigmoid: "Sigmoid",
   leakyrelu: "LeakyRelu",
 };
-
-/** Kernels of tfjs-backend-wasm that clamp their results to [-Infinity, Infinity], which makes an infinity of NaN. */
-const clamping = new Set(["Conv2D", "FusedConv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2D"]);
 
 /** Kernels that tfjs-backend-cpu has for strings and complex numbers, which this backend does not hold. */
 const hostOnly = /Complex|FFT|Imag|Real$|String|Ragged|Sparse|Unique/;
@@ -96,7 +93,7 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
         backend,
       };
       let x = theirs!(activation ? plain : params) as TensorInfo;
-      if (clamping.has(kernelName) && hasNonFinite(x)) x = unclamped(kernelName, plain, x);
+      if (convolutions.has(kernelName) && hasNonFinite(x)) x = unclamped(kernelName, plain, x);
       if (!activation) return x;
       const own = { alpha: attrs.leakyreluAlpha };
       const y = tf.getKernel(activation, "wasm").kernelFunc({ inputs: { x, alpha }, attrs: own, backend });

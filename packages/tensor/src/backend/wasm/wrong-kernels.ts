@@ -94,7 +94,8 @@ export function wrongFor(
     (some?.(given) ?? false);
 }
 
-const convolutions = words("Conv2D FusedConv2D DepthwiseConv2dNative FusedDepthwiseConv2D");
+/** The kernels of convolutions, which clamp their results to [-Infinity, Infinity]: that makes an infinity of NaN. */
+export const convolutions = words("Conv2D FusedConv2D DepthwiseConv2dNative FusedDepthwiseConv2D");
 
 /** The attributes as tfjs-backend-wasm reads them right. */
 export function understood(kernelName: string, { inputs, attrs }: Omit<Given, "backend">): Attrs {

@@ -2,13 +2,13 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
 
 /**
- * Checks that what an op takes are tensors of float32: kernels of ours read the bits of all others for floats.
+ * Checks that the inputs of an op are float32 tensors: our kernels would read the bits of other types as floats.
  *
  * @param caller the public function, for the error
  * @param tensors by their names
  * @param optional those that may be null or undefined
  */
-export function checkFloat(
+export function checkFloatTensors(
   caller: string,
   tensors: Record<string, tf.Tensor>,
   optional: Record<string, tf.Tensor | null | undefined> = {},

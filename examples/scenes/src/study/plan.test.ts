@@ -19,8 +19,8 @@ describe("the plan", () => {
       ["question-3", 2],
       ["question-5", 3],
       ["question-2", 3],
-      ["trade-off", 20],
       ["question-7", 4],
+      ["trade-off", 20],
     ]);
     for (const { name, split, sets, seeds, methods, beside = [], primary } of parts) {
       expect([split, sets.length * seeds.length]).toEqual(["test", 9]);
@@ -29,7 +29,7 @@ describe("the plan", () => {
       for (const shown of beside) expect(parts[0].methods.map((method) => method.name)).toContain(shown);
       for (const named of primary ? [primary.of, primary.minus] : []) expect(names).toContain(named);
     }
-    expect(parts[5].methods.at(-1)).toEqual({
+    expect(parts[6].methods.at(-1)).toEqual({
       ...own,
       name: "dcr 100 steps",
       method: "dcr",

@@ -120,19 +120,19 @@ export function testParts(chosen: Chosen): StudyPart[] {
   const parts: Omit<StudyPart, "split" | "sets" | "seeds">[] = [
     {
       name: "question-1",
-      title: "Each method as tuning chose it",
+      title: "Question 1: each method as tuning chose it",
       methods: trainedMethods.map((method) => change(chosen[method], `${method} chosen`, {})),
       primary: { figure: "P strict", of: "dcr chosen", minus: "rec chosen" },
     },
     {
       name: "question-4",
-      title: "Conflict and its remedies",
+      title: "Question 4: conflict and its remedies",
       beside: ["naive chosen", "dcr chosen"],
       methods: remedies.map((aggregator) => change(naive, `naive ${aggregator}`, { aggregator })),
     },
     {
       name: "question-3",
-      title: "The predictions that the gradient flows through",
+      title: "Question 3: the predictions that the gradient flows through",
       beside: ["dcr chosen"],
       methods: ["anchor", "anchor-and-positive"].map((gradient) =>
         change(dcr, `dcr ${gradient}`, { gradient }),
@@ -141,7 +141,7 @@ export function testParts(chosen: Chosen): StudyPart[] {
     },
     {
       name: "question-5",
-      title: "Augmentation",
+      title: "Question 5: augmentation",
       beside: ["con chosen", "naive chosen", "dcr chosen"],
       methods: [con, naive, dcr].map((base) =>
         hasFlips(base)
@@ -151,7 +151,7 @@ export function testParts(chosen: Chosen): StudyPart[] {
     },
     {
       name: "question-2",
-      title: "Temperature and drift",
+      title: "Question 2: temperature and drift",
       beside: ["dcr chosen"],
       methods: ([0.1, 0.01, 0.001, "auto"] as const)
         .filter((value) => value !== temperature)
@@ -159,8 +159,20 @@ export function testParts(chosen: Chosen): StudyPart[] {
       primary: { figure: "P strict", of: nameOfTemperature("auto"), minus: nameOfTemperature(0.1) },
     },
     {
+      name: "question-7",
+      title: "Question 7: stages and sizes",
+      beside: ["dcr chosen"],
+      methods: [
+        change(dcr, "dcr aligned by dcr", { align: { loss: "dcr", batch: 8 } }),
+        change(dcr, "dcr end to end", { endToEnd: true }),
+        change(dcr, "dcr batch 4", { enhance: { batch: 4, steps: 600 } }),
+        change(dcr, "dcr t all", { timesteps: null }),
+      ],
+      primary: { figure: "P strict", of: "dcr chosen", minus: "dcr end to end" },
+    },
+    {
       name: "trade-off",
-      title: "Trade-off over learning rates and steps",
+      title: "Question 1: trade-off over learning rates and steps",
       beside: trainedMethods.map((method) => `${method} chosen`),
       methods: trainedMethods.flatMap((method) => {
         const own = (chosen[method]["enhance"] as { learningRate: number }).learningRate;
@@ -172,18 +184,6 @@ export function testParts(chosen: Chosen): StudyPart[] {
           change(chosen[method], `${method} 100 steps`, { enhance: { steps: 100 } }),
         ];
       }),
-    },
-    {
-      name: "question-7",
-      title: "Stages and sizes",
-      beside: ["dcr chosen"],
-      methods: [
-        change(dcr, "dcr aligned by dcr", { align: { loss: "dcr", batch: 8 } }),
-        change(dcr, "dcr end to end", { endToEnd: true }),
-        change(dcr, "dcr batch 4", { enhance: { batch: 4, steps: 600 } }),
-        change(dcr, "dcr t all", { timesteps: null }),
-      ],
-      primary: { figure: "P strict", of: "dcr chosen", minus: "dcr end to end" },
     },
   ];
   return parts.map((part) => ({ ...part, split: "test", sets: [0, 1, 2], seeds: [0, 1, 2] }));

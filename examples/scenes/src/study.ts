@@ -6,6 +6,7 @@ import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { Command, InvalidArgumentError } from "commander";
 import { type Cell, cellsOf, exampleFolder, readResult, runCell } from "./study/cells.js";
 import { chooseAll } from "./study/choose-all.js";
+import { measureCosts, readCosts } from "./study/costs-results.js";
 import { layerConflictFile, measureLayerConflict } from "./study/layer-conflict-results.js";
 import { measureOtherScenes, otherScenesFile } from "./study/other-scenes-results.js";
 import { studyPages } from "./study/pages.js";
@@ -163,14 +164,22 @@ async function main(): Promise<void> {
   if (pages) return writePages();
   const parts = await plannedParts();
   const question1 = parts.find(({ name }) => name === "question-1");
-  const names = [...parts.map(({ name }) => name), ...(question1 ? Object.keys(measurements) : [])];
+  const names = [
+    ...parts.map(({ name }) => name),
+    ...(question1 ? [...Object.keys(measurements), "costs"] : []),
+  ];
   if (only !== undefined && !names.includes(only)) {
     fail(`--only: expected one of ${names.join(", ")}, got "${only}"`);
   }
   const asked = (name: string) => only === undefined || name === only;
   const askedParts = parts.filter(({ name }) => asked(name));
   const askedMeasurements = (Object.keys(measurements) as Measurement[]).filter(asked);
-  if (dryRun) return listMissing(askedParts, { names: askedMeasurements, question1 });
+  if (dryRun) {
+    await listMissing(askedParts, { names: askedMeasurements, question1 });
+    if (question1 && asked("costs") && !(await readCosts()))
+      console.log("costs: 4 minutes, not counted above");
+    return;
+  }
   for (const cell of askedParts.flatMap(cellsOf)) {
     if (await readResult(cell)) continue;
     const { part, set, seed } = cell;
@@ -182,6 +191,11 @@ async function main(): Promise<void> {
     await writePages();
   }
   for (const name of question1 ? askedMeasurements : []) await runMeasurement(name, question1!);
+  if (question1 && asked("costs") && !(await readCosts())) {
+    console.log("\ncosts: let nothing else run on this machine");
+    await measureCosts(parts);
+    await writePages();
+  }
   const chosen = await chooseAll();
   if (chosen && !existsSync(chosenPath)) {
     await writeFileAtomically(chosenPath, json(chosen));

@@ -46,7 +46,9 @@ export async function readResult(cell: Cell, folder?: string): Promise<RawResult
 }
 
 /** Settings whose paths start from the example's folder, with absolute ones. */
-function withPaths(settings: ReturnType<typeof settingsOf>): object {
+export function withPaths(
+  settings: Pick<ReturnType<typeof settingsOf>, "encoder" | "diffusion" | "images" | "evaluate">,
+): object {
   const { encoder, diffusion, images, evaluate, ...rest } = settings;
   const [e, d, i, ...v] = [encoder, diffusion, images, ...evaluate].map((path) =>
     resolve(exampleFolder, path),

@@ -17,7 +17,7 @@ interface Place {
 /** The section on the conflict by layer and timestep, and its figure; neither before all cells are measured. */
 export const layerConflictSection = (cells: readonly Cell[], folder?: string): Promise<Section> =>
   measurementSection(
-    { title: "## Conflict by layer and timestep", file: layerConflictFile, cells, folder },
+    { title: "## Question 4: conflict by layer and timestep", file: layerConflictFile, cells, folder },
     (found) => sectionOf(found.map((result, i) => ({ set: cells[i].set, result }))),
   );
 

@@ -3,13 +3,13 @@ import { average, type Comparison, comparisonOf, figure } from "./comparisons.js
 import { markdownTable } from "./markdown-table.js";
 import { measurementSection, type Section } from "./measurement-file.js";
 import { type OtherScenesResult, otherFigures, otherScenesFile } from "./other-scenes-results.js";
-import { describeComparison, points } from "./part-sentences.js";
+import { describeComparison, withInterval } from "./part-sentences.js";
 import type { RawResult } from "./raw-results.js";
 
 /** Question 1 again on scenes of other generator seeds: do its figures hold there? No figure before all cells are measured. */
 export const otherScenesSection = (cells: readonly Cell[], folder?: string): Promise<Section> =>
   measurementSection(
-    { title: "## Question 1 on scenes of other seeds", file: otherScenesFile, cells, folder },
+    { title: "## Question 1: the same on scenes of other seeds", file: otherScenesFile, cells, folder },
     async (others) => {
       const own = await Promise.all(cells.map((cell) => readResult(cell, folder)));
       return sectionOf(
@@ -50,7 +50,11 @@ function sectionOf(pairs: readonly Pair[]): Section {
     otherFigures.flatMap((measure) => [measure, "other scenes", "change (95 % over model sets)"]),
     rows.map(({ name, cells }) => [
       `\`${name}\``,
-      ...cells.flatMap(({ before, now, change }) => [before.toFixed(1), now.toFixed(1), textOf(change)]),
+      ...cells.flatMap(({ before, now, change }) => [
+        before.toFixed(1),
+        now.toFixed(1),
+        withInterval(change),
+      ]),
     ]),
   );
   return { section: `${sentences}\n\n${table}` };
@@ -58,6 +62,3 @@ function sectionOf(pairs: readonly Pair[]): Section {
 
 const containsZero = ({ overSets }: Comparison) =>
   overSets !== undefined && overSets.interval[0] <= 0 && overSets.interval[1] >= 0;
-
-const textOf = ({ mean, overSets }: Comparison) =>
-  points(mean) + (overSets ? ` (${overSets.interval.map(points).join(" to ")})` : "");

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cell, cellsOf, exampleFolder, resultPath, settingsOf } from "./cells.js";
 import { chooseAll } from "./choose-all.js";
 import { methodNames } from "./comparisons.js";
+import type { Costs } from "./costs-results.js";
 import { studyPages } from "./pages.js";
 import { testParts, tuningParts } from "./plan.js";
 import type { MethodResult, RawResult } from "./raw-results.js";
@@ -23,7 +24,8 @@ async function writeResult(cell: Cell): Promise<void> {
     const P = 0.2 + i / 100 + off;
     const figures = { means: { D: 0.6 - i / 200 + off, "P strict": P, "P two-way": P + 0.5, "k-NN": 0.8 } };
     const patterns = { "P two-way": { facing: 0.5 + i / 100, count: 0.7 } };
-    const training = { drift: i / 10, steps: 300, secondsPerStep: 0.5, first: {}, last: {} };
+    const similarity = { "similarity/target": 0.9 + off, "similarity/targetSpread": 0.01 };
+    const training = { drift: i / 10, steps: 300, secondsPerStep: 0.5, first: similarity, last: similarity };
     return [name, { figures, patterns, ...(i > 0 && { training }) }];
   });
   const result: RawResult = {
@@ -41,8 +43,8 @@ describe("studyPages", () => {
     const [first] = cellsOf(tuningParts[0]);
     await writeResult(first);
     const pages = await studyPages(folder);
-    expect(Object.keys(pages)).toEqual(["README.md"]);
-    expect(pages["README.md"]).toContain("1 of 2 runs are done. The figures appear here when all are done.");
+    expect(Object.keys(pages)).toEqual(["tuning.md", "README.md"]);
+    expect(pages["tuning.md"]).toContain("1 of 2 runs are done. The figures appear here when all are done.");
     expect(pages["README.md"]).toContain("Not run yet: tuning comes first.");
     expect(await chooseAll(folder)).toBeUndefined();
   });
@@ -53,9 +55,33 @@ describe("studyPages", () => {
     // The last has the highest P and costs three points of D.
     expect(chosen.dcr.name).toBe(tuningParts[6].methods[5].name);
     for (const part of testParts(chosen)) for (const cell of cellsOf(part)) await writeResult(cell);
+    const parts = testParts(chosen);
+    const names = parts.flatMap(({ beside = [], methods }) => [
+      ...beside,
+      ...methods.map(({ name }) => name),
+    ]);
+    const costs: Costs = {
+      machine: "test",
+      node: "v20",
+      steps: 30,
+      secondsPerStep: Object.fromEntries(names.map((name) => [name, name === "rec chosen" ? 0.1 : 0.25])),
+    };
+    await writeFile(join(folder, "costs.json"), JSON.stringify(costs));
     const pages = await studyPages(folder);
-    expect(Object.keys(pages)).toHaveLength(tuningParts.length + testParts(chosen).length + 1);
+    expect(Object.keys(pages)).toHaveLength(tuningParts.length + parts.length + 2);
     const page = pages["README.md"];
+    const headings = page.match(/^## Question \d/gm)!;
+    expect(headings).toEqual([...headings].sort());
+    expect(page).toContain(
+      "| [Question 3](#question-3-the-predictions-that-the-gradient-flows-through): D of `dcr anchor` minus `dcr chosen` | +1.5 (+1.5 to +1.5) | it is higher |",
+    );
+    expect(page).toContain(
+      "`dcr` with 100 steps and `rec` with 300 (25 s against 30 s): P strict of the first minus",
+    );
+    expect(page).toContain("A step takes 0.250 s with `dcr chosen`, 0.250 s with `dcr anchor` (1.00 times)");
+    expect(page.match(/^\| `dcr` minus `con` \| /gm)).toHaveLength(2);
+    expect(page).toContain("| `rec chosen` | 0.100 | 1.0 |");
+    expect(page).toContain("| `dcr tau 0.01` | 0.9110 ± 0.0087 | 0.0100 ± 0.0000 |");
     // Half a point for each of three places, in every set and seed alike.
     expect(page).toContain(
       "D of `dcr anchor` minus `dcr chosen`: +1.5 points (95 % over model sets +1.5 to +1.5; over runs +1.5 to +1.5): it is higher.",

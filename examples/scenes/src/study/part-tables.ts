@@ -9,13 +9,16 @@ interface Column {
   digits: number;
 }
 
-const columns: Column[] = [
+const figureColumns: Column[] = [
   ...(["P strict", "P two-way", "D", "k-NN"] as const).map((name) => ({
     title: name,
     measure: figure(name),
     digits: 1,
   })),
   { title: "drift", measure: ({ training }) => training?.drift, digits: 3 },
+];
+
+const conflictColumns: Column[] = [
   ...(["negative", "conflicting", "orthogonal"] as const).map((name) => ({
     title: `${name}, % of steps`,
     measure: ({ training }: MethodResult) => training?.conflict && 100 * training.conflict[name],
@@ -30,17 +33,46 @@ const columns: Column[] = [
     digits: 0,
   },
   { title: "mean cosine", measure: ({ training }) => training?.conflict?.meanCosine, digits: 3 },
-  ...(["negatives", "augmented", "target"] as const).map((name) => ({
-    title: `s(a, ${{ negatives: "P", augmented: "A+", target: "G" }[name]}) at the end`,
-    measure: ({ training }: MethodResult) => training?.last[`similarity/${name}`],
-    digits: 4,
-  })),
-  { title: "temperature", measure: ({ training }) => training?.last["temperature"], digits: 4 },
-  { title: "seconds a step", measure: ({ training }) => training?.secondsPerStep, digits: 2 },
+];
+
+/** Names of the similarities by those of the metrics. */
+const similarities = { negatives: "P", augmented: "A+", target: "G" };
+
+/** The similarities' means and standard deviations over the first or the last 50 steps. */
+const similarityColumns = (when: "first" | "last"): Column[] => [
+  ...(Object.keys(similarities) as (keyof typeof similarities)[]).flatMap((name) => [
+    {
+      title: `s(a, ${similarities[name]})`,
+      measure: ({ training }: MethodResult) => training?.[when][`similarity/${name}`],
+      digits: 4,
+    },
+    {
+      title: "its deviation",
+      measure: ({ training }: MethodResult) => training?.[when][`similarity/${name}Spread`],
+      digits: 4,
+    },
+  ]),
+  { title: "temperature", measure: ({ training }) => training?.[when]["temperature"], digits: 4 },
 ];
 
 /** Every method's figures: mean ± standard deviation over the runs. */
 export function tableOf(part: StudyPart, results: PartResults): string {
+  return table(
+    part.name === "question-4" ? [...figureColumns, ...conflictColumns] : figureColumns,
+    part,
+    results,
+  );
+}
+
+/** How the similarities of the predicted noises begin and end. */
+export function similarityTables(part: StudyPart, results: PartResults): string {
+  const [first, last] = (["first", "last"] as const).map((when) =>
+    table(similarityColumns(when), part, results),
+  );
+  return `Similarities over the first 50 steps, and over the last 50:\n\n${first}\n\n${last}`;
+}
+
+function table(columns: readonly Column[], part: StudyPart, results: PartResults): string {
   const names = methodNames(part);
   const value = ({ measure, digits }: Column, name: string) => {
     const values = results.map(({ result }) => measure(result.methods[name]));
@@ -49,9 +81,10 @@ export function tableOf(part: StudyPart, results: PartResults): string {
     return `${mean.toFixed(digits)} ± ${std.toFixed(digits)}`;
   };
   const shown = columns.filter((column) => names.some((name) => value(column, name) !== ""));
+  const rows = names.filter((name) => shown.some((column) => value(column, name) !== ""));
   return markdownTable(
     shown.map(({ title }) => title),
-    names.map((name) => [`\`${name}\``, ...shown.map((column) => value(column, name))]),
+    rows.map((name) => [`\`${name}\``, ...shown.map((column) => value(column, name))]),
   );
 }
 

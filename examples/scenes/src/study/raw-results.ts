@@ -66,14 +66,26 @@ interface MetricsRow {
   norms?: Record<string, number>;
 }
 
+/** The rows of a run's metrics.jsonl. */
+export async function readMetrics(run: string): Promise<MetricsRow[]> {
+  const lines = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as MetricsRow);
+}
+
+const stageTwo = (rows: readonly MetricsRow[], method: string) =>
+  rows.filter((row) => row.method === method && row.stage === 2);
+
+/** The median of a method's steps in stage 2. */
+export const medianSeconds = (rows: readonly MetricsRow[], method: string): number =>
+  median(stageTwo(rows, method).map(({ time }) => time));
+
 /** Reads a finished run's folder. */
 export async function readRun(run: string, settings: RawResult["settings"]): Promise<RawResult> {
   const results = JSON.parse(await readFile(join(run, "results.json"), "utf8")) as RunResults;
-  const lines = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
-  const rows = lines.map((line) => JSON.parse(line) as MetricsRow);
+  const rows = await readMetrics(run);
   const methods: RawResult["methods"] = {};
   for (const [method, figures] of Object.entries(results.figures)) {
-    const own = rows.filter((row) => row.method === method && row.stage === 2);
+    const own = stageTwo(rows, method);
     const cosines = own.flatMap((row) => (row.cosines ? Object.values(row.cosines) : []));
     const patterns: MethodResult["patterns"] = {};
     for (const { measure, pattern, accuracy, ...entry } of results.patterns) {
@@ -82,7 +94,7 @@ export async function readRun(run: string, settings: RawResult["settings"]): Pro
     const training = own.length > 0 && {
       drift: results.drift[method].mean,
       steps: own.length,
-      secondsPerStep: median(own.map(({ time }) => time)),
+      secondsPerStep: medianSeconds(rows, method),
       // With more than two losses there is no one cosine.
       ...(cosines.length === own.length && {
         conflict: {

@@ -35,7 +35,12 @@ const share = ({ inner, inter }: { inner: number; inter: number }) => (100 * inn
 /** The section of question 6, and its figure; neither before all cells are measured. */
 export const theoremOneSection = (cells: readonly Cell[], folder?: string): Promise<Section> =>
   measurementSection(
-    { title: "## Theorem 1: scatter in feature and in noise space", file: theoremOneFile, cells, folder },
+    {
+      title: "## Question 6: Theorem 1, scatter in feature and in noise space",
+      file: theoremOneFile,
+      cells,
+      folder,
+    },
     sectionOf,
   );
 

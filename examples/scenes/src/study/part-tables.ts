@@ -47,7 +47,7 @@ const similarityColumns = (when: "first" | "last"): Column[] => [
       digits: 4,
     },
     {
-      title: "its deviation",
+      title: `std of s(a, ${similarities[name]})`,
       measure: ({ training }: MethodResult) => training?.[when][`similarity/${name}Spread`],
       digits: 4,
     },

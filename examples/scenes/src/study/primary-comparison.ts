@@ -37,6 +37,12 @@ export function primaryComparison(part: StudyPart, results: PartResults, chosen:
     };
   }
   const { figure: name, of, minus } = part.primary!;
+  if (part.name === "question-2") {
+    return {
+      what: `${name} at temperature \`auto\` minus that at 0.1`,
+      found: compare(results, figure(name), { of, minus }),
+    };
+  }
   return {
     what: `${name} of \`${of}\` minus \`${minus}\``,
     found: compare(results, figure(name), { of, minus }),

@@ -1,6 +1,8 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Attrs, Inputs, Kernel } from "./kernel.js";
+import type { Attrs, Call, Inputs, Kernel } from "./kernel.js";
 import { attentionScratch, gemmScratch } from "./scratch.js";
+import { conv2dGradientWithoutPadding } from "./window-kernels.js";
 
 const size = tf.util.sizeFromShape;
 const flag = (value: unknown) => (value ? 1 : 0);
@@ -97,9 +99,14 @@ function convGeometry(xShape: number[], filterShape: number[], attrs: Attrs): nu
 
 const up = (n: number, step: number) => Math.ceil(n / step) * step;
 
-const conv2dBackpropInput: Kernel = ({ inputs, attrs, split, at, output }) => {
+const hasNonFinite = ({ kernels, at }: Call, x: TensorInfo) =>
+  kernels.hasNonFinite(size(x.shape), at(x)) !== 0;
+
+const conv2dBackpropInput: Kernel = (call) => {
+  const { inputs, attrs, split, at, output } = call;
   const { dy, filter } = inputs;
   const geometry = convGeometry(attrs.inputShape, filter.shape, attrs);
+  if (hasNonFinite(call, filter)) return conv2dGradientWithoutPadding(call);
   const [height, width, cin, cout] = filter.shape;
   const depth = height * width * cout;
   const dx = output(attrs.inputShape);
@@ -116,9 +123,11 @@ const conv2dBackpropInput: Kernel = ({ inputs, attrs, split, at, output }) => {
   return dx;
 };
 
-const conv2dBackpropFilter: Kernel = ({ inputs, attrs, split, at, output }) => {
+const conv2dBackpropFilter: Kernel = (call) => {
+  const { inputs, attrs, split, at, output } = call;
   const { x, dy } = inputs;
   const geometry = convGeometry(x.shape, attrs.filterShape, attrs);
+  if (hasNonFinite(call, dy)) return conv2dGradientWithoutPadding(call);
   const dw = output(attrs.filterShape);
   const [, , cin, cout] = attrs.filterShape;
   const length = size(dw.shape);

@@ -109,7 +109,7 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
     y: TensorInfo,
   ): TensorInfo => {
     if (!/Depthwise/.test(kernelName)) {
-      exactConv2d(backend, inputs, attrs, y);
+      exactConv2d({ backend, inputs, attrs, output: y, hasFiniteWeights: !hasNonFinite(inputs.filter) });
       return y;
     }
     backend.disposeData(y.dataId);

@@ -110,26 +110,28 @@ const dilation2dGradient =
     return gradient;
   };
 
-const depthwiseWindow = (x: number[], filter: number[], attrs: Attrs): Window => {
-  const { strides, dilations, pad, dimRoundingMode } = attrs;
-  const info = computeConv2DInfo(
-    x as Shape4D,
-    filter as Shape4D,
-    strides,
-    dilations ?? 1,
-    pad,
-    dimRoundingMode,
-    true,
-  );
-  return windowOf(info);
-};
+const imageWindow =
+  (isDepthwise: boolean) =>
+  (x: number[], filter: number[], attrs: Attrs): Window => {
+    const { strides, dilations, pad, dimRoundingMode } = attrs;
+    const info = computeConv2DInfo(
+      x as Shape4D,
+      filter as Shape4D,
+      strides,
+      dilations ?? 1,
+      pad,
+      dimRoundingMode,
+      isDepthwise,
+    );
+    return windowOf(info);
+  };
 
 const volumeWindow = (x: number[], filter: number[], { strides, pad }: Attrs): Window =>
   windowOf(computeConv3DInfo(x as Shape5D, filter as Shape5D, strides, 1, pad));
 
 /** A gradient of a convolution; tfjs gives the shape of what is not an input as an attribute. */
 const convGradient =
-  (full: boolean, windowFor: typeof depthwiseWindow): Kernel =>
+  (full: boolean, windowFor: (x: number[], filter: number[], attrs: Attrs) => Window): Kernel =>
   (call) => {
     const { inputs, attrs, backend, kernels, at } = call;
     const { x, filter, dy } = inputs;
@@ -142,8 +144,11 @@ const convGradient =
     return gradient;
   };
 
-const depthwiseGradient = convGradient(false, depthwiseWindow);
+const depthwiseGradient = convGradient(false, imageWindow(true));
 const conv3dGradient = convGradient(true, volumeWindow);
+
+/** Both gradients of Conv2D without products of zeros, for filters and gradients that are not finite: 0 times infinity is NaN. */
+export const conv2dGradientWithoutPadding = convGradient(true, imageWindow(false));
 
 export const windowKernels: Record<string, Kernel> = {
   MaxPoolGrad: maxPoolGradient,

@@ -71,6 +71,65 @@ cases["convolutions of NaN and infinities alone"] = () => {
     tf.depthwiseConv2d(x, tf.ones([1, 1, 1, 2]), 1, "valid"),
   ];
 };
+// Padding takes no part: 0 times infinity would be NaN there.
+const endless = (value: number, ...shape: number[]) => {
+  const data = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => (i % 7) - 3);
+  for (const at of [0, Math.floor(data.length / 2)]) data[at] = value;
+  return tf.tensor(data, shape);
+};
+for (const value of [Infinity, -Infinity, NaN]) {
+  for (const [strides, height] of [
+    [1, 5],
+    [2, 6],
+    [1, 1],
+  ]) {
+    const shapes: [x: number[], filter: number[]] = [
+      [2, height, 4, 3],
+      [3, 3, 3, 5],
+    ];
+    const images: ((x: tf.Tensor, w: tf.Tensor) => tf.Tensor)[] = [
+      (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, "same"),
+      (x, w) => tf.depthwiseConv2d(x as tf.Tensor4D, w as tf.Tensor4D, strides, "same"),
+    ];
+    for (const [i, run] of images.entries()) {
+      cases[
+        `${value} beside the padding of a ${["", "depthwise "][i]}convolution, ${height} rows, stride ${strides}`
+      ] = () => {
+        const [x, w] = [endless(1, ...shapes[0]), endless(1, ...shapes[1])];
+        const [endlessX, endlessW] = [endless(value, ...shapes[0]), endless(value, ...shapes[1])];
+        const y = run(endlessX, w);
+        return [
+          y,
+          run(x, endlessW),
+          tf.grad((v) => run(v, endlessW))(x),
+          tf.grad((v) => run(x, v))(w, endless(value, ...y.shape)),
+        ];
+      };
+    }
+  }
+  cases[`${value} beside the padding of a volume`] = () => {
+    const run = (x: tf.Tensor, w: tf.Tensor): tf.Tensor =>
+      tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, 1, "same");
+    const [x, w] = [endless(1, 1, 2, 3, 3, 2), endless(1, 3, 3, 3, 2, 2)];
+    return [
+      run(endless(value, ...x.shape), w),
+      run(x, endless(value, ...w.shape)),
+      tf.grad((v) => run(v, endless(value, ...w.shape)))(x),
+      tf.grad((v) => run(x, v))(w, endless(value, ...x.shape)),
+    ];
+  };
+}
+cases["infinite weights over padding alone"] = () => {
+  const filter = Float32Array.from({ length: 18 }, (_, i) => (i < 8 || i > 9 ? Infinity : i));
+  const given = { x: tf.tensor4d([3], [1, 1, 1, 1]), filter: tf.tensor4d(filter, [3, 3, 1, 2]) };
+  return tf.fused.conv2d({
+    ...given,
+    strides: 1,
+    pad: "same",
+    bias: tf.tensor1d([1, -99]),
+    activation: "relu",
+  });
+};
 Object.assign(cases, {
   "moves of bool": () => [
     tf.reverse(bools()),

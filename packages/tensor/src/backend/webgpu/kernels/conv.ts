@@ -7,7 +7,17 @@ import { gemm } from "./gemm.js";
 import { batchMatMul } from "./matmul.js";
 import type { ProductLoop } from "./product-loop.js";
 import { reduce } from "./reduce.js";
-import { join, overTaps, positionCount, split, tapCount, type Window, windowUniforms } from "./window.js";
+import {
+  join,
+  overInputs,
+  overOutputs,
+  overTaps,
+  positionCount,
+  split,
+  tapCount,
+  type Window,
+  windowUniforms,
+} from "./window.js";
 
 // Convolutions of images and volumes as matrix products, with no patches stored (implicit GEMM). In WGSL, `axes` unrolls to
 // two or three lines.
@@ -28,6 +38,9 @@ const isPointwise = ({ axes, inShape, outShape }: Window): boolean =>
     ({ size, stride, before }, i) =>
       size === 1 && stride === 1 && before === 0 && inShape[i + 1] === outShape[i + 1],
   );
+
+/** WGSL of whether `atA` and the place that lies `span` after it are both inside the input. */
+const isWithin = (a: string, span: string) => `at${a} < u.in${a} && at${a} + ${span} < u.in${a}`;
 
 /**
  * Forward: rows are output positions, columns output channels, k runs over the window and the input channels.
@@ -116,6 +129,20 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
   return load_x(${join(axes, "in")} * u.channels + k % u.channels);
 }
 fn readB(z: u32, k: u32, column: u32) -> f32 { return load_filterValues(k * u.outChannels + column); }`,
+    padding: {
+      touches: `${split(axes, "out", "row")}
+  ${axes.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} - u.before${a};`).join(" ")}
+  return !(${axes.map(({ name: a }) => isWithin(a, `(u.size${a} - 1u) * u.dilation${a}`)).join(" && ")});`,
+      sum: (xAt, filterAt) => `${split(axes, "out", "row")}
+  var sum = 0.0;
+  ${overInputs(
+    window,
+    `let first = ${join(axes, "in")} * u.channels;
+  let firstWeight = ${join(axes, "size")} * u.channels * u.outChannels + column;
+  for (var k = 0u; k < u.channels; k++) { sum = fma(${xAt("first + k")}, ${filterAt("firstWeight + k * u.outChannels")}, sum); }`,
+  )}
+  return sum;`,
+    },
     offset: "row * u.outChannels + column",
     aRunsAlongK: true,
     bRunsAlongK: false,
@@ -191,6 +218,19 @@ fn readA(z: u32, row: u32, k: u32) -> f32 {
 fn readB(z: u32, k: u32, column: u32) -> f32 {
   return load_filterValues((k / u.outChannels * u.channels + column) * u.outChannels + k % u.outChannels);
 }`,
+    padding: {
+      // A stride leaves taps out too, so that nearly every position has some.
+      touches: "return true;",
+      sum: (dyAt, filterAt) => `${split(axes, "in", "row")}
+  var sum = 0.0;
+  ${overOutputs(
+    window,
+    `let first = ${join(axes, "out")} * u.outChannels;
+  let firstWeight = (${join(axes, "size")} * u.channels + column) * u.outChannels;
+  for (var k = 0u; k < u.outChannels; k++) { sum = fma(${dyAt("first + k")}, ${filterAt("firstWeight + k")}, sum); }`,
+  )}
+  return sum;`,
+    },
     offset: "row * u.channels + column",
     aRunsAlongK: true,
     bRunsAlongK: true,
@@ -306,6 +346,27 @@ fn readB(z: u32, k: u32, column: u32) -> f32 {
   if (line >= u.lines) { return 0.0; }
   return load_dy((line * u.outX + k % u.outX) * u.outChannels + column);
 }`,
+    padding: {
+      touches: `let position = row / u.channels;
+  ${split(axes, "size", "position")}
+  ${axes.map(({ name: a }) => `let at${a} = tap${a} * u.dilation${a} - u.before${a};`).join(" ")}
+  return !(${axes.map(({ name: a }) => isWithin(a, `(u.out${a} - 1u) * u.stride${a}`)).join(" && ")});`,
+      sum: (xAt, dyAt) => `let position = row / u.channels;
+  ${split(axes, "size", "position")}
+  ${axes.map(({ name: a }) => `let down${a} = tap${a} * u.dilation${a} - u.before${a};`).join(" ")}
+  var sum = 0.0;
+  for (var line = z * u.share; line < min((z + 1u) * u.share, u.lines); line++) {
+    ${split(outer, "out", "line")}
+    ${outer.map(({ name: a }) => `let at${a} = to${a} * u.stride${a} + down${a};`).join(" ")}
+    if (!(${outerInside("")})) { continue; }
+    for (var toX = 0u; toX < u.outX; toX++) {
+      let atX = toX * u.strideX + downX;
+      if (atX >= u.inX) { continue; }
+      sum = fma(${xAt(`${join(axes, "in")} * u.channels + row % u.channels`)}, ${dyAt("(line * u.outX + toX) * u.outChannels + column")}, sum);
+    }
+  }
+  return sum;`,
+    },
     offset: "(z * u.m + row) * u.n + column",
     aRunsAlongK: false,
     bRunsAlongK: false,

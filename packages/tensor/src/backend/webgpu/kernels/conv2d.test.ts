@@ -76,4 +76,41 @@ for (const [x, filter] of [
   }
 }
 
+// Padding takes no part: 0 times infinity would be NaN there.
+for (const [name, x, filter, strides, pad] of geometries) {
+  if (pad === "valid") continue;
+  const at = (shape: number[], values: number[]) => {
+    const data = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => (i % 7) - 3);
+    values.forEach((value, i) => {
+      data[Math.floor(((i + 0.5) / values.length) * data.length)] = value;
+    });
+    return tf.tensor(data, shape);
+  };
+  const run = (a: tf.Tensor, w: tf.Tensor) => tf.conv2d(a as tf.Tensor4D, w as tf.Tensor4D, strides, pad);
+  for (const value of [Infinity, -Infinity, NaN]) {
+    cases[`${name}: weights of ${value}`] = () => {
+      const [images, weights] = [at(x, []), at(filter, [value])];
+      return [run(images, weights), tf.grad((a) => run(a, weights))(images)];
+    };
+    cases[`${name}: images and gradients of ${value}`] = () => {
+      const [images, weights] = [at(x, [value]), at(filter, [])];
+      const y = run(images, weights);
+      return [y, tf.grad((w) => run(at(x, []), w))(weights, at(y.shape, [value]))];
+    };
+  }
+  cases[`${name}: weights of infinity alone`] = () => run(at(x, []), tf.fill(filter, Infinity));
+}
+cases["infinite weights in padding, with a bias and an activation"] = () =>
+  tf.fused.conv2d({
+    x: tf.ones([1, 1, 1, 4]) as tf.Tensor4D,
+    filter: tf.tensor4d(
+      Float32Array.from({ length: 144 }, (_, i) => (i >= 64 && i < 80 ? i / 100 : Infinity)),
+      [3, 3, 4, 4],
+    ),
+    strides: 1,
+    pad: "same",
+    bias: tf.tensor1d([1, 2, -9, 3]),
+    activation: "relu",
+  });
+
 await describeAgainstCpu("convolutions", cases, { schedules: "all" });

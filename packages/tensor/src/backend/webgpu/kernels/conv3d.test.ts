@@ -39,6 +39,37 @@ const dilated: Case = {
     ),
   absolute: 2e-5,
 };
+// Padding takes no part: 0 times infinity would be NaN there.
+const infinite = (shape: number[], value: number) => {
+  const data = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => (i % 7) - 3);
+  data[Math.floor(data.length / 2)] = value;
+  return tf.tensor5d(data, shape as [number, number, number, number, number]);
+};
+const padded: Record<string, Case> = {};
+for (const stride of [1, 2]) {
+  const run = (x: tf.Tensor, w: tf.Tensor) =>
+    tf.conv3d(x as tf.Tensor5D, w as tf.Tensor5D, stride, "same") as tf.Tensor;
+  padded[`infinite weights, images and gradients, stride ${stride}`] = {
+    run: () => {
+      const [x, w] = [
+        [1, 3, 4, 3, 2],
+        [3, 3, 3, 2, 4],
+      ].map((shape) => infinite(shape, 1));
+      const [endlessX, endlessW] = [infinite(x.shape, Infinity), infinite(w.shape, -Infinity)];
+      const y = run(endlessX, w);
+      return [
+        y,
+        run(x, endlessW),
+        tf.grad((images) => run(images, endlessW))(x),
+        tf.grad((weights) => run(x, weights))(w, infinite(y.shape, NaN)),
+      ];
+    },
+  };
+}
 
-await describeAgainstCpu("convolutions of volumes", casesOf(ofEachSchedule), { schedules: "all" });
+await describeAgainstCpu(
+  "convolutions of volumes",
+  { ...casesOf(ofEachSchedule), ...padded },
+  { schedules: "all" },
+);
 await describeAgainstCpu("more convolutions of volumes", { ...casesOf(others), dilated });

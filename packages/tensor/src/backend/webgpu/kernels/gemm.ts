@@ -5,8 +5,10 @@ import {
   loopInputs,
   loopKey,
   loopText,
+  type Operand,
   type ProductLoop,
   range,
+  readWidth,
   type Tile,
 } from "./product-loop.js";
 
@@ -35,12 +37,22 @@ export interface Gemm {
   offset: string;
   /** The epilogue: WGSL expression of what is written, from `value`, what is there (`before`), `z`, `row` and `column`. Default `value`. */
   value?: string;
+  /** For operands that are 0 where nothing is: 0 times infinity would be NaN. */
+  padding?: Padding;
   /** WGSL at module scope, for the expressions here. */
   declarations?: string;
   /** Whether neighbours in k, rather than in the row (of A) or column (of B), lie side by side in memory. */
   aRunsAlongK: boolean;
   bRunsAlongK: boolean;
   registers: ProductLoop;
+}
+
+/** How a sum is computed without the products of padding, where it came out as infinity or NaN. */
+export interface Padding {
+  /** WGSL of a function's body that tells from `row` whether some of its products are of padding. */
+  touches: string;
+  /** WGSL of a function's body that returns the sum in `z`, `row` and `column`, given how elements of A and B are read. */
+  sum: (readA: (offset: string) => string, readB: (offset: string) => string) => string;
 }
 
 export function gemm(backend: WebGPUBackend, op: Gemm): void {
@@ -50,23 +62,55 @@ export function gemm(backend: WebGPUBackend, op: Gemm): void {
   else registerTiles(backend, op);
 }
 
+/** WGSL of `touchesPadding(row)` and `sumWithoutPadding(z, row, column)`, and of what calls them. `tile` is that of registers. */
+function paddingDeclaration({ padding, registers: { a, b } }: Gemm, tile?: Tile): string {
+  if (!padding) return "";
+  const reader = (operand: Operand, width: number) => (offset: string) =>
+    width === 1
+      ? `load_${operand.binding.name}(${offset})`
+      : `load_${operand.binding.name}((${offset}) / ${width}u)[(${offset}) % ${width}u]`;
+  const [widthA, widthB] = tile
+    ? [readWidth(a, tile, tile.rowWidth), readWidth(b, tile, columnWidth)]
+    : [1, 1];
+  return `
+fn touchesPadding(row: u32) -> bool {
+  ${padding.touches}
+}
+fn sumWithoutPadding(z: u32, row: u32, column: u32) -> f32 {
+  ${padding.sum(reader(a, widthA), reader(b, widthB))}
+}
+fn areFinite(values: vec4<f32>) -> vec4<bool> {
+  return (bitcast<vec4<u32>>(values) & vec4<u32>(0x7f800000u)) != vec4<u32>(0x7f800000u);
+}
+fn totals(z: u32, row: u32, column: u32, sums: vec4<f32>) -> vec4<f32> {
+  let finite = areFinite(sums);
+  if (all(finite) || row >= u.m || column >= u.n || !touchesPadding(row)) { return sums; }
+  var values = sums;
+  for (var j = 0u; j < min(4u, u.n - column); j++) {
+    if (!finite[j]) { values[j] = sumWithoutPadding(z, row, column + j); }
+  }
+  return values;
+}`;
+}
+
 /** WGSL of `store(z, row, column, values)`, which writes what of four columns lies inside C. */
-function storeDeclaration(op: Gemm): string {
+function storeDeclaration(op: Gemm, tile: Tile): string {
   const { output, outputVectors } = op;
   const { name } = output;
   const written = range(columnWidth).map(
     (j) => `epilogue(z, row, column + ${j}u, values[${j}], load_${name}(at)[${j}])`,
   );
+  const head = `${paddingDeclaration(op, tile)}
+fn store(z: u32, row: u32, column: u32, sums: vec4<f32>) {
+  let values = ${op.padding ? "totals(z, row, column, sums)" : "sums"};`;
   return outputVectors
-    ? `${epilogueDeclaration(op)}
-fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
+    ? `${epilogueDeclaration(op)}${head}
   if (row < u.m && column < u.n) {
     let at = offsetOf(z, row, column) / 4u;
     store_${name}(at, ${op.value ? `vec4<f32>(${written.join(", ")})` : "values"});
   }
 }`
-    : `${storeOneDeclaration(op)}
-fn store(z: u32, row: u32, column: u32, values: vec4<f32>) {
+    : `${storeOneDeclaration(op)}${head}
   if (row >= u.m) { return; }
   for (var j = 0u; j < 4u; j++) {
     if (column + j < u.n) { storeOne(z, row, column + j, values[j]); }
@@ -131,7 +175,7 @@ function subgroupTiles(backend: WebGPUBackend, op: Gemm, subgroupSize: number): 
     uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", height), ...op.uniforms],
     workgroups: [Math.ceil(n / width), Math.ceil(m / height), batch],
     workgroupSize: [subgroupSize, 1, 1],
-    declarations: () => storeDeclaration(op),
+    declarations: () => storeDeclaration(op, tile),
     body: () => `let z = group.z;
   let firstRow = group.y * ${height}u;
   let row0 = firstRow + ${rowWidth}u * subgroupInvocation;
@@ -167,7 +211,7 @@ function registerTiles(backend: WebGPUBackend, op: Gemm): void {
     uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("height", registerTile), ...op.uniforms],
     workgroups: [Math.ceil(n / (4 * registerTile)), Math.ceil(m / (2 * registerTile)), batch],
     workgroupSize: [4, 2, 1],
-    declarations: () => storeDeclaration(op),
+    declarations: () => storeDeclaration(op, tile),
     body: () => `let z = group.z;
   let row0 = (group.y * 2u + local.y) * ${registerTile}u;
   let column0 = (group.x * 4u + local.x) * ${registerTile}u;
@@ -196,15 +240,28 @@ function workgroupTiles(backend: WebGPUBackend, op: Gemm): void {
     alongK
       ? `let inK = e % ${depth}u; let across = e / ${depth}u;`
       : `let across = e % ${tile}u; let inK = e / ${tile}u;`;
+  // An index into the sums that is no literal would move them out of registers: all are computed again where one is not finite.
+  const again = op.padding
+    ? `let finite = areFinite(sums[0]) & areFinite(sums[1]) & areFinite(sums[2]) & areFinite(sums[3]);
+  if (all(finite)) { return; }
+  for (var e = 0u; e < u.elements; e++) {
+    let row = firstRow + local.y * 4u + e / 4u;
+    let column = firstColumn + local.x + (e % 4u) * 16u;
+    if (row < u.m && column < u.n && touchesPadding(row)) {
+      storeOne(z, row, column, sumWithoutPadding(z, row, column));
+    }
+  }`
+    : "";
   backend.launch({
     name: op.name,
     key: `workgroup/${op.key}/${op.aRunsAlongK}${op.bRunsAlongK}`,
     inputs: op.inputs,
     outputs: [op.output],
-    uniforms: [u32("m", m), u32("n", n), u32("k", k), ...op.uniforms],
+    // If the number of an invocation's elements were a literal, adapters would unroll the loop that computes them again.
+    uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("elements", 16), ...op.uniforms],
     workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), batch],
     workgroupSize: [16, 16, 1],
-    declarations: () => `${storeOneDeclaration(op)}
+    declarations: () => `${storeOneDeclaration(op)}${paddingDeclaration(op)}
 ${op.read}
 var<workgroup> aTile: array<f32, ${tile * depth}>;
 var<workgroup> bTile: array<f32, ${tile * depth}>;`,
@@ -244,6 +301,7 @@ var<workgroup> bTile: array<f32, ${tile * depth}>;`,
       let column = firstColumn + local.x + j * 16u;
       if (row < u.m && column < u.n) { storeOne(z, row, column, sums[i][j]); }
     }
-  }`,
+  }
+  ${again}`,
   });
 }

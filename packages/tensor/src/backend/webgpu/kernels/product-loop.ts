@@ -58,12 +58,18 @@ const idsOf = (operand: Operand, tile: Tile, vectors: readonly string[], width: 
 export const loopKey = ({ key, a, b, isEven }: ProductLoop, { rows, rowWidth, columns, steps }: Tile) =>
   [rows.length, rowWidth, columns.length, steps, a.sideBySide, b.sideBySide, isEven, key].join("/");
 
+/** How many elements an operand whose vectors have `width` reads at once. */
+export function readWidth(operand: Operand, tile: Tile, width: number): number {
+  const side = sideOf(operand, tile);
+  if (side === null) return 1;
+  return side === "steps" ? tile.steps : width;
+}
+
 /** The bindings of a loop's inputs. An operand's type is the vector that it reads at once. */
 export function loopInputs({ a, b, inputs = [] }: ProductLoop, tile: Tile): Binding[] {
-  const typed = (operand: Operand, width: number): Binding => {
-    const side = sideOf(operand, tile);
-    const type = side === null ? "f32" : `vec${side === "steps" ? tile.steps : width}<f32>`;
-    return { ...operand.binding, type };
+  const typed = (operand: Operand, vectorWidth: number): Binding => {
+    const width = readWidth(operand, tile, vectorWidth);
+    return { ...operand.binding, type: width === 1 ? "f32" : `vec${width}<f32>` };
   };
   return [typed(a, tile.rowWidth), typed(b, columnWidth), ...inputs];
 }

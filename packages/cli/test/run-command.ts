@@ -18,17 +18,29 @@ export interface Ended {
  * Runs a program to its end.
  *
  * @param command the program and its arguments
- * @param options `cwd`; `env`: variables besides this process's own; `act`: called now and then until it returns true
+ * @param options `cwd`; `env`: variables besides this process's own; `user`: the id of the user and the group it runs as; `act`: called now and
+ * then until it returns true
  */
 export function run(
   [program, ...args]: readonly [string, ...string[]],
-  { cwd, env, act }: { cwd: string; env?: Record<string, string>; act?: (child: ChildProcess) => boolean },
+  {
+    cwd,
+    env,
+    user,
+    act,
+  }: {
+    cwd: string;
+    env?: Record<string, string>;
+    user?: number;
+    act?: (child: ChildProcess) => boolean;
+  },
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
+      ...(user !== undefined && { uid: user, gid: user }),
     });
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text: Buffer) => {

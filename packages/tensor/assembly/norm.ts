@@ -113,10 +113,7 @@ function groupMean(pixels: i32, channels: i32, width: i32, g: i32, image: usize,
   return sum / (<f64>pixels * <f64>width) - <f64>m;
 }
 
-/**
- * Group normalisation of NHWC images, with SiLU where asked. `scratch` holds 3 * channels floats: of each channel of one image,
- * what is subtracted, the scale, and what is added then.
- */
+/** Group normalisation of NHWC images, with SiLU where asked. `scratch` holds 3 * channels floats. */
 export function groupNorm(
   batch: i32,
   pixels: i32,
@@ -134,9 +131,11 @@ export function groupNorm(
 ): void {
   const width = channels / groups;
   const bytes = <usize>4 * <usize>channels;
+  // Of each channel of one image: the mean in two parts and the scale. The parts are subtracted one by one, before the scale that may
+  // be infinite.
   const offset = scratch;
-  const scale = offset + bytes;
-  const shift = scale + bytes;
+  const remainder = offset + bytes;
+  const scale = remainder + bytes;
   for (let n = 0; n < batch; n++) {
     const from = x + bytes * <usize>n * <usize>pixels;
     const to = y + bytes * <usize>n * <usize>pixels;
@@ -153,23 +152,23 @@ export function groupNorm(
       store<f32>(mean + <usize>4 * (<usize>n * <usize>groups + <usize>g), m);
       store<f32>(rstd + <usize>4 * (<usize>n * <usize>groups + <usize>g), r);
       for (let c = <usize>4 * <usize>g * <usize>width; c < <usize>4 * <usize>(g + 1) * <usize>width; c += 4) {
-        const s = r * load<f32>(weight + c);
         store<f32>(offset + c, m);
-        store<f32>(scale + c, s);
-        store<f32>(shift + c, load<f32>(bias + c) - rest * s);
+        store<f32>(remainder + c, rest);
+        store<f32>(scale + c, r * load<f32>(weight + c));
       }
     }
     for (let p: usize = 0; p < <usize>pixels; p++) {
       const row = bytes * p;
       let c: usize = 0;
       for (; c + 16 <= bytes; c += 16) {
-        const d = f32x4.sub(v128.load(from + row + c), v128.load(offset + c));
-        let a = f32x4.add(f32x4.mul(d, v128.load(scale + c)), v128.load(shift + c));
+        const d = f32x4.sub(f32x4.sub(v128.load(from + row + c), v128.load(offset + c)), v128.load(remainder + c));
+        let a = f32x4.add(f32x4.mul(d, v128.load(scale + c)), v128.load(bias + c));
         if (silu) a = f32x4.mul(a, sigmoid4(a));
         v128.store(to + row + c, a);
       }
       for (; c < bytes; c += 4) {
-        let a = (load<f32>(from + row + c) - load<f32>(offset + c)) * load<f32>(scale + c) + load<f32>(shift + c);
+        const d = load<f32>(from + row + c) - load<f32>(offset + c) - load<f32>(remainder + c);
+        let a = d * load<f32>(scale + c) + load<f32>(bias + c);
         if (silu) a *= f32x4.extract_lane(sigmoid4(f32x4.splat(a)), 0);
         store<f32>(to + row + c, a);
       }
@@ -184,8 +183,9 @@ function dAffine(
   silu: bool,
   from: usize,
   offset: usize,
+  remainder: usize,
   scale: usize,
-  shift: usize,
+  bias: usize,
   dy: usize,
   to: usize,
 ): void {
@@ -195,8 +195,9 @@ function dAffine(
       // The last vector may reach past a row whose channels are no multiple of 4; the next row overwrites it.
       let d = v128.load(dy + row + c);
       if (silu) {
-        const centred = f32x4.sub(v128.load(from + row + c), v128.load(offset + c));
-        const a = f32x4.add(f32x4.mul(centred, v128.load(scale + c)), v128.load(shift + c));
+        const nearly = f32x4.sub(v128.load(from + row + c), v128.load(offset + c));
+        const centred = f32x4.sub(nearly, v128.load(remainder + c));
+        const a = f32x4.add(f32x4.mul(centred, v128.load(scale + c)), v128.load(bias + c));
         const s = sigmoid4(a);
         const one = f32x4.splat(1);
         d = f32x4.mul(d, f32x4.mul(s, f32x4.add(one, f32x4.mul(a, f32x4.sub(one, s)))));
@@ -232,9 +233,9 @@ export function groupNormGradient(
   // Vectors of the last channels may reach 12 bytes further.
   const totals = scratch;
   const offset = totals + 4 * bytes;
-  const scale = offset + bytes + 16;
-  const shift = scale + bytes + 16;
-  const gradient = shift + bytes + 16;
+  const remainder = offset + bytes + 16;
+  const scale = remainder + bytes + 16;
+  const gradient = scale + bytes + 16;
   const dwTotals = totals;
   const dbTotals = totals + 2 * bytes;
   memory.fill(totals, 0, 4 * bytes);
@@ -245,13 +246,12 @@ export function groupNormGradient(
       const m = load<f32>(mean + group);
       const rest = <f32>groupMean(pixels, channels, width, g, from, m);
       for (let c = <usize>4 * <usize>g * <usize>width; c < <usize>4 * <usize>(g + 1) * <usize>width; c += 4) {
-        const s = load<f32>(rstd + group) * load<f32>(weight + c);
         store<f32>(offset + c, m);
-        store<f32>(scale + c, s);
-        store<f32>(shift + c, load<f32>(bias + c) - rest * s);
+        store<f32>(remainder + c, rest);
+        store<f32>(scale + c, load<f32>(rstd + group) * load<f32>(weight + c));
       }
     }
-    dAffine(<usize>pixels, bytes, silu, from, offset, scale, shift, dy + bytes * <usize>n * <usize>pixels, gradient);
+    dAffine(<usize>pixels, bytes, silu, from, offset, remainder, scale, bias, dy + bytes * <usize>n * <usize>pixels, gradient);
     for (let g = 0; g < groups; g++) {
       const group = <usize>4 * (<usize>n * <usize>groups + <usize>g);
       const m = load<f32>(mean + group);

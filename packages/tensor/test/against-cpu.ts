@@ -1,6 +1,7 @@
 import { expectClose, type Tolerance } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { correctCpuKernels } from "../src/backend/cpu/correct-kernels.js";
 import { backendName } from "../src/backend/webgpu/backend-name.js";
 import { registerWebGPUBackend } from "../src/backend/webgpu/register-backend.js";
 import type { WebGPUBackend } from "../src/backend/webgpu/webgpu-backend.js";
@@ -43,7 +44,7 @@ const allSchedules = [
 ];
 
 /**
- * Declares a test for each case: the outputs on dcr-webgpu have the shapes, dtypes and values of those on tfjs's cpu backend,
+ * Declares a test for each case: the outputs on dcr-webgpu have the shapes, dtypes and values of those on tfjs's cpu backend, as `initialize` corrects it,
  * to a relative 1e-5 plus 1e-6 unless the case says otherwise, and nothing leaks, to the byte. A kernel that has one
  * schedule for CPU adapters and one for GPUs (`schedules: "all"`) is run by each, on whichever adapter there is.
  */
@@ -60,6 +61,7 @@ export async function describeAgainstCpu(
     });
     return;
   }
+  correctCpuKernels();
   const variants =
     schedules === "all"
       ? allSchedules

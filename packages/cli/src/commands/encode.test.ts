@@ -1,7 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { initialize, openSafetensors } from "@dcr-js/tensor";
 import { writeTestImages } from "@dcr-js/testing/images";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -19,6 +21,13 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const args = ["encode", "--encoder", join(fixtures, "models/siglip"), "--device", "wasm"];
 const encode = (...more: string[]) => run([process.execPath, main, ...args, ...more], { cwd: folder });
+
+/** Root may write anywhere: the tests of folders that are read-only run as nobody. */
+const user = process.getuid?.() === 0 ? 65534 : undefined;
+const readMain = ["-e", "require('node:fs').accessSync(process.argv[1])", main];
+const mayRun =
+  process.platform !== "win32" &&
+  spawnSync(process.execPath, readMain, user === undefined ? {} : { uid: user, gid: user }).status === 0;
 
 describe("dcr encode", () => {
   it("writes features and names, sorted, of images of all formats and of equal names in two folders", async () => {
@@ -66,5 +75,92 @@ describe("dcr encode", () => {
       expect(readdirSync(path("full"))).toEqual([]);
     },
     60_000,
+  );
+
+  it.runIf(mayRun)(
+    "names a folder that may not be written to, before it reads a model, and leaves it as it was",
+    async () => {
+      await mkdir(path("read-only"));
+      await chmod(path("read-only"), 0o555);
+      await chmod(folder, 0o755);
+      const runs: [command: string[], named: string][] = [
+        [[...args, "--images", "photos ä", "--out", "read-only/features.safetensors"], path("read-only")],
+        [
+          ["evaluate", ...args.slice(1), "--on", "folder:photos ä", "--out", "read-only/new/evaluation"],
+          path("read-only"),
+        ],
+      ];
+      for (const [command, named] of runs) {
+        const ended = await run([process.execPath, main, ...command], { cwd: folder, user });
+        expect({ ...ended, signal: null }).toEqual({
+          code: 1,
+          signal: null,
+          stdout: "",
+          stderr: `error: --out: ${named}: nothing may be written here\n`,
+        });
+      }
+      expect(readdirSync(path("read-only"))).toEqual([]);
+    },
+    60_000,
+  );
+
+  it.skipIf(process.platform === "win32")(
+    "leaves whole files or none where it is killed, and a later run takes away what is left",
+    async () => {
+      // Ends the process by SIGKILL at a call of the file system, which is the KILL_AT-th that writes or renames.
+      await writeFile(
+        path("kill.mjs"),
+        `import fs from "node:fs/promises";
+        import { syncBuiltinESMExports } from "node:module";
+        let left = Number(process.env.KILL_AT);
+        const killing = (call) => (...args) => {
+          if (String(args[0]).includes("killed") && --left === 0) process.kill(process.pid, "SIGKILL");
+          return call(...args);
+        };
+        const { open, rename } = fs;
+        fs.rename = killing(rename);
+        fs.open = killing(open);
+        syncBuiltinESMExports();`,
+      );
+      const killedAt = (count: number, ...command: string[]) =>
+        run([process.execPath, main, ...command], {
+          cwd: folder,
+          env: { NODE_OPTIONS: `--import=${pathToFileURL(path("kill.mjs"))}`, KILL_AT: String(count) },
+        });
+      const filesIn = (...names: string[]) => readdirSync(path("killed", ...names)).sort();
+      await mkdir(path("killed"));
+      const features = [...args, "--images", "photos ä", "--out", "killed/features.safetensors"];
+      const evaluation = [
+        "evaluate",
+        ...args.slice(1),
+        "--on",
+        "folder:classes",
+        "--out",
+        "killed/evaluation",
+      ];
+      for (const name of ["a", "b"]) {
+        await mkdir(path("classes", name), { recursive: true });
+        for (const i of [0, 1, 2])
+          await copyFile(path("photos ä", images[i]!), path("classes", name, basename(images[i]!)));
+      }
+      for (const [count, left] of [
+        [1, 0],
+        [2, 1],
+      ] as const) {
+        expect((await killedAt(count, ...features)).signal).toBe("SIGKILL");
+        expect(filesIn().filter((name) => !name.endsWith(".tmp"))).toEqual([]);
+        expect(filesIn().length).toBe(left);
+      }
+      expect((await killedAt(0, ...features)).code).toBe(0);
+      expect(filesIn()).toEqual(["features.safetensors"]);
+      // The second rename is that of the report; its file was written.
+      expect((await killedAt(4, ...evaluation)).signal).toBe("SIGKILL");
+      const [report, ...results] = filesIn("evaluation");
+      expect(report).toMatch(/^report\.html\..*\.tmp$/);
+      expect(results).toEqual(["results.json"]);
+      expect((await killedAt(0, ...evaluation)).code).toBe(0);
+      expect(filesIn("evaluation")).toEqual(["report.html", "results.json"]);
+    },
+    240_000,
   );
 });

@@ -84,6 +84,16 @@ describe("lockRun", () => {
     await won[0]!.release();
   });
 
+  it("removes what one left who was killed while it made its lock", async () => {
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    const id = "01234567-89ab-cdef-0123-456789abcdef";
+    const running = `lock.4.${process.ppid}.${id}.tmp`;
+    for (const name of [`lock.3.${pid}.${id}.tmp`, running]) await writeFile(join(folder, name), "");
+    const lock = await lockRun(folder);
+    expect((await readdir(folder)).sort()).toEqual(["lock.1", running].sort());
+    await lock.release();
+  });
+
   it("takes over a lock that names no process", async () => {
     await writeFile(join(folder, "lock.1"), '{"pid": 1');
     await (await lockRun(folder)).release();

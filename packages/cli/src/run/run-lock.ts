@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
+import { link, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import {
   identifyProcess,
@@ -49,6 +50,7 @@ export async function lockRun(folder: string): Promise<RunLock> {
     throw error;
   }
   for (const lock of others) await rm(lock.path, { force: true });
+  await removeLeftovers(folder);
   const there = new Set(await readdir(folder));
   const release = () => rm(own, { force: true });
   return {
@@ -120,11 +122,27 @@ function parseOwner(text: string): ProcessIdentity | undefined {
 
 /** Makes a file with its contents in one step, and fails where there is one already. */
 async function createWhole(path: string, contents: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = `${path}.${process.pid}.${randomUUID()}.tmp`;
   await writeFile(temporary, contents, { flag: "wx", flush: true });
   try {
     await link(temporary, path);
   } finally {
     await rm(temporary, { force: true });
+  }
+}
+
+/** Removes what `createWhole` left where its process was killed between its steps. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const pid = /^lock\.\d+\.(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(name)?.[1];
+    if (pid === undefined) continue;
+    const path = join(folder, name);
+    // In a container every run may have the same process id: what lay there before this process is of another one.
+    const isOwn = Number(pid) === process.pid;
+    const touched = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
+    const hasEnded = isOwn
+      ? touched < Date.now() - 1000 * process.uptime()
+      : isRunning({ pid: Number(pid), host: hostname(), started: null }) === false;
+    if (hasEnded) await rm(path, { force: true });
   }
 }

@@ -25,17 +25,21 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const makeVae = (seed = 3) =>
+const makeVae = (seed = 3, norm_num_groups = 4) =>
   new AutoencoderKL({
     down_block_types: ["DownEncoderBlock2D", "DownEncoderBlock2D"],
     up_block_types: ["UpDecoderBlock2D", "UpDecoderBlock2D"],
     block_out_channels: [8, 16],
-    norm_num_groups: 4,
+    norm_num_groups,
   }).initialize(new Random(seed));
 
 /** Encodes batches with a fresh encoder: their moments, and how many images went through the VAE. */
-async function encode(options: LatentEncoderOptions, batches = [images], seed = 3) {
-  const vae = makeVae(seed);
+async function encode(
+  options: LatentEncoderOptions,
+  batches = [images],
+  ...model: [seed?: number, groups?: number]
+) {
+  const vae = makeVae(...model);
   const through: number[] = [];
   const plain = vae.encode.bind(vae);
   vae.encode = (x) => {
@@ -81,6 +85,15 @@ describe("createLatentEncoder", () => {
     });
   });
 
+  it("freezes the VAE, so that no optimizer or gradient of the model's parameters takes it", () => {
+    const vae = makeVae();
+    expect(vae.parameters().every(({ trainable }) => trainable)).toBe(true);
+    const encoder = createLatentEncoder(vae);
+    expect(vae.parameters().some(({ trainable }) => trainable)).toBe(false);
+    encoder.dispose();
+    vae.dispose();
+  });
+
   it("encodes an image once where memory holds it, with the same numbers", async () => {
     const again = [images, images.slice(values), images];
     const none = await encode({ cacheBytes: 0 }, again);
@@ -112,8 +125,9 @@ describe("createLatentEncoder", () => {
     const bytes = 2 * 8 * 8 * 4 * (cachePrecision === "float32" ? 4 : 2);
     expect(length - bytes).toBeGreaterThan(32);
     expect(length - bytes).toBeLessThan(200);
-    // Other weights have moments of their own.
+    // Other weights and settings have moments of their own.
     expect((await encode(options, [images], 4)).through.length).toBe(4);
+    expect((await encode(options, [images], 3, 2)).through.length).toBe(4);
   });
 
   it("computes again what is damaged or cut short", async () => {

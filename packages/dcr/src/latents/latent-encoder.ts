@@ -29,7 +29,7 @@ export interface LatentEncoderOptions {
   /** Host memory for the moments of images that come again, in bytes; 0 keeps none. Default 256 MiB. */
   cacheBytes?: number;
   /**
-   * A folder for the moments of images, by the content of the image and of the VAE's weights; processes may share it. It helps where the
+   * A folder for the moments of images, by the content of the image and of the VAE's settings and weights; processes may share it. It helps where the
    * same crops come again, in a later run too. Node alone. Default none.
    */
   cacheFolder?: string;
@@ -72,8 +72,8 @@ export function createLatentEncoder(vae: AutoencoderKL, options?: LatentEncoderO
       ? undefined
       : async () =>
           createRowFolder({
-            // Moments of other weights or of another precision are other moments.
-            folder: `${cacheFolder}/${await weightsHash(vae)}-${cachePrecision}`,
+            // Moments of other weights or settings, or of another precision, are other moments.
+            folder: `${cacheFolder}/${await modelHash(vae)}-${cachePrecision}`,
             maxBytes: cacheFolderBytes,
             precision: cachePrecision,
           });
@@ -118,9 +118,9 @@ function encodeMoments(
   });
 }
 
-/** Names the VAE's encoder by its weights, which all moments depend on; 32 hexadecimal digits. */
-async function weightsHash(vae: AutoencoderKL): Promise<string> {
-  const hashes: string[] = [];
+/** Names the VAE's encoder by its settings and weights, which all moments depend on; 32 hexadecimal digits. */
+async function modelHash(vae: AutoencoderKL): Promise<string> {
+  const hashes = [JSON.stringify(vae.config)];
   for (const [name, { value }] of vae.namedParameters()) {
     if (!name.startsWith("encoder.") && !name.startsWith("quant_conv.")) continue;
     const bytes = Float32Array.from(await value.data());

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -125,8 +125,23 @@ describe("writeFileAtomically", () => {
         "notes.tmp",
       ].sort();
       for (const name of kept) await writeFile(join(place, name), "");
+      // Of a process that had this one's id before it, and of other machines, a day ago.
+      const id = "00000000-0000-0000-0000-000000000000";
+      const old: [name: string, age: number][] = [
+        [
+          kept.find((name) => name.includes(`-${process.pid}.`))!.replace(/[0-9a-f-]{36}\.tmp$/, `${id}.tmp`),
+          5,
+        ],
+        [`model.bin.00000000-1.${id}.tmp`, 25],
+        ["old.tmp", 99],
+      ];
+      for (const [name, hours] of old) {
+        const time = Date.now() / 1000 - 3600 * hours;
+        await writeFile(join(place, name), "");
+        await utimes(join(place, name), time, time);
+      }
       await writeFileAtomically(join(place, "other.bin"), "x");
-      expect((await readdir(place)).sort()).toEqual([...kept, "other.bin"].sort());
+      expect((await readdir(place)).sort()).toEqual([...kept, "old.tmp", "other.bin"].sort());
     },
   );
 });

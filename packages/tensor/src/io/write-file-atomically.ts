@@ -16,8 +16,8 @@ export interface StagedFile {
 
 /**
  * Writes a whole file or nothing: to a temporary file beside it, flushed to disk, then renamed over `path`. Missing
- * folders are made. A reader sees the old contents or the new, never a part. Temporary files that processes of this machine
- * left in the folder when they died are removed. Node alone.
+ * folders are made. A reader sees the old contents or the new, never a part. Temporary files that processes left in the folder when they
+ * died are removed. Node alone.
  *
  * @param contents The file's contents, or the chunks of them in order.
  * @throws an error that names the file when it cannot be written; what was there before is then untouched.
@@ -77,16 +77,28 @@ async function writeTo(file: FileHandle, contents: FileContents): Promise<void> 
 /** Folders in which this process looked for leftovers: once is enough, and a folder may hold many files. */
 const searched = new Set<string>();
 
-/** Removes the temporary files in a folder whose process, on this machine, no longer runs. */
+/** Milliseconds that a temporary file lies untouched before it counts as left behind, whoever made it. */
+const day = 24 * 60 * 60 * 1000;
+
+/**
+ * Removes the temporary files in a folder whose process no longer runs. Nobody can tell of a process of another machine, or where an id was
+ * given out again, as in containers, each of which has a name of its own or the same ids: there the file's age decides.
+ */
 async function removeLeftovers(folder: string): Promise<void> {
-  const { readdir, rm } = nodeModule("node:fs/promises");
+  const { readdir, rm, stat } = nodeModule("node:fs/promises");
   const { join, resolve } = nodeModule("node:path");
   if (searched.has(resolve(folder))) return;
   searched.add(resolve(folder));
   const [machine] = processTag().split("-");
-  for (const entry of await readdir(folder)) {
-    const [, where, pid] = /\.([0-9a-f]{8})-(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(entry) ?? [];
-    if (where !== machine || isRunning(Number(pid))) continue;
-    await rm(join(folder, entry), { force: true });
+  const start = Date.now() - 1000 * process.uptime();
+  // A folder may allow to write and not to look.
+  for (const entry of await readdir(folder).catch(() => [])) {
+    const [, where, id] = /\.([0-9a-f]{8})-(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(entry) ?? [];
+    if (where === undefined) continue;
+    const path = join(folder, entry);
+    const touched = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
+    const pid = Number(id);
+    const hasEnded = where === machine && (pid === process.pid ? touched < start : !isRunning(pid));
+    if (hasEnded || touched < Date.now() - day) await rm(path, { force: true });
   }
 }

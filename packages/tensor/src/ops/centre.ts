@@ -8,3 +8,18 @@ export function centre(x: tf.Tensor, mean: tf.Tensor, axes: number | number[]): 
   const nearly = tf.sub(x, mean);
   return tf.sub(nearly, tf.mean(nearly, axes, true));
 }
+
+/** Above this the square of a float32 is near its largest. */
+const large = 1e15;
+
+/**
+ * `1 / sqrt(var + epsilon)` over `axes`, from what `centre` gives. Squares of large numbers are taken of their 2^-70th parts, which do
+ * not overflow.
+ */
+export function reciprocalDeviation(centred: tf.Tensor, epsilon: number, axes: number | number[]): tf.Tensor {
+  const isLarge = tf.greater(tf.max(tf.abs(centred), axes, true), large);
+  const part = tf.where(isLarge, tf.scalar(2 ** -70), tf.scalar(1));
+  const variance = tf.mean(tf.square(tf.mul(centred, part)), axes, true);
+  // Beside a large variance, epsilon is nothing.
+  return tf.mul(part, tf.rsqrt(tf.add(variance, tf.where(isLarge, tf.scalar(0), tf.scalar(epsilon)))));
+}

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
-import { centre } from "./centre.js";
+import { centre, reciprocalDeviation } from "./centre.js";
 import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
@@ -69,7 +69,7 @@ defineComposite({
     const grouped = byGroup(x, groups);
     const mean = tf.mean(grouped, [1, 3], true);
     const centred = centre(grouped, mean, [1, 3]);
-    const rstd = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [1, 3], true), epsilon));
+    const rstd = reciprocalDeviation(centred, epsilon, [1, 3]);
     const normalised = tf.reshape(tf.mul(centred, rstd), x.shape);
     const affine = tf.add(tf.mul(normalised, weight), bias);
     const y = silu ? tf.mul(affine, tf.sigmoid(affine)) : affine;

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { centre } from "./centre.js";
+import { centre, reciprocalDeviation } from "./centre.js";
 import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
@@ -54,8 +54,7 @@ defineComposite({
     const flat = rows(x);
     const mean = tf.mean(flat, 1, true);
     const centred = centre(flat, mean, 1);
-    const variance = tf.mean(tf.square(centred), 1, true);
-    const rstd = tf.rsqrt(tf.add(variance, epsilon as number));
+    const rstd = reciprocalDeviation(centred, epsilon as number, 1);
     const normalised = tf.mul(centred, rstd);
     const y = tf.reshape(tf.add(tf.mul(normalised, weight), bias), x.shape);
     return [y, tf.reshape(mean, [-1]), tf.reshape(rstd, [-1])];

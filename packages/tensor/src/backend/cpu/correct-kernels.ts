@@ -3,6 +3,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { sumSegments } from "../sum-segments.js";
+import { maxPool3dGradient } from "./max-pool-3d-gradient.js";
 import { resizeGradient } from "./resize-gradient.js";
 
 /** The value of a reduction over no elements, where tfjs-backend-cpu reads past the end. */
@@ -59,6 +60,29 @@ function segmentSum(x: TensorInfo, segmentIds: TensorInfo, params: Parameters<Ke
   return host.makeTensorInfo(shape, "float32", result);
 }
 
+/** tfjs-backend-cpu's powers with 1 for 1 to any power, and for -1 to an infinite one, as IEEE 754 has it; JavaScript has NaN there. */
+function power(theirs: KernelFunc, params: Parameters<KernelFunc>[0]): TensorInfo {
+  const host = params.backend as MathBackendCPU;
+  const { a, b } = params.inputs as Record<"a" | "b", TensorInfo>;
+  const y = theirs(params) as TensorInfo;
+  const valuesOf = ({ dataId }: TensorInfo) => host.data.get(dataId).values as tf.TypedArray;
+  const [bases, exponents, powers] = [a, b, y].map(valuesOf);
+  const steps = [a, b].map(({ shape }) => {
+    const padded = [...new Array(y.shape.length - shape.length).fill(1), ...shape];
+    const strides = [...tf.util.computeStrides(padded), 1];
+    return padded.map((size, axis) => (size === 1 ? 0 : strides[axis]));
+  });
+  for (let i = 0; i < powers.length; i++) {
+    if (!Number.isNaN(powers[i])) continue;
+    const at = tf.util.indexToLoc(i, y.shape.length, [...tf.util.computeStrides(y.shape), 1]);
+    const [base, exponent] = [bases, exponents].map(
+      (values, side) => values[at.reduce((offset, place, axis) => offset + place * steps[side][axis], 0)],
+    );
+    if (base === 1 || (base === -1 && Math.abs(exponent) === Infinity)) powers[i] = 1;
+  }
+  return y;
+}
+
 const corrected = new Set<KernelFunc>();
 
 /** Replaces kernels of tfjs's backend "cpu" whose results are wrong; calling it again changes nothing. */
@@ -73,6 +97,8 @@ export function correctCpuKernels(): void {
       return theirs({ ...params, attrs: { ...params.attrs, axis } });
     });
   }
+  replace("Pow", (theirs) => (params) => power(theirs, params));
+  replace("MaxPool3DGrad", () => maxPool3dGradient);
   replace("ResizeBilinearGrad", () => resizeGradient(true));
   replace("ResizeNearestNeighborGrad", () => resizeGradient(false));
   replace("UnsortedSegmentSum", (theirs) => (params) => {

@@ -272,6 +272,17 @@ describe.each(["cpu", "wasm"] as const)("what tfjs-backend-cpu gets wrong too, o
     expect(tf.cumsum(x(), -1).shape).toEqual([2, 3]);
   });
 
+  it("powers of 1 and infinite powers of -1 are 1, as in IEEE 754 and PyTorch", async () => {
+    const [endless, nan] = [Infinity, Number.NaN];
+    const bases = [1, 1, 1, -1, -1, nan, 2, nan, -1, 0];
+    const exponents = [nan, endless, -endless, endless, -endless, 0, nan, 1, nan, nan];
+    const expected = [1, 1, 1, 1, 1, 1, nan, nan, nan, nan];
+    expect(await valuesOf(() => tf.pow(bases, exponents))).toEqual(expected);
+    expect(await valuesOf(() => tf.pow(1, exponents.slice(0, 3)))).toEqual([1, 1, 1]);
+    const table = () => tf.pow(tf.tensor2d([[1], [-1]]), tf.tensor3d([nan, endless], [2, 1, 1]));
+    expect(await valuesOf(table)).toEqual([1, nan, 1, 1]);
+  });
+
   it("a product of a batch of none has no elements", async () => {
     expect(await valuesOf(() => tf.matMul(tf.zeros([0, 2, 3]), tf.ones([1, 3, 2])))).toEqual([]);
   });

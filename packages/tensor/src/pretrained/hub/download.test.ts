@@ -29,12 +29,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const download = (place: string, changes: object = {}) =>
+const download = (place: string, changes: object = {}, options: object = {}) =>
   downloadBlob("file", { url, etag, size: content.length, withToken: false, ...changes }, place, {
     token: "secret",
     onBytes: () => {},
-    stallTimeout: 200,
     retryDelay: 1,
+    ...options,
   });
 
 describe("downloadBlob", () => {
@@ -61,8 +61,10 @@ describe("downloadBlob", () => {
         response.end(content.subarray(from));
       } else response.write(content.subarray(0, 1000));
     };
-    await download(place);
-    expect([requests, (await readFile(place)).equals(content)]).toEqual([2, true]);
+    await download(place, {}, { stallTimeout: 200 });
+    expect((await readFile(place)).equals(content)).toBe(true);
+    // On a busy machine a later answer may be late too.
+    expect(requests).toBeGreaterThan(1);
   });
 
   it("refuses more bytes than were promised, and another range than was asked for", async () => {

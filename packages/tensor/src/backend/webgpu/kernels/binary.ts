@@ -1,7 +1,7 @@
 import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import type { WebGPUBackend } from "../webgpu-backend.js";
-import { elementwise } from "./elementwise.js";
+import { elementwise, wholeOf } from "./elementwise.js";
 import type { FloatFunction } from "./float-functions.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 
@@ -79,7 +79,7 @@ const table: Record<string, Binary> = {
   BitwiseAnd: { int: "a & b" },
 };
 
-/** An elementwise function of two broadcast tensors. Mixed dtypes are computed in float32. */
+/** An elementwise function of two broadcast tensors, in the wider dtype; where that has no WGSL of its own, by that of float32. */
 function binary(
   backend: WebGPUBackend,
   [a, b]: [TensorInfo, TensorInfo],
@@ -87,8 +87,8 @@ function binary(
 ): TensorInfo {
   const shape = tf.broadcast_util.assertAndGetBroadcastShape(a.shape, b.shape);
   const floats = [a, b].map((info) => info.dtype === "float32");
+  const own = dtype ?? tf.upcastType(a.dtype, b.dtype);
   if ((floats[0] && floats[1] && float) || (!floats[0] && !floats[1] && int)) {
-    const own = dtype ?? (floats[0] ? "float32" : "int32");
     const expression = (floats[0] ? float : int)!;
     return elementwise(backend, {
       name,
@@ -101,16 +101,17 @@ function binary(
     });
   }
   if (!float) throw new Error(`${name}: expected int32 or bool inputs, got ${a.dtype} and ${b.dtype}`);
-  const type = dtype ?? "float32";
+  const isWhole = dtype === undefined && own !== "float32";
+  const type = dtype !== undefined && dtype !== "float32" ? "i32" : "f32";
   return elementwise(backend, {
     name,
     inputs: { a0: a, b0: b },
     shape,
-    dtype: type,
-    functions,
+    dtype: own,
+    functions: [...(functions ?? []), ...(isWhole ? (["toInt32"] as const) : [])],
     declarations: `${declarations ?? ""}
-fn ofFloats(a: f32, b: f32) -> ${type === "float32" ? "f32" : "i32"} { return ${float}; }`,
-    expression: "ofFloats(f32(a0), f32(b0))",
+fn ofFloats(a: f32, b: f32) -> ${type} { return ${float}; }`,
+    expression: isWhole ? wholeOf("ofFloats(f32(a0), f32(b0))", own) : "ofFloats(f32(a0), f32(b0))",
   });
 }
 

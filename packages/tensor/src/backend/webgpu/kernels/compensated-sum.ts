@@ -23,23 +23,28 @@ export const compensationUniforms = [u32("zero", 0)];
  * Compilers may simplify `(a + b) - a` to `b`, as Mesa's does, which would undo this. The exclusive or with a zero that they cannot know
  * prevents it.
  *
- * If a term is not finite or the sum overflows, the result may be NaN where IEEE 754 gives an infinity: take a plain sum then.
+ * Where a term is not finite or the sum overflows, what was rounded off is NaN: the plain sum, which IEEE 754 means, is taken then.
  */
 export function compensatedSum({ sums, first, step, end, before = "", index = "j" }: CompensatedSum): string {
   const all = Object.entries(sums).map(([name, { type = "f32", term }]) => {
     const bits = type === "f32" ? "u32" : "vec4<u32>";
     const asIs = (wgsl: string) => `bitcast<${type}>(bitcast<${bits}>(${wgsl}) ^ ${bits}(u.zero))`;
+    const exponent = `${bits}(0x7f800000u)`;
     return {
-      declarations: `var ${name} = ${type}(); var ${name}Excess = ${type}();`,
-      addition: `let ${name}Term = ${type}(${term}) - ${name}Excess;
+      declarations: `var ${name} = ${type}(); var ${name}Excess = ${type}(); var ${name}Plain = ${type}();`,
+      addition: `let ${name}Given = ${type}(${term});
+    ${name}Plain += ${name}Given;
+    let ${name}Term = ${name}Given - ${name}Excess;
     let ${name}Next = ${asIs(`${name} + ${name}Term`)};
     ${name}Excess = ${asIs(`${name}Next - ${name}`)} - ${name}Term;
     ${name} = ${name}Next;`,
+      result: `${name} = select(${name}, ${name}Plain, (bitcast<${bits}>(${name}) & ${exponent}) == ${exponent});`,
     };
   });
   return `${all.map(({ declarations }) => declarations).join(" ")}
   for (var ${index} = ${first}; ${index} < ${end}; ${index} += ${step}) {
     ${before}
     ${all.map(({ addition }) => addition).join("\n    ")}
-  }`;
+  }
+  ${all.map(({ result }) => result).join("\n  ")}`;
 }

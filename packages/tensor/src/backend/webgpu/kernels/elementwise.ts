@@ -103,6 +103,10 @@ fn apply(${parameters}) -> ${outType} { return ${op.expression}; }`;
   return output;
 }
 
+/** WGSL of a float32 as `dtype` holds it on tfjs's cpu backend: whole, and in 8 bits as bool. It calls `toInt32`. */
+export const wholeOf = (float: string, dtype: DataType) =>
+  dtype === "bool" ? `toInt32(${float}) & 255` : `toInt32(${float})`;
+
 /** WGSL of the coordinates `at0`, `at1`, ... along `axes` axes, of sizes `u.dim0`, `u.dim1`, ..., at which `row` lies. */
 export function coordinatesOfRow(axes: number): string[] {
   const lines = ["var rest = row;"];

@@ -122,12 +122,12 @@ fn log1pOf(x: f32) -> f32 {
   return logOf(1.0 + x);
 }`,
   },
-  /** a^b for every sign of a, where WGSL's pow knows positive a only, with exact squares. As JavaScript's `**`. */
+  /** a^b for every sign of a, where WGSL's pow knows positive a only, with exact squares. As IEEE 754's pow, for which 1 to any power is 1. */
   powOf: {
     needs: ["expOf", "logOf"],
     wgsl: `
 fn powOf(a: f32, b: f32) -> f32 {
-  if (b == 0.0) { return 1.0; }
+  if (b == 0.0 || a == 1.0 || (a == -1.0 && isInf(b))) { return 1.0; }
   if (isNan(a) || isNan(b)) { return quietNan(); }
   if (b == 1.0) { return a; }
   if (b == 2.0) { return a * a; }

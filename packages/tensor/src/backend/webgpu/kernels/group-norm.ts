@@ -1,9 +1,10 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Binding, Uniform } from "../launch.js";
-import { f32, u32 } from "../launch.js";
+import { u32 } from "../launch.js";
 import { columnSums } from "./column-sums.js";
 import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import type { Kernel, KernelTable } from "./kernel.js";
+import { momentUniforms, rstdDeclaration } from "./moments.js";
 import { launchRows } from "./row-launch.js";
 
 function geometry(shape: readonly number[], groups: number) {
@@ -77,13 +78,22 @@ const groupNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     ],
     rows: batch * groups,
     rowLength,
-    uniforms: [...compensationUniforms, ...uniforms, f32("epsilon", epsilon)],
+    uniforms: [
+      ...compensationUniforms,
+      ...uniforms,
+      ...momentUniforms(rowLength * (x.shape[3] / groups), epsilon),
+    ],
+    declarations: rstdDeclaration,
     body: `${coordinates}
-  ${sumsOverGroup(["sum"], "sumOfPixel += load_x(at);")}
-  let mean = workgroupSum(sum) / count;
-  ${sumsOverGroup(["squares", "rest"], "let d = load_x(at) - mean; squaresOfPixel += d * d; restOfPixel += d;")}
-  let meanRest = workgroupSum(rest) / count;
-  let rstd = 1.0 / sqrt(max(workgroupSum(squares) / count - meanRest * meanRest, 0.0) + u.epsilon);
+  ${sumsOverGroup(["sum"], "sumOfPixel += load_x(at) * u.share;")}
+  let mean = workgroupSum(sum) / (count * u.share);
+  ${sumsOverGroup(
+    ["squares", "smallSquares", "rest"],
+    `let d = load_x(at) - mean; squaresOfPixel += d * d; smallSquaresOfPixel += (d * u.small) * (d * u.small);
+      restOfPixel += d * u.share;`,
+  )}
+  let meanRest = workgroupSum(rest) / (count * u.share);
+  let rstd = rstdOf(workgroupSum(squares) / count, workgroupSum(smallSquares) / count, meanRest);
   ${overGroup(
     `let a = ((load_x(at) - mean) - meanRest) * rstd * load_weight(channel) + load_bias(channel);
       store_y(at, ${silu ? "a / (1.0 + exp(-a))" : "a"});`,

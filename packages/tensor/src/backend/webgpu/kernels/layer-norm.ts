@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { f32, u32 } from "../launch.js";
+import { u32 } from "../launch.js";
 import { columnSums } from "./column-sums.js";
 import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import type { Kernel, KernelTable } from "./kernel.js";
+import { momentUniforms, rstdDeclaration } from "./moments.js";
 import { launchRows } from "./row-launch.js";
 
 const rowsOf = (shape: readonly number[]) => {
@@ -37,17 +38,22 @@ const layerNorm: Kernel = ({ inputs: { x, weight, bias }, attrs, backend }) => {
     ],
     rows,
     rowLength: n,
-    uniforms: [...compensationUniforms, u32("n", n), f32("epsilon", attrs.epsilon)],
+    uniforms: [...compensationUniforms, u32("n", n), ...momentUniforms(n, attrs.epsilon)],
+    declarations: rstdDeclaration,
     body: `let base = row * u.n;
-  ${compensatedSum({ ...overRow, sums: { sum: { term: "load_x(base + j)" } } })}
-  let mean = workgroupSum(sum) / f32(u.n);
+  ${compensatedSum({ ...overRow, sums: { sum: { term: "load_x(base + j) * u.share" } } })}
+  let mean = workgroupSum(sum) / (f32(u.n) * u.share);
   ${compensatedSum({
     ...overRow,
     before: "let d = load_x(base + j) - mean;",
-    sums: { squares: { term: "d * d" }, rest: { term: "d" } },
+    sums: {
+      squares: { term: "d * d" },
+      smallSquares: { term: "(d * u.small) * (d * u.small)" },
+      rest: { term: "d * u.share" },
+    },
   })}
-  let meanRest = workgroupSum(rest) / f32(u.n);
-  let rstd = 1.0 / sqrt(max(workgroupSum(squares) / f32(u.n) - meanRest * meanRest, 0.0) + u.epsilon);
+  let meanRest = workgroupSum(rest) / (f32(u.n) * u.share);
+  let rstd = rstdOf(workgroupSum(squares) / f32(u.n), workgroupSum(smallSquares) / f32(u.n), meanRest);
   for (var j = invocation; j < u.n; j += invocations) {
     store_y(base + j, ((load_x(base + j) - mean) - meanRest) * rstd * load_weight(j) + load_bias(j));
   }

@@ -168,11 +168,6 @@ fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
           ? ["combineVectors(sum, load_x(at))", "combine(combine(sum.x, sum.y), combine(sum.z, sum.w))"]
           : ["combine(sum, load_x(at))", "sum"];
       const before = at.join("\n");
-      const plain = (sum: string) => `${sum} = ${read}(${first});
-  for (var j = chunk; j < u.length; j += u.chunks) {
-    ${before}
-    sum = ${step};
-  }`;
       if (name === "Sum" && type === "f32") {
         const range = { first: "chunk", step: "u.chunks", end: "u.length" };
         lines.push(
@@ -181,13 +176,15 @@ fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
             before,
             sums: { sum: { type: width === 4 ? "vec4<f32>" : "f32", term: "load_x(at)" } },
           }),
-          // Where terms are not finite, the plain sum is what IEEE 754 says.
-          `var whole = ${value};`,
-          `if (isNan(whole)) { ${plain("sum")} whole = ${value}; }`,
         );
       } else {
-        lines.push(plain("var sum"), `let whole = ${value};`);
+        lines.push(`var sum = ${read}(${first});
+  for (var j = chunk; j < u.length; j += u.chunks) {
+    ${before}
+    sum = ${step};
+  }`);
       }
+      lines.push(`let whole = ${value};`);
       lines.push(`store_result(index, whole${chunks === 1 && scale !== 1 ? " * u.scale" : ""});`);
       return lines.join("\n  ");
     },

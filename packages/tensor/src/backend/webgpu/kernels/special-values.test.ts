@@ -72,6 +72,41 @@ for (const name of ["abs", "neg", "sign", "relu", "relu6", "step", "isNaN", "isI
   const values = () => (name === "abs" ? tf.tensor1d([0, 1, -1, 16777216, least], "int32") : n());
   cases[`${name} of int32`] = exact(() => ops[name](values()));
 }
+// tfjs's cpu backend computes these in float64 and cuts the result to the dtype of the argument.
+for (const name of [
+  ...["acos", "acosh", "asin", "asinh", "atan", "atanh", "exp", "expm1", "leakyRelu", "log1p", "logSigmoid"],
+  ...["reciprocal", "selu", "sinh", "softplus", "square", "abs", "neg", "relu", "step"],
+]) {
+  const few = [0, 1, -1, 2, -3, 5];
+  cases[`${name} of few int32`] = { run: () => ops[name](tf.tensor1d(few, "int32")), relative: 1e-6 };
+  cases[`${name} of bool`] = { run: () => ops[name](tf.tensor1d([0, 1, 1], "bool")), relative: 1e-6 };
+}
+for (const name of [
+  ...[
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "maximum",
+    "minimum",
+    "mod",
+    "floorDiv",
+    "squaredDifference",
+    "atan2",
+    "pow",
+  ],
+  ...["equal", "less", "divNoNan"],
+]) {
+  const dtypes = ["bool", "int32", "float32"] as const;
+  for (const [a, b] of dtypes.flatMap((first) => dtypes.map((second) => [first, second] as const))) {
+    // A quotient of bools by 0 is NaN, which no bool holds.
+    const divisors = a === "bool" && b === "bool" ? [1, 1, 1] : [1, 0, 1];
+    cases[`${name} of ${a} and ${b}`] = {
+      run: () => ops[name](tf.tensor1d([0, 1, 1], a), tf.tensor1d(divisors, b)),
+      relative: 1e-6,
+    };
+  }
+}
 cases["clipByValue"] = exact(() => [
   tf.clipByValue(x(), -2, 3),
   tf.clipByValue(x(), -1e30, 1e30),

@@ -1,13 +1,13 @@
 import type { DataType } from "@tensorflow/tfjs-core";
 import { f32, i32, type Uniform } from "../launch.js";
-import { elementwise } from "./elementwise.js";
+import { elementwise, wholeOf } from "./elementwise.js";
 import type { FloatFunction } from "./float-functions.js";
 import type { Kernel, KernelTable } from "./kernel.js";
 
 interface Unary {
   /** WGSL of the result from `x: f32`. */
   float: string;
-  /** WGSL from `x: i32` where int32 (and bool) inputs stay int32; without it they are computed as float32. */
+  /** WGSL from `x: i32` for int32 and bool; without it they are computed as float32, and cut to their dtype as on tfjs's cpu backend. */
   int?: string;
   dtype?: DataType;
   /** Attributes that the WGSL reads as `u.name`, with defaults: f32, or i32 for `int`. */
@@ -38,13 +38,13 @@ const table: Record<string, Unary> = {
     int: "select(u.alpha, 1, x > 0)",
     attrs: { alpha: 0 },
   },
-  LeakyRelu: { float: "select(u.alpha * x, x, x >= 0.0)", attrs: { alpha: 0.2 } },
+  LeakyRelu: { float: "select(u.alpha * x, x, x >= 0.0)", attrs: { alpha: 0.2 }, dtype: "float32" },
   Elu: { float: "select(expm1Of(x), x, x >= 0.0)", functions: ["expm1Of"] },
   Selu: {
     float: `${seluScale} * select(${seluAlpha} * expm1Of(x), x, x >= 0.0)`,
     functions: ["expm1Of"],
   },
-  Exp: { float: "expOf(x)", functions: ["expOf"] },
+  Exp: { float: "expOf(x)", functions: ["expOf"], dtype: "float32" },
   Expm1: { float: "expm1Of(x)", functions: ["expm1Of"] },
   Log: { float: "logOf(x)", functions: ["logOf"] },
   Log1p: { float: "log1pOf(x)", functions: ["log1pOf"] },
@@ -109,7 +109,7 @@ const unary =
   ({ inputs: { x, logits }, attrs, backend }) => {
     const input = x ?? logits;
     const isFloat = input.dtype === "float32";
-    const own = dtype ?? (isFloat || !int ? "float32" : input.dtype === "bool" ? "bool" : "int32");
+    const own = dtype ?? input.dtype;
     const staysInt = !isFloat && int !== undefined;
     const uniforms: Uniform[] = Object.entries(defaults).map(([key, fallback]) => {
       const value: number = attrs[key] ?? fallback;
@@ -130,16 +130,17 @@ const unary =
         expression,
       });
     }
+    const value = "ofFloat(f32(whole))";
     return elementwise(backend, {
       name,
       inputs: { whole: input },
       shape: input.shape,
       dtype: own,
       uniforms,
-      functions,
+      functions: [...(functions ?? []), "toInt32"],
       declarations: `
 fn ofFloat(x: f32) -> f32 { return ${float}; }`,
-      expression: "ofFloat(f32(whole))",
+      expression: own === "float32" ? value : wholeOf(value, own),
     });
   };
 

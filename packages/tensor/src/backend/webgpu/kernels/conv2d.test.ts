@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type Case, describeAgainstCpu } from "../../../../test/against-cpu.js";
+import { type Case, type Computation, describeAgainstCpu } from "../../../../test/against-cpu.js";
 import { normalTensor } from "../../../../test/normal-tensor.js";
 
 const normal = <R extends tf.Rank>(...shape: number[]) => normalTensor<R>(shape[0] + 7, shape);
@@ -24,7 +24,7 @@ const geometries: [string, number[], number[], number | [number, number], Pad][]
   ["4 x 4 patches", [2, 8, 8, 3], [4, 4, 3, 8], 4, "valid"],
 ];
 const near = { relative: 1e-5, absolute: 2e-5 };
-const cases: Record<string, Case> = {};
+const cases: Record<string, Case | Computation> = {};
 for (const [name, x, filter, strides, pad] of geometries) {
   const run = (a: tf.Tensor, w: tf.Tensor) => tf.conv2d(a as tf.Tensor4D, w as tf.Tensor4D, strides, pad);
   cases[name] = { run: () => run(normal(...x), normal(...filter)), ...near };

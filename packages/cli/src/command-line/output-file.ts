@@ -15,7 +15,11 @@ export function checkOutputFile(path: string): void {
 /** Checks that a folder can be made or written to, before any work is done for it. @throws an error that names `--out` and the reason */
 export function checkOutputFolder(path: string): void {
   let there = path;
-  while (!statOf(there)) there = dirname(there);
+  while (!statOf(there)) {
+    // A drive that is not there is its own parent.
+    if (dirname(there) === there) throw new Error(`--out: ${path}: ${there} does not exist`);
+    there = dirname(there);
+  }
   if (!statOf(there)!.isDirectory()) throw new Error(`--out: ${there} is a file, expected a folder`);
   checkWritable(there);
 }

@@ -147,5 +147,6 @@ it("help tells the defaults", () => {
   ]) {
     expect(help).toContain(text);
   }
+  expect(help).toMatch(/do not record how the losses' gradients conflict (?!\(default)/);
   expect(at({ a: { b: 1 } }, "a.b")).toBe(1);
 });

@@ -215,7 +215,9 @@ export function addSettingOptions(command: Command): Command {
   command.option("--config <file>", "YAML with any of the settings; options go over it", text);
   command.option("--preset <name>", `models of the paper: ${presetNames.join(", ")}`, oneOf(presetNames));
   for (const { flags, path, description, read } of settingOptions) {
-    const option = new Option(flags, describeWithDefault(description, path));
+    // The default of what "--no-x" turns off would read as its own.
+    const shown = flags.startsWith("--no-") ? description : describeWithDefault(description, path);
+    const option = new Option(flags, shown);
     if (read) option.argParser(read);
     command.addOption(option);
   }

@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import { type Probe, type ProbedKind, probeDevice } from "../device/probe-devices.js";
 import { formatBytes } from "../plan/format-bytes.js";
@@ -48,8 +50,8 @@ async function examine(): Promise<Finding[]> {
     await checkDevice("software WebGPU", "software"),
     await checkDevice("WebAssembly", "wasm"),
     ...checkDrivers(),
-    await checkModule("webgpu", "npm install webgpu, for GPUs"),
-    await checkModule("sharp", "npm install sharp, to read images"),
+    await checkModule("webgpu", { of: "@dcr-js/tensor", hint: "npm install webgpu, for GPUs" }),
+    await checkModule("sharp", { of: "@dcr-js/data", hint: "npm install sharp, to read images" }),
   ];
 }
 
@@ -85,12 +87,12 @@ function describeProbe(probe: Extract<Probe, { found: true }>): string {
 /** Vulkan's list of drivers, where the platform has one. */
 function checkDrivers(): Finding[] {
   if (process.platform !== "linux") return [];
-  const asked = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES;
-  if (asked) {
-    return asked.split(":").map((path) => ({
+  const variable = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"].find((name) => process.env[name]);
+  if (variable) {
+    return process.env[variable]!.split(":").map((path) => ({
       name: "Vulkan driver",
       state: existsSync(path) ? "ok" : "missing",
-      text: `${path} (VK_DRIVER_FILES)`,
+      text: `${path} (${variable})`,
     }));
   }
   const files = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"].flatMap((folder) =>
@@ -102,9 +104,14 @@ function checkDrivers(): Finding[] {
   return [{ name: "Vulkan driver", state: "missing", text }];
 }
 
-async function checkModule(name: string, hint: string): Promise<Finding> {
+/** Whether a dependency `of` one of our packages loads from there. */
+async function checkModule(
+  name: string,
+  { of, hint }: { of: "@dcr-js/tensor" | "@dcr-js/data"; hint: string },
+): Promise<Finding> {
   try {
-    await import(name);
+    const entry = fileURLToPath(import.meta.resolve(of));
+    await import(pathToFileURL(createRequire(entry).resolve(name)).href);
     return { name, state: "ok", text: "loads" };
   } catch (error) {
     return { name, state: "missing", text: `${(error as Error).message.split("\n")[0]}; ${hint}` };

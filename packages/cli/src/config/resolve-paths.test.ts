@@ -37,6 +37,12 @@ it("makes paths absolute and leaves hub ids and our methods", () => {
     ],
     evaluate: ["mmvp:/base/data/mmvp", "folder:/x", "/base/own.mjs"],
   });
+  // Of an unset variable; the schema refuses it.
+  expect(resolvePaths({ evaluate: ["folder:", "mmvp:", ""] }, "/base").evaluate).toEqual([
+    "folder:",
+    "mmvp:",
+    "",
+  ]);
   // A folder of that name goes before the hub.
   expect(resolvePaths({ ...config, encoder: "config" }, dirname(here)).encoder).toBe(here);
 });

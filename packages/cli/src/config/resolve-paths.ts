@@ -42,5 +42,6 @@ export function resolveModelName(name: string, base: string): string {
 /** `kind:<folder>` or the path of a module, with an absolute path. */
 export function resolveEvaluation(what: string, base: string): string {
   const [, kind = "", path = ""] = /^((?:mmvp|folder):)?(.*)$/s.exec(what)!;
-  return kind + resolve(base, path);
+  // The empty path of an unset variable would be the base itself.
+  return path === "" ? what : kind + resolve(base, path);
 }

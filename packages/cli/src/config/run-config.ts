@@ -4,7 +4,6 @@ import { z } from "zod";
 
 /** The paper's comparison (Han et al. 2026, section 5). A method may also be the path of a module, see the README. */
 export const methodNames = ["original", "rec", "con", "naive", "dcr"] as const;
-export type MethodName = (typeof methodNames)[number];
 
 /** The losses that a projector is aligned by; `own` is `dcr` for the method `dcr` and `rec` for the others. */
 export const alignmentChoices = ["rec", "dcr", "own"] as const;
@@ -46,7 +45,7 @@ const positive = z.number().positive();
 const stageSchema = z.strictObject({
   steps: z.int().positive(),
   /** Images in a batch. */
-  batch: z.int().min(1),
+  batch: z.int().min(2),
   /** Batches to a step. */
   accumulation: z.int().positive(),
   learningRate: positive,

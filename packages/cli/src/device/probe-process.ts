@@ -1,7 +1,7 @@
 import { initialize, requestWebGPUDevice } from "@dcr-js/tensor";
 import type { Probe } from "./probe-devices.js";
 
-/** Looks for one kind of device and prints what it found as JSON. A process of its own: a broken driver ends the process. */
+/** Looks for one kind of device. This runs in a process of its own, since a broken driver ends the process. */
 async function probe(kind: string): Promise<Probe> {
   if (kind !== "webgpu" && kind !== "software") {
     const { threads = 1 } = await initialize({ device: "wasm" });

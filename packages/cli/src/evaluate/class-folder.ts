@@ -10,7 +10,8 @@ const neighbours = 5;
 
 /** D-Ability on a folder with a folder for each class: k-means against the classes, and leave-one-out nearest neighbours. */
 export async function evaluateClassFolder(folder: string, input: EvaluationInput): Promise<Evaluation> {
-  const dataset = await openClassFolder(folder);
+  // The files that are not read were named when the folder was checked.
+  const dataset = await openClassFolder(folder, () => {});
   const { features, labels } = await encodeDataset(dataset, input);
   try {
     const clusters = await kMeans(features, { clusters: dataset.labels!.length, seed: input.seed });
@@ -38,9 +39,12 @@ export async function evaluateClassFolder(folder: string, input: EvaluationInput
   }
 }
 
-/** @throws where the folder is not one of classes */
-export async function openClassFolder(folder: string) {
-  const dataset = await imageFolder(folder, { log: () => {} });
+/**
+ * @param log is told which files are not read
+ * @throws where the folder is not one of classes
+ */
+export async function openClassFolder(folder: string, log: (line: string) => void) {
+  const dataset = await imageFolder(folder, { log });
   const { labels = [], length } = dataset;
   if (labels.length < 2) {
     throw new Error(`expected a folder for each of two classes or more, got ${labels.length}`);

@@ -51,7 +51,7 @@ async function checkEvaluation(what: string, text: TextSide): Promise<void> {
     await mmvpVLM(path);
     const lacks = text.hasText ? "the encoder's folder has no tokenizer" : "the encoder has no text tower";
     if (!text.tokenizer) throw new Error(`the statements cannot be read: ${lacks}`);
-  } else await openClassFolder(path);
+  } else await openClassFolder(path, (line) => console.error(line));
 }
 
 function parseEvaluation(what: string): { kind: "mmvp" | "folder" | "module"; path: string } {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
 import type { Job } from "../run/jobs.js";
 import { alignmentJob, jobFiles } from "../run/jobs.js";
 import type { JobContext } from "../train/train-job.js";
@@ -14,7 +15,7 @@ export async function evaluateJob(
   if (config.evaluate.length === 0) return { figures: {} };
   tell({ type: "progress", phase: "evaluating", done: 0, total: 1 });
   const { output } = jobFiles(run, job);
-  const folder = job.method === "original" ? config.encoder : join(output, "encoder");
+  const folder = job.method === "original" ? await resolveEncoder(config) : join(output, "encoder");
   const loaded = await loadWholeEncoder(folder);
   const first = alignmentJob(job, config);
   const projector =
@@ -26,7 +27,7 @@ export async function evaluateJob(
       ...loaded,
       seed: job.seed,
       ...(projector && { projector }),
-      diffusion: config.diffusion,
+      diffusion: await resolveDiffusion(config),
     });
   } finally {
     loaded.dispose();

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /** An evaluation's result; a user's module returns it too. */
 export const evaluationSchema = z.strictObject({
-  /** Figures by group and name, each a share in [0, 1]; higher is better. */
+  /** Figures by group and name, each in [-1, 1], such as a share or an adjusted Rand index; higher is better. */
   figures: z.record(z.string(), z.record(z.string(), z.number().min(-1).max(1))),
   /** Standard errors of some figures, from the number of examples, by the same groups and names. */
   standardErrors: z.record(z.string(), z.record(z.string(), z.number().nonnegative())).optional(),

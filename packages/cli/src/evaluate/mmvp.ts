@@ -15,9 +15,12 @@ import type { EvaluationInput } from "./evaluation-input.js";
 export async function evaluateMMVP(folder: string, input: EvaluationInput): Promise<Evaluation> {
   const { dataset, statements, patterns } = await mmvpVLM(folder);
   const { features: imageFeatures } = await encodeDataset(dataset, input);
-  const textFeatures = await input.encodeText(statements);
-  const parts = [...splitPairs(imageFeatures), ...splitPairs(textFeatures)] as const;
+  const owned: tf.Tensor[] = [imageFeatures];
   try {
+    const textFeatures = await input.encodeText(statements);
+    owned.push(textFeatures);
+    const parts = [...splitPairs(imageFeatures), ...splitPairs(textFeatures)] as const;
+    owned.push(...parts);
     const scores = await textImagePairs(...parts, patterns);
     if (input.addSection) for (const section of pairSections(scores, statements)) input.addSection(section);
     return {
@@ -30,7 +33,7 @@ export async function evaluateMMVP(folder: string, input: EvaluationInput): Prom
       })),
     };
   } finally {
-    tf.dispose([imageFeatures, textFeatures, ...parts]);
+    tf.dispose(owned);
   }
 }
 

@@ -196,6 +196,11 @@ describe("dcr enhance", () => {
       "error: --resume: --steps is 5, and the run in whole has 4; leave it away, or start another run\n",
     );
     expect(refused.code).toBe(1);
+    const file = await dcr(["enhance", "--resume", "whole", "--config", "other.yaml"]);
+    expect(file).toMatchObject({
+      code: 1,
+      stderr: "error: --config: a resumed run has its own settings, in config.yaml; leave --config away\n",
+    });
     expect(await dcr(["enhance", "--resume", "whole", "--steps", "4"])).toMatchObject({
       code: 0,
       stderr: "",

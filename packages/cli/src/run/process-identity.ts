@@ -39,10 +39,17 @@ export function isRunning({ pid, host, started }: ProcessIdentity): boolean | "u
 /** When a process started; "zombie" for one that has ended and is not yet collected by its parent. */
 function startTime(pid: number): string | null {
   if (process.platform === "linux") return startTimeOnLinux(pid);
-  if (process.platform === "win32") return null;
+  const [command, ...args] =
+    process.platform === "win32"
+      ? ["powershell.exe", "-NoProfile", "-Command", `(Get-Process -Id ${pid}).StartTime.Ticks`]
+      : ["ps", "-o", "lstart=", "-p", String(pid)];
   try {
-    const args = ["-o", "lstart=", "-p", String(pid)];
-    const printed = execFileSync("ps", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const printed = execFileSync(command!, args, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      // ps prints local time in the words of the locale; another shell must read the same.
+      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+    });
     return printed.trim() || null;
   } catch {
     return null;

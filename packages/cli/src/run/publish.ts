@@ -2,9 +2,6 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-/** The files and folders of a trained method in its output folder. */
-export const outputNames = ["encoder", "adapter", "projector.safetensors"] as const;
-
 /**
  * Moves a job's outputs to where the user finds them, each by one rename: a folder there is whole. Goes on where a move of
  * before was interrupted.

@@ -12,7 +12,8 @@ export class RunStopped extends Error {
 
   /** As shells have it. */
   get exitCode(): number {
-    return 128 + constants.signals[this.signal];
+    // Windows has no SIGPIPE.
+    return 128 + (constants.signals[this.signal] ?? 13);
   }
 }
 

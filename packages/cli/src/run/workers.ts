@@ -22,7 +22,8 @@ export async function registerWorker(path: string): Promise<() => void> {
 export async function endOrphan(path: string): Promise<void> {
   if (!existsSync(path)) return;
   const worker = parse(await readFile(path, "utf8"));
-  if (worker && isRunning(worker) === true) {
+  // Without its time of start, another process may have its id by now.
+  if (worker && worker.started !== null && isRunning(worker) === true) {
     process.kill(worker.pid, "SIGKILL");
     while (isRunning(worker) === true) await new Promise((resolve) => setTimeout(resolve, 20));
   }

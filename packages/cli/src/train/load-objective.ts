@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { conObjective, dcrObjective, jointObjective, type Objective, recObjective } from "@dcr-js/dcr";
 import { isOwnMethod } from "../config/methods.js";
-import type { AlignmentLoss, RunConfig } from "../config/run-config.js";
+import type { RunConfig } from "../config/run-config.js";
 import { describe } from "../shared/check-options.js";
 
 type ObjectiveSettings = Pick<RunConfig, "temperature" | "positives" | "gradient" | "naive">;
@@ -30,10 +30,6 @@ export async function loadObjective(method: string, settings: ObjectiveSettings)
       throw new Error("original trains nothing and has no objective");
   }
 }
-
-/** The objective that aligns a projector. */
-export const alignmentObjective = (loss: AlignmentLoss, settings: ObjectiveSettings): Promise<Objective> =>
-  loadObjective(loss, settings);
 
 /** @throws naming the module where its default export is not an `Objective` */
 async function importObjective(path: string): Promise<Objective> {

@@ -1,4 +1,5 @@
 import type { Sharp } from "sharp";
+import { MachineFault } from "../pipeline/machine-fault.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import type { RGBImage } from "../transforms/image.js";
 import { checkRGB, type RGB } from "../transforms/rescale.js";
@@ -122,11 +123,17 @@ let loading: Promise<typeof import("sharp")["default"]> | undefined;
 
 /** Loads sharp when the first image is decoded: browsers, and programs that only transform, do without it. */
 function loadSharp(): Promise<typeof import("sharp")["default"]> {
-  loading ??= import("sharp").then(({ default: sharp }) => {
-    // Every image is read once, and images are decoded side by side.
-    sharp.cache(false);
-    sharp.concurrency(1);
-    return sharp;
-  });
+  loading ??= import("sharp").then(
+    ({ default: sharp }) => {
+      // Every image is read once, and images are decoded side by side.
+      sharp.cache(false);
+      sharp.concurrency(1);
+      return sharp;
+    },
+    (error: Error) => {
+      const [reason] = error.message.trim().split("\n");
+      throw new MachineFault(`cannot be decoded: sharp does not load (${reason})`, { cause: error });
+    },
+  );
   return loading;
 }

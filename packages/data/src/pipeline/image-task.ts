@@ -4,6 +4,7 @@ import type { ImageContent } from "../sources/dataset.js";
 import { applyEvalTransform, type EvalTransform } from "../transforms/eval-transform.js";
 import type { RGBImage } from "../transforms/image.js";
 import { type CheckedViews, trainingViews } from "../transforms/training-views.js";
+import { MachineFault, readingError } from "./machine-fault.js";
 
 /** The views that are made of every image; the same for a whole run. */
 export type Recipe =
@@ -25,7 +26,11 @@ export type ImageResult =
 /** A file above this is no image that anybody trains on. */
 const maxFileBytes = 2 ** 29;
 
-/** Reads, decodes and transforms an image; a function of its arguments and the file only. */
+/**
+ * Reads, decodes and transforms an image; a function of its arguments and the file only.
+ *
+ * @throws where the machine is at fault: too many open files, a disk that fails, no memory, a decoder that does not load
+ */
 export async function runImageTask(recipe: Recipe, task: ImageTask): Promise<ImageResult> {
   try {
     const image = await load(task.content, recipe.decode);
@@ -42,7 +47,11 @@ export async function runImageTask(recipe: Recipe, task: ImageTask): Promise<Ima
     });
     return { views: [plain, augmented] as Float32Array<ArrayBuffer>[], width: size, height: size };
   } catch (error) {
-    return { broken: (error as Error).message };
+    const { message } = error as Error;
+    if (error instanceof MachineFault || /allocation failed/i.test(message)) {
+      throw new Error(`${task.name}: ${message}`, { cause: error });
+    }
+    return { broken: message };
   }
 }
 
@@ -54,11 +63,12 @@ async function load(content: ImageContent, decode: CheckedDecode): Promise<RGBIm
 
 async function readImageFile(path: string): Promise<Uint8Array> {
   const { readFile, stat } = nodeModule("node:fs/promises");
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(error.code === "ENOENT" ? "does not exist" : `cannot be read: ${error.message}`);
-  });
+  const refuse = (error: NodeJS.ErrnoException): never => {
+    throw readingError(error);
+  };
+  const found = await stat(path).catch(refuse);
   // A pipe or a device would never end.
   if (!found.isFile()) throw new Error("is no file");
   if (found.size > maxFileBytes) throw new Error(`has ${found.size} bytes, more than ${maxFileBytes}`);
-  return readFile(path);
+  return readFile(path).catch(refuse);
 }

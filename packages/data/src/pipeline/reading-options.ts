@@ -3,6 +3,9 @@ import { checkNumber } from "../shared/check-options.js";
 import type { BrokenOptions } from "./broken-images.js";
 import { defaultWorkers } from "./worker-pool.js";
 
+/** No machine holds more images at once. */
+export const maxBatchSize = 2 ** 24;
+
 /** How images are read, in training and in evaluation alike. */
 export interface ReadingOptions extends BrokenOptions {
   /**

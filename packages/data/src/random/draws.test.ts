@@ -22,6 +22,17 @@ describe("Draws", () => {
     expect(new Set(all).size).toBe(6);
   });
 
+  it("refuses what would draw other numbers in silence", () => {
+    const refused: [object, string][] = [
+      [{ seed: -1 }, "Draws: seed must be an integer, at least 0, got -1"],
+      [{ epoch: 2 ** 32 }, "Draws: epoch must be an integer, at least 0 and less than 4294967296"],
+      [{ name: 7 }, "Draws: name must be a string, got 7"],
+      [{ stream: "crops" }, "Draws: stream must be one of crop, augment, order, window"],
+      [{ sead: 1 }, 'Draws: unknown option "sead"'],
+    ];
+    for (const [changes, message] of refused) expect(() => first(changes)).toThrow(message);
+  });
+
   it("has the moments of uniform numbers, over draws and over names", () => {
     const draws = new Draws(options);
     const long = Array.from({ length: 20_000 }, () => draws.next());

@@ -1,3 +1,4 @@
+import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { philox } from "../shared/philox.js";
 
 /** The purpose of a draw. Each purpose has numbers of its own, so that a new draw for one changes nothing for the others. */
@@ -32,7 +33,17 @@ export class Draws implements Uniform {
   private readonly block = new Uint32Array(4);
   private drawn = 0;
 
-  constructor({ seed, epoch, name, stream }: DrawsOptions) {
+  constructor(options: DrawsOptions) {
+    const { seed, epoch, name, stream } = checkOptions("Draws", options, {
+      seed: true,
+      epoch: true,
+      name: true,
+      stream: true,
+    });
+    checkNumber("Draws: seed", seed, { min: 0, integer: true });
+    checkNumber("Draws: epoch", epoch, { min: 0, below: 2 ** 32, integer: true });
+    if (typeof name !== "string") throw new TypeError(`Draws: name must be a string, got ${describe(name)}`);
+    checkChoice("Draws: stream", stream, streams);
     // A seed has 53 bits, which leaves 11 of the key's 64 for the stream.
     this.key = [seed >>> 0, (Math.floor(seed / 2 ** 32) | (streams.indexOf(stream) << 21)) >>> 0];
     this.name = hashText(name);

@@ -340,7 +340,7 @@ describe("createImageSource", () => {
     const dataset = imageArray(pixels(9));
     const refused: [object, RegExp][] = [
       [{ batch: 3 }, /unknown option "batch"/],
-      [{ batchSize: 0 }, /batchSize must be an integer, at least 1, got 0/],
+      [{ batchSize: 0 }, /batchSize must be an integer, at least 1 and at most 16777216, got 0/],
       [{ size: 2.5 }, /size must be an integer/],
       [{ seed: -1 }, /seed must be an integer, at least 0/],
       [{ rank: 2, world: 2 }, /rank must be an integer, at least 0 and less than 2, got 2/],

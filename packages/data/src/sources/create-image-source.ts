@@ -2,7 +2,12 @@ import { BrokenImages } from "../pipeline/broken-images.js";
 import type { ImageResult, Recipe } from "../pipeline/image-task.js";
 import { mapAhead } from "../pipeline/map-ahead.js";
 import { beginning, inOrder, type OrderOptions, type Step, shareOf } from "../pipeline/order.js";
-import { checkReadingOptions, type ReadingOptions, readingOptionNames } from "../pipeline/reading-options.js";
+import {
+  checkReadingOptions,
+  maxBatchSize,
+  type ReadingOptions,
+  readingOptionNames,
+} from "../pipeline/reading-options.js";
 import { startWorkerPool, type WorkerPool } from "../pipeline/worker-pool.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { checkViewOptions, type ViewOptions } from "../transforms/training-views.js";
@@ -78,7 +83,11 @@ export async function createImageSource(
     rank: checkNumber(`${caller}: rank`, rank, { min: 0, below: world, integer: true }),
     world,
   };
-  const batchSize = checkNumber(`${caller}: batchSize`, given.batchSize, { min: 1, integer: true });
+  const batchSize = checkNumber(`${caller}: batchSize`, given.batchSize, {
+    min: 1,
+    max: maxBatchSize,
+    integer: true,
+  });
   const views = checkViewOptions(caller, given);
   const reading = checkReadingOptions(caller, given);
   await checkEnoughImages(dataset, batchSize, order);

@@ -59,6 +59,8 @@ export function imageStream(
   options?: ImageStreamOptions,
 ): StreamedDataset {
   const { name = "stream" } = checkOptions("imageStream", options, { name: true });
+  if (typeof name !== "string")
+    throw new TypeError(`imageStream: name must be a text, got ${describe(name)}`);
   const restartable = typeof source === "function" || !isOneShot(source);
   let opened = false;
   return {
@@ -95,9 +97,6 @@ function isIterable(value: unknown): value is ImageIterable {
   );
 }
 
-/** Generators are their own iterator, and end for good. */
-function isOneShot(source: ImageIterable): boolean {
-  const own = source as Partial<AsyncIterable<CustomImage> & Iterable<CustomImage>>;
-  const iterator = own[Symbol.asyncIterator]?.() ?? own[Symbol.iterator]?.();
-  return iterator === (source as unknown);
-}
+/** Generators and other iterators, Node's readable streams and the web's end for good. To ask them for an iterator would use them up. */
+const isOneShot = (source: ImageIterable): boolean =>
+  ["next", "pipe", "getReader"].some((method) => method in Object(source));

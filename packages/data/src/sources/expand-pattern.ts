@@ -6,10 +6,13 @@ const maxFiles = 100_000;
  * The files that a pattern of WebDataset names: braces such as `{00000..00331}` and `{train,val}`, and the globs `*`, `?`, `**`
  * and `[...]`.
  *
+ * @param path a pattern; on Windows `\\` separates folders as `/` does
  * @returns paths, in the braces' order, those of a glob sorted
  * @throws if a file that braces name is missing, and if a glob matches nothing
  */
-export async function expandPattern(pattern: string): Promise<string[]> {
+export async function expandPattern(path: string): Promise<string[]> {
+  // In a pattern "\\" makes the next character an ordinary one.
+  const pattern = process.platform === "win32" ? path.replaceAll("\\", "/") : path;
   const { stat } = nodeModule("node:fs/promises");
   const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() ?? false;
   if (await isFile(pattern)) return [pattern];

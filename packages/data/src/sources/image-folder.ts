@@ -10,6 +10,9 @@ export interface ImageFolderOptions {
   log?: Log;
 }
 
+/** A folder was read and holds no image. */
+export class NoImages extends Error {}
+
 /**
  * The images in a folder and the folders below it, sorted by path. An image's name is its path below the folder, with "/"; its
  * label is the first folder of that path, as in torchvision's `ImageFolder`.
@@ -29,7 +32,7 @@ export async function imageFolder(folder: string, options?: ImageFolderOptions):
   const names = await findImages(folder, skipped);
   if (names.length === 0) {
     const others = skipped.toString();
-    throw new Error(`imageFolder: ${folder} holds no images${others && `; not read: ${others}`}`);
+    throw new NoImages(`imageFolder: ${folder} holds no images${others && `; not read: ${others}`}`);
   }
   skipped.report(`imageFolder: ${folder}`, log);
   const labelOf = (name: string) => (name.includes("/") ? name.slice(0, name.indexOf("/")) : undefined);

@@ -1,4 +1,4 @@
-import { checkOptions, describe } from "../shared/check-options.js";
+import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import { parseJson } from "../shared/json.js";
 import { nodeModule } from "../shared/node-modules.js";
 import { fingerprintOf, type ImageEntry, type IndexedDataset, sortedLabels } from "./dataset.js";
@@ -34,7 +34,7 @@ export async function imageTable(file: string, options?: ImageTableOptions): Pro
   if (!(await stat(file).catch(() => undefined))?.isFile()) {
     throw new Error(`imageTable: ${file} is missing or no file`);
   }
-  const folder = root ?? dirname(file);
+  const folder = root === undefined ? dirname(file) : checkText("imageTable: root", root);
   const wanted = new Set([...Object.values(columns), ...Object.values(usualNames).flat()]);
   const found = new Set<string>();
   const rows: Row[] = [];

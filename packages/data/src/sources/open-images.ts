@@ -2,7 +2,7 @@ import { checkOptions, describe } from "../shared/check-options.js";
 import { nodeModule } from "../shared/node-modules.js";
 import { imageArray, imageStream } from "./custom-images.js";
 import type { CustomImage, ImageDataset } from "./dataset.js";
-import { imageFolder } from "./image-folder.js";
+import { imageFolder, NoImages } from "./image-folder.js";
 import { type ImageTableOptions, imageTable } from "./image-table.js";
 import type { Log } from "./skipped-files.js";
 import { webDataset } from "./webdataset.js";
@@ -62,7 +62,10 @@ async function openPath(path: string, log?: Log): Promise<ImageDataset> {
   if (found?.isDirectory()) {
     const tars = (await readdir(path)).filter((name) => isTar(name) && !name.startsWith(".")).sort();
     if (tars.length === 0) return imageFolder(path, { log });
-    const images = await imageFolder(path, { log: () => {} }).catch(() => undefined);
+    const images = await imageFolder(path, { log: () => {} }).catch((error: Error) => {
+      if (error instanceof NoImages) return undefined;
+      throw error;
+    });
     if (!images) {
       return webDataset(
         tars.map((name) => join(path, name)),

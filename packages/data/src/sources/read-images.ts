@@ -4,6 +4,7 @@ import { mapAhead } from "../pipeline/map-ahead.js";
 import {
   type CheckedReading,
   checkReadingOptions,
+  maxBatchSize,
   type ReadingOptions,
   readingOptionNames,
 } from "../pipeline/reading-options.js";
@@ -56,7 +57,11 @@ export function readImages(
 ): AsyncGenerator<EvalBatch> {
   checkDataset("readImages: dataset", dataset);
   const given = checkOptions("readImages", options, { ...readingOptionNames, batchSize: true });
-  const batchSize = checkNumber("readImages: batchSize", given.batchSize ?? 32, { min: 1, integer: true });
+  const batchSize = checkNumber("readImages: batchSize", given.batchSize ?? 32, {
+    min: 1,
+    max: maxBatchSize,
+    integer: true,
+  });
   const checked = checkEvalTransform("readImages", transform);
   return batches(dataset, checked, { ...checkReadingOptions("readImages", given), batchSize });
 }

@@ -36,6 +36,23 @@ describe("Random", () => {
     expectClose(moments(new Random(2).uniformArray(n, -1, 3)), [1, 16 / 12], { absolute: 0.03 });
   });
 
+  it("never draws the end of an interval, to which float32 rounds", () => {
+    class Last extends Random {
+      override words(n: number): Uint32Array {
+        return new Uint32Array(n).fill(2 ** 32 - 1);
+      }
+    }
+    const ends = ([low, high]: number[]) => new Last(0).uniformArray(1, low, high)[0];
+    expect(
+      [
+        [0, 1],
+        [-1, 0],
+        [1, 3],
+        [-3, -1],
+      ].map(ends),
+    ).toEqual([1 - 2 ** -24, -(2 ** -32), 3 - 2 ** -22, -1 - 2 ** -23].map(Math.fround));
+  });
+
   it("draws integers in range and permutations", () => {
     const integers = new Random(3).integerArray(1000, -2, 3);
     expect(new Set(integers)).toEqual(new Set([-2, -1, 0, 1, 2]));

@@ -2,6 +2,16 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkNumbers, describe } from "./shared/check-options.js";
 import { philox } from "./shared/philox.js";
 
+/** The largest float32 below a number. */
+function largestBelow(x: number): number {
+  const float = Float32Array.of(x);
+  if (float[0] < x) return float[0];
+  const bits = new Int32Array(float.buffer);
+  if (float[0] === 0) return -(2 ** -149);
+  bits[0] += float[0] > 0 ? -1 : 1;
+  return float[0];
+}
+
 /** The state of a stream of random numbers, from which it goes on. */
 export interface RandomState {
   /** The key: two unsigned 32-bit words. */
@@ -84,7 +94,12 @@ export class Random {
     const words = this.words(n);
     const out = new Float32Array(n);
     const scale = (high - low) / 2 ** 32;
-    for (let i = 0; i < n; i++) out[i] = low + scale * words[i];
+    const last = largestBelow(high);
+    for (let i = 0; i < n; i++) {
+      out[i] = low + scale * words[i];
+      // Rounding may reach `high`, which the interval leaves out.
+      if (out[i] >= high && low < high) out[i] = last;
+    }
     return out;
   }
 

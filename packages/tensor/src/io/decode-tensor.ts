@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { float16Tensor } from "../ops/store-as.js";
+import { checkChoice, checkOptions } from "../shared/check-options.js";
 import {
   bfloat16ToFloat32Array,
   float16ToFloat32Array,
@@ -8,6 +9,14 @@ import {
 } from "../shared/half-floats.js";
 import { dtypeBytes, type SafetensorsDtype, type SafetensorsInfo } from "../shared/safetensors-header.js";
 import { shown } from "../shared/shown.js";
+
+/** Checks how tensors are read. @throws naming the caller, and the option or its value */
+export function checkReadOptions(caller: string, options: ReadOptions | undefined): ReadOptions {
+  const checked = checkOptions(caller, options, { storage: true, finite: "boolean" });
+  if (checked.storage !== undefined)
+    checkChoice(`${caller}: storage`, checked.storage, ["float32", "float16"]);
+  return checked;
+}
 
 export interface ReadOptions {
   /**
@@ -101,10 +110,10 @@ export function tensorBytes(
         yield { offset, bytes };
         const piece = named(() => (convert ?? views[dtype])(bytes.buffer));
         if (checked) named(() => checkFinite(piece));
-        memory.set(
-          halves ? float32ToFloat16Array(piece as Float32Array) : piece,
-          offset / dtypeBytes[info.dtype],
-        );
+        const stored = halves ? float32ToFloat16Array(piece as Float32Array) : piece;
+        // A value that is finite may be none in half precision.
+        if (checked && halves) named(() => checkFiniteHalves(stored as Uint16Array, "float16"));
+        memory.set(stored, offset / dtypeBytes[info.dtype]);
       }
       filled = true;
     } finally {
@@ -133,9 +142,11 @@ function checkFinite(values: ArrayLike<number>): void {
 }
 
 /** Of float16's bits: an exponent of ones is NaN or an infinity. */
-function checkFiniteHalves(bits: Uint16Array): void {
+function checkFiniteHalves(bits: Uint16Array, rounded?: "float16"): void {
   for (const value of bits) {
     if ((value & 0x7c00) === 0x7c00) {
+      if (rounded)
+        throw new Error(`has a value that is too large for ${rounded}, above 65504; use storage "float32"`);
       throw new Error(`expected finite values, got ${(value & 0x3ff) === 0 ? "an infinity" : "NaN"}`);
     }
   }

@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSafetensors, readSafetensors, writeSafetensors } from "./files.js";
+import { parseSafetensors } from "./safetensors.js";
 
 const fixtures = fileURLToPath(new URL("../../fixtures/safetensors/", import.meta.url));
 let folder: string;
@@ -87,6 +88,18 @@ describe("openSafetensors", () => {
       await expect(readSafetensors(path)).rejects.toThrow(`${path}: ${message}`);
     }
   });
+});
+
+it("refuses a storage that nobody knows, wherever a file is read", async () => {
+  const path = join(folder, "none.safetensors");
+  const storage = "fp16" as never;
+  await expect(openSafetensors(path, { storage })).rejects.toThrow(
+    'openSafetensors: storage must be one of float32, float16, got "fp16"',
+  );
+  await expect(readSafetensors(path, { storage })).rejects.toThrow("storage must be one of");
+  expect(() => parseSafetensors(new Uint8Array(8), "f", { stroage: "float16" } as never)).toThrow(
+    'parseSafetensors: unknown option "stroage"',
+  );
 });
 
 describe("readSafetensors and writeSafetensors", () => {

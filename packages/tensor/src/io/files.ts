@@ -1,10 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
-import { checkOptions } from "../shared/check-options.js";
 import { openRegularFile, readInto } from "../shared/regular-file.js";
 import { checkHeaderLength, parseHeader, type SafetensorsInfo } from "../shared/safetensors-header.js";
 import { shown } from "../shared/shown.js";
-import { type ReadOptions, tensorBytes } from "./decode-tensor.js";
+import { checkReadOptions, type ReadOptions, tensorBytes } from "./decode-tensor.js";
 import { type SerializeOptions, safetensorsChunks } from "./safetensors.js";
 import { writeFileAtomically } from "./write-file-atomically.js";
 
@@ -33,7 +32,7 @@ export interface SafetensorsReader extends WeightsReader {
  * that is no JSON, a name twice, unknown dtype, offsets that overlap, leave holes or disagree with the shape.
  */
 export async function openSafetensors(path: string, options: ReadOptions = {}): Promise<SafetensorsReader> {
-  const read = checkOptions("openSafetensors", options, { storage: true, finite: "boolean" });
+  const read = checkReadOptions("openSafetensors", options);
   const { file, size } = await openRegularFile(path);
   try {
     const readBytes = async (from: number, length: number): Promise<Uint8Array> => {

@@ -11,7 +11,7 @@ import {
   type SafetensorsInfo,
 } from "../shared/safetensors-header.js";
 import { shown } from "../shared/shown.js";
-import { type ReadOptions, tensorBytes } from "./decode-tensor.js";
+import { checkReadOptions, type ReadOptions, tensorBytes } from "./decode-tensor.js";
 import { hasFullPrecision } from "./full-precision.js";
 
 /**
@@ -29,6 +29,7 @@ export function parseSafetensors(
   source = "safetensors",
   options: ReadOptions = {},
 ): StateDict {
+  const read = checkReadOptions("parseSafetensors", options);
   const bytes = asBytes(file, source);
   const length = checkHeaderLength(bytes.subarray(0, 8), bytes.length, source);
   const data = bytes.subarray(8 + length);
@@ -36,7 +37,7 @@ export function parseSafetensors(
   const decoded: [string, tf.Tensor][] = [];
   try {
     for (const [name, info] of tensors) {
-      const memory = tensorBytes(name, info, source, options);
+      const memory = tensorBytes(name, info, source, read);
       for (const part of memory.parts()) {
         const from = info.data_offsets[0] + part.offset;
         part.bytes.set(data.subarray(from, from + part.bytes.length));

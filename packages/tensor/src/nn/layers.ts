@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { conv2d, type Padding } from "../ops/conv2d.js";
+import { checkPadding, conv2d, type Padding } from "../ops/conv2d.js";
 import { groupNorm } from "../ops/group-norm.js";
 import { layerNorm } from "../ops/layer-norm.js";
 import { linear } from "../ops/linear.js";
@@ -62,7 +62,7 @@ export class Conv2d extends Module {
       bias = true,
     } = checkOptions("Conv2d", options, { stride: true, padding: true, bias: "boolean" });
     checkSizes("Conv2d", { inChannels, outChannels, kernelSize, stride });
-    for (const p of [padding].flat(2)) checkNumber("Conv2d: padding", p, { min: 0, integer: true });
+    checkPadding("Conv2d: padding", padding);
     const fanIn = inChannels * kernelSize * kernelSize;
     this.weight = new Parameter([kernelSize, kernelSize, inChannels, outChannels], {
       init: uniformFanIn(fanIn),

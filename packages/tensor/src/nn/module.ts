@@ -128,8 +128,11 @@ export abstract class Module {
 
   /** Fresh tensors by name; the caller disposes them. */
   stateDict(): StateDict {
-    return Object.fromEntries(
-      Array.from(this.namedParameters(), ([name, parameter]) => [name, parameter.toState()]),
+    // The tidy disposes the first ones where a later parameter has no value.
+    return tf.tidy(() =>
+      Object.fromEntries(
+        Array.from(this.namedParameters(), ([name, parameter]) => [name, parameter.toState()]),
+      ),
     );
   }
 

@@ -39,6 +39,7 @@ export function scaledDotProductAttention(
     );
   }
   if (
+    key.rank !== 3 ||
     !tf.util.arraysEqual(key.shape, value.shape) ||
     key.shape[2] !== width ||
     (key.shape[0] !== batch && key.shape[0] !== 1)

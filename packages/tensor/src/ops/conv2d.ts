@@ -1,10 +1,26 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { checkFloatTensors } from "./check-float-tensors.js";
 import { conv2dAndSum, matMulAndSum } from "./product-and-sum.js";
 
 /** Zeros around an image: the same on every side, or `[[top, bottom], [left, right]]`. */
 export type Padding = number | readonly [readonly [number, number], readonly [number, number]];
+
+/** Checks a padding. @throws naming the argument and what came */
+export function checkPadding(name: string, padding: unknown): void {
+  const range = { min: 0, integer: true };
+  if (typeof padding === "number") {
+    checkNumber(name, padding, range);
+    return;
+  }
+  const isPair = (value: unknown) => Array.isArray(value) && value.length === 2;
+  if (!isPair(padding) || !(padding as unknown[]).every(isPair)) {
+    throw new TypeError(
+      `${name} must be a number or [[top, bottom], [left, right]], got ${JSON.stringify(padding) ?? describe(padding)}`,
+    );
+  }
+  for (const p of (padding as unknown[]).flat()) checkNumber(name, p, range);
+}
 
 export interface Conv2dOptions {
   /** Default 1. */
@@ -32,7 +48,7 @@ export function conv2d(
   const names = { stride: true, padding: true, residual: true } as const;
   const { stride = 1, padding = 0, residual } = checkOptions("conv2d", options, names);
   checkNumber("conv2d: stride", stride, { min: 1, integer: true });
-  for (const p of [padding].flat(2)) checkNumber("conv2d: padding", p, { min: 0, integer: true });
+  checkPadding("conv2d: padding", padding);
   checkFloatTensors("conv2d", { x, weight }, { bias, residual });
   const [kernelHeight, kernelWidth, inChannels, outChannels] = weight.shape;
   if (x.rank !== 4 || x.shape[3] !== inChannels) {
@@ -45,6 +61,11 @@ export function conv2d(
   const places = (axis: number, [before, after]: readonly [number, number]) =>
     Math.floor((x.shape[axis] + before + after - weight.shape[axis - 1]) / stride) + 1;
   const shape: tf.Tensor4D["shape"] = [x.shape[0], places(1, rows), places(2, columns), outChannels];
+  if (shape[1] < 1 || shape[2] < 1) {
+    throw new Error(
+      `conv2d: the kernel of ${kernelHeight} x ${kernelWidth} must fit into x [${x.shape}] with padding ${JSON.stringify(padding)}`,
+    );
+  }
   const everywhere = [shape[0], 1, 1, outChannels];
   if (residual && ![shape, everywhere].some((other) => tf.util.arraysEqual(residual.shape, other))) {
     throw new Error(`conv2d: residual must be [${shape}] or [${everywhere}], got [${residual.shape}]`);

@@ -43,7 +43,8 @@ export function dropout<T extends tf.Tensor>(x: T, options: DropoutOptions): T {
   if (rate === 0) return tf.clone(x);
   const attributes: DropoutAttributes = {
     start: random.take(x.size),
-    firstKept: Math.round(rate * 2 ** 32),
+    // An unsigned 32-bit word.
+    firstKept: Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1),
     scale: 1 / (1 - rate),
   };
   return runFused<T>("Dropout", { x }, attributes);

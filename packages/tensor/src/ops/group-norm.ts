@@ -37,7 +37,7 @@ export function groupNorm(
   if (x.rank !== 4 || channels % groups !== 0) {
     throw new Error(`groupNorm: x must be [batch, height, width, multiple of ${groups}], got [${x.shape}]`);
   }
-  if (weight.shape[0] !== channels || bias.shape[0] !== channels) {
+  if ([weight, bias].some(({ shape }) => shape.length !== 1 || shape[0] !== channels)) {
     throw new Error(
       `groupNorm: weight and bias must have shape [${channels}], got [${weight.shape}] and [${bias.shape}]`,
     );

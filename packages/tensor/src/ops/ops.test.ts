@@ -70,6 +70,30 @@ describe("fused ops' errors", () => {
       expect(() => layerNorm(zeros(2, 4), null, null, 1e-5)).toThrow(/layerNorm/);
       expect(() => layerNorm(zeros(2, 4), zeros(3), null)).toThrow(/weight must have shape \[4\].*got \[3\]/);
       expect(() => conv2d(zeros(1, 4, 4, 2), zeros(3, 3, 3, 1))).toThrow(/height, width, 3\]/);
+      // PyTorch refuses these too ("Kernel size can't be greater than actual input size").
+      expect(() => conv2d(zeros(1, 1, 1, 3), zeros(3, 3, 3, 8))).toThrow(
+        "conv2d: the kernel of 3 x 3 must fit into x [1,1,1,3] with padding 0",
+      );
+      expect(() => conv2d(zeros(1, 4, 4, 3), zeros(3, 3, 3, 8), null, { padding: [1, 1] } as never)).toThrow(
+        "conv2d: padding must be a number or [[top, bottom], [left, right]], got [1,1]",
+      );
+      expect(
+        () =>
+          new ops.Conv2d(3, 8, 3, {
+            padding: [
+              [1, 1, 5],
+              [1, 1],
+            ],
+          } as never),
+      ).toThrow("Conv2d: padding must be");
+      expect(() => groupNorm(zeros(1, 2, 2, 4), zeros(4, 2) as never, zeros(4), { groups: 2 })).toThrow(
+        "weight and bias must have shape [4], got [4,2] and [4]",
+      );
+      expect(() =>
+        scaledDotProductAttention(zeros(1, 2, 8), zeros(1, 2, 8, 5) as never, zeros(1, 2, 8, 5) as never, {
+          heads: 2,
+        }),
+      ).toThrow("key and value must be [1 or 1, tokens, 8], got [1,2,8,5]");
       expect(() => linear(zeros(2, 3), zeros(5, 3), null, zeros(1, 5))).toThrow(/shape \[2,5\], got \[1,5\]/);
       expect(() =>
         conv2d(zeros(1, 4, 4, 2), zeros(3, 3, 2, 1), null, { residual: zeros(1, 4, 4, 1) }),

@@ -119,6 +119,18 @@ describe("AdamW", () => {
       const wrong = tf.ones([1]);
       expect(() => optimizer.step([])).toThrow(/expected 1 gradients.*got 0/);
       expect(() => optimizer.step([wrong])).toThrow("AdamW.step: gradient 0 must have shape [2], got [1]");
+      const whole = tf.tensor1d([1, 2], "int32");
+      expect(() => optimizer.step([whole])).toThrow("AdamW.step: gradient 0 must be float32, got int32 [2]");
+      const empty = new Parameter([1]);
+      const both = new AdamW([parameter, empty]);
+      expect(() => both.step([parameter.value, wrong])).toThrow(
+        "AdamW.step: parameter 1 [1] has no value yet",
+      );
+      expect(() => new AdamW([parameter.value as never])).toThrow(
+        "AdamW: parameter 0 must be a Parameter, got",
+      );
+      both.dispose();
+      whole.dispose();
       const state = optimizer.stateDict();
       expect(() => optimizer.loadStateDict({ ...state, "exp_avg_sq.0": undefined as never })).toThrow(
         'AdamW.loadStateDict: "exp_avg_sq.0" is missing',

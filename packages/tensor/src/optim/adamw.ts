@@ -1,8 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { keepFullPrecision } from "../io/full-precision.js";
 import type { StateDict } from "../nn/module.js";
-import type { Parameter } from "../nn/parameter.js";
+import { Parameter } from "../nn/parameter.js";
 import { adamWStep } from "../ops/adamw-step.js";
+import { checkFloatTensors } from "../ops/check-float-tensors.js";
+import { storageOf } from "../ops/store-as.js";
 import { checkNumber, checkNumbers, checkOptions, describe } from "../shared/check-options.js";
 
 export interface AdamWOptions {
@@ -46,6 +48,9 @@ export class AdamW {
       throw new TypeError(`AdamW: parameters must be an array of Parameters, got ${describe(parameters)}`);
     }
     for (const [i, parameter] of parameters.entries()) {
+      if (!(parameter instanceof Parameter)) {
+        throw new TypeError(`AdamW: parameter ${i} must be a Parameter, got ${describe(parameter)}`);
+      }
       const first = parameters.indexOf(parameter);
       if (first < i) throw new Error(`AdamW: parameters ${first} and ${i} are the same; list it once`);
     }
@@ -59,8 +64,8 @@ export class AdamW {
    *
    * @param gradients one for each parameter, in the constructor's order; the caller keeps them.
    * @param learningRate for this step; the constructor's by default.
-   * @throws when number or shapes of the gradients differ from the parameters', or a parameter is stored as float16; nothing is
-   * changed then.
+   * @throws when number or shapes of the gradients differ from the parameters' or one is not float32, and when a parameter has no value
+   * yet or is stored as float16; nothing is changed then.
    */
   step(gradients: readonly tf.Tensor[], learningRate = this.options.learningRate): void {
     if (gradients.length !== this.parameters.length) {
@@ -68,12 +73,14 @@ export class AdamW {
         `AdamW.step: expected ${this.parameters.length} gradients, one for each parameter, got ${gradients.length}`,
       );
     }
-    for (const [i, { shape, storage }] of this.parameters.entries()) {
+    for (const [i, { shape, storage, isMaterialized }] of this.parameters.entries()) {
+      if (!isMaterialized) throw new Error(`AdamW.step: parameter ${i} [${shape}] has no value yet`);
       if (storage === "float16") {
         throw new Error(
           `AdamW.step: parameter ${i} [${shape}] is stored as float16, where steps would be lost`,
         );
       }
+      checkFloatTensors("AdamW.step", { [`gradient ${i}`]: gradients[i] });
       if (!tf.util.arraysEqual(gradients[i].shape, shape)) {
         throw new Error(`AdamW.step: gradient ${i} must have shape [${shape}], got [${gradients[i].shape}]`);
       }
@@ -128,6 +135,12 @@ export class AdamW {
       }
       if (name !== "step" && given.dtype !== "float32") {
         throw new Error(`AdamW.loadStateDict: "${name}" must be float32, got ${given.dtype}`);
+      }
+      // Half precision turns small second moments to 0.
+      if (storageOf(given) === "float16") {
+        throw new Error(
+          `AdamW.loadStateDict: "${name}" is stored as float16; read it with storage "float32"`,
+        );
       }
     }
     const unknown = Object.keys(state).filter((name) => !expected.has(name));

@@ -12,7 +12,14 @@ export function valueAndGradients(
 ): { value: tf.Scalar; gradients: tf.Tensor[] } {
   if (parameters.length === 0) throw new Error("valueAndGradients: parameters must not be empty");
   const variables = parameters.map((parameter) => parameter.value as tf.Tensor);
-  const { value, grads } = tf.engine().gradients(loss, variables, undefined, true);
+  const scalarLoss = () => {
+    const value = loss();
+    if (value.rank === 0) return value;
+    throw new Error(
+      `valueAndGradients: loss must return a scalar, got [${value.shape}]; take its mean or sum`,
+    );
+  };
+  const { value, grads } = tf.engine().gradients(scalarLoss, variables, undefined, true);
   if (grads.every((gradient) => gradient == null)) {
     value.dispose();
     throw new Error("valueAndGradients: the loss depends on none of the parameters");

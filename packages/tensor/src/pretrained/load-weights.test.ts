@@ -129,6 +129,12 @@ describe.each(["cpu", "wasm"] as const)("loadWeights on %s", (device) => {
     await expect(
       loadWeights(new Small(), place, { baseName: "model", storage: "int8" as "float16" }),
     ).rejects.toThrow('Small.fromPretrained: storage must be one of float32, float16, got "int8"');
+    const misspelled = { baseName: "model", varient: "fp16" } as never;
+    await expect(loadWeights(new Small(), place, misspelled)).rejects.toThrow('unknown option "varient"');
+    const unknown = { baseName: "modle" as "model" };
+    await expect(loadWeights(new Small(), place, unknown)).rejects.toThrow(
+      'baseName must be one of model, diffusion_pytorch_model, got "modle"',
+    );
   });
 });
 

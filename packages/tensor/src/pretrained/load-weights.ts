@@ -5,9 +5,9 @@ import type { WeightsReader } from "../io/files.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { hasFloat16Storage } from "../ops/store-as.js";
-import { checkChoice } from "../shared/check-options.js";
+import { checkChoice, checkOptions } from "../shared/check-options.js";
 import { shown } from "../shared/shown.js";
-import type { PretrainedOptions } from "./pretrained-options.js";
+import { type PretrainedOptions, pretrainedOptionNames } from "./pretrained-options.js";
 import { openWeights } from "./weights-files.js";
 
 /** Where a model's weights lie, and under which names. */
@@ -38,8 +38,14 @@ export async function loadWeights<M extends Module>(
   folder: string,
   place: WeightsPlace,
 ): Promise<M> {
-  const { baseName, storage = "float32", variant, names = sameNames } = place;
   const who = `${model.constructor.name}.fromPretrained`;
+  const given = checkOptions<WeightsPlace>(who, place, {
+    ...pretrainedOptionNames,
+    baseName: true,
+    names: "function",
+  });
+  const { baseName, storage = "float32", variant, names = sameNames } = given;
+  checkChoice(`${who}: baseName`, baseName, ["model", "diffusion_pytorch_model"]);
   checkChoice(`${who}: storage`, storage, ["float32", "float16"]);
   if (storage === "float16" && !hasFloat16Storage()) {
     throw new Error(
@@ -57,8 +63,11 @@ export async function loadWeights<M extends Module>(
     let sent = 0;
     for (const [inFile, parameter] of parameters) {
       const tensor = await reader.tensor(inFile);
-      parameter.fromState(tensor);
-      tensor.dispose();
+      try {
+        parameter.fromState(tensor);
+      } finally {
+        tensor.dispose();
+      }
       // Small ones stay on the host until they are used, where scalars can be read at once.
       if (!(backend instanceof WebGPUBackend) || sizeOf(parameter) <= keptElements) continue;
       backend.upload(parameter.value.dataId);

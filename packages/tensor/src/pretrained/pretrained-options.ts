@@ -18,7 +18,7 @@ export interface PretrainedOptions extends HubOptions {
   subfolder?: string;
 }
 
-const names: OptionNames<PretrainedOptions> = {
+export const pretrainedOptionNames: OptionNames<PretrainedOptions> = {
   storage: true,
   acceptKeys: true,
   variant: true,
@@ -37,7 +37,7 @@ export function checkPretrainedOptions(
   caller: string,
   options: PretrainedOptions | undefined,
 ): PretrainedOptions {
-  const known = checkOptions(caller, options, names);
+  const known = checkOptions(caller, options, pretrainedOptionNames);
   if (known.storage !== undefined) checkChoice(`${caller}: storage`, known.storage, ["float32", "float16"]);
   return known;
 }

@@ -33,7 +33,7 @@ export interface ModelFolder extends SavePretrainedOptions {
  *
  * @param folder made if it is missing; files of other names stay
  * @throws while adapters are in place, and where a weight is missing, is not the model's or has another shape; where a file cannot be
- * written, naming it. The folder is then as it was.
+ * written, naming it. The folder is then as it was; but where a file can be written and not put in its place, it has no config.json.
  */
 export async function saveModelFolder(model: Module, folder: string, parts: ModelFolder): Promise<void> {
   const { baseName, config, like, files = {}, dtype = "F32" } = parts;
@@ -66,11 +66,19 @@ export async function saveModelFolder(model: Module, folder: string, parts: Mode
     for (const file of staged) await file.discard();
     throw error;
   }
-  await rm(configFile, { force: true });
-  const former = (await readdir(folder)).filter((name) => name !== weights && isWeightsFile(name, baseName));
-  for (const file of staged.slice(0, -1)) await file.commit();
-  for (const name of former) await rm(join(folder, name), { force: true });
-  await staged.at(-1)!.commit();
+  let committed = 0;
+  try {
+    await rm(configFile, { force: true });
+    const former = (await readdir(folder)).filter(
+      (name) => name !== weights && isWeightsFile(name, baseName),
+    );
+    for (; committed < staged.length - 1; committed++) await staged[committed]!.commit();
+    for (const name of former) await rm(join(folder, name), { force: true });
+    await staged[committed]!.commit();
+  } catch (error) {
+    for (const file of staged.slice(committed)) await file.discard();
+    throw error;
+  }
 }
 
 /** A file cannot take the place of a folder: to be known before anything of the former model is removed. */

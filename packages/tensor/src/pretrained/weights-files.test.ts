@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +41,23 @@ describe("openWeights", () => {
     });
   });
 });
+
+it("reads tensors that are asked for at once, and closes every shard", async () => {
+  const reader = await openWeights(join(fixtures, "sharded"), "model");
+  const before = openFiles();
+  const tensors = await Promise.all(
+    reader.keys().flatMap((name) => [reader.tensor(name), reader.tensor(name)]),
+  );
+  await expect(Promise.all([reader.tensor("none"), reader.tensor("layers.1.bias")])).rejects.toThrow(
+    "no tensor",
+  );
+  tf.dispose([...tensors, await reader.tensor("layers.1.bias")]);
+  await reader.close();
+  expect(openFiles()).toBe(before);
+});
+
+/** Descriptors of this process; 0 where the system does not tell. */
+const openFiles = () => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0);
 
 describe("variants and other formats", () => {
   it("reads a variant, whole and in shards, of both spellings of its index", async () => {

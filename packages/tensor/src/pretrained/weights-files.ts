@@ -1,4 +1,5 @@
-import type { ReadOptions } from "../io/decode-tensor.js";
+import type * as tf from "@tensorflow/tfjs-core";
+import { checkReadOptions, type ReadOptions } from "../io/decode-tensor.js";
 import { openSafetensors, readAll, type SafetensorsReader, type WeightsReader } from "../io/files.js";
 import type { StateDict } from "../nn/module.js";
 import { checkOptions } from "../shared/check-options.js";
@@ -60,11 +61,12 @@ export async function openWeights(
   baseName: string,
   options: WeightsOptions = {},
 ): Promise<WeightsReader> {
-  const { variant, ...read } = checkOptions("openWeights", options, {
+  const { variant, ...others } = checkOptions("openWeights", options, {
     storage: true,
     variant: true,
     finite: "boolean",
   });
+  const read = checkReadOptions("openWeights", others);
   const { join } = nodeModule("node:path");
   const names = await listFolder(folder);
   const { single, indexes } = weightsNames(baseName, variant);
@@ -132,21 +134,28 @@ async function openShards(folder: string, index: string, options: ReadOptions): 
     open.clear();
     for (const reader of readers) await reader.close();
   };
+  const read = async (name: string): Promise<tf.Tensor> => {
+    info(name);
+    const shard = shardOf.get(name)!;
+    const reader = open.get(shard) ?? (await openSafetensors(join(folder, shard), options));
+    open.delete(shard);
+    open.set(shard, reader);
+    if (open.size > MOST_OPEN) {
+      const [oldest, last] = [...open][0]!;
+      open.delete(oldest);
+      await last.close();
+    }
+    return reader.tensor(name);
+  };
+  let last: Promise<unknown> = Promise.resolve();
   return {
     keys: () => [...infos.keys()],
     info,
-    tensor: async (name) => {
-      info(name);
-      const shard = shardOf.get(name)!;
-      const reader = open.get(shard) ?? (await openSafetensors(join(folder, shard), options));
-      open.delete(shard);
-      open.set(shard, reader);
-      if (open.size > MOST_OPEN) {
-        const [oldest, last] = [...open][0]!;
-        open.delete(oldest);
-        await last.close();
-      }
-      return reader.tensor(name);
+    tensor: (name) => {
+      // One after the other: of two that want a shard at once, each would open it, and a shard may be closed only when none reads it.
+      const tensor = last.then(() => read(name));
+      last = tensor.catch(() => {});
+      return tensor;
     },
     close,
   };

@@ -72,6 +72,10 @@ for (const [name, run] of Object.entries<Computation>({
   "concat of small and large": () => tf.concat([8, 9000, 30000, 16, 16, 40000, 4].map((n) => normal(n))),
   "concat of integers": () => tf.concat([[1, 2], [3], [4, 5]].map((values) => tf.tensor1d(values, "int32"))),
   "stack of empty tensors": () => tf.stack([tf.zeros([0, 3]), tf.zeros([0, 3])]),
+  "concat of several dtypes": () => [
+    tf.concat([tf.tensor1d([1.5, -2]), ints([2]), tf.tensor1d([true], "bool")]),
+    tf.concat([ints([2]), tf.tensor1d([1.5, -2])]),
+  ],
   "concat with an empty part": () => tf.concat([normal(0, 4), normal(3, 4)], 0),
   stack: () => tf.stack([normal(2, 3), normal(2, 3), normal(2, 3)], 1),
   unstack: () => tf.unstack(normal(3, 4, 2), 1),

@@ -5,6 +5,7 @@ import type { WebGPUBackend } from "../webgpu-backend.js";
 import { affineCopy, type Layout } from "./affine-copy.js";
 import { fill } from "./fill.js";
 import type { Kernel, KernelTable } from "./kernel.js";
+import { cast } from "./shape.js";
 
 const { sizeFromShape, parseAxisParam } = tf.util;
 
@@ -141,7 +142,18 @@ function copyTogether(
 }
 
 const concatKernel: Kernel = ({ inputs, attrs, backend }) => {
-  const all = Object.values(inputs);
+  const given = Object.values(inputs);
+  const { dtype } = given[0];
+  // Bits are moved, so that all must be of one type: the first's, as tfjs's CPU backend has it.
+  const changed = given.filter((x) => x.dtype !== dtype).map((x) => [x, cast(backend, x, dtype)] as const);
+  if (changed.length > 0) {
+    const casts = new Map(changed);
+    const same = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, casts.get(x) ?? x]));
+    const output = concatKernel({ inputs: same, attrs, backend });
+    backend.disposeAll(...casts.values());
+    return output;
+  }
+  const all = given;
   const axis = parseAxisParam(attrs.axis, all[0].shape)[0];
   tf.backend_util.assertParamsConsistent(
     all.map(({ shape }) => shape),

@@ -123,9 +123,15 @@ describe("resolveModel", () => {
     await writeFile(join(repository, "blobs", "def"), "weights");
     await symlink("../../blobs/def", join(snapshot, "model.safetensors"));
     expect(await resolveModel("tiny/clip")).toBe(snapshot);
-    // A link without its file counts as missing.
+    // A link without its file counts as missing, and so does an index that is damaged or names nothing.
     await rm(join(repository, "blobs", "def"));
     await expect(resolveModel("tiny/clip")).rejects.toThrow("neither a folder");
+    const index = join(snapshot, "model.safetensors.index.json");
+    for (const text of ['{"weight_map": {"a": "mod', "null", "{}", '{"weight_map": {}}']) {
+      await writeFile(index, text);
+      await expect(resolveModel("tiny/clip"), text).rejects.toThrow("neither a folder");
+    }
+    await rm(index);
     expect(hub.requests).toEqual([]);
     expect(await resolve("tiny/clip", { localFilesOnly: false })).toBe(snapshot);
     expect((await readFile(join(snapshot, "model.safetensors"))).length).toBeGreaterThan(800_000);

@@ -1,6 +1,7 @@
 import { checkOptions, checkText, type OptionNames } from "../../shared/check-options.js";
 import { nodeModule } from "../../shared/node-modules.js";
 import { shown } from "../../shared/shown.js";
+import { parseJsonObject } from "../model-files.js";
 import { isWeightsFile } from "../weights-files.js";
 import { isInside, type RepoCache, repoCache } from "./cache.js";
 import { chooseFiles, type WantedFiles } from "./choose-files.js";
@@ -122,7 +123,7 @@ async function isComplete(
   folder: string,
   wanted: WantedFiles & Pick<ResolveOptions, "needs">,
 ): Promise<boolean> {
-  const { readFile, readdir } = nodeModule("node:fs/promises");
+  const { readdir } = nodeModule("node:fs/promises");
   const { join } = nodeModule("node:path");
   const { needs = [["config.json"], ["model_index.json"]], weights = true, variant, subfolders } = wanted;
   // Of a link without its blob readdir tells the name all the same.
@@ -131,7 +132,9 @@ async function isComplete(
   const files = listed.filter((_, i) => there[i]);
   if (!needs.some((group) => group.every((name) => files.includes(name)))) return false;
   if (files.includes("model_index.json") && wanted.subfolder === undefined) {
-    const parts = partsOf(await readFile(join(folder, "model_index.json"), "utf8"), subfolders);
+    const index = await readIndex(join(folder, "model_index.json")).catch(() => undefined);
+    if (index === undefined) return false;
+    const parts = partsOf(index, subfolders);
     const whole = await Promise.all(
       parts.map((part) => {
         const json = (files: string[]) => files.some((name) => name.endsWith(".json"));
@@ -154,18 +157,22 @@ async function isComplete(
   }
   const index = chosen.find((name) => name.endsWith(".json"));
   if (index === undefined) return chosen.length > 0;
-  const map: Record<string, string> =
-    JSON.parse(await readFile(join(folder, index), "utf8")).weight_map ?? {};
-  return Object.values(map).every((shard) => files.includes(shard));
+  const found = await readIndex(join(folder, index)).catch(() => undefined);
+  const map = found?.["weight_map"];
+  const shards = typeof map === "object" && map !== null ? Object.values(map) : [];
+  return shards.length > 0 && shards.every((shard) => files.includes(shard));
+}
+
+/** @throws naming the file, where it holds no JSON object */
+async function readIndex(path: string): Promise<Record<string, unknown>> {
+  return parseJsonObject(await nodeModule("node:fs/promises").readFile(path), path, "resolveModel");
 }
 
 const isWeights = (name: string): boolean =>
   isWeightsFile(name, "model") || isWeightsFile(name, "diffusion_pytorch_model");
 
 /** The subfolders that a model_index.json names, those with a library and a class, as far as they are wanted. */
-function partsOf(json: string, wanted?: readonly string[]): string[] {
-  const index: unknown = JSON.parse(json);
-  if (typeof index !== "object" || index === null) return [];
+function partsOf(index: Record<string, unknown>, wanted?: readonly string[]): string[] {
   return Object.entries(index).flatMap(([name, value]) => {
     const isPart = Array.isArray(value) && value.every((one) => typeof one === "string");
     const isWanted = wanted === undefined || wanted.includes(name);
@@ -215,8 +222,7 @@ async function download(
   let etags: [string, string][];
   if (index && wanted.subfolder === undefined) {
     const first = await fetchFiles([index]);
-    const json = await nodeModule("node:fs/promises").readFile(cache.blob(first[0]![1]), "utf8");
-    const parts = partsOf(json, wanted.subfolders);
+    const parts = partsOf(await readIndex(cache.blob(first[0]![1])), wanted.subfolders);
     etags = [
       ...(await fetchFiles(parts.flatMap((part) => choose(id, filesIn(repository, part), part, wanted)))),
       ...first,

@@ -26,6 +26,19 @@ it("refuses a device it does not know, by name", async () => {
   );
 });
 
+it("starts one device after the other where calls overlap; the last one stays", async () => {
+  const calls = ["cpu", "wasm", "abacus", "cpu", "wasm"].map((name) => initialize({ device: name as "cpu" }));
+  const results = await Promise.allSettled(calls);
+  expect(results.map(({ status }) => status)).toEqual([
+    "fulfilled",
+    "fulfilled",
+    "rejected",
+    "fulfilled",
+    "fulfilled",
+  ]);
+  expect(tf.getBackend()).toBe("wasm");
+});
+
 it("refuses a number of threads that is none, and has one thread in Node", async () => {
   await expect(initialize({ device: "wasm", threads: 0.5 })).rejects.toThrow(/threads must be .* got 0.5/);
   expect((await initialize({ device: "wasm", threads: 4 })).threads).toBe(1);
@@ -41,6 +54,12 @@ if (!device) {
 } else {
   describe("initialize, called again", () => {
     afterAll(() => tf.removeBackend("dcr-webgpu"));
+
+    it("has one device for calls that overlap", async () => {
+      const [first, second] = await Promise.all([initialize({ device: kind }), initialize({ device: kind })]);
+      expect(first.adapter).toBe(second.adapter);
+      expect(await computes()).toBe(true);
+    });
 
     it("keeps a device that works, and its tensors", async () => {
       expect(await initialize({ device: kind })).toMatchObject({ backend: "dcr-webgpu", kind });

@@ -32,7 +32,8 @@ export interface DeviceInfo {
  * `"auto"` (the default) takes a WebGPU adapter that runs on a GPU where there is one, else WebAssembly.
  *
  * Called again, it keeps a WebGPU device that works, with all tensors. After the loss of the device or an error on it, it
- * opens a new one: what lay on the old one is lost and must be made anew, parameters included.
+ * opens a new one: what lay on the old one is lost and must be made anew, parameters included. Calls that overlap run one after
+ * the other.
  *
  * @throws when the device asked for is not there; the message says what was tried.
  */
@@ -42,10 +43,15 @@ export async function initialize(options: DeviceOptions = {}): Promise<DeviceInf
   checkChoice("initialize: device", device, deviceChoices);
   checkNumber("initialize: threads", threads, { min: 1, integer: true });
   checkWasmPaths(checked.wasmPaths);
-  const info = await start(device, checked);
-  registerFusedKernels(info.backend);
+  // One after the other: two starts at once would each remove the backend that the other is about to use.
+  const info = starting.then(() => start(device, checked));
+  starting = info.catch(() => {});
+  registerFusedKernels((await info).backend);
   return info;
 }
+
+/** The call that was made last; it never rejects. */
+let starting: Promise<unknown> = Promise.resolve();
 
 function checkWasmPaths(paths: DeviceOptions["wasmPaths"]): void {
   if (paths === undefined) return;
@@ -101,6 +107,7 @@ async function startWebGPU(kind: "webgpu" | "software", reason: string): Promise
   started?.backend.device.destroy();
   started = null;
   if (!(await tf.setBackend(backendName))) {
+    found.device.destroy();
     throw new Error(`initialize: the WebGPU backend did not start on ${found.name}`);
   }
   const info: DeviceInfo = { backend: backendName, kind, adapter: found.name, reason };

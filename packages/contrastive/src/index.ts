@@ -27,6 +27,7 @@ export { type DebiasedOptions, debiased } from "./losses/debiased.js";
 export { type DecoupledOptions, decoupled } from "./losses/decoupled.js";
 export { type DINOOptions, dino, updateCenter } from "./losses/dino.js";
 export { type FastAPOptions, fastAP } from "./losses/fast-ap.js";
+export type { Formulation } from "./losses/formulation.js";
 export { generalizedLiftedStructure } from "./losses/generalized-lifted-structure.js";
 export { type HardNegativeOptions, hardNegative } from "./losses/hard-negative.js";
 export { type InfoNCEOptions, infoNCE } from "./losses/info-nce.js";
@@ -38,7 +39,6 @@ export { type MarginOptions, margin } from "./losses/margin.js";
 export { type MMCROptions, mmcr } from "./losses/mmcr.js";
 export {
   type ContrastiveOptions,
-  type Formulation,
   type MultiPositiveOptions,
   multiPositive,
 } from "./losses/multi-positive.js";

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkBlockSize, inBlocks } from "../blocks/in-blocks.js";
 import { checkBatch, checkSameShape, checkScalar } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
-import { compare, type Similarity } from "../distances/distance.js";
+import type { Similarity } from "../distances/distance.js";
+import { rowComparison } from "../distances/row-comparison.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { saturate } from "../math/saturate.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
@@ -14,9 +16,17 @@ export const maxLogitScale = 100;
 export interface ClipLossOptions<R extends Reduction = Reduction> {
   /** Default {@link cosineSimilarity}. */
   similarity?: Similarity;
+  /**
+   * Rows at once, at least 1: memory is then `O(blockSize n)` in place of `O(n^2)`, with the same values and gradients, at the price of
+   * more time. Default: all rows.
+   */
+  blockSize?: number;
   /** Over the pairs. Default `"mean"`. */
   reduction?: R;
 }
+
+/** The names of {@link ClipLossOptions}, for `checkOptions`. */
+export const clipLossOptionNames = { similarity: "function", blockSize: true, reduction: true } as const;
 
 /**
  * CLIP's loss (Radford et al. 2021, figure 3; open_clip's `ClipLoss`): half the cross entropy of images over texts plus half that of
@@ -35,22 +45,38 @@ export function clipLoss<R extends Reduction = "mean">(
   logitScale: tf.Tensor | number,
   options: ClipLossOptions<R> = {},
 ): Reduced<R> {
-  const { similarity = cosineSimilarity, reduction = "mean" as R } = checkOptions<ClipLossOptions<R>>(
-    "clipLoss",
-    options,
-    { similarity: "function", reduction: true },
-  );
+  const {
+    similarity = cosineSimilarity,
+    blockSize,
+    reduction = "mean" as R,
+  } = checkOptions<ClipLossOptions<R>>("clipLoss", options, clipLossOptionNames);
   checkScalar("clipLoss: logitScale", logitScale, { above: 0, max: maxLogitScale });
+  checkBlockSize("clipLoss", blockSize);
   return tf.tidy(() => {
     const rows = checkSameShape("clipLoss", { images, texts });
     checkBatch("clipLoss", rows.images.shape[0]);
-    const cosines = compare("clipLoss: similarity", similarity, rows.images, rows.texts);
-    const logits = saturate(tf.mul(cosines, clipScale(logitScale)) as tf.Tensor2D);
-    const [toTexts, toImages] = [logits, tf.transpose(logits) as tf.Tensor2D].map((scores) =>
-      logOnePlusSumExp(differencesToOthers(scores)),
+    const { prepare, compareRows } = rowComparison("clipLoss: similarity", similarity);
+    const [x, y, scale] = [prepare(rows.images), prepare(rows.texts), clipScale(logitScale)];
+    const logitsOf = (a: tf.Tensor2D, b: tf.Tensor2D, factor: tf.Tensor) =>
+      saturate(tf.mul(compareRows(a, b), factor) as tf.Tensor2D);
+    const lossOf = (logits: tf.Tensor2D, first: number) =>
+      logOnePlusSumExp(differencesToOthers(logits, first));
+    if (blockSize === undefined) {
+      const logits = logitsOf(x, y, scale);
+      return halved(lossOf(logits, 0), lossOf(tf.transpose(logits) as tf.Tensor2D, 0));
+    }
+    const toTexts = inBlocks({ rows: [x], whole: [y, scale], blockSize }, ([a], [b, factor], first) =>
+      lossOf(logitsOf(a, b, factor), first),
     );
-    return reduce(tf.mul(tf.add(toTexts, toImages), 0.5) as tf.Tensor1D, reduction);
+    const toImages = inBlocks({ rows: [y], whole: [x, scale], blockSize }, ([b], [a, factor], first) =>
+      lossOf(tf.transpose(logitsOf(a, b, factor)) as tf.Tensor2D, first),
+    );
+    return halved(toTexts, toImages);
   }) as Reduced<R>;
+
+  function halved(toTexts: tf.Tensor, toImages: tf.Tensor): Reduced<R> {
+    return reduce(tf.mul(tf.add(toTexts, toImages), 0.5) as tf.Tensor1D, reduction);
+  }
 }
 
 /** A logit scale as a scalar, clipped at {@link maxLogitScale}. */

@@ -4,6 +4,7 @@ import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions, describe } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
+import { maskBy } from "./masks.js";
 import { contrastScores } from "./multi-positive.js";
 
 /** The tensors that DCR contrasts; each is flattened from its item axes on. */
@@ -80,8 +81,7 @@ export function dcr<R extends Reduction = "mean">(
       flat("negatives", negatives, [n, m]),
     ];
     const scores = tf.div(tf.sum(tf.mul(tf.concat(columns, 1), rows), 2), temperature) as tf.Tensor2D;
-    const width = positives.length + m;
-    const positive = Uint8Array.from({ length: n * width }, (_, at) => Number(at % width < positives.length));
+    const positive = maskBy(positives.length + m, (_, j) => j < positives.length);
     return contrastScores("dcr", scores, { positive, reduction });
   }) as Reduced<R>;
 }

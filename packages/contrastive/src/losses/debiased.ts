@@ -8,6 +8,11 @@ export interface DebiasedOptions<R extends Reduction = Reduction> {
   temperature?: number;
   /** The chance that a negative is of the anchor's own class, in [0, 1). Default 0.1. */
   classPrior?: number;
+  /**
+   * Views at once, at least 1: memory is then `O(blockSize n)` in place of `O(n^2)`, with the same values and gradients, at the price of one
+   * more forward pass. Default: all views.
+   */
+  blockSize?: number;
   /** Over the 2n views. Default `"mean"`. */
   reduction?: R;
 }
@@ -30,6 +35,7 @@ export function debiased<R extends Reduction = "mean">(
   const checked = checkOptions<DebiasedOptions<R>>("debiased", options, {
     temperature: true,
     classPrior: true,
+    blockSize: true,
     reduction: true,
   });
   return correctedNegatives("debiased", { viewA, viewB }, { ...checked, beta: 0 });

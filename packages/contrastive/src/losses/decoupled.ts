@@ -1,11 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkBlockSize, inBlocks } from "../blocks/in-blocks.js";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
-import { absent } from "../math/masked-log-sum-exp.js";
+import { keepWhere } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
+import { ownColumns } from "./score-differences.js";
 
 export interface DecoupledOptions<R extends Reduction = Reduction> {
   /** Greater than 0. Default 0.1. */
@@ -15,6 +17,11 @@ export interface DecoupledOptions<R extends Reduction = Reduction> {
    * sigma, greater than 0. Default: no weights (DCL).
    */
   sigma?: number;
+  /**
+   * Rows at once, at least 1: memory is then `O(blockSize n)` in place of `O(n^2)`, with the same values and gradients, at the price of one
+   * more forward pass. Default: all rows.
+   */
+  blockSize?: number;
   /** Over the pairs. Default `"mean"`. */
   reduction?: R;
 }
@@ -34,14 +41,17 @@ export function decoupled<R extends Reduction = "mean">(
   const {
     temperature = 0.1,
     sigma,
+    blockSize,
     reduction = "mean" as R,
   } = checkOptions<DecoupledOptions<R>>("decoupled", options, {
     temperature: true,
     sigma: true,
+    blockSize: true,
     reduction: true,
   });
   checkFloat("decoupled: temperature", temperature, { above: 0 });
   if (sigma !== undefined) checkFloat("decoupled: sigma", sigma, { above: 0 });
+  checkBlockSize("decoupled", blockSize);
   return tf.tidy(() => {
     const rows = checkSameShape("decoupled", { viewA, viewB });
     const n = rows.viewA.shape[0];
@@ -53,12 +63,16 @@ export function decoupled<R extends Reduction = "mean">(
         ? tf.onesLike(own)
         : stopGradient(tf.sub(2, tf.mul(tf.softmax(tf.div(own, sigma)), n)));
     const positives = tf.div(tf.mul(weights, own), temperature);
-    const mask = tf.concat([tf.eye(n), tf.eye(n)], 1);
-    const towards = (x: tf.Tensor2D, y: tf.Tensor2D) => {
-      const all = tf.div(tf.matMul(x, tf.concat([x, y]), false, true), temperature);
-      const negatives = tf.logSumExp(tf.where(tf.cast(mask, "bool"), tf.fill(all.shape, absent), all), 1);
-      return tf.sub(negatives, positives);
-    };
+    const towards = (x: tf.Tensor2D, y: tf.Tensor2D) =>
+      inBlocks(
+        { rows: [x, positives], whole: [tf.concat([x, y]) as tf.Tensor2D], blockSize },
+        ([part, own], [candidates], first) => {
+          const all = tf.div(tf.matMul(part, candidates, false, true), temperature);
+          const image = ownColumns(first, part.shape[0], n);
+          const taken = tf.concat([image, image], 1);
+          return tf.sub(tf.logSumExp(keepWhere(tf.logicalNot(taken), all), 1), own);
+        },
+      );
     return reduce(tf.mul(tf.add(towards(a, b), towards(b, a)), 0.5) as tf.Tensor1D, reduction);
   }) as Reduced<R>;
 }

@@ -26,6 +26,7 @@ export function hardNegative<R extends Reduction = "mean">(
     temperature: true,
     classPrior: true,
     beta: true,
+    blockSize: true,
     reduction: true,
   });
   checkFloat("hardNegative: beta", beta, { min: 0 });

@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { contrastInBlocks } from "../blocks/contrast-in-blocks.js";
 import { checkBatch, checkSameShape, toFloat } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
@@ -7,8 +6,8 @@ import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions, describe } from "../shared/check-options.js";
+import { type Flags, givenMask, type MaskRows, maskBy } from "./masks.js";
 import { type ContrastiveOptions, contrast, contrastiveOptionNames } from "./multi-positive.js";
-import { diagonal } from "./sup-con.js";
 
 export interface InfoNCEOptions<R extends Reduction = Reduction> extends ContrastiveOptions<R> {
   /**
@@ -19,15 +18,15 @@ export interface InfoNCEOptions<R extends Reduction = Reduction> extends Contras
   /** Adds the loss of the positives as queries, and halves the sum. Not with `negatives`. Default false. */
   symmetric?: boolean;
   /**
-   * Rows of the similarity matrix at once, at least 1: memory is then `O(blockSize n)` in place of `O(n^2)`, with the same gradients. For
-   * cosine similarity and without `negatives`. Default: all rows.
+   * Queries at once, at least 1: memory is then `O(blockSize n)` in place of `O(n^2)`, with the same values and gradients, at the price of
+   * one more forward pass. Not with `negatives`. Default: all queries.
    */
   blockSize?: number;
   /**
-   * Whether positive j takes no part for query i, such as a false negative, row by row, `n * n`. Not with `negatives` or `blockSize`.
+   * Whether positive j takes no part for query i, such as a false negative, row by row, `n * n`. Not with `negatives`.
    * Default none is left out.
    */
-  excluded?: ArrayLike<boolean | number>;
+  excluded?: Flags;
 }
 
 /**
@@ -60,13 +59,11 @@ export function infoNCE<R extends Reduction = "mean">(
   });
   const { temperature = 0.1, similarity = cosineSimilarity, reduction = "mean" as R } = rest;
   checkFloat(`${caller}: temperature`, temperature, { above: 0 });
-  if (negatives !== undefined && (symmetric || blockSize !== undefined)) {
-    throw new Error(`${caller}: negatives cannot be used with ${symmetric ? "symmetric" : "blockSize"}`);
-  }
-  if (excluded !== undefined && (negatives !== undefined || blockSize !== undefined)) {
-    throw new Error(
-      `${caller}: excluded cannot be used with ${negatives !== undefined ? "negatives" : "blockSize"}`,
+  if (negatives !== undefined) {
+    const other = Object.entries({ symmetric: symmetric || undefined, blockSize, excluded }).find(
+      ([, value]) => value !== undefined,
     );
+    if (other) throw new Error(`${caller}: negatives cannot be used with ${other[0]}`);
   }
   return tf.tidy(() => {
     const rows = checkSameShape(caller, { query, positive });
@@ -75,28 +72,25 @@ export function infoNCE<R extends Reduction = "mean">(
       return reduce(lossWithNegatives(rows, negatives, { temperature, similarity }), reduction);
     }
     checkBatch(caller, n);
+    const left = excluded !== undefined ? givenMask(`${caller}: excluded`, excluded, [n, n]) : undefined;
     const oneWay = (
       anchors: tf.Tensor2D,
       candidates: tf.Tensor2D,
-      left: ArrayLike<boolean | number> | undefined,
-    ): tf.Tensor1D => {
-      if (blockSize === undefined) {
-        const none = { temperature, similarity, excluded: left, reduction: "none" } as const;
-        return contrast(caller, { anchors, candidates, positive: diagonal(n), options: none });
-      }
-      const labels = Int32Array.from({ length: n }, (_, i) => i);
-      return contrastInBlocks(caller, { anchors, candidates, labels, temperature, similarity, blockSize });
-    };
-    const losses = oneWay(rows.query, rows.positive, excluded);
+      without: MaskRows | undefined,
+    ): tf.Tensor1D =>
+      contrast(caller, {
+        anchors,
+        candidates,
+        positive: maskBy(n, (i, j) => i === j),
+        excluded: without,
+        options: { temperature, similarity, blockSize, reduction: "none" },
+      });
+    const losses = oneWay(rows.query, rows.positive, left);
     if (!symmetric) return reduce(losses, reduction);
-    const back = oneWay(rows.positive, rows.query, excluded && transposed(excluded, n));
-    return reduce(tf.mul(tf.add(losses, back), 0.5) as tf.Tensor1D, reduction);
+    const back = excluded && maskBy(n, (i, j) => excluded[j * n + i]);
+    const other = oneWay(rows.positive, rows.query, back);
+    return reduce(tf.mul(tf.add(losses, other), 0.5) as tf.Tensor1D, reduction);
   }) as Reduced<R>;
-}
-
-/** A mask `n * n` with rows and columns exchanged. */
-function transposed(mask: ArrayLike<boolean | number>, n: number): (boolean | number)[] {
-  return Array.from({ length: n * n }, (_, at) => mask[(at % n) * n + Math.floor(at / n)]);
 }
 
 function lossWithNegatives(

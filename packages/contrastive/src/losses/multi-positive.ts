@@ -1,14 +1,18 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkBlockSize, inBlocks } from "../blocks/in-blocks.js";
 import { checkEmbeddings, type Labels } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
-import { compare, type Similarity } from "../distances/distance.js";
+import type { Similarity } from "../distances/distance.js";
+import { rowComparison } from "../distances/row-comparison.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
-import { anchorsWithoutPositives, type WithoutPositives } from "../pairs/without-positives.js";
+import type { WithoutPositives } from "../pairs/without-positives.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
-import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkChoice, checkOptions, describe } from "../shared/check-options.js";
+import type { Formulation } from "./formulation.js";
+import { type Flags, givenMask, type MaskRows, type Masks, readMasks } from "./masks.js";
 
 /** Options of the losses with a temperature. */
 export interface ContrastiveOptions<R extends Reduction = Reduction> {
@@ -23,17 +27,6 @@ export interface ContrastiveOptions<R extends Reduction = Reduction> {
 /** The names of {@link ContrastiveOptions}, for `checkOptions`. */
 export const contrastiveOptionNames = { temperature: true, similarity: "function", reduction: true } as const;
 
-/**
- * How the positives of an anchor are joined:
- * - `"out"`: the mean of their `-log q` (Khosla et al. 2020, eq. 2, `L_out`);
- * - `"in"`: minus the logarithm of their mean `q` (Khosla et al. 2020, eq. 3, `L_in`);
- * - `"mil-nce"`: minus the logarithm of their summed `q` (Miech et al. 2020, eq. 1; with labels the soft nearest
- *   neighbour loss of Frosst et al. 2019): one near positive is enough.
- *
- * All are equal for one positive; `"in"` and `"mil-nce"` differ by a constant.
- */
-export type Formulation = "out" | "in" | "mil-nce";
-
 export interface MultiPositiveOptions<R extends Reduction = Reduction> extends ContrastiveOptions<R> {
   /** Default `"out"`. */
   formulation?: Formulation;
@@ -41,11 +34,16 @@ export interface MultiPositiveOptions<R extends Reduction = Reduction> extends C
    * Whether candidate j takes no part for anchor i, row by row, `n * m`: the anchor itself, or a false negative. Default none is left
    * out.
    */
-  excluded?: ArrayLike<boolean | number>;
+  excluded?: Flags;
   /** The weight of each anchor's loss, `n`, each at least 0. Default 1. */
   weights?: ArrayLike<number>;
   /** Default `"error"`. */
   withoutPositives?: WithoutPositives;
+  /**
+   * Anchors at once, at least 1: memory is then `O(blockSize m)` in place of `O(n m)`, with the same values and gradients, at the price
+   * of one more forward pass. Default: all anchors.
+   */
+  blockSize?: number;
 }
 
 /** The names of {@link MultiPositiveOptions}, for `checkOptions`. */
@@ -55,6 +53,7 @@ export const multiPositiveOptionNames = {
   excluded: true,
   weights: true,
   withoutPositives: true,
+  blockSize: true,
 } as const;
 
 /**
@@ -65,7 +64,8 @@ export const multiPositiveOptionNames = {
  *     in:      -log( 1/|P(i)| sum_{j in P(i)} q_ij )
  *     mil-nce: -log sum_{j in P(i)} q_ij
  *
- * The other losses with a temperature are this with their own mask. Time `O(n m dim)`, memory `O(n m)`.
+ * The other losses with a temperature are this with their own mask. Time `O(n m dim)`, memory `O(n m)`
+ * without `blockSize`.
  *
  * @param anchors `[n, dim]`, n >= 1. @param candidates `[m, dim]`.
  * @returns `[n]`, or its reduction; the caller disposes it
@@ -80,49 +80,64 @@ export function multiPositive<R extends Reduction = "mean">(
   candidates: tf.Tensor,
   options: MultiPositiveOptions<R> & {
     /** Whether candidate j is a positive of anchor i, row by row, `n * m`. */
-    positive: ArrayLike<boolean | number>;
+    positive: Flags;
   },
 ): Reduced<R> {
-  const { positive, ...rest } = checkOptions<typeof options>("multiPositive", options, {
+  const caller = "multiPositive";
+  const { positive, excluded, ...rest } = checkOptions<typeof options>(caller, options, {
     ...multiPositiveOptionNames,
     positive: true,
   });
-  return contrast("multiPositive", {
-    anchors,
-    candidates,
-    positive,
-    options: rest as MultiPositiveOptions<R>,
-  });
-}
-
-/** {@link multiPositive} for the function `caller`, whose name its errors bear. */
-export function contrast<R extends Reduction = "mean">(
-  caller: string,
-  inputs: {
-    anchors: tf.Tensor;
-    candidates: tf.Tensor;
-    positive: ArrayLike<boolean | number>;
-    options: MultiPositiveOptions<R>;
-    labels?: Labels;
-  },
-): Reduced<R> {
-  const {
-    temperature = 0.1,
-    similarity = cosineSimilarity,
-    ...rest
-  } = checkOptions<MultiPositiveOptions<R>>(caller, inputs.options, multiPositiveOptionNames);
-  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {
-    const anchors = checkEmbeddings(`${caller}: anchors`, inputs.anchors);
-    const candidates = checkEmbeddings(`${caller}: candidates`, inputs.candidates);
-    if (anchors.shape[1] !== candidates.shape[1]) {
+    const rows = {
+      anchors: checkEmbeddings(`${caller}: anchors`, anchors),
+      candidates: checkEmbeddings(`${caller}: candidates`, candidates),
+    };
+    if (rows.anchors.shape[1] !== rows.candidates.shape[1]) {
       throw new Error(
         `${caller}: expected anchors [n, dim] and candidates [m, dim], got [${anchors.shape}] and [${candidates.shape}]`,
       );
     }
-    const cosines = compare(`${caller}: similarity`, similarity, anchors, candidates);
-    const scores = saturate(tf.div(cosines, temperature) as tf.Tensor2D);
-    return contrastScores(caller, scores, { ...rest, positive: inputs.positive, labels: inputs.labels });
+    const shape = [anchors.shape[0]!, candidates.shape[0]!] as const;
+    return contrast(caller, {
+      ...rows,
+      positive: givenMask(`${caller}: positive`, positive, shape),
+      excluded: excluded !== undefined ? givenMask(`${caller}: excluded`, excluded, shape) : undefined,
+      options: rest as MultiPositiveOptions<R>,
+    });
+  }) as Reduced<R>;
+}
+
+/** Which candidates are positives and which take no part, and the labels of the anchors, for reducers. */
+interface Contrasted {
+  positive: MaskRows;
+  excluded?: MaskRows;
+  labels?: Labels;
+}
+
+/** {@link multiPositive} of checked rows for the function `caller`, whose name its errors bear. */
+export function contrast<R extends Reduction = "mean">(
+  caller: string,
+  inputs: Contrasted & {
+    anchors: tf.Tensor2D;
+    candidates: tf.Tensor2D;
+    options: Omit<MultiPositiveOptions<R>, "excluded">;
+  },
+): Reduced<R> {
+  const { anchors, candidates, options, ...contrasted } = inputs;
+  const { temperature = 0.1, similarity = cosineSimilarity, blockSize, ...rest } = options;
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
+  checkBlockSize(caller, blockSize);
+  return tf.tidy(() => {
+    const shape = [anchors.shape[0], candidates.shape[0]] as const;
+    const read = readContrasted(caller, shape, { ...contrasted, ...rest });
+    const { prepare, compareRows } = rowComparison(`${caller}: similarity`, similarity);
+    const x = prepare(anchors);
+    const y = candidates === anchors ? x : prepare(candidates);
+    const losses = inBlocks({ rows: [x], whole: [y], blockSize }, ([a], [c], first) =>
+      read.losses(saturate(tf.div(compareRows(a, c), temperature) as tf.Tensor2D), first),
+    );
+    return read.reduced(losses);
   }) as Reduced<R>;
 }
 
@@ -130,15 +145,22 @@ export function contrast<R extends Reduction = "mean">(
 export function contrastScores<R extends Reduction = "mean">(
   caller: string,
   scores: tf.Tensor2D,
-  options: Omit<MultiPositiveOptions<R>, "temperature" | "similarity"> & {
-    positive: ArrayLike<boolean | number>;
-    labels?: Labels;
-  },
+  options: Contrasted & Pick<MultiPositiveOptions<R>, "formulation" | "withoutPositives" | "reduction">,
 ): Reduced<R> {
+  const read = readContrasted(caller, scores.shape, options);
+  return tf.tidy(() => read.reduced(read.losses(scores, 0))) as Reduced<R>;
+}
+
+/** Checks masks and options. @returns the losses of scores of the rows from `first` on, and what is made of the losses of all */
+function readContrasted<R extends Reduction>(
+  caller: string,
+  [n, m]: readonly [number, number],
+  options: Contrasted &
+    Pick<MultiPositiveOptions<R>, "formulation" | "withoutPositives" | "reduction" | "weights">,
+) {
   const { positive, excluded, weights, labels } = options;
   const { formulation = "out", withoutPositives = "error", reduction = "mean" as R } = options;
   checkChoice(`${caller}: formulation`, formulation, ["out", "in", "mil-nce"]);
-  const [n, m] = scores.shape;
   const masks = readMasks(caller, [n, m], { positive, excluded, formulation, withoutPositives });
   if (weights !== undefined) {
     if (weights?.length !== n) {
@@ -148,8 +170,8 @@ export function contrastScores<R extends Reduction = "mean">(
     }
     for (let i = 0; i < n; i++) checkFloat(`${caller}: weights[${i}]`, weights[i], { min: 0 });
   }
-  return tf.tidy(() => {
-    let losses = lossOfEach(scores, masks, formulation);
+  const reduced = (all: tf.Tensor): Reduced<R> => {
+    let losses = all;
     const isLonely = masks.counts.some((count) => count === 0);
     if (isLonely)
       losses = tf.where(tf.tensor1d(masks.counts.map(Number), "bool"), losses, tf.zerosLike(losses));
@@ -160,40 +182,35 @@ export function contrastScores<R extends Reduction = "mean">(
       losses = tf.gather(losses, tf.tensor1d(anchor, "int32"));
     }
     return reduce(losses as tf.Tensor1D, reduction, { anchor, count: n, labels });
-  }) as Reduced<R>;
+  };
+  return {
+    losses: (scores: tf.Tensor2D, first: number) => lossOfEach(scores, { masks, formulation, first }),
+    reduced,
+  };
 }
 
-interface Masks {
-  /** Whether a candidate takes part, `n * m`. */
-  present: Uint8Array;
-  /** Whether it takes part as a positive, `n * m`. */
-  positive: Uint8Array;
-  /** Positives of each anchor. */
-  counts: Float32Array;
-}
-
-/** Losses of the anchors, `[n]`, in forms that keep the digits of losses far below 1. */
+/** Losses of the anchors from `first` on, `[rows]`, in forms that keep the digits of losses far below 1. */
 function lossOfEach(
   scores: tf.Tensor2D,
-  { present, positive, counts }: Masks,
-  formulation: Formulation,
+  { masks, formulation, first }: { masks: Masks; formulation: Formulation; first: number },
 ): tf.Tensor {
   const shape = scores.shape;
-  const m = shape[1];
+  const [count, m] = shape;
+  const { present, positive } = masks.rows(first, count);
+  const counts = masks.counts.subarray(first, first + count);
   const mask = (entries: Uint8Array) => tf.tensor2d(entries, shape, "bool");
   const negative = present.map((is, at) => (is && !positive[at] ? 1 : 0));
   if (formulation !== "out") {
     const sum = (entries: Uint8Array) => tf.logSumExp(keepWhere(mask(entries), scores), 1);
     const losses = tf.softplus(tf.sub(sum(negative), sum(positive)));
-    return formulation === "in"
-      ? tf.add(losses, tf.log(tf.tensor1d(counts.map((count) => count || 1))))
-      : losses;
+    return formulation === "in" ? tf.add(losses, tf.log(tf.tensor1d(counts.map((own) => own || 1)))) : losses;
   }
   const shares = tf.tensor2d(
     Float32Array.from(positive, (is, at) => (is ? 1 / counts[Math.floor(at / m)] : 0)),
     shape,
   );
-  if (counts.every((count) => count <= 1)) {
+  // All anchors alike, so that blocks have the values of the whole.
+  if (masks.counts.every((own) => own <= 1)) {
     const own = tf.sum(tf.mul(scores, shares), 1, true);
     return logOnePlusSumExp(keepWhere(mask(negative), tf.sub(scores, own)));
   }
@@ -202,53 +219,4 @@ function lossOfEach(
   const below = saturate(tf.sub(scores, largest));
   const total = tf.log(tf.sum(tf.exp(tf.sub(candidates, largest)), 1));
   return tf.sub(total, tf.sum(tf.mul(below, shares), 1));
-}
-
-/** Refuses an entry that is neither a boolean nor a number: a text such as "0" would count as true. */
-export function checkFlags(name: string, flags: ArrayLike<unknown>): void {
-  for (let at = 0; at < flags.length; at++) {
-    if (typeof flags[at] !== "boolean") checkNumber(`${name}[${at}]`, flags[at]);
-  }
-}
-
-function readMasks(
-  caller: string,
-  [n, m]: readonly [number, number],
-  given: Required<Pick<MultiPositiveOptions, "formulation" | "withoutPositives">> & {
-    positive: ArrayLike<boolean | number>;
-    excluded?: ArrayLike<boolean | number>;
-  },
-): Masks {
-  const { positive, excluded, formulation, withoutPositives } = given;
-  for (const [name, mask] of Object.entries({ positive, ...(excluded !== undefined && { excluded }) })) {
-    if (mask?.length !== n * m) {
-      throw new Error(
-        `${caller}: ${name} must have ${n} x ${m} = ${n * m} entries, one for each anchor and candidate, got ${mask?.length ?? describe(mask)}`,
-      );
-    }
-    checkFlags(`${caller}: ${name}`, mask);
-  }
-  const present = Uint8Array.from({ length: n * m }, (_, at) => (excluded?.[at] ? 0 : 1));
-  const positives = present.map((is, at) => (is && positive[at] ? 1 : 0));
-  const count = (mask: Uint8Array, i: number) =>
-    mask.subarray(i * m, (i + 1) * m).reduce((sum, is) => sum + is, 0);
-  const counts = Float32Array.from({ length: n }, (_, i) => count(positives, i));
-  anchorsWithoutPositives(caller, counts, withoutPositives);
-  let negatives = 0;
-  for (let i = 0; i < n; i++) {
-    if (counts[i] === 0) continue;
-    const candidates = count(present, i);
-    if (candidates < 2) {
-      throw new Error(
-        `${caller}: anchor ${i} has one candidate, its positive, and so a constant loss; expected two or more`,
-      );
-    }
-    negatives += candidates - counts[i];
-  }
-  if (negatives === 0 && formulation !== "out") {
-    throw new Error(
-      `${caller}: no anchor has a negative, which makes the loss of formulation "${formulation}" constant`,
-    );
-  }
-  return { present, positive: positives, counts };
 }

@@ -7,6 +7,7 @@ import type { WithoutPositives } from "../pairs/without-positives.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
+import { maskBy } from "./masks.js";
 import { contrastScores } from "./multi-positive.js";
 
 export interface NCAOptions<R extends Reduction = Reduction> {
@@ -57,12 +58,10 @@ export function nca<R extends Reduction = "mean">(
       withoutPositives: "skip",
     });
     const matrix = compare("nca: distance", distance, anchors, others);
-    const [n, m] = matrix.shape;
-    const entries = (value: (i: number, j: number) => boolean) =>
-      Uint8Array.from({ length: n * m }, (_, at) => Number(value(Math.floor(at / m), at % m)));
+    const m = matrix.shape[1];
     return contrastScores("nca", tf.mul(matrix, -softmaxScale) as tf.Tensor2D, {
-      positive: entries((i, j) => labels[i] === otherLabels[j]),
-      excluded: sameRows ? entries((i, j) => i === j) : undefined,
+      positive: maskBy(m, (i, j) => labels[i] === otherLabels[j]),
+      excluded: sameRows ? maskBy(m, (i, j) => i === j) : undefined,
       formulation: "mil-nce",
       withoutPositives,
       reduction,

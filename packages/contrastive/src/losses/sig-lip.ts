@@ -1,10 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkBlockSize, inBlocks } from "../blocks/in-blocks.js";
 import { checkBatch, checkSameShape, checkScalar } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
-import { compare } from "../distances/distance.js";
+import { rowComparison } from "../distances/row-comparison.js";
+import { saturate } from "../math/saturate.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
-import { type ClipLossOptions, clipScale, maxLogitScale } from "./clip.js";
+import { type ClipLossOptions, clipLossOptionNames, clipScale, maxLogitScale } from "./clip.js";
+import { ownColumns } from "./score-differences.js";
 
 /**
  * SigLIP's loss (Zhai et al. 2023, algorithm 1; open_clip's `SigLipLoss`): every image-text pair is a yes-or-no question,
@@ -24,21 +27,30 @@ export function sigLipLoss<R extends Reduction = "mean">(
   logitBias: tf.Tensor | number,
   options: ClipLossOptions<R> = {},
 ): Reduced<R> {
-  const { similarity = cosineSimilarity, reduction = "mean" as R } = checkOptions<ClipLossOptions<R>>(
-    "sigLipLoss",
-    options,
-    { similarity: "function", reduction: true },
-  );
+  const {
+    similarity = cosineSimilarity,
+    blockSize,
+    reduction = "mean" as R,
+  } = checkOptions<ClipLossOptions<R>>("sigLipLoss", options, clipLossOptionNames);
   checkScalar("sigLipLoss: logitScale", logitScale, { above: 0, max: maxLogitScale });
   checkScalar("sigLipLoss: logitBias", logitBias);
+  checkBlockSize("sigLipLoss", blockSize);
   return tf.tidy(() => {
     const rows = checkSameShape("sigLipLoss", { images, texts });
     const n = rows.images.shape[0];
     checkBatch("sigLipLoss", n);
-    const cosines = compare("sigLipLoss: similarity", similarity, rows.images, rows.texts);
-    const bias = typeof logitBias === "number" ? logitBias : tf.reshape(logitBias, []);
-    const logits = tf.add(tf.mul(cosines, clipScale(logitScale)), bias);
-    const sign = tf.sub(tf.mul(tf.eye(n), 2), 1);
-    return reduce(tf.sum(tf.softplus(tf.neg(tf.mul(sign, logits))), 1) as tf.Tensor1D, reduction);
+    const { prepare, compareRows } = rowComparison("sigLipLoss: similarity", similarity);
+    const bias = typeof logitBias === "number" ? tf.scalar(logitBias) : tf.reshape(logitBias, []);
+    const whole = [prepare(rows.texts), clipScale(logitScale), bias] as const;
+    const losses = inBlocks(
+      { rows: [prepare(rows.images)], whole, blockSize },
+      ([x], [y, scale, shift], first) => {
+        const logits = saturate(tf.add(tf.mul(compareRows(x, y), scale), shift));
+        // The margin of each answer: the logit where image and text belong together, else its negative.
+        const margins = tf.where(ownColumns(first, x.shape[0], n), logits, tf.neg(logits));
+        return tf.sum(tf.softplus(tf.neg(margins)), 1);
+      },
+    );
+    return reduce(losses as tf.Tensor1D, reduction);
   }) as Reduced<R>;
 }

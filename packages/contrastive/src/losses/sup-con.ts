@@ -2,12 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkOptions, describe } from "../shared/check-options.js";
-import {
-  checkFlags,
-  contrast,
-  type MultiPositiveOptions,
-  multiPositiveOptionNames,
-} from "./multi-positive.js";
+import { besideSelf, checkFlags, maskBy } from "./masks.js";
+import { contrast, type MultiPositiveOptions, multiPositiveOptionNames } from "./multi-positive.js";
 
 /** `excluded` adds false negatives to the rows themselves, which are always left out. */
 export type SupConOptions<R extends Reduction = Reduction> = MultiPositiveOptions<R>;
@@ -30,50 +26,29 @@ export function supCon<R extends Reduction = "mean">(
   positives: ArrayLike<number | boolean>,
   options: SupConOptions<R> = {},
 ): Reduced<R> {
-  const given = checkOptions<SupConOptions<R>>("supCon", options, multiPositiveOptionNames);
-  const n = checkEmbeddings("supCon: features", features).shape[0];
-  checkBatch("supCon", n);
-  if (positives?.length !== n && positives?.length !== n * n) {
-    throw new Error(
-      `supCon: positives must be ${n} labels or ${n} x ${n} = ${n * n} entries of a mask, got ${positives?.length ?? describe(positives)}`,
-    );
-  }
-  checkFlags("supCon: positives", positives);
-  const isLabels = positives.length === n;
-  const mask = isLabels
-    ? Uint8Array.from({ length: n * n }, (_, at) =>
-        Number(positives[Math.floor(at / n)] === positives[at % n]),
-      )
-    : positives;
-  const excluded = besideSelf("supCon", given.excluded, n);
-  return tf.tidy(() =>
-    contrast("supCon", {
-      anchors: features,
-      candidates: features,
-      positive: mask,
-      options: { ...given, excluded },
+  const caller = "supCon";
+  const { excluded, ...rest } = checkOptions<SupConOptions<R>>(caller, options, multiPositiveOptionNames);
+  return tf.tidy(() => {
+    const rows = checkEmbeddings(`${caller}: features`, features);
+    const n = rows.shape[0];
+    checkBatch(caller, n);
+    if (positives?.length !== n && positives?.length !== n * n) {
+      throw new Error(
+        `${caller}: positives must be ${n} labels or ${n} x ${n} = ${n * n} entries of a mask, got ${positives?.length ?? describe(positives)}`,
+      );
+    }
+    checkFlags(`${caller}: positives`, positives);
+    const isLabels = positives.length === n;
+    return contrast(caller, {
+      anchors: rows,
+      candidates: rows,
+      positive: maskBy(
+        n,
+        isLabels ? (i, j) => positives[i] === positives[j] : (i, j) => positives[i * n + j],
+      ),
+      excluded: besideSelf(`${caller}: excluded`, excluded, n),
+      options: rest,
       labels: isLabels ? (positives as ArrayLike<number>) : undefined,
-    }),
-  ) as Reduced<R>;
-}
-
-/** The mask of rows that take no part, `n * n`: each row itself, and those that are given. */
-export function besideSelf(
-  caller: string,
-  excluded: ArrayLike<boolean | number> | undefined,
-  n: number,
-): Uint8Array {
-  if (excluded === undefined) return diagonal(n);
-  if (excluded.length !== n * n) {
-    throw new Error(
-      `${caller}: excluded must have ${n} x ${n} = ${n * n} entries, got ${excluded.length ?? describe(excluded)}`,
-    );
-  }
-  checkFlags(`${caller}: excluded`, excluded);
-  return diagonal(n).map((is, at) => (is || excluded[at] ? 1 : 0));
-}
-
-/** `n * n`, 1 where row and column are equal. */
-export function diagonal(n: number): Uint8Array {
-  return Uint8Array.from({ length: n * n }, (_, at) => Number(at % (n + 1) === 0));
+    });
+  }) as Reduced<R>;
 }

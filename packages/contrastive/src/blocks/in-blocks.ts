@@ -8,6 +8,14 @@ export function checkBlockSize(caller: string, blockSize: number | undefined): n
   return checkNumber(`${caller}: blockSize`, blockSize, { min: 1, integer: true });
 }
 
+/** Differences of rows that are in memory at a time, 32 MiB. */
+const mostDifferences = 2 ** 23;
+
+/** How many rows of `x` leave their differences to all rows of `y`, `[rows, m, dim]`, in memory. */
+export function rowsThatFit(x: tf.Tensor2D, y: tf.Tensor2D): number {
+  return Math.max(1, Math.floor(mostDifferences / (y.shape[0] * x.shape[1])));
+}
+
 /**
  * Computes a function of rows a block of them at a time, forward and again backward, so that what it makes of a block against all
  * others, such as a part of a similarity matrix, is in memory for one block alone. Values and gradients are those of all rows at once.

@@ -1,10 +1,13 @@
-import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import type * as tf from "@tensorflow/tfjs-core";
+import { inBlocks } from "../blocks/in-blocks.js";
+import { checkEmbeddings } from "../check-embeddings.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import type { Distance, Similarity } from "./distance.js";
 
 /**
  * Computes a distance or a similarity a few rows of `a` at a time (pytorch-metric-learning's `BatchedDistance`), so that
- * intermediates of `[rows, m, dim]` stay small. The values are the same.
+ * intermediates of `[rows, m, dim]` stay small, in the backward pass too, which computes each part again. Values and gradients are the
+ * same.
  *
  * @example
  * const distance = batched(lpDistance({ p: 1 }), { rows: 16 });
@@ -18,14 +21,11 @@ export function batched<F extends Distance | Similarity>(
 ): F {
   const { rows } = checkOptions("batched", options, { rows: true });
   checkNumber("batched: rows", rows, { min: 1, integer: true });
-  const inParts = (a: tf.Tensor2D, b: tf.Tensor2D) =>
-    tf.tidy(() => {
-      const n = a.shape[0];
-      const parts: tf.Tensor2D[] = [];
-      for (let first = 0; first < n; first += rows) {
-        parts.push(how(tf.slice(a, first, Math.min(rows, n - first)) as tf.Tensor2D, b));
-      }
-      return parts.length === 1 ? parts[0] : (tf.concat(parts) as tf.Tensor2D);
-    });
+  if (typeof how !== "function")
+    throw new TypeError(`batched: how must be a distance or a similarity, got ${describe(how)}`);
+  const inParts = (a: tf.Tensor2D, b: tf.Tensor2D) => {
+    const inputs = { rows: [checkEmbeddings("batched: a", a)], whole: [checkEmbeddings("batched: b", b)] };
+    return inBlocks({ ...inputs, blockSize: rows }, ([x], [y]) => how(x as tf.Tensor2D, y as tf.Tensor2D));
+  };
   return inParts as F;
 }

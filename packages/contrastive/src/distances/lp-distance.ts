@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { inBlocks, rowsThatFit } from "../blocks/in-blocks.js";
 import { lpNorm } from "../math/lp-norm.js";
 import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
@@ -20,7 +21,8 @@ export interface LpDistanceOptions {
  * Makes a distance by the Lp norm, `||a_i - b_j||_p ^ power` (pytorch-metric-learning's `LpDistance`).
  *
  * The gradient at equal rows is zero. For `p` 2 the distance is computed from the differences, not from dot products, so that small
- * distances are exact: time and memory are `O(n m dim)`.
+ * distances are exact, in time `O(n m dim)`. The differences are in memory for a few rows at a time where there are more than 8 million, and
+ * are then computed again in the backward pass.
  *
  * Distances of any length that float32 has are right, up to 3e38; a power beyond that is the largest float32.
  *
@@ -42,15 +44,21 @@ export function lpDistance(options: LpDistanceOptions = {}): Distance {
   return (a, b) =>
     tf.tidy(() => {
       const [x, y] = checkWidths("lpDistance", a, b).map((z) => (normalize ? l2Normalize(z) : z));
-      const differences = tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0));
-      // The square of a distance has a gradient at 0 without more ado.
-      if (p === 2 && power === 2) return saturate(tf.sum(tf.square(differences), 2)) as tf.Tensor2D;
-      const norms = lpNorm(differences, p);
-      if (power === 1) return norms as tf.Tensor2D;
-      const isZero = stopGradient(norms, (z) => tf.equal(z, 0));
-      const powers = tf.pow(tf.where(isZero, tf.onesLike(norms), norms), power);
-      return tf.where(isZero, tf.zerosLike(norms), saturate(powers)) as tf.Tensor2D;
+      return inBlocks({ rows: [x], whole: [y], blockSize: rowsThatFit(x, y) }, ([part], [all]) =>
+        between(part, all),
+      ) as tf.Tensor2D;
     });
+
+  function between(x: tf.Tensor, y: tf.Tensor): tf.Tensor {
+    const differences = tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0));
+    // The square of a distance has a gradient at 0 without more ado.
+    if (p === 2 && power === 2) return saturate(tf.sum(tf.square(differences), 2));
+    const norms = lpNorm(differences, p);
+    if (power === 1) return norms;
+    const isZero = stopGradient(norms, (z) => tf.equal(z, 0));
+    const powers = tf.pow(tf.where(isZero, tf.onesLike(norms), norms), power);
+    return tf.where(isZero, tf.zerosLike(norms), saturate(powers));
+  }
 }
 
 /** The Euclidean distance of every row of `a [n, dim]` and every row of `b [m, dim]`, `[n, m]`, without normalisation. */

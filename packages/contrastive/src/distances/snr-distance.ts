@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { inBlocks, rowsThatFit } from "../blocks/in-blocks.js";
 import { largestSize } from "../math/largest-size.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber } from "../shared/check-options.js";
@@ -19,8 +20,11 @@ export function snrDistance(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
     // The quotient has no unit, and the squares of 1e20 and 1e-23 are no float32.
     const largest = stopGradient(x, (z) => largestSize(z, -1));
     const variance = (z: tf.Tensor) => tf.mean(tf.square(tf.sub(z, tf.mean(z, -1, true))), -1);
-    const differences = tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0));
-    const noise = variance(tf.div(differences, tf.expandDims(largest, 1)));
-    return tf.div(noise, tf.expandDims(variance(tf.div(x, largest)), 1)) as tf.Tensor2D;
+    const inputs = { rows: [x, largest], whole: [y], blockSize: rowsThatFit(x, y) };
+    return inBlocks(inputs, ([part, size], [all]) => {
+      const differences = tf.sub(tf.expandDims(part, 1), tf.expandDims(all, 0));
+      const noise = variance(tf.div(differences, tf.expandDims(size, 1)));
+      return tf.div(noise, tf.expandDims(variance(tf.div(part, size)), 1));
+    }) as tf.Tensor2D;
   });
 }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Labels } from "../check-embeddings.js";
+import { checkEmbeddings, type Labels } from "../check-embeddings.js";
 import { compare } from "../distances/distance.js";
+import { saturateGradient } from "../math/saturate.js";
 import { maskOf, readTuples, reduceAnchors, type TupleLossOptions } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 
@@ -32,7 +33,11 @@ export function anchorLosses<R extends Reduction>(
   losses: (comparisons: AnchorComparisons) => tf.Tensor,
 ): Reduced<R> {
   return tf.tidy(() => {
-    const inputs = readTuples(caller, embeddings, { labels, ...tuples, needsNegatives });
+    const inputs = readTuples(
+      caller,
+      saturateGradient(checkEmbeddings(`${caller}: embeddings`, embeddings)),
+      { labels, ...tuples, needsNegatives },
+    );
     const [[option, compareRows]] = Object.entries(measure);
     const matrix = compare(`${caller}: ${option}`, compareRows, inputs.anchors, inputs.others);
     const { positive, negative } = inputs.pairs();

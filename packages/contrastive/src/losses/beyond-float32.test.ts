@@ -6,15 +6,20 @@ import "../shared/register-gradients.js";
 import { dotSimilarity } from "../distances/dot-similarity.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { largestFloat } from "../shared/check-float.js";
+import { circle } from "./circle.js";
 import { clipLoss } from "./clip.js";
+import { dino } from "./dino.js";
 import { generalizedLiftedStructure } from "./generalized-lifted-structure.js";
 import { infoNCE } from "./info-nce.js";
+import { liftedStructure } from "./lifted-structure.js";
 import { multiSimilarity } from "./multi-similarity.js";
 import { nPairs } from "./n-pairs.js";
 import { ntXent } from "./nt-xent.js";
 import { ntXentFromLabels } from "./nt-xent-from-labels.js";
 import { proxyNCA } from "./proxy-nca.js";
+import { sigLipLoss } from "./sig-lip.js";
 import { supCon } from "./sup-con.js";
+import { swav } from "./swav.js";
 import { tripletLoss } from "./triplet-loss.js";
 import { tripletMargin } from "./triplet-margin.js";
 import { vicReg } from "./vic-reg.js";
@@ -33,6 +38,14 @@ const losses: Record<string, (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor> = {
   "supCon of dot products": (x) => supCon(x, labels, dot),
   "supCon of dot products, in": (x) => supCon(x, labels, { ...dot, formulation: "in" }),
   "multiSimilarity of dot products": (x) => multiSimilarity(x, labels, dot),
+  "circle of dot products": (x) => circle(x, labels, dot),
+  "sigLipLoss of dot products": (x, y) => sigLipLoss(x, y, 10, -10, dot),
+  "liftedStructure of distances": (x) =>
+    liftedStructure(x, labels, { distance: lpDistance({ normalize: false }) }),
+  "liftedStructure of squared distances": (x) => liftedStructure(x, labels, { distance: squared }),
+  dino: (x, y) => dino({ student: [x, y], teacher: [y, x] }),
+  swav: (x, y) => swav([x, y]),
+  "swav with a queue": (x, y) => swav([x, y], { queue: [y, x], temperature: 0.01 }),
   nPairs: (x) => nPairs(x, labels),
   "tripletLoss of squared distances": (x) => tripletLoss(x, labels, { distance: squared }),
   "proxyNCA of squared distances": (x, y) =>

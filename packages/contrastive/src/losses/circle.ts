@@ -3,6 +3,7 @@ import type { Labels } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import type { Similarity } from "../distances/distance.js";
 import { maskedLogSumExp } from "../math/masked-log-sum-exp.js";
+import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { type TupleLossOptions, tupleOptionNames } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
@@ -52,11 +53,14 @@ export function circle<R extends Reduction = "mean">(
   checkFloat(`${caller}: gamma`, gamma, { above: 0 });
   const inputs = { labels, tuples, reduction, measure: { similarity }, needsNegatives: true };
   return anchorLosses(caller, embeddings, inputs, ({ matrix: s, positive, negative }) => {
-    const fixed = stopGradient(s);
-    const together = tf.mul(tf.mul(tf.relu(tf.sub(1 + m, fixed)), tf.sub(s, 1 - m)), -gamma);
-    const apart = tf.mul(tf.mul(tf.relu(tf.add(fixed, m)), tf.sub(s, m)), gamma);
-    const sum = tf.add(maskedLogSumExp(together, positive), maskedLogSumExp(apart, negative));
-    const both = tf.cast(tf.logicalAnd(tf.any(positive, 1), tf.any(negative, 1)), "float32");
-    return tf.mul(tf.softplus(sum), both);
+    const weighted = (factor: (y: tf.Tensor) => tf.Tensor, from: number) => {
+      const weights = stopGradient(s, (y) => saturate(tf.mul(tf.relu(factor(y)), gamma)));
+      return saturate(tf.mul(weights, tf.sub(s, from)));
+    };
+    const together = tf.neg(weighted((y) => tf.sub(1 + m, y), 1 - m));
+    const apart = weighted((y) => tf.add(y, m), m);
+    const sum = saturate(tf.add(maskedLogSumExp(together, positive), maskedLogSumExp(apart, negative)));
+    const both = tf.logicalAnd(tf.any(positive, 1), tf.any(negative, 1));
+    return tf.where(both, tf.softplus(sum), tf.zerosLike(sum));
   });
 }

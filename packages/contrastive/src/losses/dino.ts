@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddingsList, checkOptionalTensor } from "../check-embeddings.js";
+import { logProbabilities, probabilities } from "../math/probabilities.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
@@ -51,13 +52,16 @@ export function dino(
     const mean = checkOptionalTensor("dino: center", center, [dim]);
     const targets = teachers.map((x) => {
       const centered = mean ? tf.sub(x, mean) : x;
-      return stopGradient(tf.softmax(tf.div(centered, teacherTemperature)));
+      return stopGradient(probabilities(centered, teacherTemperature));
     });
-    const predictions = students.map((x) => tf.logSoftmax(tf.div(x, studentTemperature)));
-    const terms = targets.flatMap((target, t) =>
-      predictions.filter((_, s) => s !== t).map((prediction) => tf.neg(tf.sum(tf.mul(target, prediction)))),
-    );
-    return tf.div(tf.addN(terms), terms.length * n) as tf.Scalar;
+    const predictions = students.map((x) => logProbabilities(x, studentTemperature));
+    const pairs = teachers.length * (students.length - 1);
+    const terms = targets.flatMap((target, t) => {
+      // Divided first: the sum of large terms may be beyond float32 where their mean is not.
+      const share = tf.div(target, -pairs * n);
+      return predictions.filter((_, s) => s !== t).map((prediction) => tf.sum(tf.mul(share, prediction)));
+    });
+    return tf.addN(terms) as tf.Scalar;
   });
 }
 
@@ -83,6 +87,9 @@ export function updateCenter(
       const got = center instanceof tf.Tensor ? `[${center.shape}]` : describe(center);
       throw new Error(`updateCenter: center must be [${rows.shape[1]}], got ${got}`);
     }
-    return tf.add(tf.mul(center, momentum), tf.mul(tf.mean(rows, 0), 1 - momentum)) as tf.Tensor1D;
+    return tf.add(
+      tf.mul(center, momentum),
+      tf.sum(tf.mul(rows, (1 - momentum) / rows.shape[0]), 0),
+    ) as tf.Tensor1D;
   });
 }

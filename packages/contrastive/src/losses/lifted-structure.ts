@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
 import { compare } from "../distances/distance.js";
 import { maskedLogSumExp } from "../math/masked-log-sum-exp.js";
+import { saturate } from "../math/saturate.js";
 import { entriesAt, readTuples, reduceTuples } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { type LiftedStructureOptions, readLiftedStructure } from "./lifted-structure-options.js";
@@ -41,7 +42,7 @@ export function liftedStructure<R extends Reduction = "mean">(
       tf.tensor2d(related, [count, negatives], "bool"),
     );
     const together = tf.sub(entriesAt(matrix, positive.anchor, positive.other), posMargin);
-    const losses = tf.mul(tf.square(tf.relu(tf.add(sums, together))), 0.5);
+    const losses = saturate(tf.mul(tf.square(tf.relu(tf.add(sums, together))), 0.5));
     return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });
   }) as Reduced<R>;
 }

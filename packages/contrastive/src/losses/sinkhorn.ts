@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings } from "../check-embeddings.js";
+import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
@@ -28,9 +29,9 @@ export function sinkhorn(scores: tf.Tensor, options: SinkhornOptions = {}): tf.T
     const x = checkEmbeddings("sinkhorn: scores", scores);
     return stopGradient<tf.Tensor2D>(x, (y) => {
       // Logarithms: a row far below the others would be 0 as an exponential, and would get no code.
-      let logs: tf.Tensor = tf.div(y, epsilon);
+      let logs = saturate(tf.div(y, epsilon));
       for (let i = 0; i < iterations; i++) {
-        for (const axis of [0, 1]) logs = tf.sub(logs, tf.logSumExp(logs, axis, true));
+        for (const axis of [0, 1]) logs = saturate(tf.sub(logs, tf.logSumExp(logs, axis, true)));
       }
       return tf.exp(logs);
     });

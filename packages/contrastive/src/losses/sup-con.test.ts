@@ -36,7 +36,7 @@ it("weights samples and leaves false negatives out", () => {
     expectClose(without.slice(1), plain.slice(1), { relative: 1e-6 });
     expect(() => supCon(x, labels, { weights: [1, 2] })).toThrow("weights must hold 4 numbers");
     expect(() => supCon(x, labels, { excluded: [1] })).toThrow(
-      "excluded must have 4 x 4 = 16 entries, got 1",
+      "excluded must have 4 x 4 = 16 entries, one for each anchor and candidate, got 1",
     );
   });
 });

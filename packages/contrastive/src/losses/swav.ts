@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddingsList } from "../check-embeddings.js";
+import { logProbabilities } from "../math/probabilities.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { type SinkhornOptions, sinkhorn } from "./sinkhorn.js";
@@ -48,13 +49,16 @@ export function swav(scores: tf.Tensor[], options: SwAVOptions = {}): tf.Scalar 
     const shape = String(all[0].shape);
     const other = all.find((x) => String(x.shape) !== shape);
     if (other) throw new Error(`swav: expected crops of one shape, got [${shape}] and [${other.shape}]`);
-    const predictions = all.map((x) => tf.logSoftmax(tf.div(x, temperature)));
+    const predictions = all.map((x) => logProbabilities(x, temperature));
+    const pairs = large.length * (all.length - 1);
     const losses = large.map((own, i) => {
       const known = queues ? tf.concat([own, queues[i]]) : own;
       const codes = tf.slice(sinkhorn(known, assignment), 0, own.shape[0]);
       const others = predictions.filter((_, v) => v !== i);
-      return tf.addN(others.map((p) => tf.neg(tf.mean(tf.sum(tf.mul(codes, p), 1)))));
+      // Divided first: the sum of large terms may be beyond float32 where their mean is not.
+      const share = tf.div(codes, -pairs * own.shape[0]);
+      return tf.addN(others.map((p) => tf.sum(tf.mul(share, p))));
     });
-    return tf.div(tf.addN(losses), losses.length * (all.length - 1)) as tf.Scalar;
+    return tf.addN(losses) as tf.Scalar;
   });
 }

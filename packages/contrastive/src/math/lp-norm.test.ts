@@ -71,3 +71,14 @@ it("supCon takes labels and masks of numbers and booleans alone", () => {
     expect(() => supCon(x, [0, 0, 1, 1], { excluded })).toThrow(/supCon: excluded\[0\] must be/);
   });
 });
+
+it("has a finite gradient where a large loss of large distances draws at it", () => {
+  tf.tidy(() => {
+    const x = tf.tensor2d([[3e19, -4e19]]);
+    // Of the square's slope, 2 |x|, and the direction: 1e20 (0.6, -0.8).
+    const gradient = (p: number) => tf.grad((y) => tf.sum(tf.square(lpNorm(y, p))))(x);
+    expectClose(gradient(2), [6e19, -8e19], { relative: 1e-6 });
+    const cubic = (27 + 64) ** (1 / 3);
+    expectClose(gradient(3), [(2e19 * 9) / cubic, (-2e19 * 16) / cubic], { relative: 1e-6 });
+  });
+});

@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import "../shared/register-gradients.js";
 import { largestFloat } from "../shared/check-float.js";
-import { saturate } from "./saturate.js";
+import { saturate, saturateGradient } from "./saturate.js";
 
 it("replaces infinities alone, and passes every gradient", () => {
   tf.tidy(() => {
@@ -17,5 +17,17 @@ it("replaces infinities alone, and passes every gradient", () => {
       ...x.dataSync().slice(3),
     ]);
     expectClose(grad, [1, 2, 3, 4, 5], {});
+  });
+});
+
+it("saturateGradient keeps the value, and a gradient beyond float32 becomes the largest", () => {
+  tf.tidy(() => {
+    const x = tf.tensor1d([1e30, -1e30, 2]);
+    const { value, grad } = tf.valueAndGrad((y) => {
+      const kept = saturateGradient(y);
+      return tf.sum(tf.mul(tf.mul(kept, [1e30, -1e30, 3]), 1e30));
+    })(tf.mul(x, 0));
+    expectClose(value, [0], {});
+    expectClose(grad, [largestFloat, -largestFloat, 3e30], { relative: 1e-6 });
   });
 });

@@ -94,6 +94,7 @@ def main():
             "nashMTL": nash(jacobian.numpy()),
             "dualProj": weights(DualProj(projector=QuadprogProjector(norm_eps=0, reg_eps=1e-12)), jacobian),
             "conFIG": weights(ConFIG(), jacobian),
+            "conFIG preference": weights(ConFIG(pref_vector=torch.arange(1.0, len(jacobian) + 1).double()), jacobian),
             **{f"alignedMTL {mode}": weights(AlignedMTL(scale_mode=mode), jacobian) for mode in ("min", "median", "rmse")},
             **{f"fairGrad {alpha}": fair(jacobian, alpha) for alpha in (0.5, 1.0, 2.0)},
         }

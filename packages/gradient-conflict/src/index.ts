@@ -9,7 +9,7 @@ export {
 } from "./aggregators/aggregator.js";
 export { type AlignedMTLOptions, alignedMTL } from "./aggregators/aligned-mtl.js";
 export { type CAGradOptions, cagrad } from "./aggregators/cagrad.js";
-export { conFIG } from "./aggregators/con-fig.js";
+export { type ConFIGOptions, conFIG } from "./aggregators/con-fig.js";
 export { dualProj } from "./aggregators/dual-proj.js";
 export { dwa } from "./aggregators/dwa.js";
 export type { ElementwiseAggregator, ElementwiseContext } from "./aggregators/elementwise.js";

@@ -9,15 +9,24 @@ it("is scikit-learn's", async () => {
   await expectNoLeaks(async () => {
     const value = await silhouette(features, labels);
     recordParity({ name: "silhouette", peer: "scikit-learn", value: Math.abs(value / expected - 1) });
-    expectClose([value], [expected], { absolute: 1e-6 });
+    expectClose([value], [expected], { relative: 1e-9 });
   });
 });
 
 it("counts a row that is alone as 0", async () => {
   // Rows 0 and 1: a = 1, b = 10 and 9. Row 2 is alone.
   expectClose([await silhouette([[0], [1], [10]], ["x", "x", "y"])], [(9 / 10 + 8 / 9 + 0) / 3], {
-    absolute: 1e-6,
+    absolute: 1e-15,
   });
+});
+
+it("does not depend on where the rows lie, or on their unit", async () => {
+  // Differences of 1, 9 and 10 beside a common part of 2^20.
+  const rows = [0, 1, 10].map((x) => [x + 2 ** 20, 2 ** 20]);
+  for (const unit of [1, 2 ** 100, 2 ** -100]) {
+    const scaled = rows.map((row) => row.map((x) => x * unit));
+    expectClose([await silhouette(scaled, ["x", "x", "y"])], [(9 / 10 + 8 / 9) / 3], { absolute: 1e-15 });
+  }
 });
 
 it("refuses one cluster, and a cluster for each row", async () => {

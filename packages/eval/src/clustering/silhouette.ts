@@ -1,20 +1,19 @@
-import * as tf from "@tensorflow/tfjs-core";
 import { checkLabels, type Labels, numberLabels } from "../features/check-labels.js";
 import { type Features, openFeatures } from "../features/open-features.js";
-import { toPoints } from "./points.js";
 
-const blockSize = 2 ** 22;
+/** Differences after which others get their turn, about a tenth of a second. */
+const uninterrupted = 1e8;
 
 /**
  * Mean silhouette of the rows, in [-1, 1], with Euclidean distances (Rousseeuw 1987): near 1 where rows are much nearer to
- * their own cluster than to the next. A row that is alone in its cluster counts 0.
+ * their own cluster than to the next. A row that is alone in its cluster counts 0. In float64, in time `O(n^2 dim)` and memory `O(n clusters)`.
  *
  * @param features `[n, dim]`. @param clusters the cluster (or label) of each row, from 2 to n - 1 different ones
  */
 export async function silhouette(features: Features, clusters: Labels): Promise<number> {
   const x = await openFeatures("silhouette: features", features);
   try {
-    const n = x.shape[0];
+    const [n, dim] = x.shape;
     checkLabels("silhouette: clusters", clusters, n);
     const { names, numbers } = numberLabels(clusters);
     const k = names.length;
@@ -23,36 +22,45 @@ export async function silhouette(features: Features, clusters: Labels): Promise<
     }
     const counts = new Float64Array(k);
     for (const cluster of numbers) counts[cluster]++;
-    const { tensor, squaredNorms } = await toPoints(x);
-    try {
-      let total = 0;
-      const rows = Math.max(1, Math.floor(blockSize / n));
-      for (let start = 0; start < n; start += rows) {
-        const count = Math.min(rows, n - start);
-        const block = tf.tidy(() =>
-          tf.matMul(tf.slice(tensor, [start, 0], [count, -1]), tensor, false, true),
-        );
-        const products = await block.data();
-        block.dispose();
-        for (let i = 0; i < count; i++) {
-          const row = start + i;
-          if (counts[numbers[row]] === 1) continue;
-          const sums = new Float64Array(k);
-          for (let j = 0; j < n; j++) {
-            if (j === row) continue;
-            const squared = squaredNorms[row] + squaredNorms[j] - 2 * products[i * n + j];
-            sums[numbers[j]] += Math.sqrt(Math.max(0, squared));
-          }
-          total += silhouetteOf(sums, counts, numbers[row]);
-        }
-      }
-      return total / n;
-    } finally {
-      tensor.dispose();
+    // float32 products of long rows would lose the distances of near ones.
+    const sums = await distanceSums(await x.data(), { n, dim, numbers, k });
+    let total = 0;
+    for (let i = 0; i < n; i++) {
+      const own = numbers[i];
+      if (counts[own] > 1) total += silhouetteOf(sums.subarray(i * k, (i + 1) * k), counts, own);
     }
+    return total / n;
   } finally {
     x.dispose();
   }
+}
+
+/** The sums of the distances of each row to the rows of each cluster, `n * k`. */
+async function distanceSums(
+  rows: ArrayLike<number>,
+  { n, dim, numbers, k }: { n: number; dim: number; numbers: Int32Array; k: number },
+): Promise<Float64Array> {
+  // The backend may hand out its own memory, which others may move meanwhile.
+  const data = Float32Array.from(rows);
+  const sums = new Float64Array(n * k);
+  let done = 0;
+  for (let i = 0; i < n; i++) {
+    for (let j = i + 1; j < n; j++) {
+      let squared = 0;
+      for (let c = 0, a = i * dim, b = j * dim; c < dim; c++) {
+        const difference = data[a++] - data[b++];
+        squared += difference * difference;
+      }
+      const distance = Math.sqrt(squared);
+      sums[i * k + numbers[j]] += distance;
+      sums[j * k + numbers[i]] += distance;
+    }
+    done += (n - i) * dim;
+    if (done < uninterrupted) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    done = 0;
+  }
+  return sums;
 }
 
 /** From the sums of a row's distances to each cluster. */

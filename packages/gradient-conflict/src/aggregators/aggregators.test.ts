@@ -97,6 +97,10 @@ describe("the reference's weights", () => {
     }
     record("conFIG", weights(conFIG()));
     expectCloseNorm(weights(conFIG()), expected["conFIG"], { relative: 1e-9 });
+    const preference = Array.from({ length: expected["conFIG"].length }, (_, i) => i + 1);
+    const preferred = weights(conFIG({ preference }));
+    record("conFIG", preferred, "TorchJD", expected["conFIG preference"]);
+    expectCloseNorm(preferred, expected["conFIG preference"], { relative: 1e-9 });
     for (const scaleMode of ["min", "median", "rmse"] as const) {
       expectCloseNorm(weights(alignedMTL({ scaleMode })), expected[`alignedMTL ${scaleMode}`], {
         relative: 1e-9,

@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import type { Aggregator } from "./aggregator.js";
 import { type AlignedMTLOptions, alignedMTL } from "./aligned-mtl.js";
 import { type CAGradOptions, cagrad } from "./cagrad.js";
-import { conFIG } from "./con-fig.js";
+import { type ConFIGOptions, conFIG } from "./con-fig.js";
 import { dualProj } from "./dual-proj.js";
 import { dwa } from "./dwa.js";
 import type { ElementwiseAggregator } from "./elementwise.js";
@@ -87,6 +87,7 @@ describeOptions("alignedMTL by its mean", {
   given: { scaleMode: "median" },
   options: { preference, scaleMode: { other: "rmse" } },
 });
+describeOptions("conFIG", { run: weights<ConFIGOptions>(conFIG), options: { preference } });
 describeOptions("cagrad", {
   run: weights<CAGradOptions>(cagrad),
   options: { c: { default: 0.5, other: 1, range: { min: 0 } } },

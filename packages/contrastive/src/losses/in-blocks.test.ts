@@ -147,6 +147,27 @@ it("batched distances have the gradients of the whole, and hold the differences 
   });
 });
 
+it("memory does not grow with the number of blocks", () => {
+  tf.tidy(() => {
+    const [rows, dim] = [64, 256];
+    const x = tf.tensor2d(normalArray(1, rows * dim), [rows, dim]);
+    let most = 0;
+    const before = tf.memory().numBytes;
+    const { makeTensorFromTensorInfo } = tf.engine();
+    tf.engine().makeTensorFromTensorInfo = function (...given) {
+      most = Math.max(most, tf.memory().numBytes - before);
+      return makeTensorFromTensorInfo.apply(this, given);
+    };
+    try {
+      tf.grads((a, b) => infoNCE(a, b, { blockSize: 1 }))([x, x]);
+    } finally {
+      tf.engine().makeTensorFromTensorInfo = makeTensorFromTensorInfo;
+    }
+    // A gradient of all candidates from each of 64 blocks would be 64 times as large as the candidates.
+    expect(most).toBeLessThan(20 * 4 * rows * dim);
+  });
+});
+
 it("a loss of distances has the second derivative of the whole", () => {
   tf.tidy(() => {
     const x = matrix(1);

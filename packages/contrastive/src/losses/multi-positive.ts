@@ -198,17 +198,20 @@ function lossOfEach(
   const [count, m] = shape;
   const { present, positive } = masks.rows(first, count);
   const counts = masks.counts.subarray(first, first + count);
-  const mask = (entries: Uint8Array) => tf.tensor2d(entries, shape, "bool");
-  const negative = present.map((is, at) => (is && !positive[at] ? 1 : 0));
+  const mask = (flags: Uint8Array) => tf.tensor2d(flags, shape, "bool");
+  // Plain loops: calls for each entry cost more than the loss.
+  const negative = new Uint8Array(present.length);
+  for (let at = 0; at < present.length; at++) negative[at] = present[at] & (1 - positive[at]);
   if (formulation !== "out") {
-    const sum = (entries: Uint8Array) => tf.logSumExp(keepWhere(mask(entries), scores), 1);
+    const sum = (flags: Uint8Array) => tf.logSumExp(keepWhere(mask(flags), scores), 1);
     const losses = tf.softplus(tf.sub(sum(negative), sum(positive)));
     return formulation === "in" ? tf.add(losses, tf.log(tf.tensor1d(counts.map((own) => own || 1)))) : losses;
   }
-  const shares = tf.tensor2d(
-    Float32Array.from(positive, (is, at) => (is ? 1 / counts[Math.floor(at / m)] : 0)),
-    shape,
-  );
+  const entries = new Float32Array(positive.length);
+  for (let i = 0, at = 0; i < count; i++) {
+    for (let j = 0; j < m; j++, at++) if (positive[at]) entries[at] = 1 / counts[i];
+  }
+  const shares = tf.tensor2d(entries, shape);
   // All anchors alike, so that blocks have the values of the whole.
   if (masks.counts.every((own) => own <= 1)) {
     const own = tf.sum(tf.mul(scores, shares), 1, true);

@@ -126,12 +126,13 @@ it("checkChoice names the choices", () => {
 });
 
 it("describe is short and tells kinds apart", () => {
-  expect([describe("1"), describe(1), describe([1, 2]), describe(new Map()), describe(null)]).toEqual([
-    '"1"',
-    "1",
-    "an array of 2",
-    "a Map",
-    "null",
-  ]);
+  expect([
+    describe("1"),
+    describe(1),
+    describe([1, 2]),
+    describe(new Map()),
+    describe(null),
+    describe(1n),
+  ]).toEqual(['"1"', "1", "an array of 2", "a Map", "null", "1n"]);
   expect(describe("x".repeat(1000)).length).toBeLessThan(70);
 });

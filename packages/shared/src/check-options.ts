@@ -169,5 +169,6 @@ export function describe(value: unknown): string {
     return value.constructor?.name ? `a ${value.constructor.name}` : "an object";
   }
   if (typeof value === "function") return "a function";
+  if (typeof value === "bigint") return `${value}n`;
   return String(value);
 }

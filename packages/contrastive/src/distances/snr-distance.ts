@@ -1,16 +1,21 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { inBlocks, rowsThatFit } from "../blocks/in-blocks.js";
 import { largestSize } from "../math/largest-size.js";
+import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber } from "../shared/check-options.js";
 import { checkWidths } from "./distance.js";
+
+/** The variance of the rounding of numbers near 1. */
+const leastSignal = 2 ** -48;
 
 /**
  * Signal-to-noise distance `var(a_i - b_j) / var(a_i)` (Yuan et al. 2019, eq. 4): the variance is over the dimensions. It is not
  * symmetric: the rows of `a` are the signals. As in the paper, embeddings are not normalised.
  *
  * @param a `[n, dim]`, dim at least 2. @param b `[m, dim]`.
- * @returns `[n, m]`; Infinity or NaN for a constant row of `a`, which has no variance. The caller disposes it.
+ * @returns `[n, m]`; the caller disposes it. A constant row of `a`, such as a row of zeros, has no variance; it counts as having that of
+ *   its rounding to float32, so that all distances from it are large.
  * @throws when the tensors are no matrices of one width
  */
 export function snrDistance(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
@@ -24,7 +29,8 @@ export function snrDistance(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
     return inBlocks(inputs, ([part, size], [all]) => {
       const differences = tf.sub(tf.expandDims(part, 1), tf.expandDims(all, 0));
       const noise = variance(tf.div(differences, tf.expandDims(size, 1)));
-      return tf.div(noise, tf.expandDims(variance(tf.div(part, size)), 1));
+      const signal = tf.maximum(variance(tf.div(part, size)), leastSignal);
+      return saturate(tf.div(noise, tf.expandDims(signal, 1)));
     }) as tf.Tensor2D;
   });
 }

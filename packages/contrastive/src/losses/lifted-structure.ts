@@ -37,10 +37,14 @@ export function liftedStructure<R extends Reduction = "mean">(
       }
     }
     const apart = tf.sub(negMargin, entriesAt(matrix, negative.anchor, negative.other));
-    const sums = maskedLogSumExp(
-      tf.tile(tf.expandDims(apart, 0), [count, 1]),
-      tf.tensor2d(related, [count, negatives], "bool"),
-    );
+    // Backends disagree about tensors of no elements.
+    const sums =
+      related.length === 0
+        ? tf.zeros([count])
+        : maskedLogSumExp(
+            tf.tile(tf.expandDims(apart, 0), [count, 1]),
+            tf.tensor2d(related, [count, negatives], "bool"),
+          );
     const together = tf.sub(entriesAt(matrix, positive.anchor, positive.other), posMargin);
     const losses = saturate(tf.mul(tf.square(tf.relu(tf.add(sums, together))), 0.5));
     return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });

@@ -96,9 +96,10 @@ export function readMasks(
     }
   }
   anchorsWithoutPositives(caller, counts, withoutPositives);
-  let negatives = 0;
+  let [negatives, anchors] = [0, 0];
   for (let i = 0; i < n; i++) {
     if (counts[i] === 0) continue;
+    anchors++;
     if (candidates[i] < 2) {
       throw new Error(
         `${caller}: anchor ${i} has one candidate, its positive, and so a constant loss; expected two or more`,
@@ -106,7 +107,7 @@ export function readMasks(
     }
     negatives += candidates[i] - counts[i];
   }
-  if (negatives === 0 && formulation !== "out") {
+  if (negatives === 0 && anchors > 0 && formulation !== "out") {
     throw new Error(
       `${caller}: no anchor has a negative, which makes the loss of formulation "${formulation}" constant`,
     );

@@ -16,7 +16,6 @@ it("has the properties of a loss", async () => {
     inputs,
     labels: [0, 1, 0, 1, 0, 1, 1],
     scaleInvariant: true,
-    finiteAtExtremes: false,
   });
   tf.dispose(inputs);
 });

@@ -55,6 +55,10 @@ export function tupletMargin<R extends Reduction = "mean">(
       entriesAt(matrix, positive.anchor, positive.other),
       (margin * Math.PI) / 180,
     );
+    // Without a negative each pair's loss is log(1). Backends disagree about tensors of no elements.
+    if (count * negatives === 0) {
+      return reduceTuples(inputs, tf.mul(closer, 0), { anchor: positive.anchor, reduction });
+    }
     const apart = tf.expandDims(entriesAt(matrix, negative.anchor, negative.other), 0);
     const sameAnchor = Uint8Array.from({ length: count * negatives }, (_, at) =>
       Number(positive.anchor[Math.floor(at / negatives)] === negative.anchor[at % negatives]),

@@ -103,6 +103,58 @@ describe.each(Object.entries(ofPairs))("%s", (_, loss) => {
   });
 });
 
+const none = () => ({ anchor: new Int32Array(0), other: new Int32Array(0) });
+const zeroOf = (loss: (rows: tf.Tensor) => tf.Tensor) =>
+  tf.tidy(() => {
+    const { value, grad } = tf.valueAndGrad((rows) => tf.sum(loss(rows)))(x());
+    expectClose(value, [0], {});
+    expectClose(grad, new Float32Array(20), {});
+  });
+
+describe.each(
+  Object.entries({ ...ofAnchors, ...ofTuples, ...ofPairs }).filter(([name]) => name !== "nPairs"),
+)("%s of a batch in which no row has a positive", (_, loss) => {
+  it("is 0 with a gradient of 0, where such rows are left out or count as 0", () => {
+    zeroOf((rows) => loss(rows, [0, 1, 2, 3, 4], { withoutPositives: "skip" }));
+    zeroOf((rows) => loss(rows, [0, 1, 2, 3, 4], { withoutPositives: "zero" }));
+  });
+});
+
+describe.each(
+  Object.entries({
+    angular,
+    circle,
+    contrastiveLoss,
+    generalizedLiftedStructure,
+    liftedStructure,
+    margin,
+    multiSimilarity,
+    ntXentFromLabels,
+    snrContrastive,
+    tripletLoss,
+    tupletMargin,
+  }),
+)("%s of no pairs, as a miner may find", (_, loss) => {
+  it("is 0 with a gradient of 0", () => {
+    zeroOf((rows) => loss(rows, labels, { pairs: { positive: none(), negative: none() } }));
+    const triplets = { anchor: new Int32Array(0), positive: new Int32Array(0), negative: new Int32Array(0) };
+    zeroOf((rows) => loss(rows, labels, { triplets }));
+  });
+
+  it("has a finite gradient where a miner finds positive pairs alone, or negative ones", () => {
+    const { positive, negative } = pairsFromLabels(labels);
+    for (const pairs of [
+      { positive, negative: none() },
+      { positive: none(), negative },
+    ]) {
+      tf.tidy(() => {
+        const { value, grad } = tf.valueAndGrad((rows) => loss(rows, labels, { pairs }) as tf.Scalar)(x());
+        expect([...value.dataSync(), ...grad.dataSync()].every(Number.isFinite)).toBe(true);
+      });
+    }
+  });
+});
+
 it("an anchor's positives are those of the reference, where there is one", () => {
   tf.tidy(() => {
     const reference = { embeddings: tf.ones([2, 4]), labels: [0, 1] };

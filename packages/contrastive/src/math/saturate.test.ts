@@ -20,6 +20,14 @@ it("replaces infinities alone, and passes every gradient", () => {
   });
 });
 
+it("takes a tensor of no elements", () => {
+  tf.tidy(() => {
+    const none = tf.tensor1d([]);
+    expect(saturate(none).shape).toEqual([0]);
+    expect(tf.grad((y) => tf.sum(saturate(y)))(none).shape).toEqual([0]);
+  });
+});
+
 it("saturateGradient keeps the value, and a gradient beyond float32 becomes the largest", () => {
   tf.tidy(() => {
     const x = tf.tensor1d([1e30, -1e30, 2]);

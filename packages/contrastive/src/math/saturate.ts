@@ -3,6 +3,8 @@ import { largestFloat } from "../shared/check-float.js";
 
 /** Numbers beyond float32 as the largest float32, with their sign. NaN stays. */
 function clampFloat(x: tf.Tensor): tf.Tensor {
+  // tfjs's where makes one element of none and a number.
+  if (x.size === 0) return tf.clone(x);
   return tf.tidy(() => {
     // A comparison with NaN is false, and clipping would lose it.
     const least = tf.where(tf.less(x, -largestFloat), -largestFloat, x);

@@ -126,7 +126,7 @@ export interface CleanGram extends GramCosines {
  * Checks a Gram matrix. `O(m^2)`.
  *
  * @returns the number of losses
- * @throws when the matrix is not square or not finite, with the losses' names
+ * @throws when the matrix is not square, not finite or not symmetric, with the losses' names
  */
 export function checkGram(caller: string, gram: ArrayLike<number>, context: AggregatorContext = {}): number {
   if (typeof gram?.length !== "number") {
@@ -147,8 +147,26 @@ export function checkGram(caller: string, gram: ArrayLike<number>, context: Aggr
         : `of loss ${nameOf(context, own)}`;
     throw new Error(`${caller}: the gradient ${whose} is not finite (inner product ${describe(gram[at])})`);
   }
+  const norms = Float64Array.from({ length: m }, (_, i) => Math.sqrt(gram[i * m + i]));
+  for (let i = 0; i < m; i++) {
+    if (Number.isNaN(norms[i])) {
+      throw new RangeError(
+        `${caller}: the inner product of the gradient of loss ${nameOf(context, i)} with itself must be at least 0, got ${gram[i * m + i]}`,
+      );
+    }
+    for (let j = 0; j < i; j++) {
+      const [one, other] = [gram[i * m + j], gram[j * m + i]];
+      if (Math.abs(one - other) <= mostAsymmetry * norms[i] * norms[j]) continue;
+      throw new Error(
+        `${caller}: gram must be symmetric, got ${one} and ${other} for losses ${nameOf(context, i)} and ${nameOf(context, j)}`,
+      );
+    }
+  }
   return m;
 }
+
+/** Inner products of the same two gradients may differ by so much of the product of their lengths, for float32's rounding. */
+const mostAsymmetry = 1e-3;
 
 /** Checks a Gram matrix as {@link checkGram}, and makes cosines of it, so that a gradient much shorter than another keeps its digits. `O(m^2)`. */
 export function cosinesOf(

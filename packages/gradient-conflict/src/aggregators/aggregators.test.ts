@@ -207,7 +207,7 @@ describe.each(Object.entries(aggregators))("%s", (name, make) => {
     }
   });
 
-  it("refuses a Gram matrix that is not square or not finite", () => {
+  it("refuses a Gram matrix that is not square, not finite or not symmetric", () => {
     const aggregator = make();
     expect(() => aggregator.weigh([1, 2])).toThrow(/gram must have m \* m entries for m losses, got 2/);
     expect(() => aggregator.weigh([])).toThrow(/got 0/);
@@ -218,6 +218,14 @@ describe.each(Object.entries(aggregators))("%s", (name, make) => {
     expect(() => aggregator.weigh(broken, { names: ["con", "rec"] })).toThrow(
       /the gradient of loss "rec" is not finite \(inner product NaN\)/,
     );
+    expect(() => aggregator.weigh([1, 0.5, 0.4, 1])).toThrow(
+      "gram must be symmetric, got 0.4 and 0.5 for losses 1 and 0",
+    );
+    expect(() => aggregator.weigh([1, 0, 0, -1])).toThrow(
+      "the inner product of the gradient of loss 1 with itself must be at least 0, got -1",
+    );
+    // float32's rounding.
+    expect(aggregator.weigh([1, 0.5, 0.50001, 1]).weights).toHaveLength(2);
   });
 });
 

@@ -44,7 +44,10 @@ export function inputsOf(
   }
   const inputs: { names: string[]; tensors: tf.Tensor[] } = { names: [], tensors: [] };
   for (const [key, trainable] of Object.entries(variables as Record<string, Trainable>)) {
-    const tensor = tensorOf(`${name}[${JSON.stringify(key)}]`, trainable);
+    const own = `${name}[${JSON.stringify(key)}]`;
+    const tensor = tensorOf(own, trainable);
+    if (tensor.isDisposed) throw new Error(`${own} is disposed`);
+    if (tensor.dtype !== "float32") throw new TypeError(`${own} must be float32, got ${tensor.dtype}`);
     if (inputs.tensors.includes(tensor)) continue;
     inputs.names.push(key);
     inputs.tensors.push(tensor);
@@ -79,15 +82,18 @@ export function differentiate(
           `${caller}: losses[${JSON.stringify(name)}] must be a function, got ${describe(losses[name])}`,
         );
       }
-      // A clone, as the loss may return a tensor that is its caller's. Unlike variableGrads this takes untrainable variables too.
-      const { value, grads } = tf.engine().gradients(() => tf.clone(losses[name]()), inputs, undefined, true);
+      let fault: Error | undefined;
+      const run = () => {
+        const value: unknown = losses[name]();
+        fault = scalarFault(`${caller}: loss ${JSON.stringify(name)}`, value);
+        // tfjs leaks what it saved where a function throws. A clone, as the loss may return a tensor that is its caller's.
+        return fault ? tf.scalar(0) : tf.clone(value as tf.Scalar);
+      };
+      // Unlike variableGrads this takes untrainable variables too.
+      const { value, grads } = tf.engine().gradients(run, inputs, undefined, true);
       result.values.push(value as tf.Scalar);
       result.gradients.push(grads.map((gradient) => gradient ?? undefined));
-      if (value.size !== 1) {
-        throw new Error(
-          `${caller}: loss ${JSON.stringify(name)} must be a scalar, got shape [${value.shape}]`,
-        );
-      }
+      if (fault) throw fault;
       if (grads.every((gradient) => gradient == null)) {
         throw new Error(`${caller}: loss ${JSON.stringify(name)} depends on none of the variables`);
       }
@@ -97,6 +103,16 @@ export function differentiate(
     throw error;
   }
   return result;
+}
+
+/** The error of a loss's value that is no scalar. */
+function scalarFault(name: string, value: unknown): Error | undefined {
+  if (value instanceof tf.Tensor) {
+    if (value.size === 1) return undefined;
+    return new Error(`${name} must be a scalar, got shape [${value.shape}]`);
+  }
+  const how = value instanceof Promise ? "; losses are differentiated as they run, and cannot be async" : "";
+  return new TypeError(`${name} must be a scalar tensor, got ${describe(value)}${how}`);
 }
 
 /** The group of each variable, as the caller's function names it; undefined without one. */

@@ -311,12 +311,19 @@ describe("backward", () => {
   it("refuses what it cannot do, and leaks nothing", async () => {
     const { a, b, head, trunk, losses, dispose } = model();
     const options = { trunk, variables: { a, b } };
+    const [integers, gone] = [tf.tensor1d([1], "int32"), tf.tensor1d([1])];
+    gone.dispose();
     await expectNoLeaks(async () => {
       const refused: [object, string | RegExp][] = [
         [{ losses: {} }, "losses must not be empty"],
         [{ losses: { a: 3 } }, 'losses["a"] must be a function, got 3'],
         [{ losses: { two: (f: tf.Tensor) => f } }, 'loss "two" must be a scalar, got shape [4,2]'],
         [{ losses: { none: () => tf.scalar(1) } }, 'loss "none" depends on none of the variables'],
+        [{ losses: { three: () => 3 } }, 'loss "three" must be a scalar tensor, got 3'],
+        [
+          { losses: { later: async () => tf.scalar(1) } },
+          'loss "later" must be a scalar tensor, got a Promise; losses are differentiated as they run, and cannot be async',
+        ],
         [
           { losses: { weight: () => tf.sum(a) } },
           'loss "weight" does not depend on the features; expected that of every loss, or gramAt "variables"',
@@ -333,6 +340,8 @@ describe("backward", () => {
         [{ aggregator: trimmedMean(), gramAt: "variables", memory: [1] }, "trimmedMean takes no memory"],
         [{ aggregator: null }, "aggregator must have a value, got null"],
         [{ losses: undefined }, "losses must be functions by name, got undefined"],
+        [{ variables: { a, integers } }, 'variables["integers"] must be float32, got int32'],
+        [{ variables: { a, gone } }, 'variables["gone"] is disposed'],
         [{ variables: null }, "variables must have a value, got null"],
         [{ heads: null }, "heads must have a value, got null"],
         [{ memory: 3 }, "memory must be an array of numbers, got 3"],
@@ -346,6 +355,7 @@ describe("backward", () => {
         await expect(backward(given as never, changed as never), String(message)).rejects.toThrow(message);
       }
     });
+    integers.dispose();
     dispose();
   });
 });

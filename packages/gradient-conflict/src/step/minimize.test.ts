@@ -85,6 +85,11 @@ it("changes no weight when a loss is not finite, or the optimizer cannot step", 
   await expect(minimize(optimizer, quadratics(x), { variables: { x } })).rejects.toThrow(
     'minimize: "x" must be a tf.Variable for a tf.Optimizer, got a tensor',
   );
+  const frozen = tf.variable(tf.tensor1d([2, 2]), false, "frozen");
+  await expect(minimize(optimizer, quadratics(frozen), { variables: { frozen } })).rejects.toThrow(
+    'minimize: "frozen" is not trainable',
+  );
+  frozen.dispose();
   expect([...v.dataSync()]).toEqual([2, 2]);
   tf.dispose([x, v]);
   optimizer.dispose();

@@ -15,7 +15,8 @@ export type StepOptimizer =
  * {@link backward}, and a step of the optimizer along its gradient, which is disposed.
  *
  * @returns what the step measured; give its `memory` to the next call
- * @throws as {@link backward}, and when a tf.Optimizer meets what is no tf.Variable; no variable has changed then
+ * @throws as {@link backward}, and when a tf.Optimizer meets what is no tf.Variable or one that is not trainable; no variable has changed
+ *   then
  *
  * @example
  * const optimizer = tf.train.adam(1e-3);
@@ -60,10 +61,13 @@ function applierOf<F extends Features>(
   const names = [...shared.names, ...heads.names];
   if ("applyGradients" in optimizer) {
     const variables = [...shared.tensors, ...heads.tensors].map((tensor, i) => {
-      if (tensor instanceof tf.Variable) return tensor;
-      throw new TypeError(
-        `minimize: ${JSON.stringify(names[i])} must be a tf.Variable for a tf.Optimizer, got a tensor`,
-      );
+      if (!(tensor instanceof tf.Variable)) {
+        throw new TypeError(
+          `minimize: ${JSON.stringify(names[i])} must be a tf.Variable for a tf.Optimizer, got a tensor`,
+        );
+      }
+      if (!tensor.trainable) throw new Error(`minimize: ${JSON.stringify(names[i])} is not trainable`);
+      return tensor;
     });
     return (gradients) =>
       optimizer.applyGradients(

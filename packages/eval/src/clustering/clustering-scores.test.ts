@@ -101,5 +101,8 @@ it("refuses labels that are fractions, which scikit-learn warns of", async () =>
   expect(() => clusteringScores([0, 0.5, 1], [0, 1, 1])).toThrow(`clusteringScores: ${message}`);
   expect(() => clusteringScores([0, 1, 1], [0, 0.5, 1])).toThrow("clusters[1] must be an integer");
   expect(() => purity([0, 0.5, 1], [0, 1, 1])).toThrow(`purity: ${message}`);
-  expect(clusteringScores([-1, 2, "a"], ["x", "y", "z"]).acc).toBe(1);
+  expect(clusteringScores([-1, 2, 7], ["x", "y", "z"]).acc).toBe(1);
+  expect(() => purity([1, "1"], [0, 1])).toThrow(
+    'purity: labels must be all integers or all strings, got 1 and "1"',
+  );
 });

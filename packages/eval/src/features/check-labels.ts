@@ -14,7 +14,24 @@ export function checkLabels(name: string, labels: Labels, n: number): void {
     if (typeof label !== "string" && !Number.isSafeInteger(label)) {
       throw new TypeError(`${name}[${i}] must be an integer or a string, got ${describe(label)}`);
     }
+    if (typeof label !== typeof labels[0]) {
+      throw new TypeError(
+        `${name} must be all integers or all strings, got ${describe(labels[0])} and ${describe(label)}`,
+      );
+    }
   }
+}
+
+/** Refuses integers in one of two lists of labels and texts in the other: 1 and "1" are different labels, and would never agree. */
+export function checkOneKind(
+  caller: string,
+  [one, first]: readonly [name: string, labels: Labels],
+  [other, second]: readonly [name: string, labels: Labels],
+): void {
+  if (typeof first[0] === typeof second[0]) return;
+  throw new TypeError(
+    `${caller}: ${one} and ${other} must be of one kind, got ${describe(first[0])} and ${describe(second[0])}`,
+  );
 }
 
 /** Checks class numbers, integers in `0..classes-1`, one for each of `n` rows. */

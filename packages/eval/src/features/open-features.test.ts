@@ -40,8 +40,19 @@ it.each<[unknown, string]>([
   [3, "{ data, shape } or a safetensors file, got 3"],
   [[], "f: features must be [n, dim], n and dim at least 1, got [0,0]"],
   [[[]], "n and dim at least 1, got [1,0]"],
-  [[1, 2], "f: features[0] must be a row of numbers, got 1"],
-  [[[1], ["2"]], "f: features[1] must be a row of numbers, got an array of 1"],
+  [[1, 2], "f: features[0] must be an array of numbers, got 1"],
+  [[[1], ["2"]], 'f: features[1][0] must be a number, got "2"'],
+  [[[1, "2"]], 'f: features[0][1] must be a number, got "2"'],
+  [
+    [
+      [1, 2],
+      [3, null],
+    ],
+    "f: features[1][1] must be a number, got null",
+  ],
+  [[[true]], "f: features[0][0] must be a number, got true"],
+  [{ data: [1, "2"], shape: [1, 2] }, 'f: features.data[1] must be a number, got "2"'],
+  [{ data: "12", shape: [1, 2] }, 'f: features.data must be an array of numbers, got "12"'],
   [[[1], [1, 2]], "f: features must have rows of one length, got 1 in row 0 and 2 in row 1"],
   [[[1], [Number.POSITIVE_INFINITY]], "f: features must be finite, row 1 is not"],
   [[[1], [1e39]], "f: features must be finite, row 1 is not"],
@@ -53,6 +64,11 @@ it.each<[unknown, string]>([
   await expectNoLeaks(async () => {
     await expect(openFeatures("f: features", features as Features)).rejects.toThrow(message);
   });
+});
+
+it("refuses int64, as ONNX Runtime has labels", async () => {
+  const int64 = { data: BigInt64Array.of(1n), dims: [1, 1] };
+  await expect(openFeatures("f: x", int64 as never)).rejects.toThrow("f: x.data[0] must be a number, got 1n");
 });
 
 it("refuses tensors of another rank, and text", async () => {

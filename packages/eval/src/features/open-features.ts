@@ -89,11 +89,12 @@ function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): t
     shape?: readonly number[];
     dims?: readonly number[];
   };
-  if (!isNumbers(data) || !Array.isArray(shape)) {
+  if (data === undefined || !Array.isArray(shape)) {
     throw new TypeError(
       `${name} must be a tensor [n, dim], a list of rows, { data, shape } or a safetensors file, got ${describe(features)}`,
     );
   }
+  checkEntries(`${name}.data`, data);
   checkShape(name, shape);
   if (data.length !== shape[0] * shape[1]) {
     throw new Error(`${name} must hold ${shape[0] * shape[1]} numbers for [${shape}], got ${data.length}`);
@@ -106,7 +107,7 @@ function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): t
 
 function fromRows(name: string, rows: readonly ArrayLike<number>[]): tf.Tensor2D {
   for (const [i, row] of rows.entries()) {
-    if (!isNumbers(row)) throw new TypeError(`${name}[${i}] must be a row of numbers, got ${describe(row)}`);
+    checkEntries(`${name}[${i}]`, row);
     if (row.length !== rows[0].length) {
       throw new Error(
         `${name} must have rows of one length, got ${rows[0].length} in row 0 and ${row.length} in row ${i}`,
@@ -125,7 +126,17 @@ function checkShape(name: string, shape: readonly number[]): void {
   throw new Error(`${name} must be [n, dim], n and dim at least 1, got [${shape}]`);
 }
 
-const isNumbers = (value: unknown): value is ArrayLike<number> =>
-  (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) &&
-  (value as unknown as ArrayLike<unknown>).length !== undefined &&
-  typeof ((value as unknown as ArrayLike<unknown>)[0] ?? 0) === "number";
+/** @throws unless it is an array of numbers: the text "2" and null would count as 2 and 0 */
+function checkEntries(name: string, value: unknown): asserts value is ArrayLike<number> {
+  const isTyped = ArrayBuffer.isView(value) && !(value instanceof DataView);
+  if (!Array.isArray(value) && !isTyped) {
+    throw new TypeError(`${name} must be an array of numbers, got ${describe(value)}`);
+  }
+  const entries = value as ArrayLike<unknown>;
+  const bad = isTyped
+    ? typeof (entries[0] ?? 0) === "number"
+      ? -1
+      : 0
+    : (entries as unknown[]).findIndex((entry) => typeof entry !== "number");
+  if (bad >= 0) throw new TypeError(`${name}[${bad}] must be a number, got ${describe(entries[bad])}`);
+}

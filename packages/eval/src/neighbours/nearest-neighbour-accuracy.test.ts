@@ -64,3 +64,15 @@ it("refuses labels and settings that do not fit", async () => {
     await refuse({ metric: "l2" }, /unknown option "metric"/);
   });
 });
+
+it("refuses one row that has no other, and labels of two kinds", async () => {
+  await expectNoLeaks(async () => {
+    await expect(nearestNeighbourAccuracy([[1, 2]], [0])).rejects.toThrow(
+      "nearestNeighbourAccuracy: features must have at least 2 rows to find one another, got 1",
+    );
+    const train = { features: [[1, 2]], labels: ["0"] };
+    await expect(nearestNeighbourAccuracy([[1, 2]], [0], { train })).rejects.toThrow(
+      'nearestNeighbourAccuracy: labels and train.labels must be of one kind, got 0 and "0"',
+    );
+  });
+});

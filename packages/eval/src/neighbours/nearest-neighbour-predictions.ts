@@ -1,4 +1,4 @@
-import { checkLabels, type Labels } from "../features/check-labels.js";
+import { checkLabels, checkOneKind, type Labels } from "../features/check-labels.js";
 import type { Features } from "../features/open-features.js";
 import type { SearchOptions } from "../search/score-rows.js";
 import { checkFloat } from "../shared/check-float.js";
@@ -87,6 +87,7 @@ export async function predictByVotes(
   });
   if (labels !== undefined) checkLabels(`${caller}: labels`, labels, found.length);
   if (train) checkLabels(`${caller}: train.labels`, train.labels, searched);
+  if (labels && train) checkOneKind(caller, ["labels", labels], ["train.labels", train.labels]);
   const voters = train?.labels ?? labels!;
   const weightOf =
     weights === "uniform"

@@ -41,6 +41,9 @@ export async function findNeighbours(
       : await openSameWidth(caller, { features, among });
   const { features: rows, among: candidates } = opened;
   try {
+    if (!candidates && rows.shape[0] < 2) {
+      throw new Error(`${caller}: features must have at least 2 rows to find one another, got 1`);
+    }
     const most = candidates ? candidates.shape[0] : rows.shape[0] - 1;
     checkNumber(`${caller}: k`, k, { min: 1, max: most, integer: true });
     const found: Neighbours[] = [];

@@ -24,5 +24,8 @@ it("gives the first rows and the second rows", () => {
     expect(() => splitPairs(tf.ones([3, 2]))).toThrow(
       "splitPairs: features must be [2 pairs, dim], got [3,2]",
     );
+    expect(() => splitPairs([[1], [2]] as never)).toThrow(
+      "splitPairs: features must be a tensor [2 pairs, dim], got an array of 2",
+    );
   });
 });

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { describe } from "../shared/check-options.js";
 
 /**
  * Parts rows that stand in pairs, as `mmvpVLM` and `winoground` give their images and texts: the first row of each pair, and the second.
@@ -10,6 +11,9 @@ import * as tf from "@tensorflow/tfjs-core";
  * const [imagesA, imagesB] = splitPairs(features);
  */
 export function splitPairs(features: tf.Tensor): [first: tf.Tensor2D, second: tf.Tensor2D] {
+  if (!(features instanceof tf.Tensor)) {
+    throw new TypeError(`splitPairs: features must be a tensor [2 pairs, dim], got ${describe(features)}`);
+  }
   const { shape } = features;
   if (shape.length !== 2 || shape[0] === 0 || shape[0] % 2 !== 0) {
     throw new Error(`splitPairs: features must be [2 pairs, dim], got [${shape}]`);

@@ -20,5 +20,11 @@ it("is scikit-learn's", () => {
 it("leaves a class that is only predicted out of the mean, and refuses lists of two lengths", () => {
   expect(confusionMatrix([1, 1], [1, 2]).meanPerClass).toBe(0.5);
   expect(() => confusionMatrix([], [])).toThrow(/labels must hold at least one label/);
+  expect(() => confusionMatrix([1, 2], ["1", "2"])).toThrow(
+    'confusionMatrix: labels and predictions must be of one kind, got 1 and "1"',
+  );
+  expect(() => confusionMatrix([1, "1"], [1, 2])).toThrow(
+    'confusionMatrix: labels must be all integers or all strings, got 1 and "1"',
+  );
   expect(() => confusionMatrix([1], [1, 2])).toThrow(/predictions must hold 1 labels.*got 2/);
 });

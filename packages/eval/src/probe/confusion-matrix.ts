@@ -1,4 +1,4 @@
-import { checkLabels, type Labels } from "../features/check-labels.js";
+import { checkLabels, checkOneKind, type Labels } from "../features/check-labels.js";
 import { describe } from "../shared/check-options.js";
 
 export interface ConfusionMatrix {
@@ -18,6 +18,7 @@ export function confusionMatrix(labels: Labels, predictions: Labels): ConfusionM
     throw new Error(`confusionMatrix: labels must hold at least one label, got ${describe(labels)}`);
   checkLabels("confusionMatrix: labels", labels, labels.length);
   checkLabels("confusionMatrix: predictions", predictions, labels.length);
+  checkOneKind("confusionMatrix", ["labels", labels], ["predictions", predictions]);
   const found = [...new Set([...Array.from(labels), ...Array.from(predictions)])];
   const classes = found.sort((a, b) => (a < b ? -1 : 1));
   const place = new Map(classes.map((name, i) => [name, i]));

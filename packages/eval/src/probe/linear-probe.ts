@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkLabels, type Labels } from "../features/check-labels.js";
+import { checkLabels, checkOneKind, type Labels } from "../features/check-labels.js";
 import { type Features, openSameWidth } from "../features/open-features.js";
 import { checkOptions, describe } from "../shared/check-options.js";
 import { checkFitOptions, fit, type LinearClassifier, predict } from "./logistic-regression.js";
@@ -77,6 +77,7 @@ export async function linearProbe(options: LinearProbeOptions): Promise<LinearPr
   try {
     for (const [name, { labels }] of Object.entries(parts)) {
       checkLabels(`linearProbe: ${name}.labels`, labels, opened[name as keyof typeof parts]!.shape[0]);
+      checkOneKind("linearProbe", ["train.labels", train.labels], [`${name}.labels`, labels]);
     }
     const sweep: LinearProbeScores["sweep"] = [];
     let { C } = checked;

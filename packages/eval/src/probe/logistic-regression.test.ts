@@ -1,5 +1,12 @@
 import "@tensorflow/tfjs-backend-cpu";
-import { expectClose, expectCloseNorm, expectNoLeaks, recordParity, relativeError } from "@dcr-js/testing";
+import {
+  expectClose,
+  expectCloseNorm,
+  expectNoLeaks,
+  normalArray,
+  recordParity,
+  relativeError,
+} from "@dcr-js/testing";
 import { expect, it } from "vitest";
 import { golden } from "../../test/golden.js";
 import { classify, logisticRegression } from "./logistic-regression.js";
@@ -44,6 +51,23 @@ it("has the labels as they came, sorted", async () => {
   });
   expect(classifier.classes).toEqual(["high", "low"]);
   expect((await classify(classifier, [[-1], [4]])).labels).toEqual(["low", "high"]);
+});
+
+it("has the optimum of large features, where the first step along the gradient would be far too long", async () => {
+  const labels = Array.from({ length: 40 }, (_, i) => i % 3);
+  const rows = labels.map((label, i) => Array.from(normalArray(i, 3), (x, j) => x + Number(j === label)));
+  const at = async (unit: number, C: number) => {
+    const scaled = rows.map((row) => row.map((x) => x * unit));
+    const { weights, converged } = await logisticRegression(scaled, labels, { C });
+    expect(converged).toBe(true);
+    return weights.data.map((weight) => weight * unit);
+  };
+  const expected = await at(1, 1);
+  expect(Math.max(...expected)).toBeGreaterThan(0.1);
+  // Weights of x * unit are those of x over the unit, where the penalty of both is the same.
+  for (const unit of [2 ** 11, 2 ** 20, 2 ** 60]) {
+    expectClose(await at(unit, unit ** -2), expected, { absolute: 2e-4 });
+  }
 });
 
 it("refuses what has no classifier", async () => {

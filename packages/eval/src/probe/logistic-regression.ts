@@ -10,7 +10,10 @@ export interface LogisticRegressionOptions {
   C?: number;
   /** Steps of L-BFGS at most. Default 1000. */
   maxIterations?: number;
-  /** The fit ends where no component of the mean loss's gradient is larger. Default 1e-5; above 0. */
+  /**
+   * The fit ends where no component of the mean loss's gradient is larger. Where a feature is beyond 1024, this is of the features divided by
+   * a power of two, which makes the largest less than 2. Default 1e-5; above 0.
+   */
   tolerance?: number;
 }
 
@@ -86,6 +89,7 @@ export async function fit(
   const [n, dim] = x.shape;
   const outputs = classes.length === 2 ? 1 : classes.length;
   const { names, numbers } = numberLabels(labels);
+  const scale = await scaleOf(x);
   const place = names.map((name) => classes.indexOf(name));
   const numbered = Int32Array.from(numbers, (number) => place[number]);
   const targets = tf.tidy(() =>
@@ -93,12 +97,16 @@ export async function fit(
       ? (tf.tensor2d(Float32Array.from(numbered), [n, 1]) as tf.Tensor2D)
       : (tf.cast(tf.oneHot(tf.tensor1d(numbered, "int32"), outputs), "float32") as tf.Tensor2D),
   );
+  const scaled = scale === 1 ? x : tf.tidy(() => tf.div<tf.Tensor2D>(x, scale));
   try {
-    const objective = meanLoss({ x, targets, penalty: 1 / (C * n) });
+    const objective = meanLoss({ x: scaled, targets, penalty: 1 / (C * n) / scale ** 2 });
     const found = await lbfgs(objective, new Float64Array((dim + 1) * outputs), { maxIterations, tolerance });
     return {
       classes,
-      weights: { data: Float32Array.from(found.x.subarray(0, dim * outputs)), shape: [dim, outputs] },
+      weights: {
+        data: Float32Array.from(found.x.subarray(0, dim * outputs), (weight) => weight / scale),
+        shape: [dim, outputs],
+      },
       bias: Float32Array.from(found.x.subarray(dim * outputs)),
       C,
       iterations: found.iterations,
@@ -106,7 +114,19 @@ export async function fit(
     };
   } finally {
     targets.dispose();
+    if (scaled !== x) scaled.dispose();
   }
+}
+
+/** Features beyond this are divided by a power of two: the first step of L-BFGS would be too long by their square. */
+const largestFeature = 1024;
+
+/** What features are divided by, 1 for those of usual size. */
+async function scaleOf(x: tf.Tensor2D): Promise<number> {
+  const most = tf.tidy(() => tf.max(tf.abs(x)));
+  const [largest] = await most.data();
+  most.dispose();
+  return largest > largestFeature ? 2 ** Math.floor(Math.log2(largest)) : 1;
 }
 
 /** Mean loss plus `penalty / 2 |weights|^2`, as a function of the weights and then the biases. */

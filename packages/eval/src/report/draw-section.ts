@@ -1,4 +1,4 @@
-import { describe } from "../shared/check-options.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 import type {
   ConfusionSection,
   GalleryImage,
@@ -16,7 +16,7 @@ export function drawSection(name: string, section: Section): string {
     case "table":
       return title + table(name, section);
     case "shares":
-      return title + shares(section);
+      return title + shares(name, section);
     case "confusion":
       return title + confusion(name, section);
     case "points":
@@ -37,12 +37,27 @@ export const escapeHTML = (text: string): string =>
 const cell = (value: string | number): string =>
   escapeHTML(typeof value === "string" || Number.isInteger(value) ? String(value) : value.toPrecision(4));
 
+/** The parts of a section, which come from outside: without types a wrong one would be found deep in a page. */
+function checkList(name: string, value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new TypeError(`${name} must be a list, got ${describe(value)}`);
+}
+
+function checkCells(name: string, values: unknown): void {
+  for (const [i, value] of checkList(name, values).entries()) {
+    if (typeof value === "string" || typeof value === "number") continue;
+    throw new TypeError(`${name}[${i}] must be a text or a number, got ${describe(value)}`);
+  }
+}
+
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 const cells = (tag: "th" | "td", values: readonly (string | number)[]): string =>
   `<tr>${values.map((value) => `<${tag}>${cell(value)}</${tag}>`).join("")}</tr>`;
 
 function table(name: string, { columns, rows }: TableSection): string {
+  checkCells(`${name}: columns`, columns);
+  for (const [i, row] of checkList(`${name}: rows`, rows).entries()) checkCells(`${name}: rows[${i}]`, row);
   const wrong = rows.findIndex((row) => row.length !== columns.length);
   if (wrong >= 0) {
     throw new Error(
@@ -52,7 +67,19 @@ function table(name: string, { columns, rows }: TableSection): string {
   return `<table>${cells("th", columns)}${rows.map((row) => cells("td", row)).join("")}</table>`;
 }
 
-function shares({ shares: list }: SharesSection): string {
+function shares(section: string, { shares: list }: SharesSection): string {
+  for (const [i, share] of checkList(`${section}: shares`, list).entries()) {
+    const { name, value, interval, count } = (share ?? {}) as Partial<SharesSection["shares"][number]>;
+    const where = `${section}: shares[${i}]`;
+    checkCells(where, [name, ...(count === undefined ? [] : [count])]);
+    for (const number of [
+      value,
+      ...(interval === undefined ? [] : checkList(`${where}: interval`, interval)),
+    ]) {
+      if (typeof number !== "number")
+        throw new TypeError(`${where} must have a value and an interval of numbers, got ${describe(number)}`);
+    }
+  }
   const rows = list.map(({ name, value, interval, count }) => [
     name,
     percent(value),
@@ -63,6 +90,9 @@ function shares({ shares: list }: SharesSection): string {
 }
 
 function confusion(name: string, { classes, counts }: ConfusionSection): string {
+  checkCells(`${name}: classes`, classes);
+  for (const [i, row] of checkList(`${name}: counts`, counts).entries())
+    checkCells(`${name}: counts[${i}]`, row);
   if (counts.length !== classes.length || counts.some((row) => row.length !== classes.length)) {
     throw new Error(
       `${name}: counts must be ${classes.length} x ${classes.length}, one row and column for each class`,
@@ -80,7 +110,9 @@ function confusion(name: string, { classes, counts }: ConfusionSection): string 
 }
 
 function points(name: string, { points: list, labels }: PointsSection): string {
-  const bad = list.findIndex((point) => point.length !== 2 || !point.every(Number.isFinite));
+  checkList(`${name}: points`, list);
+  if (labels !== undefined) checkCells(`${name}: labels`, labels);
+  const bad = list.findIndex((point) => point?.length !== 2 || !point.every(Number.isFinite));
   if (bad >= 0) throw new Error(`${name}: points[${bad}] must be two finite numbers, got ${list[bad]}`);
   if (labels && labels.length !== list.length) {
     throw new Error(`${name}: labels must hold one for each of ${list.length} points, got ${labels.length}`);
@@ -106,21 +138,28 @@ function points(name: string, { points: list, labels }: PointsSection): string {
 }
 
 function gallery(name: string, { rows }: GallerySection): string {
-  const picture = ({ image, caption }: GalleryImage, kind: string, where: string) => {
-    if (!/^data:image\/[a-z+.-]+;base64,[A-Za-z0-9+/=]*$/.test(image)) {
-      throw new Error(`${name}: ${where} must have a base64 data:image URL, got ${describe(image)}`);
+  const picture = (given: Partial<GalleryImage> | undefined, kind: string, where: string) => {
+    const { image, caption } = given ?? {};
+    if (typeof image !== "string" || !/^data:image\/[a-z+.-]+;base64,[A-Za-z0-9+/=]*$/.test(image)) {
+      throw new Error(`${where} must have a base64 data:image URL, got ${describe(image)}`);
     }
-    return `<figure class="${kind}"><img src="${image}" alt=""><figcaption>${escapeHTML(caption)}</figcaption></figure>`;
+    checkCells(where, [caption]);
+    return `<figure class="${kind}"><img src="${image}" alt=""><figcaption>${cell(caption!)}</figcaption></figure>`;
   };
-  const lines = rows.map(({ query, neighbours }, i) => {
-    const found = neighbours.map((one, j) =>
-      picture(
-        { image: one.image, caption: `${one.caption} ${one.similarity.toFixed(3)}` },
+  const lines = checkList(`${name}: rows`, rows).map((row, i) => {
+    const { query, neighbours } = (row ?? {}) as Partial<GallerySection["rows"][number]>;
+    const where = `${name}: rows[${i}]`;
+    const found = checkList(`${where}.neighbours`, neighbours).map((given, j) => {
+      const one = (given ?? {}) as Partial<GallerySection["rows"][number]["neighbours"][number]>;
+      checkNumber(`${where}.neighbours[${j}].similarity`, one.similarity);
+      const caption = `${one.caption} ${one.similarity!.toFixed(3)}`;
+      return picture(
+        { image: one.image, caption },
         one.right ? "right" : "wrong",
-        `rows[${i}].neighbours[${j}]`,
-      ),
-    );
-    return `<div>${picture(query, "query", `rows[${i}].query`)} &rarr; ${found.join("")}</div>`;
+        `${where}.neighbours[${j}]`,
+      );
+    });
+    return `<div>${picture(query, "query", `${where}.query`)} &rarr; ${found.join("")}</div>`;
   });
   return lines.join("\n");
 }

@@ -83,6 +83,23 @@ it.each<[object, RegExp]>([
     },
     /rows\[0\].query must have a base64 data:image URL/,
   ],
+  [{ kind: "table", title: "x", columns: ["a"] }, /sections\[0\]: rows must be a list, got undefined/],
+  [
+    { kind: "table", title: "x", columns: ["a"], rows: [[null]] },
+    /sections\[0\]: rows\[0\]\[0\] must be a text or a number, got null/,
+  ],
+  [{ kind: "table", title: "x", columns: "a", rows: [] }, /columns must be a list, got "a"/],
+  [{ kind: "shares", title: "x" }, /shares must be a list, got undefined/],
+  [
+    { kind: "shares", title: "x", shares: [{ name: "a" }] },
+    /shares\[0\] must have a value and an interval of numbers/,
+  ],
+  [{ kind: "confusion", title: "x", classes: ["a"] }, /counts must be a list, got undefined/],
+  [{ kind: "points", title: "x" }, /points must be a list, got undefined/],
+  [{ kind: "points", title: "x", points: [null] }, /points\[0\] must be two finite numbers, got null/],
+  [{ kind: "gallery", title: "x" }, /rows must be a list, got undefined/],
+  [{ kind: "gallery", title: "x", rows: [{}] }, /rows\[0\].neighbours must be a list, got undefined/],
+  [{ kind: "gallery", title: "x", rows: [{ neighbours: [{}] }] }, /neighbours\[0\].similarity must be/],
 ])("refuses %j", (section, message) => {
   expect(() => reportHTML({ title: "t", sections: [section as never] })).toThrow(message);
   expect(() => reportHTML({ title: "t" } as never)).toThrow(/report must be \{ title, sections \}/);

@@ -75,9 +75,14 @@ it("refuse right candidates that are not there", async () => {
     await refuse({}, /right must be a list for each query, got undefined/);
     await refuse({ right: [[0], [1]], k: 5 }, /unknown option "k"/);
     await expect(imageTextRetrieval(two, two, { imageOf: [0, 0] })).rejects.toThrow(
-      /right\[1\]|query 1 has no right candidate/,
+      "imageTextRetrieval: image 1 has no text in imageOf",
     );
-    await expect(imageTextRetrieval(two, two, { imageOf: [0, 2] })).rejects.toThrow(/imageTextRetrieval: /);
+    await expect(imageTextRetrieval(two, two, { imageOf: [0, 2] })).rejects.toThrow(
+      "imageTextRetrieval: imageOf[1] must be an integer, at least 0 and at most 1, got 2",
+    );
+    await expect(imageTextRetrieval(two, two, { imageOf: [0, 1, 1] })).rejects.toThrow(
+      "imageTextRetrieval: imageOf must hold an image for each of 2 texts, got 3",
+    );
     await expect(imageTextRetrieval(two, two, { imageOf: [] })).rejects.toThrow(
       /imageOf must hold an image for each text/,
     );

@@ -1,4 +1,5 @@
-import type { Features } from "../features/open-features.js";
+import * as tf from "@tensorflow/tfjs-core";
+import { type Features, openSameWidth } from "../features/open-features.js";
 import { checkTieTolerance, type TieOptions } from "../features/tie-tolerance.js";
 import type { SearchOptions } from "../search/score-rows.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
@@ -59,37 +60,37 @@ export async function imageTextRetrieval(
   texts: Features,
   options: ImageTextOptions,
 ): Promise<{ imageToText: RetrievalScores; textToImage: RetrievalScores }> {
-  const { imageOf, ...rest } = checkOptions("imageTextRetrieval", options, {
+  const caller = "imageTextRetrieval";
+  const { imageOf, ...rest } = checkOptions(caller, options, {
     imageOf: true,
     ks: true,
     tieTolerance: true,
     threads: true,
   });
   if (typeof imageOf !== "object" || imageOf === null || !(imageOf.length > 0)) {
-    throw new TypeError(
-      `imageTextRetrieval: imageOf must hold an image for each text, got ${describe(imageOf)}`,
-    );
+    throw new TypeError(`${caller}: imageOf must hold an image for each text, got ${describe(imageOf)}`);
   }
-  const ofText = Array.from(imageOf, (image, i) => [
-    checkNumber(`imageTextRetrieval: imageOf[${i}]`, image, { min: 0, integer: true }),
-  ]);
-  const ofImage: number[][] = [];
-  for (const [text, [image]] of ofText.entries()) {
-    ofImage[image] ??= [];
-    ofImage[image].push(text);
+  const opened = await openSameWidth(caller, { images, texts });
+  try {
+    const [n, m] = [opened.images.shape[0], opened.texts.shape[0]];
+    if (imageOf.length !== m) {
+      throw new Error(`${caller}: imageOf must hold an image for each of ${m} texts, got ${imageOf.length}`);
+    }
+    const ofText = Array.from(imageOf, (image, i) => [
+      checkNumber(`${caller}: imageOf[${i}]`, image, { min: 0, max: n - 1, integer: true }),
+    ]);
+    const ofImage = Array.from({ length: n }, (): number[] => []);
+    for (const [text, [image]] of ofText.entries()) ofImage[image].push(text);
+    const without = ofImage.findIndex((list) => list.length === 0);
+    if (without >= 0) throw new Error(`${caller}: image ${without} has no text in imageOf`);
+    const [x, y] = [opened.images, opened.texts];
+    return {
+      imageToText: await search(caller, { queries: x, candidates: y }, { right: ofImage, ...rest }),
+      textToImage: await search(caller, { queries: y, candidates: x }, { right: ofText, ...rest }),
+    };
+  } finally {
+    tf.dispose(opened);
   }
-  return {
-    imageToText: await search(
-      "imageTextRetrieval",
-      { queries: images, candidates: texts },
-      { right: Array.from(ofImage, (list) => list ?? []), ...rest },
-    ),
-    textToImage: await search(
-      "imageTextRetrieval",
-      { queries: texts, candidates: images },
-      { right: ofText, ...rest },
-    ),
-  };
 }
 
 async function search(

@@ -85,6 +85,11 @@ describe("evaluateEncoder", () => {
       const { rows } = sections[0] as TableSection;
       expect(rows).toContainEqual(["k-means, nmi", figures.classes!.NMI]);
       expect(rows).toContainEqual(["5 nearest neighbours, accuracy", figures.classes!.kNN]);
+      // The published script's words stand before each statement.
+      expect((sections[6] as TableSection).rows[0]!.slice(1, 3)).toEqual([
+        'a photo of A "red" one',
+        "a photo of A blue one",
+      ]);
       expect(reportHTML({ title: "t", sections })).toContain("<h2>MMVP-VLM: pairs</h2>");
     });
   });

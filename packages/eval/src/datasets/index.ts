@@ -19,7 +19,7 @@ export {
 export { type EncodedImages, type EncodeImagesOptions, encodeImages } from "./encode-images.js";
 export { type CaptionedImages, type KarpathyOptions, karpathy } from "./karpathy.js";
 export { classNumbers, type LabelledImages } from "./labelled-images.js";
-export { type MMVPVLM, mmvpPatterns, mmvpVLM } from "./mmvp-vlm.js";
+export { type MMVPVLM, type MMVPVLMOptions, mmvpPatterns, mmvpVLM } from "./mmvp-vlm.js";
 export { type MNISTOptions, mnist } from "./mnist.js";
 export { type NeighbourGalleryOptions, neighbourGallery } from "./neighbour-gallery.js";
 export { type SugarCrepeOptions, sugarCrepe, sugarCrepeCategories } from "./sugar-crepe.js";

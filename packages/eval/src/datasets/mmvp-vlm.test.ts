@@ -11,7 +11,7 @@ it("reads questions and images in pairs", async () => {
     ...Object.fromEntries([1, 2].map((i) => [`MLLM_VLM Images/Texts/${i}.jpg`, ""])),
     ...Object.fromEntries([3, 4].map((i) => [`MLLM_VLM Images/Quantity and Count/${i}.jpg`, ""])),
   });
-  const { dataset, statements, patterns } = await mmvpVLM(folder);
+  const { dataset, statements, patterns } = await mmvpVLM(folder, { prefix: "" });
   expect(patterns).toEqual(["Texts", "Quantity and Count"]);
   expect(statements).toEqual(['A sign, that says "stop"', "A sign", "One dog", "Two dogs"]);
   expect((await readDataset(dataset)).map(({ name }) => name)).toEqual([
@@ -20,6 +20,21 @@ it("reads questions and images in pairs", async () => {
     "Quantity and Count/3.jpg",
     "Quantity and Count/4.jpg",
   ]);
+});
+
+it("puts the published script's words before each statement, or others", async () => {
+  const folder = folderOf({
+    "Questions.csv": `${header}1,Texts,one dog\n2,Texts,two dogs\n`,
+    ...Object.fromEntries([1, 2].map((i) => [`MLLM_VLM Images/Texts/${i}.jpg`, ""])),
+  });
+  expect((await mmvpVLM(folder)).statements).toEqual(["a photo of one dog", "a photo of two dogs"]);
+  expect((await mmvpVLM(folder, { prefix: "A drawing: " })).statements[1]).toBe("A drawing: two dogs");
+  await expect(mmvpVLM(folder, { prefix: 3 as never })).rejects.toThrow(
+    "mmvpVLM: prefix must be a text, got 3",
+  );
+  await expect(mmvpVLM(folder, { template: "" } as never)).rejects.toThrow(
+    'mmvpVLM: unknown option "template"; expected some of prefix',
+  );
 });
 
 it.each([

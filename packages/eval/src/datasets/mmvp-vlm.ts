@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ImageDataset, imageArray } from "@dcr-js/data";
 import { parse } from "csv-parse/sync";
+import { checkOptions, describe } from "../shared/check-options.js";
 import { checkFile } from "./published-files.js";
 
 /** The nine visual patterns (Tong et al. 2024, section 3.1), as the published folders are named. */
@@ -17,10 +18,16 @@ export const mmvpPatterns = [
   "Viewpoint and Perspective",
 ] as const;
 
+export interface MMVPVLMOptions {
+  /** Text before each statement. Default `"a photo of "`, as in the published script; `""` for statements that need none. */
+  prefix?: string;
+}
+
 /** The pairs of MMVP-VLM: image `2 i` and statement `2 i` belong together, and so do those of `2 i + 1`. */
 export interface MMVPVLM {
   /** For `encodeImages`. */
   dataset: ImageDataset;
+  /** As they are to be encoded, with the prefix. */
   statements: string[];
   /** The pattern of each pair, half as many as there are statements. */
   patterns: string[];
@@ -28,11 +35,15 @@ export interface MMVPVLM {
 
 /**
  * MMVP-VLM as published (Tong et al. 2024), or pairs of one's own in its form: `Questions.csv` with a number, a pattern and a statement in each row, and
- * `MLLM_VLM Images/<pattern>/<number>.jpg`. Rows 1 and 2 are a pair, 3 and 4 the next.
+ * `MLLM_VLM Images/<pattern>/<number>.jpg`. Rows 1 and 2 are a pair, 3 and 4 the next. The published script, `evaluate_vlm.py`, encodes
+ * "a photo of " and the statement.
  *
  * @throws naming the file and the row that is not as published, and an image that is missing
  */
-export async function mmvpVLM(folder: string): Promise<MMVPVLM> {
+export async function mmvpVLM(folder: string, options?: MMVPVLMOptions): Promise<MMVPVLM> {
+  const { prefix = "a photo of " } = checkOptions("mmvpVLM", options, { prefix: true });
+  if (typeof prefix !== "string")
+    throw new TypeError(`mmvpVLM: prefix must be a text, got ${describe(prefix)}`);
   const path = join(folder, "Questions.csv");
   await checkFile("mmvpVLM", path);
   const [, ...rows] = parse(await readFile(path, "utf8"), {
@@ -65,5 +76,6 @@ export async function mmvpVLM(folder: string): Promise<MMVPVLM> {
     if (!(await stat(image).catch(() => undefined))?.isFile())
       throw new Error(`mmvpVLM: ${image}: no such file`);
   }
-  return { dataset: imageArray(images), statements: questions.map(({ statement }) => statement), patterns };
+  const statements = questions.map(({ statement }) => prefix + statement);
+  return { dataset: imageArray(images), statements, patterns };
 }

@@ -170,9 +170,10 @@ describeOptions("circle", {
     ...tuples,
   },
 });
+const blockSize = { range: { min: 1, integer: true } };
 describeOptions("clipLoss", {
   run: (o: ClipLossOptions) => clipLoss(x, y, 10, o),
-  options: { similarity, reduction },
+  options: { similarity, blockSize, reduction },
 });
 describeOptions("the scale of clipLoss", {
   run: ({ logitScale = 10 }: { logitScale?: number | tf.Tensor }) => clipLoss(x, y, logitScale),
@@ -181,7 +182,7 @@ describeOptions("the scale of clipLoss", {
 });
 describeOptions("sigLipLoss", {
   run: (o: ClipLossOptions) => sigLipLoss(x, y, 10, -10, o),
-  options: { similarity, reduction },
+  options: { similarity, blockSize, reduction },
 });
 describeOptions("scale and bias of sigLipLoss", {
   run: ({ logitScale = 10, logitBias = -10 }: { logitScale?: number; logitBias?: number | tf.Tensor }) =>
@@ -212,6 +213,7 @@ describeOptions("dcr", {
 const corrected = {
   temperature: temperature(0.5),
   classPrior: { default: 0.1, other: 0.3, range: { min: 0, below: 1 } },
+  blockSize,
   reduction,
 };
 describeOptions("debiased", { run: (o: DebiasedOptions) => debiased(x, y, o), options: corrected });
@@ -221,7 +223,7 @@ describeOptions("hardNegative", {
 });
 describeOptions("decoupled", {
   run: (o: DecoupledOptions) => decoupled(x, y, o),
-  options: { temperature: temperature(0.1), sigma: { other: 0.5, ...positive }, reduction },
+  options: { temperature: temperature(0.1), sigma: { other: 0.5, ...positive }, blockSize, reduction },
 });
 describeOptions("dino", {
   run: (o: DINOOptions) => dino({ student: crops, teacher: crops.slice(0, 2) }, o),
@@ -252,14 +254,14 @@ describeOptions("infoNCE", {
     similarity,
     negatives: { other: square, refused: [point] },
     symmetric: { default: false, other: true },
-    blockSize: { range: { min: 1, integer: true } },
+    blockSize,
     excluded: { default: none, other: falseNegatives, refused: [[true], none.map(String)] },
     reduction,
   },
 });
 describeOptions("koLeo", {
   run: (o: KoLeoOptions) => koLeo(x, o),
-  options: { epsilon: { default: 1e-8, other: 1e-2, ...positive }, reduction },
+  options: { epsilon: { default: 1e-8, other: 1e-2, ...positive }, blockSize, reduction },
 });
 const sigRegOptions = {
   knots: { default: 17, other: 5, range: { min: 2, integer: true } },
@@ -300,6 +302,7 @@ const contrastOptions = {
     refused: [[1], [1, 1, 1, 1, 1, 1, -1e-6]],
   },
   withoutPositives,
+  blockSize,
   reduction,
 };
 describeOptions("multiPositive", {
@@ -376,7 +379,7 @@ describeOptions("ntXent", {
   options: {
     temperature: temperature(0.1),
     similarity,
-    blockSize: { range: { min: 1, integer: true } },
+    blockSize,
     excluded: {
       default: new Array(4 * n * n).fill(false),
       other: Array.from(
@@ -477,7 +480,7 @@ describeOptions("tupletMargin", {
 });
 describeOptions("uniformity", {
   run: (o: UniformityOptions) => uniformity(x, o),
-  options: { t: { default: 2, other: 1, ...positive } },
+  options: { t: { default: 2, other: 1, ...positive }, blockSize },
 });
 const weight = (value: number) => ({ default: value, other: 3, range: { min: 0 } });
 describeOptions("vicReg", {

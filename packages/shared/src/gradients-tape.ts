@@ -17,7 +17,7 @@ export interface TapeNode {
 
 /** The part of tfjs's engine state that differentiation uses. */
 interface TapeState {
-  activeTape: Pick<TapeNode[], "push" | "findLast"> | undefined | null;
+  activeTape: Pick<TapeNode[], "push" | "findLast" | "forEach"> | undefined | null;
   gradientDepth: number;
   kernelDepth: number;
   nextTapeNodeId: number;
@@ -48,12 +48,23 @@ export function visitOps<T>(f: () => T, visit: (node: TapeNode) => void): T {
       return 0;
     },
     findLast: () => undefined,
+    forEach: () => {},
   };
   try {
     return f();
   } finally {
     state().activeTape = before;
   }
+}
+
+/** Frees what the tape saved, unless an outer gradient still needs it. */
+export function dropTape(): void {
+  const { activeTape, gradientDepth } = state();
+  if (gradientDepth > 0) return;
+  activeTape?.forEach(({ saved }) => {
+    tf.dispose(saved);
+  });
+  state().activeTape = null;
 }
 
 /** Runs `f`, which differentiates by itself, beside the tape that is being recorded or read. */

@@ -6,6 +6,7 @@ import {
   unregisterGradient,
 } from "@tensorflow/tfjs-core";
 import { correctedGradients } from "./corrected-gradients.js";
+import { freeFailedGradients } from "./failed-gradients.js";
 import { guardCustomGradients } from "./gradients-custom.js";
 import { isRecording, relinkOutputs } from "./gradients-tape.js";
 import { gradientConfigs } from "./tfjs-gradients.js";
@@ -32,3 +33,4 @@ for (const config of [...gradientConfigs, ...correctedGradients]) {
   registerGradient(twiceDifferentiable(config));
 }
 guardCustomGradients();
+freeFailedGradients();

@@ -1,4 +1,4 @@
-import { checkGradients, expectClose, normalArray, uniformArray } from "@dcr-js/testing";
+import { checkGradients, expectClose, expectNoLeaks, normalArray, uniformArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { gelu, silu } from "../src/ops/activation.js";
@@ -443,4 +443,43 @@ it.each(await testBackends())("integers divide with the quotient's gradient on $
   expectClose(await gradients[0]!.data(), [1 / 3, 10 / 4, 20 / 5], { relative: 1e-6 });
   expectClose(await gradients[1]!.data(), [-1 / 9, -20 / 16, -60 / 25], { relative: 1e-6 });
   tf.dispose([a, b, gradients]);
+});
+
+it("a gradient that fails frees its graph, also inside another and where the failure is in an op's gradient", async () => {
+  await tf.setBackend("cpu");
+  const x = tf.tensor1d([0.5, 1, 2]);
+  const sum = (y: tf.Tensor) => tf.sum(tf.exp(tf.square(y))) as tf.Scalar;
+  const fails = (y: tf.Tensor): tf.Scalar => {
+    sum(y);
+    throw new Error("no loss");
+  };
+  const failsBack = tf.customGrad((y) => ({
+    value: tf.sum(y as tf.Tensor),
+    gradFunc: () => {
+      throw new Error("no slope");
+    },
+  }));
+  const backwards = (y: tf.Tensor) => failsBack(tf.exp(y));
+  await expectNoLeaks(() => {
+    expect(() => tf.grad(fails)(x)).toThrow("no loss");
+    expect(() => tf.valueAndGrads(fails)([x])).toThrow("no loss");
+    expect(() => tf.grad((y) => tf.sum(tf.mul(tf.grad(fails)(y), tf.exp(y))))(x)).toThrow("no loss");
+    expect(() => tf.grad(backwards)(x)).toThrow("no slope");
+    expect(() => tf.valueAndGrad(backwards)(x)).toThrow("no slope");
+    expect(() => tf.grad(() => sum(tf.ones([2])))(x)).toThrow("Cannot compute gradient of y=f(x)");
+    // Its result outlives the failure in no scope.
+    expect(() => tf.engine().gradients(() => backwards(x), [x])).toThrow("no slope");
+    // What was caught inside is freed with the outer graph, whose gradient is right.
+    const slope = tf.grad((y) => {
+      expect(() => tf.grad(fails)(y)).toThrow("no loss");
+      return sum(y);
+    })(x);
+    expectClose(
+      slope,
+      [0.5, 1, 2].map((v) => 2 * v * Math.exp(v * v)),
+      { relative: 1e-6 },
+    );
+    slope.dispose();
+  });
+  x.dispose();
 });

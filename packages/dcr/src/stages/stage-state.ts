@@ -10,11 +10,21 @@ export interface StageState {
   progress: StageProgress;
 }
 
-/** The part of a stage's state that is JSON. */
-export interface StageProgress {
-  format: 1;
+/** The setting that a state belongs to. Learning rate and the like may change from one process to the next. */
+export interface StageSetting {
   /** Which stage it is of. */
   stage: string;
+  seed: number;
+  accumulation: number;
+  /** The objective's name. */
+  objective: string;
+  /** The aggregator's name, where there is one. */
+  aggregator?: string;
+}
+
+/** The part of a stage's state that is JSON. */
+export interface StageProgress extends StageSetting {
+  format: 2;
   /** Steps taken. */
   step: number;
   /** Where the images go on. */
@@ -26,17 +36,17 @@ export interface StageProgress {
 }
 
 export function stageState(from: {
-  stage: string;
+  setting: StageSetting;
   optimizer: AdamW;
   parameters: readonly Parameter[];
   position: SourcePosition;
   memory?: number[];
   objectiveMemory?: number[];
 }): StageState {
-  const { stage, optimizer, parameters, position, memory, objectiveMemory } = from;
+  const { setting, optimizer, parameters, position, memory, objectiveMemory } = from;
   const tensors = optimizer.stateDict();
   for (const [i, parameter] of parameters.entries()) tensors[`parameter.${i}`] = tf.clone(parameter.value);
-  const progress: StageProgress = { format: 1, stage, step: optimizer.stepCount, source: position };
+  const progress: StageProgress = { format: 2, ...setting, step: optimizer.stepCount, source: position };
   if (memory) progress.aggregatorMemory = [...memory];
   if (objectiveMemory) progress.objectiveMemory = [...objectiveMemory];
   return { tensors, progress: structuredClone(progress) };
@@ -58,25 +68,36 @@ interface CheckedState {
  */
 export async function checkState(
   state: StageState,
-  expected: { stage: string; parameters: readonly Parameter[]; aggregates: boolean; remembers: boolean },
+  expected: { setting: StageSetting; parameters: readonly Parameter[]; remembers: boolean },
 ): Promise<CheckedState> {
   const { tensors, progress } = state ?? {};
   if (typeof tensors !== "object" || tensors === null || typeof progress !== "object" || progress === null) {
     throw new TypeError(`restore: a state must be { tensors, progress }, got ${describe(state)}`);
   }
-  const { format, stage, step, source, aggregatorMemory: memory, objectiveMemory } = progress;
-  if (format !== 1) throw new Error(`restore: the state's format must be 1, got ${describe(format)}`);
-  if (stage !== expected.stage) {
-    throw new Error(`restore: expected the state of stage ${expected.stage}, got ${describe(stage)}`);
+  const { format, step, source, aggregatorMemory: memory, objectiveMemory } = progress;
+  if (format !== 2) throw new Error(`restore: the state's format must be 2, got ${describe(format)}`);
+  for (const key of ["stage", "seed", "accumulation", "objective", "aggregator"] as const) {
+    const [own, given] = [expected.setting[key], progress[key]];
+    if (given === own) continue;
+    const wanted = own === undefined ? `a stage without ${key}` : `${key} ${own}`;
+    throw new Error(`restore: expected the state of ${wanted}, got ${describe(given)}`);
   }
   if (!Number.isSafeInteger(step) || step < 0) {
     throw new Error(`restore: step must be an integer, at least 0, got ${describe(step)}`);
   }
-  if (typeof source !== "object" || source === null) {
-    throw new Error(`restore: source must be a source's position, got ${describe(source)}`);
+  checkPosition("restore: source", source);
+  const { aggregator } = expected.setting;
+  if (memory !== undefined && aggregator === undefined) {
+    throw new Error("restore: the state holds an aggregator's memory, and the stage has no aggregator");
   }
-  checkMemory("aggregator", "aggregatorMemory", memory, expected.aggregates);
-  checkMemory("objective", "objectiveMemory", objectiveMemory, expected.remembers);
+  checkMemory("restore: aggregatorMemory", memory);
+  if (objectiveMemory !== undefined && !expected.remembers) {
+    throw new Error(
+      "restore: the state holds an objective's memory, and the stage has no objective that remembers",
+    );
+  }
+  // An objective that remembers does so from the first step on.
+  checkMemory("restore: objectiveMemory", objectiveMemory, expected.remembers && step > 0);
   const shapes = new Map<string, number[]>([["step", []]]);
   for (const [i, { shape }] of expected.parameters.entries()) {
     for (const name of ["parameter", "exp_avg", "exp_avg_sq"]) shapes.set(`${name}.${i}`, shape);
@@ -113,14 +134,16 @@ export async function checkState(
   return { optimizer, values, position: source, memory, objectiveMemory };
 }
 
-function checkMemory(owner: string, name: string, memory: unknown, taken: boolean): void {
-  if (memory === undefined) return;
-  if (!taken) {
-    throw new Error(
-      `restore: the state holds an ${owner}'s memory, and the stage has no ${owner}${owner === "objective" ? " that remembers" : ""}`,
-    );
-  }
+/** Checks what an aggregator or an objective remembers; a state could not be restored with anything else. */
+export function checkMemory(name: string, memory: unknown, needed = false): void {
+  if (memory === undefined && !needed) return;
   if (!Array.isArray(memory) || !memory.every(Number.isFinite)) {
-    throw new Error(`restore: ${name} must be an array of finite numbers, got ${describe(memory)}`);
+    const broken = Array.isArray(memory) ? memory.find((value) => !Number.isFinite(value)) : memory;
+    throw new Error(`${name} must be an array of finite numbers, got ${describe(broken)}`);
   }
+}
+
+export function checkPosition(name: string, position: unknown): asserts position is SourcePosition {
+  if (typeof position === "object" && position !== null) return;
+  throw new Error(`${name} must be a source's position, got ${describe(position)}`);
 }

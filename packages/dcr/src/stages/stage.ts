@@ -1,4 +1,4 @@
-import type { ImageBatch, SourcePosition } from "@dcr-js/data";
+import type { ImageBatch } from "@dcr-js/data";
 import type { GradientConflict } from "@dcr-js/gradient-conflict";
 import { AdamW, clipGradNorm, type Parameter, Random, warmupConstant, warmupCosine } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
@@ -7,8 +7,15 @@ import type { Trained } from "./backward.js";
 import { batchGradients, type FrozenFeatures, type TermGradients } from "./batch-gradients.js";
 import { readBatches } from "./read-batch.js";
 import type { StageSettings } from "./stage-options.js";
-import { checkState, type StageState, stageState } from "./stage-state.js";
-import { addTerm, reduceTerms } from "./step-terms.js";
+import {
+  checkMemory,
+  checkPosition,
+  checkState,
+  type StageSetting,
+  type StageState,
+  stageState,
+} from "./stage-state.js";
+import { addTerms, reduceTerms } from "./step-terms.js";
 
 /** The report of a step. */
 export interface StepRecord {
@@ -36,7 +43,8 @@ export interface Stage {
   /**
    * Goes on from a `state()`, to the identical result; the caller keeps its tensors.
    *
-   * @throws on a state of another setting or with values that are not finite; nothing is changed then
+   * @throws on a state of another stage, seed, accumulation, objective or aggregator (these two by their names), of parameters of other
+   *   shapes, or with values that are not finite; nothing is changed then
    */
   restore(state: StageState): Promise<void>;
   /** Frees everything that the stage made; models, adapters and source stay their owners'. */
@@ -59,15 +67,23 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
   const { source, encoder, denoiser, objective, communicator, gradientCheckpointing } = settings;
   const { accumulation, learningRate, maxGradNorm, weightDecay } = settings;
   const parameters = trainedParameters(settings, parts.trained);
+  // A step that is not taken does not move the position that a later process goes on from.
+  let position = source.position();
+  checkPosition("source: position()", position);
   const optimizer = new AdamW(parameters, { learningRate, weightDecay });
   // Hugging Face's warm-up wastes its first step on a rate of zero; a short run cannot spare it.
   const factor = scheduleOf(settings);
   const random = new Random(settings.seed).fork(parts.name);
   const reader = readBatches(source);
+  const setting: StageSetting = {
+    stage: parts.name,
+    seed: settings.seed,
+    accumulation,
+    objective: objective.name,
+    ...(settings.aggregator && { aggregator: settings.aggregator.name }),
+  };
   let memory: number[] | undefined;
   let objectiveMemory: number[] | undefined;
-  // A step that is not taken does not move the position that a later process goes on from.
-  let position: SourcePosition = source.position();
   let busy: string | undefined;
   let disposed = false;
 
@@ -75,8 +91,10 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
     const done = optimizer.stepCount;
     const rate = learningRate * factor(done + 1);
     parts.prepare();
-    encoder.enableGradientCheckpointing(gradientCheckpointing);
-    denoiser.enableGradientCheckpointing?.(gradientCheckpointing);
+    if (gradientCheckpointing !== undefined) {
+      encoder.enableGradientCheckpointing(gradientCheckpointing);
+      denoiser.enableGradientCheckpointing?.(gradientCheckpointing);
+    }
     const sums = new Map<string, TermGradients>();
     let gradient: tf.Tensor[] | undefined;
     try {
@@ -85,7 +103,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         const own = random.fork(done * accumulation + i);
         const { frozenFeatures } = parts;
         const input = { batch, random: own, frozenFeatures, memory: objectiveMemory };
-        for (const term of await batchGradients(settings, parts.trained, input)) addTerm(sums, term);
+        addTerms(sums, await batchGradients(settings, parts.trained, input));
       }
       const terms = [...sums.values()];
       const { loss, losses, metrics, terms: values } = await reduceTerms(communicator, terms, accumulation);
@@ -104,10 +122,16 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
             `the gradient of ${terms.map(({ name }) => name).join(" and ")} has norm ${gradNorm}`,
           );
         }
+        // Others' code runs before the weights change: where it fails, the step is not taken.
+        checkMemory(`aggregator ${settings.aggregator?.name}: memory`, aggregated.memory);
+        const remembered = objective.remember?.(metrics, objectiveMemory);
+        if (objective.remember) checkMemory(`objective ${objective.name}: memory`, remembered, true);
+        const reached: unknown = source.position();
+        checkPosition("source: position()", reached);
         optimizer.step(clipped.gradients, rate);
         memory = aggregated.memory;
-        objectiveMemory = objective.remember?.(metrics, objectiveMemory);
-        position = source.position();
+        objectiveMemory = remembered;
+        position = reached;
         const { conflict } = aggregated;
         return {
           step: done,
@@ -141,13 +165,12 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
 
   return {
     step: () => alone("step", step),
-    state: () => stageState({ stage: parts.name, optimizer, parameters, position, memory, objectiveMemory }),
+    state: () => stageState({ setting, optimizer, parameters, position, memory, objectiveMemory }),
     restore: (state) =>
       alone("restore", async () => {
         const checked = await checkState(state, {
-          stage: parts.name,
+          setting,
           parameters,
-          aggregates: settings.aggregator !== undefined,
           remembers: objective.remember !== undefined,
         });
         await reader.restart();

@@ -305,8 +305,8 @@ describe("predictionObjective", () => {
   it("refuses a loss that is not a scalar, by the objective's name", () => {
     for (const [loss, got] of [
       [() => tf.ones([2]), "got shape [2]"],
-      [async () => tf.scalar(1), "got a promise"],
-      [() => 3, "got number"],
+      [async () => tf.scalar(1), "got a Promise"],
+      [() => 3, "got 3"],
     ] as const) {
       const mine = predictionObjective("mine", loss as never);
       expect(() => tf.tidy(() => run(mine) as never)).toThrow(

@@ -115,7 +115,12 @@ function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
       ? asked.rows.anchors
       : Int32Array.from([...asked.rows.anchors, ...asked.rows.augmented]);
   const pick = (x: tf.Tensor, rows: Int32Array) => tf.gather(x, tf.tensor1d(rows, "int32"));
-  // Made while all predictions are there, and kept beyond the tidy that frees those.
+  // Made while all predictions are there, and kept beyond the tidy that frees those, until this function returns.
+  const kept: tf.Tensor[] = [];
+  const keep = <T extends tf.Tensor>(x: T): T => {
+    kept.push(tf.keep(x));
+    return x;
+  };
   let values: tf.Scalar[] = [];
   let metrics: Record<string, tf.Scalar> = {};
   let difference = undefined as tf.Tensor | undefined;
@@ -129,44 +134,50 @@ function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
       temperature = measuredTemperature(metrics["similarity/candidatesSpread"], memory);
       metrics = { ...metrics, temperature };
     } else temperature = settings.temperature;
-    for (const metric of Object.values(metrics)) tf.keep(metric);
+    for (const metric of Object.values(metrics)) keep(metric);
     const all = lossGradients(predicted, temperature, positives);
     const own = positives.map((positive) => lossGradients(predicted, temperature, [positive]));
-    values = own.map(({ value }) => tf.keep(value));
+    values = own.map(({ value }) => keep(value));
     if (wantedApart && own.length === 2) {
-      difference = tf.keep(pick(tf.sub(own[0].gradient, all.gradient), flowing));
+      difference = keep(pick(tf.sub(own[0].gradient, all.gradient), flowing));
     }
     return all;
   };
 
-  const whole =
-    flow === "all"
-      ? chunkedGradient(asked.made, measure)
-      : tf.tidy(() => {
-          const { value, gradient } = tf.tidy(() => {
-            const all = measure(predictInChunks(asked.made));
-            return { value: all.value, gradient: pick(all.gradient, flowing) };
+  try {
+    const whole =
+      flow === "all"
+        ? chunkedGradient(asked.made, measure)
+        : tf.tidy(() => {
+            const { value, gradient } = tf.tidy(() => {
+              const all = measure(predictInChunks(asked.made));
+              return { value: all.value, gradient: pick(all.gradient, flowing) };
+            });
+            return { value, conditionGradient: backpropagateInChunks(asked.made, gradient, flowing) };
           });
-          return { value, conditionGradient: backpropagateInChunks(asked.made, gradient, flowing) };
-        });
 
-  const parts = positives.map((positive, i) => ({
-    name: termNames[positive],
-    weight: 1 / positives.length,
-    value: values[i],
-  }));
-  if (!difference) {
-    const gradient = asked.splitGradient(whole.conditionGradient);
-    return [{ name: "dcr", weight: 1, value: whole.value, parts, metrics, ...gradient }];
+    const parts = positives.map((positive, i) => ({
+      name: termNames[positive],
+      weight: 1 / positives.length,
+      value: tf.clone(values[i]),
+    }));
+    const measured = Object.fromEntries(
+      Object.entries(metrics).map(([name, metric]) => [name, tf.clone(metric)]),
+    );
+    if (!difference) {
+      const gradient = asked.splitGradient(whole.conditionGradient);
+      return [{ name: "dcr", weight: 1, value: whole.value, parts, metrics: measured, ...gradient }];
+    }
+    const own = backpropagateInChunks(asked.made, difference, flowing);
+    const gradients = [tf.add(whole.conditionGradient, own), tf.sub(whole.conditionGradient, own)];
+    return parts.map((part, i) => ({
+      ...part,
+      ...asked.splitGradient(gradients[i]),
+      ...(i === 0 && { metrics: measured }),
+    }));
+  } finally {
+    tf.dispose(kept);
   }
-  const own = backpropagateInChunks(asked.made, difference, flowing);
-  difference.dispose();
-  const gradients = [tf.add(whole.conditionGradient, own), tf.sub(whole.conditionGradient, own)];
-  return parts.map((part, i) => ({
-    ...part,
-    ...asked.splitGradient(gradients[i]),
-    ...(i === 0 && { metrics }),
-  }));
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkOptions } from "../shared/check-options.js";
+import { checkScalar } from "./check-scalar.js";
 import type { Objective } from "./objective.js";
 
 export interface FeatureObjectiveOptions {
@@ -32,7 +33,7 @@ export function featureObjective(
       const inputs = usesAugmented ? [features, augmented!] : [features];
       const { value, grads } = tf.valueAndGrads((...given: tf.Tensor[]) => {
         const result = loss(given[0] as tf.Tensor2D, given[1] as tf.Tensor2D);
-        checkScalarLoss(name, result);
+        checkScalar(`objective ${name}: the loss`, result);
         // tfjs refuses an input that the loss does not depend on; this gives it a gradient of zero.
         const nothing = tf.mul(tf.addN(given.map((each) => tf.sum(each))), 0);
         // Every process computes the loss of the whole batch.
@@ -42,17 +43,4 @@ export function featureObjective(
       return [{ name, weight: 1, value: value as tf.Scalar, features: dFeatures, augmented: dAugmented }];
     },
   };
-}
-
-/** Refuses a loss that is not a scalar tensor, by the objective's name. */
-export function checkScalarLoss(name: string, value: unknown): asserts value is tf.Scalar {
-  if (value instanceof Promise) {
-    throw new Error(`objective ${name}: the loss must be a scalar tensor, got a promise`);
-  }
-  if (!(value instanceof tf.Tensor)) {
-    throw new Error(`objective ${name}: the loss must be a scalar tensor, got ${typeof value}`);
-  }
-  if (value.rank !== 0) {
-    throw new Error(`objective ${name}: the loss must be a scalar tensor, got shape [${value.shape}]`);
-  }
 }

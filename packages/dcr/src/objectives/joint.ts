@@ -26,11 +26,13 @@ export function sumObjective(
     const both = remembering.map(({ objective }) => objective.name).join(" and ");
     throw new Error(`sumObjective: ${name}: at most one member may have remember(), got ${both}`);
   }
-  const remember = remembering[0]?.objective.remember;
+  const remembers = remembering[0]?.objective;
   return {
     name,
-    ...(remember && { remember }),
+    // Called as a method: an objective may be an instance of a class.
+    ...(remembers && { remember: (metrics, memory) => remembers.remember!(metrics, memory) }),
     usesAugmented: members.some(({ objective }) => objective.usesAugmented),
+    needsNegatives: members.some(({ objective }) => objective.needsNegatives !== false),
     usesPredictions: members.some(({ objective }) => objective.usesPredictions),
     terms: (input) =>
       members.flatMap(({ objective, weight }) =>

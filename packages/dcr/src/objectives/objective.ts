@@ -12,6 +12,8 @@ export interface Objective {
   readonly usesAugmented: boolean;
   /** Whether it looks at the denoiser's predictions: else no latents are encoded and nothing is predicted. */
   readonly usesPredictions: boolean;
+  /** Whether it needs other images as negatives, and so a batch of two or more. Default true. */
+  readonly needsNegatives?: boolean;
   /** Runs in a tidy: it need dispose nothing, and the trainer disposes what it returns. */
   terms(input: ObjectiveInput): ObjectiveTerm[];
   /**

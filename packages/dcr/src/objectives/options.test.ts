@@ -9,8 +9,9 @@ import { type DCRLossOptions, type DCRTermsOptions, dcrLoss, dcrLossTerms } from
 import { type DCRGradientOptions, dcrLossGradients } from "./dcr-loss-gradients.js";
 import { type FeatureObjectiveOptions, featureObjective } from "./feature-objective.js";
 import { type JointObjectiveOptions, jointObjective, sumObjective } from "./joint.js";
-import type { Predictor } from "./objective.js";
+import type { Objective, Predictor } from "./objective.js";
 import { type PredictionObjectiveOptions, predictionObjective } from "./prediction-objective.js";
+import { recObjective } from "./rec.js";
 
 const [n, dim] = [3, 8];
 let [predictions, augmented, target]: tf.Tensor[] = [];
@@ -147,6 +148,12 @@ it("sums ask for what one of their members asks for, and need one", () => {
   const plain = featureObjective("plain", (z) => tf.sum(z), { usesAugmented: false });
   const views = featureObjective("views", (z) => tf.sum(z));
   const predicts = predictionObjective("predicts", () => tf.scalar(0));
+  const needs = (...objectives: Objective[]) =>
+    sumObjective(
+      "sum",
+      objectives.map((objective) => ({ objective, weight: 1 })),
+    ).needsNegatives;
+  expect([needs(recObjective()), needs(recObjective(), plain)]).toEqual([false, true]);
   const asks = (...objectives: (typeof plain)[]) => {
     const { usesAugmented, usesPredictions, name } = sumObjective(
       "sum",
@@ -163,8 +170,16 @@ it("sums ask for what one of their members asks for, and need one", () => {
       "weight of plain",
     );
   }
-  const remembering = { ...plain, remember: () => [1] };
-  expect(sumObjective("one", [{ objective: remembering, weight: 1 }]).remember).toBe(remembering.remember);
+  // An instance of a class, whose method reads its own fields.
+  const remembering = {
+    ...plain,
+    decay: 0.5,
+    remember(metrics: Readonly<Record<string, number>>, [before]: readonly number[] = [0]) {
+      return [this.decay * before + metrics["x"]];
+    },
+  };
+  const { remember } = sumObjective("one", [{ objective: remembering, weight: 1 }]);
+  expect([remember!({ x: 3 }), remember!({ x: 3 }, [4])]).toEqual([[3], [5]]);
   expect(sumObjective("no", [{ objective: plain, weight: 1 }])).not.toHaveProperty("remember");
   const two = [remembering, remembering].map((objective) => ({ objective, weight: 1 }));
   expect(() => sumObjective("two", two)).toThrow(

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type ConditionedPredictions, chunkedLossGradient } from "../predictions/chunked-gradient.js";
 import { checkChoice, checkOptions } from "../shared/check-options.js";
-import { checkScalarLoss } from "./feature-objective.js";
+import { checkScalar } from "./check-scalar.js";
 import type { Objective, Predictor } from "./objective.js";
 
 /** The arguments of a loss on predictions: the `n` noisy images of this process, under the conditions of all `N` images. */
@@ -51,7 +51,7 @@ export function predictionObjective(
       const asked = askPredictions(predictor!, { pairs, usesAugmented });
       const { value, conditionGradient } = chunkedLossGradient(asked.made, (predicted) => {
         const result = loss(asked.split(predicted));
-        checkScalarLoss(name, result);
+        checkScalar(`objective ${name}: the loss`, result);
         return tf.div(result, processes);
       });
       return [{ name, weight: 1, value, ...asked.splitGradient(conditionGradient) }];

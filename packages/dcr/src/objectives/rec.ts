@@ -10,6 +10,7 @@ export function recObjective(): Objective {
     name: "rec",
     usesAugmented: false,
     usesPredictions: true,
+    needsNegatives: false,
     terms: ({ predictor, processes }) => {
       const asked = askPredictions(predictor!, { pairs: "own", usesAugmented: false });
       const { value, conditionGradient } = chunkedGradient(asked.made, (predicted) => {

@@ -8,6 +8,7 @@ import {
   backpropagateInChunks,
   type ConditionedPredictions,
   chunkedGradient,
+  chunkedLossGradient,
   predictInChunks,
 } from "./chunked-gradient.js";
 
@@ -125,6 +126,22 @@ describe("chunkedGradient", () => {
       /a row for each of 6 predictions, got \[3,2,2,1\]/,
     );
     expect(() => predictInChunks({ ...given, conditionOf: new Int32Array(0), chunk: 2 })).toThrow(/got none/);
+    for (const outside of [-1, 4]) {
+      const conditionOf = Int32Array.from(given.conditionOf, (row, r) => (r === 3 ? outside : row));
+      const wrong = { ...given, conditionOf, chunk: 2 };
+      const message = `conditionOf must name rows of conditions in 0..3, got ${outside}`;
+      expect(() => predictInChunks(wrong)).toThrow(`predictInChunks: ${message}`);
+      expect(() => chunkedGradient(wrong, lossGradients)).toThrow(`chunkedGradient: ${message}`);
+      expect(() => chunkedLossGradient(wrong, (x) => tf.sum(x))).toThrow(`chunkedLossGradient: ${message}`);
+    }
+    for (const row of [-1, 6]) {
+      const rows = Int32Array.of(0, row);
+      const message = `rows must be of predictions in 0..5, got ${row}`;
+      expect(() => predictInChunks({ ...given, chunk: 2 }, rows)).toThrow(`predictInChunks: ${message}`);
+      expect(() =>
+        tf.tidy(() => backpropagateInChunks({ ...given, chunk: 2 }, tf.ones([2, ...item]), rows)),
+      ).toThrow(`backpropagateInChunks: ${message}`);
+    }
     dispose();
   });
 });

@@ -38,7 +38,7 @@ export function predictInChunks(
   { conditions, conditionOf, predict, chunk }: ConditionedPredictions,
   rows: Int32Array = range(conditionOf.length),
 ): tf.Tensor {
-  checkChunk("predictInChunks", rows.length, chunk);
+  checkRows("predictInChunks", { conditions, conditionOf, chunk }, rows);
   return tf.tidy(() =>
     tf.concat(
       [...chunks(rows, chunk)].map(([, part]) =>
@@ -61,7 +61,7 @@ export function backpropagateInChunks(
   dPredictions: tf.Tensor,
   rows: Int32Array = range(conditionOf.length),
 ): tf.Tensor {
-  checkChunk("backpropagateInChunks", rows.length, chunk);
+  checkRows("backpropagateInChunks", { conditions, conditionOf, chunk }, rows);
   if (dPredictions.shape[0] !== rows.length) {
     throw new Error(
       `backpropagateInChunks: dPredictions must have a row for each of ${rows.length} predictions, got [${dPredictions.shape}]`,
@@ -128,7 +128,7 @@ function gradientAtConditions(
 ): ConditionGradient {
   const { conditions, conditionOf, predict, chunk } = predictions;
   const rows = range(conditionOf.length);
-  checkChunk(where, rows.length, chunk);
+  checkRows(where, predictions, rows);
   const first = chunk === 0 ? 0 : Math.max(0, rows.length - chunk);
   const [others, last] = [rows.subarray(0, first), rows.subarray(first)];
   return tf.tidy(() => {
@@ -150,9 +150,26 @@ function gradientAtConditions(
   });
 }
 
-function checkChunk(where: string, count: number, chunk: number): void {
+function checkRows(
+  where: string,
+  { conditions, conditionOf, chunk }: Omit<ConditionedPredictions, "predict">,
+  rows: Int32Array,
+): void {
   checkNumber(`${where}: chunk`, chunk, { integer: true, min: 0 });
-  if (count === 0) throw new Error(`${where}: expected one prediction or more, got none`);
+  if (rows.length === 0) throw new Error(`${where}: expected one prediction or more, got none`);
+  const count = conditionOf.length;
+  // A row outside its range would get no gradient, and its condition the memory of another tensor.
+  for (const row of rows) {
+    if (row < 0 || row >= count) {
+      throw new RangeError(`${where}: rows must be of predictions in 0..${count - 1}, got ${row}`);
+    }
+    const condition = conditionOf[row];
+    if (condition < 0 || condition >= conditions.shape[0]) {
+      throw new RangeError(
+        `${where}: conditionOf must name rows of conditions in 0..${conditions.shape[0] - 1}, got ${condition}`,
+      );
+    }
+  }
 }
 
 function gatherRows(conditions: tf.Tensor, conditionOf: Int32Array, rows: Int32Array): tf.Tensor {

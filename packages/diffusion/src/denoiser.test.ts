@@ -161,6 +161,44 @@ describe("createUNetDenoiser", () => {
     });
   });
 
+  it.each([true, false])(
+    "refuses a batch that does not fit, and frees what it made (sharedPrefix: %s)",
+    async (sharedPrefix) => {
+      await expectNoLeaks(() =>
+        withDenoiser({ sharedPrefix }, (denoiser) => {
+          for (const [wrong, got] of [
+            [Int32Array.of(100), "1"],
+            [Int32Array.of(1, 2, 3), "3"],
+            [[1, 2], "an array of 2"],
+          ]) {
+            expect(() => denoiser.prepare(noisy, wrong as Int32Array)).toThrow(
+              `Denoiser.prepare: timesteps must be an Int32Array of 2, one for each image, got ${got}`,
+            );
+          }
+          tf.tidy(() => {
+            for (const shape of [
+              [2, 8, 8, 3],
+              [8, 8, 4],
+            ]) {
+              expect(() => denoiser.prepare(tf.zeros(shape) as tf.Tensor4D, timesteps)).toThrow(
+                `Denoiser.prepare: noisy must be [N, h, w, 4], got [${shape}]`,
+              );
+            }
+          });
+        }),
+      );
+      const prefix = vi.spyOn(unet, "prefix").mockImplementation(() => {
+        throw new Error("out of memory");
+      });
+      await expectNoLeaks(() =>
+        withDenoiser({}, (denoiser) => {
+          expect(() => denoiser.prepare(noisy, timesteps)).toThrow("out of memory");
+        }),
+      );
+      prefix.mockRestore();
+    },
+  );
+
   it("refuses what does not fit", () => {
     withDenoiser(undefined, (denoiser) => {
       const prepared = denoiser.prepare(noisy, timesteps);

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions } from "./shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "./shared/check-options.js";
 import { encodePrompt, type TextSide } from "./stable-diffusion/encode-prompt.js";
 import type { StableDiffusion } from "./stable-diffusion/stable-diffusion.js";
 import type { AddedConditions } from "./unet/added-conditions.js";
@@ -180,17 +180,24 @@ export function createUNetDenoiser(
     latentChannels,
     capabilities: { additiveConditions: additive, sharedPrefix, tokenConditions: true },
     prepare: (noisy, timesteps): PreparedUNetBatch => {
+      checkNoisy(noisy, timesteps, latentChannels);
       const steps = tf.tensor1d(timesteps, "int32");
       const addedConditions = added && addedFor(noisy, added);
-      const prefix = sharedPrefix ? unet.prefix(noisy, steps, { addedConditions }) : undefined;
+      const own = [steps, addedConditions?.timeIds ?? []] as tf.TensorContainer;
+      let prefix: UNetPrefix | undefined;
+      try {
+        if (sharedPrefix) prefix = unet.prefix(noisy, steps, { addedConditions });
+      } catch (error) {
+        tf.dispose(own);
+        throw error;
+      }
       return {
         images: noisy.shape[0],
         prefixOf: (rows) =>
           prefix
             ? gatherPrefix(prefix, rows)
             : unet.prefix(tf.gather(noisy, rows), tf.gather(steps, rows) as tf.Tensor1D, { addedConditions }),
-        dispose: () =>
-          tf.dispose([steps, prefix ?? [], addedConditions?.timeIds ?? []] as tf.TensorContainer),
+        dispose: () => tf.dispose([own, prefix ?? []] as tf.TensorContainer),
       };
     },
     predict: (prepared, rows, conditions) => {
@@ -241,6 +248,19 @@ function checkAdded(
     throw new Error(`createDenoiser: textEmbeds must be [1, ${expected}] for this UNet, got [${shape}]`);
   }
   checkNumber("createDenoiser: vaeFactor", added.vaeFactor, { min: 1, integer: true });
+}
+
+function checkNoisy(noisy: tf.Tensor4D, timesteps: Int32Array, channels: number): void {
+  if (!(noisy instanceof tf.Tensor) || noisy.rank !== 4 || noisy.shape[3] !== channels) {
+    const got = (noisy as unknown) instanceof tf.Tensor ? `[${noisy.shape}]` : describe(noisy);
+    throw new Error(`Denoiser.prepare: noisy must be [N, h, w, ${channels}], got ${got}`);
+  }
+  if (!(timesteps instanceof Int32Array) || timesteps.length !== noisy.shape[0]) {
+    const got = (timesteps as unknown) instanceof Int32Array ? `${timesteps.length}` : describe(timesteps);
+    throw new Error(
+      `Denoiser.prepare: timesteps must be an Int32Array of ${noisy.shape[0]}, one for each image, got ${got}`,
+    );
+  }
 }
 
 // A gather outside its range reads zeros or another tensor's memory on some backends.

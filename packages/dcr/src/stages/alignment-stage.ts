@@ -24,7 +24,7 @@ export interface AlignmentOptions extends StageOptions {
  */
 export function createAlignmentStage(options: AlignmentOptions): Stage {
   const caller = "createAlignmentStage";
-  const { featureCacheBytes = 2 ** 28, objective = recObjective(), ...rest } = options;
+  const { featureCacheBytes = 2 ** 28, objective = recObjective(), ...rest } = options ?? {};
   checkNumber(`${caller}: featureCacheBytes`, featureCacheBytes, { integer: true, min: 0 });
   const settings = checkStageOptions(caller, { ...rest, objective });
   if (!objective.usesPredictions) {

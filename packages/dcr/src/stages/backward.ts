@@ -1,8 +1,9 @@
-import { accumulateGradients, type Parameter, valueAndGradients } from "@dcr-js/tensor";
+import type { Parameter } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Projector } from "../projector.js";
 import { backpropagateInMicroBatches, type EncodedImages } from "./encode-images.js";
 import type { Adapters } from "./stage-options.js";
+import { sumOfGradients } from "./sum-of-gradients.js";
 import type { TensorScope } from "./tensor-scope.js";
 
 /** The parts that a stage trains. At least one of the two. */
@@ -27,35 +28,47 @@ export function backward(
   scope: TensorScope,
   cotangents: Cotangents[],
 ): tf.Tensor[] {
-  const gradients: tf.Tensor[] = [];
-  if (adapters) {
-    const dEncoded = cotangents.map(({ encoded, dFeatures, dConditions }) =>
-      scope.own(
-        tf.tidy(() => {
-          const direct = dFeatures ? atFirstToken(dFeatures, encoded.shape) : tf.zerosLike(encoded);
-          if (!dConditions) return direct;
-          return tf.add(direct, tf.grad((x) => projector.forward(x))(encoded, dConditions));
-        }),
-      ),
-    );
-    const all = scope.own(tf.concat(dEncoded));
-    gradients.push(...backpropagateInMicroBatches(pass, adapters.parameters(), all));
+  const ofProjector = projectorTrains ? projectorGradients(projector, cotangents) : [];
+  try {
+    const ofAdapters = adapters ? adapterGradients(adapters, projector, pass, scope, cotangents) : [];
+    return [...ofAdapters, ...ofProjector];
+  } catch (error) {
+    tf.dispose(ofProjector);
+    throw error;
   }
-  if (projectorTrains) {
-    let sum: tf.Tensor[] | undefined;
-    const parameters: Parameter[] = projector.parameters();
-    for (const { encoded, dConditions } of cotangents) {
-      if (!dConditions) continue;
-      const { value, gradients: own } = valueAndGradients(
-        () => tf.tidy(() => tf.sum(tf.mul(projector.forward(encoded), dConditions)) as tf.Scalar),
-        parameters,
-      );
-      value.dispose();
-      sum = accumulateGradients(sum, own);
-    }
-    gradients.push(...(sum ?? parameters.map(({ shape }) => tf.zeros(shape))));
-  }
-  return gradients;
+}
+
+function adapterGradients(
+  adapters: Adapters,
+  projector: Projector,
+  pass: EncodedImages,
+  scope: TensorScope,
+  cotangents: Cotangents[],
+): tf.Tensor[] {
+  const dEncoded = cotangents.map(({ encoded, dFeatures, dConditions }) =>
+    scope.own(
+      tf.tidy(() => {
+        const direct = dFeatures ? atFirstToken(dFeatures, encoded.shape) : tf.zerosLike(encoded);
+        if (!dConditions) return direct;
+        return tf.add(direct, tf.grad((x) => projector.forward(x))(encoded, dConditions));
+      }),
+    ),
+  );
+  const all = scope.own(tf.concat(dEncoded));
+  return backpropagateInMicroBatches(pass, adapters.parameters(), all);
+}
+
+function projectorGradients(projector: Projector, cotangents: Cotangents[]): tf.Tensor[] {
+  const parameters: Parameter[] = projector.parameters();
+  const parts = cotangents.flatMap(({ encoded, dConditions }) =>
+    dConditions ? [{ encoded, dConditions }] : [],
+  );
+  const gradients = sumOfGradients(
+    parameters,
+    parts,
+    ({ encoded, dConditions }) => tf.sum(tf.mul(projector.forward(encoded), dConditions)) as tf.Scalar,
+  );
+  return gradients ?? parameters.map(({ shape }) => tf.zeros(shape));
 }
 
 /** A gradient at the features as one at what the encoder gave: zero at its local tokens. */

@@ -1,8 +1,9 @@
 import type { ImageEncoder } from "@dcr-js/encoders";
-import { accumulateGradients, type Parameter, type Random, valueAndGradients } from "@dcr-js/tensor";
+import type { Parameter, Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
 import type { ImageNormalizer } from "./stage-options.js";
+import { sumOfGradients } from "./sum-of-gradients.js";
 
 /** The images of a batch, and how they go through the encoder. */
 export interface EncodedImages {
@@ -38,17 +39,10 @@ export function backpropagateInMicroBatches(
   parameters: readonly Parameter[],
   dFeatures: tf.Tensor,
 ): tf.Tensor[] {
-  let sum: tf.Tensor[] | undefined;
-  for (const part of microBatches(given)) {
+  return sumOfGradients(parameters, microBatches(given), (part) => {
     const dPart = tf.slice(dFeatures, part.start, part.count);
-    const { value, gradients } = valueAndGradients(
-      () => tf.tidy(() => tf.sum(tf.mul(encode(given, part), dPart)) as tf.Scalar),
-      parameters,
-    );
-    tf.dispose([value, dPart]);
-    sum = accumulateGradients(sum, gradients);
-  }
-  return sum!;
+    return tf.sum(tf.mul(encode(given, part), dPart)) as tf.Scalar;
+  })!;
 }
 
 interface MicroBatch {

@@ -43,10 +43,8 @@ export function createEndToEndStage(options: EnhancementOptions): Stage {
   });
 }
 
-function check(
-  caller: string,
-  { adapters, ...rest }: EnhancementOptions,
-): { settings: StageSettings; adapters: Adapters } {
+function check(caller: string, options: EnhancementOptions): { settings: StageSettings; adapters: Adapters } {
+  const { adapters, ...rest } = options ?? {};
   const settings = checkStageOptions(caller, rest);
   if (typeof adapters?.parameters !== "function") {
     throw new TypeError(`${caller}: adapters must be a LoRA or { parameters() }, got ${describe(adapters)}`);

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkScalarLoss } from "../objectives/feature-objective.js";
+import { checkScalar } from "../objectives/check-scalar.js";
 import type { Objective, ObjectiveInput, ObjectiveTerm } from "../objectives/objective.js";
 import { checkNumber, describe } from "../shared/check-options.js";
 
@@ -17,7 +17,8 @@ export interface TermValues {
 /**
  * Asks an objective for its terms and checks them, since it may be anybody's code. The caller disposes their tensors.
  *
- * @throws by the objective's name, where losses are missing, share a name, or have gradients of other shapes than their inputs
+ * @throws by the objective's name, where losses are missing, losses or metrics share a name, a figure is no scalar, or gradients have
+ *   other shapes than their inputs
  */
 export function askObjective(objective: Objective, input: ObjectiveInput): ObjectiveTerm[] {
   const terms = tf.tidy(() => objective.terms(input) as never) as ObjectiveTerm[];
@@ -41,15 +42,26 @@ function checkTerms({ name: objective }: Objective, input: ObjectiveInput, terms
     conditions: input.predictor?.conditions.shape,
     augmentedConditions: input.predictor?.augmentedConditions?.shape,
   };
-  const names = terms.map(({ name }) => name);
-  for (const [i, term] of terms.entries()) {
-    const { name, weight, value } = term;
-    if (typeof name !== "string" || name === "") {
-      throw new TypeError(`${where}: a loss's name must be a string, got ${describe(name)}`);
+  const [names, reported, metricNames] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  for (const term of terms) {
+    if (typeof term !== "object" || term === null) {
+      throw new TypeError(`${where}: a loss must be an object, got ${describe(term)}`);
     }
-    if (names.indexOf(name) !== i) throw new Error(`${where}: two losses have the name ${name}`);
-    checkNumber(`${where}: the weight of ${name}`, weight);
-    checkScalarLoss(objective, value);
+    const { name, parts, metrics = {} } = term;
+    checkLoss(where, term, names);
+    if (parts !== undefined && !Array.isArray(parts)) {
+      throw new TypeError(`${where}: the parts of ${name} must be an array, got ${describe(parts)}`);
+    }
+    // A step reports the parts of a sum in its place.
+    for (const part of parts ?? [term]) checkLoss(where, part, reported);
+    if (typeof metrics !== "object" || metrics === null) {
+      throw new TypeError(`${where}: the metrics of ${name} must be an object, got ${describe(metrics)}`);
+    }
+    for (const [metric, value] of Object.entries(metrics)) {
+      checkScalar(`${where}: metric ${metric}`, value);
+      if (metricNames.has(metric)) throw new Error(`${where}: two metrics have the name ${metric}`);
+      metricNames.add(metric);
+    }
     let gradients = 0;
     for (const [key, shape] of Object.entries(shapes)) {
       const gradient = term[key as keyof typeof shapes];
@@ -62,6 +74,20 @@ function checkTerms({ name: objective }: Objective, input: ObjectiveInput, terms
     }
     if (gradients === 0) throw new Error(`${where}: ${name} has no gradient`);
   }
+}
+
+function checkLoss(
+  where: string,
+  { name, weight, value }: Pick<ObjectiveTerm, "name" | "weight" | "value">,
+  names: Set<string>,
+): void {
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError(`${where}: a loss's name must be a string, got ${describe(name)}`);
+  }
+  if (names.has(name)) throw new Error(`${where}: two losses have the name ${name}`);
+  names.add(name);
+  checkNumber(`${where}: the weight of ${name}`, weight);
+  checkScalar(`${where}: the loss`, value);
 }
 
 /** The terms as one, with the weighted sum of their gradients. The caller disposes the gradients. */

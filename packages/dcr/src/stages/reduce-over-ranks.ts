@@ -1,5 +1,6 @@
 import type { Communicator } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { withTensorScope } from "./tensor-scope.js";
 
 /** Sums named tensors over the ranks; what is missing stays missing. The caller keeps the inputs and disposes the results. */
 export async function sumOverRanks<K extends string>(
@@ -18,9 +19,9 @@ export async function sumNumbersOverRanks(
 ): Promise<number[]> {
   // Alone there is nothing to round.
   if (communicator.size === 1) return [...numbers];
-  const own = tf.tensor1d([...numbers]);
-  const [sum] = await communicator.allReduce([own]);
-  const values = Array.from(await sum.data());
-  tf.dispose([own, sum]);
-  return values;
+  return withTensorScope(async (scope) => {
+    const own = scope.own(tf.tensor1d([...numbers]));
+    const [sum] = scope.own(await communicator.allReduce([own]));
+    return Array.from(await sum.data());
+  });
 }

@@ -1,4 +1,5 @@
 import type { ImageBatch } from "@dcr-js/data";
+import { gradDrop } from "@dcr-js/gradient-conflict";
 import { initialize, singleProcess } from "@dcr-js/tensor";
 import { expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
@@ -7,7 +8,8 @@ import { adapt, enhance, setting, testBatch, testLatents, testSource } from "../
 import type { Objective } from "../objectives/objective.js";
 import { objectives } from "../objectives/objectives.js";
 import { recObjective } from "../objectives/rec.js";
-import { createEnhancementStage, type EnhancementOptions } from "./enhancement-stage.js";
+import { createAlignmentStage } from "./alignment-stage.js";
+import { createEndToEndStage, createEnhancementStage, type EnhancementOptions } from "./enhancement-stage.js";
 import { checkStageOptions } from "./stage-options.js";
 
 beforeAll(() => initialize({ device: "wasm" }));
@@ -28,7 +30,6 @@ describe("checkStageOptions", () => {
       localTokens: 0,
       chunk: 16,
       encoderMicroBatch: 8,
-      gradientCheckpointing: false,
       communicator: singleProcess,
     };
     const objective = recObjective();
@@ -64,15 +65,7 @@ describe("checkStageOptions", () => {
         [999, 1000],
         [0, 1000],
       ],
-      [
-        [-1, 5],
-        [1000, 1001],
-        [0, 1001],
-        [5, 5],
-        [5, 4],
-        [0.5, 2],
-        [0, 1.5],
-      ],
+      [[-1, 5], [1000, 1001], [0, 1001], [5, 5], [5, 4], [0.5, 2], [0, 1.5], [0, 500, 900], [0], 500, "09"],
     ],
     ["totalSteps", [], [1, 100]],
   ])("takes %s within its bounds alone", (name, inside, outside) => {
@@ -90,7 +83,7 @@ describe("checkStageOptions", () => {
   it("takes totalSteps with the cosine alone, and as few images as a batch, of two at least", () => {
     const { options, dispose } = setting();
     const check = (change: object) =>
-      checkStageOptions("test", { ...options, objective: recObjective(), ...change });
+      checkStageOptions("test", { ...options, objective: objectives.con(), ...change });
     expect(check({ schedule: "cosine", totalSteps: 1 })).toMatchObject({ totalSteps: 1 });
     for (const totalSteps of [0, 1.5, undefined])
       expect(() => check({ schedule: "cosine", totalSteps })).toThrow("test: totalSteps must be an integer");
@@ -104,7 +97,72 @@ describe("checkStageOptions", () => {
     const one = testSource({ batchSize: 1 });
     expect(() => check({ source: one })).toThrow("a batch of one has no negatives");
     expect(() => check({ source: one, communicator: { ...singleProcess, size: 2 } })).not.toThrow();
+    // A loss without negatives takes one image.
+    const rec = { ...options, source: one };
+    expect(() => checkStageOptions("test", { ...rec, objective: recObjective() })).not.toThrow();
+    for (const objective of [objectives.naive(), { ...recObjective(), needsNegatives: undefined }])
+      expect(() => checkStageOptions("test", { ...rec, objective })).toThrow("has no negatives");
     dispose();
+  });
+
+  it("needs an objective, an aggregator and a communicator that say what a stage asks of them", () => {
+    const { options, dispose } = setting();
+    const objective = recObjective();
+    for (const [change, message] of [
+      [{ aggregator: "pcgrad" }, 'aggregator must be an object with weigh(), got "pcgrad"'],
+      [{ aggregator: gradDrop() }, "aggregator must be an object with weigh(), got a Object"],
+      [{ aggregator: { weigh: () => {} } }, "aggregator.name must be a string, not empty, got undefined"],
+      [{ communicator: {} }, "communicator must be an object with allReduce(), got a Object"],
+      [
+        { communicator: { ...singleProcess, size: 0 } },
+        "communicator.size must be an integer, at least 1, got 0",
+      ],
+      [
+        { communicator: { ...singleProcess, rank: 1 } },
+        "communicator.rank must be an integer, at least 0 and less than 1, got 1",
+      ],
+      [{ objective: { ...objective, name: "" } }, "objective.name must be a string, not empty"],
+      [
+        { objective: { ...objective, usesAugmented: undefined } },
+        "objective.usesAugmented must be a boolean, got undefined",
+      ],
+      [
+        { objective: { ...objective, usesPredictions: 1 } },
+        "objective.usesPredictions must be a boolean, got 1",
+      ],
+      [
+        { objective: { ...objective, needsNegatives: 0 } },
+        "objective.needsNegatives must be a boolean, got 0",
+      ],
+      [{ objective: { ...objective, remember: [1] } }, "objective must be an object with remember()"],
+      [
+        { localTokens: 0.5, encoder: Object.assign(Object.create(options.encoder), { tokens: undefined }) },
+        "encoder must be an object with tokens()",
+      ],
+      [
+        { scheduler: { addNoise: () => {}, target: () => {} } },
+        "scheduler.config.num_train_timesteps must be an integer, at least 1, got undefined",
+      ],
+      [
+        {
+          target: "velocity",
+          scheduler: Object.assign(Object.create(options.scheduler), { velocity: undefined }),
+        },
+        "scheduler must be an object with velocity()",
+      ],
+    ] as [object, string][]) {
+      expect(() => checkStageOptions("test", { ...options, objective, ...change })).toThrow(
+        `test: ${message}`,
+      );
+    }
+    dispose();
+    for (const create of [createAlignmentStage, createEnhancementStage, createEndToEndStage]) {
+      for (const nothing of [undefined, null]) {
+        expect(() => create(nothing as never)).toThrow(
+          `${create.name}: source must be an object with position(), got undefined`,
+        );
+      }
+    }
   });
 
   it.each(["source", "processor", "encoder", "projector", "denoiser", "scheduler", "latents", "objective"])(
@@ -231,7 +289,11 @@ describe("what a stage is given", () => {
     ["an objective", { objective: "dcr" }, 'objective must be an object with terms(), got "dcr"'],
     ["adapters", { adapters: {} }, "adapters must be a LoRA or { parameters() }, got a Object"],
     ["no adapters", { adapters: { parameters: () => [] } }, "adapters have no parameters to train"],
-    ["a batch of one", { source: testSource({ batchSize: 1 }) }, "a batch of one has no negatives"],
+    [
+      "a batch of one",
+      { source: testSource({ batchSize: 1 }), objective: objectives.con() },
+      "a batch of one has no negatives",
+    ],
     ["little data", { source: testSource({ length: 2 }) }, "source has 2 images, fewer than its batch of 3"],
     [
       "other images",
@@ -428,6 +490,39 @@ describe("what a stage is given", () => {
       [
         () => [1, 2].map(() => ({ name: "a", weight: 1, ...zeros([3, 12]) })),
         "objective mine: two losses have the name a",
+      ],
+      [() => [3 as never], "objective mine: a loss must be an object, got 3"],
+      [
+        () => [{ name: "a", weight: 1, ...zeros([3, 12]), metrics: { x: tf.zeros([2]) as never } }],
+        "objective mine: metric x must be a scalar tensor, got shape [2]",
+      ],
+      [
+        () => [{ name: "a", weight: 1, ...zeros([3, 12]), metrics: { x: tf.scalar(1, "int32") } }],
+        "objective mine: metric x must be float32, got int32",
+      ],
+      [
+        () => [{ name: "a", weight: 1, ...zeros([3, 12]), metrics: 3 as never }],
+        "objective mine: the metrics of a must be an object, got 3",
+      ],
+      [
+        () =>
+          ["a", "b"].map((name) => ({ name, weight: 1, ...zeros([3, 12]), metrics: { x: tf.scalar(1) } })),
+        "objective mine: two metrics have the name x",
+      ],
+      [
+        () => [{ name: "a", weight: 1, ...zeros([3, 12]), parts: 3 as never }],
+        "objective mine: the parts of a must be an array, got 3",
+      ],
+      [
+        () => [{ name: "a", weight: 1, ...zeros([3, 12]), parts: [{ name: "b", weight: 1 } as never] }],
+        "objective mine: the loss must be a scalar tensor, got undefined",
+      ],
+      [
+        () => [
+          { name: "a", weight: 1, ...zeros([3, 12]), parts: [{ name: "b", weight: 1, value: tf.scalar(1) }] },
+          { name: "b", weight: 1, ...zeros([3, 12]) },
+        ],
+        "objective mine: two losses have the name b",
       ],
     ] as [Objective["terms"], string][]) {
       await expectNoLeaks(() =>

@@ -8,9 +8,11 @@ import type { LatentEncoder } from "../latents/latent-encoder.js";
 import type { Objective } from "../objectives/objective.js";
 import type { Projector } from "../projector.js";
 import {
+  checkBoolean,
   checkChoice,
   checkNumber,
   checkOptions,
+  checkText,
   describe,
   type OptionNames,
 } from "../shared/check-options.js";
@@ -78,7 +80,8 @@ export interface StageOptions {
   encoderMicroBatch?: number;
   /**
    * Whether encoder and denoiser keep the inputs of their blocks only and compute the rest again in the backward pass
-   * (Chen et al. 2016): the same numbers in less memory, for one more forward pass. Default false.
+   * (Chen et al. 2016): the same numbers in less memory, for one more forward pass. The stage sets it on both before each step.
+   * Default: they stay as they are.
    */
   gradientCheckpointing?: boolean;
   /** Joins processes that train together, each on images of its own. Default a single process. */
@@ -86,9 +89,11 @@ export interface StageOptions {
 }
 
 /** {@link StageOptions} with the defaults filled in. */
-export interface StageSettings extends Required<Omit<StageOptions, "aggregator" | "totalSteps">> {
+export interface StageSettings
+  extends Required<Omit<StageOptions, "aggregator" | "totalSteps" | "gradientCheckpointing">> {
   totalSteps?: number;
   aggregator?: Aggregator;
+  gradientCheckpointing?: boolean;
   objective: Objective;
 }
 
@@ -124,8 +129,8 @@ const names: OptionNames<StageOptions & { objective: Objective }> = {
 const parts = {
   source: ["position", "restore", Symbol.asyncIterator],
   processor: ["normalize"],
-  encoder: ["encodeImage"],
-  projector: ["forward"],
+  encoder: ["encodeImage", "train", "requiresGrad"],
+  projector: ["forward", "parameters", "requiresGrad"],
   denoiser: ["prepare", "predict"],
   scheduler: ["addNoise", "target"],
   latents: ["encode"],
@@ -143,14 +148,15 @@ export function checkStageOptions(
 ): StageSettings {
   const given = checkOptions(caller, options, names);
   for (const [name, methods] of Object.entries(parts)) {
-    const part = (given as unknown as Record<string, Record<string | symbol, unknown> | undefined>)[name];
-    const missing = methods.find((method) => typeof part?.[method] !== "function");
-    if (missing === undefined) continue;
-    const method = typeof missing === "symbol" ? "[Symbol.asyncIterator]" : missing;
-    throw new TypeError(`${caller}: ${name} must be an object with ${method}(), got ${describe(part)}`);
+    checkPart(`${caller}: ${name}`, given[name as keyof typeof given], methods);
   }
-  const { source, encoder, projector, denoiser, scheduler, latents } = given;
-  const steps = scheduler.config.num_train_timesteps;
+  const { source, encoder, projector, denoiser, scheduler, latents, objective } = given;
+  checkObjective(`${caller}: objective`, objective);
+  const steps = checkNumber(
+    `${caller}: scheduler.config.num_train_timesteps`,
+    scheduler.config?.num_train_timesteps,
+    { integer: true, min: 1 },
+  );
   const settings: StageSettings = {
     warmupSteps: 10,
     schedule: "constant",
@@ -163,7 +169,6 @@ export function checkStageOptions(
     localTokens: 0,
     chunk: 16,
     encoderMicroBatch: 8,
-    gradientCheckpointing: false,
     communicator: singleProcess,
     ...given,
   };
@@ -184,13 +189,26 @@ export function checkStageOptions(
   checkNumber(`${caller}: chunk`, settings.chunk, count);
   checkNumber(`${caller}: encoderMicroBatch`, settings.encoderMicroBatch, count);
   checkChoice(`${caller}: target`, settings.target, ["scheduler", "velocity"]);
-  const [first, end] = settings.timestepRange;
+  if (settings.target === "velocity") checkPart(`${caller}: scheduler`, scheduler, ["velocity"]);
+  const { timestepRange } = settings;
+  if (!Array.isArray(timestepRange) || timestepRange.length !== 2) {
+    throw new TypeError(`${caller}: timestepRange must be [first, end), got ${describe(timestepRange)}`);
+  }
+  const [first, end] = timestepRange;
   checkNumber(`${caller}: timestepRange[0]`, first, { integer: true, min: 0, below: steps });
   checkNumber(`${caller}: timestepRange[1]`, end, { integer: true, above: first, max: steps });
 
-  const { size: processes } = settings.communicator;
+  const { aggregator, communicator } = settings;
+  if (aggregator !== undefined) {
+    checkPart(`${caller}: aggregator`, aggregator, ["weigh"]);
+    checkText(`${caller}: aggregator.name`, aggregator.name);
+  }
+  checkPart(`${caller}: communicator`, communicator, ["allReduce", "allGather"]);
+  const { size: processes } = communicator;
+  checkNumber(`${caller}: communicator.size`, processes, { integer: true, min: 1 });
+  checkNumber(`${caller}: communicator.rank`, communicator.rank, { integer: true, min: 0, below: processes });
   checkNumber(`${caller}: source.batchSize`, source.batchSize, { integer: true, min: 1 });
-  if (source.batchSize * processes < 2) {
+  if (source.batchSize * processes < 2 && objective.needsNegatives !== false) {
     throw new Error(`${caller}: source.batchSize must be at least 2, got 1; a batch of one has no negatives`);
   }
   if (source.length !== undefined && source.length < source.batchSize) {
@@ -220,12 +238,36 @@ export function checkStageOptions(
     "the denoiser's latentChannels",
     denoiser.latentChannels,
   );
-  if (settings.localTokens > 0 && !denoiser.capabilities.tokenConditions) {
+  if (settings.localTokens > 0) checkPart(`${caller}: encoder`, encoder, ["tokens"]);
+  if (settings.gradientCheckpointing !== undefined) {
+    checkPart(`${caller}: encoder`, encoder, ["enableGradientCheckpointing"]);
+  }
+  if (settings.localTokens > 0 && !denoiser.capabilities?.tokenConditions) {
     throw new Error(
       `${caller}: localTokens must be 0 for this denoiser, whose capabilities.tokenConditions is false, got ${settings.localTokens}`,
     );
   }
   return settings;
+}
+
+/** Checks that others' code has the methods that a stage calls. */
+function checkPart(name: string, part: unknown, methods: readonly (string | symbol)[]): void {
+  const missing = methods.find(
+    (method) => typeof (part as Record<string | symbol, unknown> | undefined)?.[method] !== "function",
+  );
+  if (missing === undefined) return;
+  const method = typeof missing === "symbol" ? "[Symbol.asyncIterator]" : missing;
+  throw new TypeError(`${name} must be an object with ${method}(), got ${describe(part)}`);
+}
+
+function checkObjective(name: string, objective: Objective): void {
+  checkText(`${name}.name`, objective.name);
+  checkBoolean(`${name}.usesAugmented`, objective.usesAugmented);
+  checkBoolean(`${name}.usesPredictions`, objective.usesPredictions);
+  if (objective.needsNegatives !== undefined) {
+    checkBoolean(`${name}.needsNegatives`, objective.needsNegatives);
+  }
+  if (objective.remember !== undefined) checkPart(name, objective, ["remember"]);
 }
 
 function agree(caller: string, one: string, a: number, other: string, b: number): void {

@@ -5,16 +5,17 @@ import {
   pcgrad,
   weightedSum,
 } from "@dcr-js/gradient-conflict";
-import { initialize } from "@dcr-js/tensor";
+import { initialize, singleProcess } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks, uniformArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { enhance, flat, gradientMoments, readState, take, testSource } from "../../test/setting.js";
 import { featureObjective } from "../objectives/feature-objective.js";
-import { jointObjective } from "../objectives/joint.js";
+import { jointObjective, sumObjective } from "../objectives/joint.js";
 import type { Objective } from "../objectives/objective.js";
 import { objectives } from "../objectives/objectives.js";
-import type { EnhancementOptions } from "./enhancement-stage.js";
+import { predictionObjective } from "../objectives/prediction-objective.js";
+import { createEndToEndStage, type EnhancementOptions } from "./enhancement-stage.js";
 import type { StepRecord } from "./stage.js";
 import type { StageState } from "./stage-state.js";
 
@@ -86,6 +87,13 @@ describe("a stage's state", () => {
         "restore: the state holds an objective's memory, and the stage has no objective that remembers",
       ),
     );
+    // Its steps so far are not known without their memory.
+    const { objectiveMemory, ...progress } = half.progress;
+    await enhance(auto(), {}, (stage) =>
+      expect(stage.restore({ ...half, progress })).rejects.toThrow(
+        "restore: objectiveMemory must be an array of finite numbers, got undefined",
+      ),
+    );
     tf.dispose(half.tensors);
   });
 
@@ -129,8 +137,16 @@ describe("a stage's state", () => {
           [tensors({ step: ints }), '"step" has shape ['],
           [tensors({ step: float }), '"step" must be int32, got float32'],
           [tensors({ "exp_avg_sq.0": undefined }), '"exp_avg_sq.0" is missing'],
-          [progress({ format: 2 }), "the state's format must be 1, got 2"],
-          [progress({ format: "1" }), 'the state\'s format must be 1, got "1"'],
+          [progress({ format: 1 }), "the state's format must be 2, got 1"],
+          [progress({ format: "2" }), 'the state\'s format must be 2, got "2"'],
+          [progress({ seed: 3 }), "expected the state of seed 2, got 3"],
+          [progress({ seed: undefined }), "expected the state of seed 2, got undefined"],
+          [progress({ accumulation: 2 }), "expected the state of accumulation 1, got 2"],
+          [progress({ objective: "dcr" }), 'expected the state of objective con, got "dcr"'],
+          [
+            progress({ aggregator: "pcgrad" }),
+            'expected the state of a stage without aggregator, got "pcgrad"',
+          ],
           [progress({ stage: undefined }), "expected the state of stage enhancement, got undefined"],
           [progress({ step: 0.5 }), "step must be an integer, at least 0, got 0.5"],
           [progress({ step: 2 ** 53 }), "step must be an integer, at least 0, got 9007199254740992"],
@@ -161,6 +177,43 @@ describe("a stage's state", () => {
         tf.dispose([good.tensors, other, ints, broken, zero, float, missing] as tf.TensorContainer);
       }),
     );
+  });
+
+  it("is that before a step in which the objective, the aggregator or the source fails", async () => {
+    const plain = featureObjective("plain", (z) => tf.mean(tf.square(z)));
+    const nan = { ...plain, remember: () => [Number.NaN] };
+    const none = { ...plain, remember: () => undefined as never };
+    const broken: Objective = {
+      ...plain,
+      remember: () => {
+        throw new Error("no memory");
+      },
+    };
+    const forgetful: Aggregator = {
+      name: "forgetful",
+      weigh: (gram) => ({ ...weightedSum().weigh(gram), memory: [Number.NaN] }),
+    };
+    const { position, ...rest } = testSource();
+    const lost = (() => {
+      let calls = 0;
+      return { ...rest, position: () => (calls++ === 0 ? position() : (undefined as never)) };
+    })();
+    const mustBe = "must be an array of finite numbers, got";
+    for (const [objective, change, message] of [
+      [nan, {}, `objective plain: memory ${mustBe} NaN`],
+      [none, {}, `objective plain: memory ${mustBe} undefined`],
+      [broken, {}, "no memory"],
+      [plain, { aggregator: forgetful }, `aggregator forgetful: memory ${mustBe} NaN`],
+      [plain, { source: lost }, "source: position() must be a source's position, got undefined"],
+    ] as [Objective, Partial<EnhancementOptions>, string][]) {
+      await expectNoLeaks(() =>
+        enhance(objective, change, async (stage) => {
+          const before = readState(stage.state());
+          await expect(stage.step()).rejects.toThrow(`step 0 was not taken: ${message}`);
+          expect(readState(stage.state())).toEqual(before);
+        }),
+      );
+    }
   });
 
   it("is that before a step which was not taken", async () => {
@@ -295,6 +348,130 @@ describe("a stage's memory options", () => {
       }
     },
   );
+});
+
+describe("a step that throws", () => {
+  /** The loss `call` times, then something that is none. */
+  const sometimes = (call: number) => {
+    let calls = 0;
+    return ({ predictions }: { predictions: tf.Tensor }) =>
+      ++calls === call ? tf.square(predictions) : (tf.mean(tf.square(predictions)) as tf.Tensor);
+  };
+  /** Throws in its nth call. */
+  const failing = <F extends (...args: never[]) => unknown>(f: F, call: number): F => {
+    let calls = 0;
+    return ((...args: never[]) => {
+      if (++calls === call) throw new Error("out of memory");
+      return f(...args);
+    }) as F;
+  };
+
+  it.each<[string, Objective]>([
+    ["a loss on predictions", predictionObjective("mine", sometimes(1))],
+    ["a loss on features", featureObjective("mine", (z) => tf.square(z))],
+  ])("frees the graph of %s that is no scalar", async (_, objective) => {
+    await expectNoLeaks(() =>
+      enhance(objective, {}, (stage) =>
+        expect(stage.step()).rejects.toThrow("objective mine: the loss must be a scalar tensor, got shape ["),
+      ),
+    );
+  });
+
+  it("frees the graphs of the batches before it", async () => {
+    await expectNoLeaks(() =>
+      enhance(predictionObjective("mine", sometimes(2)), { accumulation: 2 }, (stage) =>
+        expect(stage.step()).rejects.toThrow("the loss must be a scalar tensor"),
+      ),
+    );
+  });
+
+  // 12 predictions, 5 at a time: chunks without a graph, one with, then those without again; more where the losses are apart.
+  it.each([1, 2, 3, 4, 5, 6])("frees what DCR keeps where call %i of the denoiser fails", async (call) => {
+    for (const conflict of [false, true]) {
+      await expectNoLeaks(() =>
+        enhance(
+          sumObjective("both", [
+            { objective: objectives.dcr(), weight: 1 },
+            { objective: objectives.rec(), weight: 1 },
+          ]),
+          { conflict },
+          async (stage, { denoiser }) => {
+            denoiser.predict = failing(denoiser.predict, call);
+            await expect(stage.step()).rejects.toThrow("step 0 was not taken: out of memory");
+          },
+        ),
+      );
+    }
+  });
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    "frees what was made before call %i of the encoder fails",
+    async (call) => {
+      const change = { encoderMicroBatch: 2, accumulation: 2 };
+      await expectNoLeaks(() =>
+        enhance(
+          objectives.rec(),
+          change,
+          async (stage, { encoder }) => {
+            encoder.encodeImage = failing(encoder.encodeImage.bind(encoder), call);
+            await expect(stage.step()).rejects.toThrow("step 0 was not taken: out of memory");
+          },
+          createEndToEndStage,
+        ),
+      );
+    },
+  );
+
+  it.each([1, 2, 3, 4, 5])("frees what was made before call %i of the projector fails", async (call) => {
+    await expectNoLeaks(() =>
+      enhance(
+        objectives.dcr(),
+        {},
+        async (stage, { projector }) => {
+          projector.forward = failing(projector.forward.bind(projector), call);
+          await expect(stage.step()).rejects.toThrow("step 0 was not taken: out of memory");
+        },
+        createEndToEndStage,
+      ),
+    );
+  });
+
+  it("frees what was made before a rank is lost", async () => {
+    for (const method of ["allReduce", "allGather"] as const) {
+      for (const call of [1, 2, 3]) {
+        const two = {
+          ...singleProcess,
+          size: 2,
+          allGather: async (x: tf.Tensor) => tf.concat([x, x]),
+        };
+        const communicator = { ...two, [method]: failing(two[method] as never, call) };
+        await expectNoLeaks(() =>
+          enhance(objectives.con(), { communicator }, (stage) =>
+            method === "allGather" && call === 3
+              ? stage.step()
+              : expect(stage.step()).rejects.toThrow("step 0 was not taken: out of memory"),
+          ),
+        );
+      }
+    }
+  });
+});
+
+describe("gradientCheckpointing", () => {
+  it("is the models' own where the option is not given", async () => {
+    for (const [given, expected] of [
+      [undefined, true],
+      [true, true],
+      [false, false],
+    ]) {
+      await enhance(objectives.rec(), { gradientCheckpointing: given }, async (stage, { encoder, unet }) => {
+        encoder.enableGradientCheckpointing(true);
+        unet.enableGradientCheckpointing(true);
+        await stage.step();
+        expect([encoder.gradientCheckpointing, unet.gradientCheckpointing]).toEqual([expected, expected]);
+      });
+    }
+  });
 });
 
 describe("dropout", () => {

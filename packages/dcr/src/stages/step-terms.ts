@@ -3,17 +3,44 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { TermGradients } from "./batch-gradients.js";
 import { sumNumbersOverRanks } from "./reduce-over-ranks.js";
 
-/** Adds one batch's term to the step's; takes its gradients over. */
-export function addTerm(sums: Map<string, TermGradients>, term: TermGradients): void {
-  const sum = sums.get(term.name);
-  if (!sum) {
-    sums.set(term.name, term);
-    return;
+/**
+ * Adds the terms of a batch to the step's; takes their gradients over.
+ *
+ * @throws when they are not those of the step's first batch, with the same weights, losses and metrics
+ */
+export function addTerms(sums: Map<string, TermGradients>, terms: readonly TermGradients[]): void {
+  try {
+    if (sums.size > 0) checkSameTerms([...sums.values()], terms);
+  } catch (error) {
+    tf.dispose(terms.map(({ gradients }) => gradients));
+    throw error;
   }
-  sum.gradients = accumulateGradients(sum.gradients, term.gradients);
-  sum.value += term.value;
-  for (const [name, value] of Object.entries(term.values)) sum.values[name] += value;
-  for (const [name, value] of Object.entries(term.metrics)) sum.metrics[name] += value;
+  for (const term of terms) {
+    const sum = sums.get(term.name);
+    if (!sum) {
+      sums.set(term.name, term);
+      continue;
+    }
+    sum.gradients = accumulateGradients(sum.gradients, term.gradients);
+    sum.value += term.value;
+    for (const [name, value] of Object.entries(term.values)) sum.values[name] += value;
+    for (const [name, value] of Object.entries(term.metrics)) sum.metrics[name] += value;
+  }
+}
+
+function checkSameTerms(before: readonly TermGradients[], terms: readonly TermGradients[]): void {
+  const same = (what: string, a: unknown, b: unknown) => {
+    const [first, second] = [a, b].map((x) => String(x) || "none");
+    if (first === second) return;
+    throw new Error(`${what} must be the same in all batches of a step, got ${first} and ${second}`);
+  };
+  const names = (all: readonly TermGradients[]) => all.map(({ name }) => name);
+  same("the losses", names(before), names(terms));
+  for (const [i, { name, weight, values, metrics }] of before.entries()) {
+    same(`the weight of ${name}`, weight, terms[i].weight);
+    same(`the losses in ${name}`, Object.keys(values), Object.keys(terms[i].values));
+    same(`the metrics of ${name}`, Object.keys(metrics), Object.keys(terms[i].metrics));
+  }
 }
 
 /** The figures of a step, averaged over its batches. */

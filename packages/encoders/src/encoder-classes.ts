@@ -55,15 +55,19 @@ const byModelType: Record<string, readonly [plain: string, projected?: string]> 
   siglip_text_model: ["SiglipTextModel"],
 };
 
-/** The class that config.json names, or that its model_type stands for. */
+/**
+ * The class that config.json names, or that its model_type stands for.
+ *
+ * @param options `known`: the classes that will do; `variant`: of the weights' file, which may have to tell
+ */
 export async function architectureOf(
   folder: string,
   what: string,
-  known: Readonly<Record<string, unknown>>,
+  { known, variant }: { known: Readonly<Record<string, unknown>>; variant?: string },
 ): Promise<string> {
   const { architectures, model_type: type } = await readModelJson(folder, "config.json", what);
   const named = Array.isArray(architectures) ? (architectures[0] as unknown) : undefined;
-  const found = named ?? (await architectureByType(folder, type));
+  const found = named ?? (await architectureByType(folder, type, variant));
   if (typeof found === "string" && Object.hasOwn(known, found)) return found;
   const came =
     named === undefined ? `model_type ${JSON.stringify(type)} without architectures` : JSON.stringify(named);
@@ -72,12 +76,18 @@ export async function architectureOf(
   );
 }
 
-async function architectureByType(folder: string, type: unknown): Promise<string | undefined> {
+async function architectureByType(
+  folder: string,
+  type: unknown,
+  variant: string | undefined,
+): Promise<string | undefined> {
   if (typeof type !== "string" || !Object.hasOwn(byModelType, type)) return undefined;
   const [plain, projected] = byModelType[type]!;
   if (projected === undefined) return plain;
-  const reader = await openWeights(folder, "model");
-  const hasProjection = reader.keys().some((name) => /^(visual|text)_projection\./.test(name));
-  await reader.close();
-  return hasProjection ? projected : plain;
+  const reader = await openWeights(folder, "model", { variant });
+  try {
+    return reader.keys().some((name) => /^(visual|text)_projection\./.test(name)) ? projected : plain;
+  } finally {
+    await reader.close();
+  }
 }

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -88,6 +88,7 @@ describe.each(classes.filter(([name]) => name.includes("Model")))("%s", (name, C
     const own = { ...(part ? config[part] : config), nobody_knows: 3 };
     expect(() => new Made(own)).toThrow("nobody_knows");
     expect(() => new Made(own, { acceptKeys: ["nobody_knows"] })).not.toThrow();
+    expect(() => new Made(own, { acceptKey: ["nobody_knows"] })).toThrow('unknown option "acceptKey"');
   });
 
   it("refuses a folder of another kind, and a weight that nobody has", async () => {
@@ -141,4 +142,13 @@ it("each class has the sizes of its settings", async () => {
   expect(models.siglipText).toMatchObject({ featureSize: width, ...ofText(siglip) });
   expect(models.siglipVision).toMatchObject({ featureSize: width, ...ofImage(siglip) });
   for (const model of Object.values(models)) model.dispose();
+});
+
+it("leaves no weights behind where a file beside them cannot be read", async () => {
+  const folder = join(root, "companion");
+  await cp(fixtures("clip-quick-gelu"), folder, { recursive: true });
+  await mkdir(join(folder, "processor_config.json"));
+  const before = tf.memory().numTensors;
+  await expect(CLIPModel.fromPretrained(folder)).rejects.toThrow("processor_config.json");
+  expect(tf.memory().numTensors).toBe(before);
 });

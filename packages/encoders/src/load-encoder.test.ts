@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -176,6 +176,10 @@ describe("loadImageEncoder", () => {
       expect([loaded.family, loaded.architecture]).toEqual(["clip", name]);
       expect(loaded.encoder.featureSize).toBe(name === "CLIPVisionModel" ? 32 : 20);
       loaded.dispose();
+      await rename(join(tower, "model.safetensors"), join(tower, "model.fp16.safetensors"));
+      const variant = await loadImageEncoder(tower, { variant: "fp16" });
+      expect(variant.architecture).toBe(name);
+      variant.dispose();
       await rm(folder, { recursive: true });
       folder = await mkdtemp(join(tmpdir(), "load-encoder-"));
     }

@@ -87,7 +87,7 @@ export async function loadImageEncoder(
   const { text = true, ...pretrained } = options;
   checkBoolean(`${what}: text`, text);
   const { folder, how } = await resolve(what, source, pretrained);
-  const architecture = await architectureOf(folder, what, imageClasses);
+  const architecture = await architectureOf(folder, what, { known: imageClasses, variant: how.variant });
   const { family, load, tower } = imageClasses[architecture]!;
   const processor = await loadImageProcessor(folder, what, family, how.acceptKeys);
   const whole = tower !== undefined;
@@ -143,7 +143,7 @@ export async function createImageEncoder(
 ): Promise<ImageEncoderShape> {
   const what = "createImageEncoder";
   const { folder, how } = await resolve(what, source, options);
-  const architecture = await architectureOf(folder, what, imageClasses);
+  const architecture = await architectureOf(folder, what, { known: imageClasses, variant: how.variant });
   const { family, load, tower } = imageClasses[architecture]!;
   const processor = await loadImageProcessor(folder, what, family, how.acceptKeys);
   const encoder = await (tower ?? load).fromConfig(folder, how);
@@ -185,7 +185,7 @@ export async function loadTextEncoder(
 ): Promise<LoadedTextEncoder> {
   const what = "loadTextEncoder";
   const { folder, how } = await resolve(what, source, options);
-  const architecture = await architectureOf(folder, what, textClasses);
+  const architecture = await architectureOf(folder, what, { known: textClasses, variant: how.variant });
   const { family, load } = textClasses[architecture]!;
   const encoder = await load.fromPretrained(folder, how);
   try {

@@ -91,12 +91,12 @@ export async function loadForm<M extends Module & { companionFiles: Record<strin
   const found = { ...options, refresh: false };
   const folder = await resolvePretrained(`${form.architecture}.fromPretrained`, source, found);
   const names = (inFile: readonly string[]) => ownWeights(model, inFile, form);
-  await loadWeights(model, folder, { ...options, baseName: "model", names });
+  // Before the weights, which a file that cannot be read would leave behind.
   for (const name of form.companions) {
     const bytes = await readModelFile(folder, name);
     if (bytes) model.companionFiles[name] = bytes;
   }
-  return model;
+  return loadWeights(model, folder, { ...options, baseName: "model", names });
 }
 
 /** Buffers of positions, which older checkpoints hold. */

@@ -327,6 +327,24 @@ describe("addLoRA", () => {
     const extra = tf.zeros([1]);
     expect(() => lora.loadStateDict({ ...dict, [key]: extra })).toThrow(/has shape \[1\], expected \[2,4\]/);
     expect(() => lora.loadStateDict({ ...dict, extra })).toThrow(/unexpected "extra"/);
+    const [last] = Object.keys(dict).slice(-1) as [string];
+    const [ints, gone] = [tf.zeros(dict[last]!.shape, "int32"), tf.zeros(dict[last]!.shape)];
+    gone.dispose();
+    const before = lora.parameters().map(({ value }) => value.dataSync().slice());
+    const ones = Object.fromEntries(Object.entries(dict).map(([name, x]) => [name, tf.onesLike(x)]));
+    for (const [wrong, message] of [
+      [{ [last]: ints }, `"${last}" must be float32, got int32`],
+      [{ [last]: gone }, `"${last}" was disposed`],
+      // As long as peft's own prefix.
+      [
+        { [`other_model.abcd.${last.slice("base_model.model.".length)}`]: extra },
+        'unexpected "other_model.abcd.',
+      ],
+    ] as [StateDict, string][]) {
+      expect(() => lora.loadStateDict({ ...ones, ...wrong })).toThrow(message);
+      expect(lora.parameters().map(({ value }) => value.dataSync().slice())).toEqual(before);
+    }
+    tf.dispose([ones, ints]);
     lora.remove();
     const withBias = addLoRA(model, { targetModules: ["blocks.0"], rank: 2, bias: "lora_only" });
     const factors = Object.entries(withBias.stateDict());

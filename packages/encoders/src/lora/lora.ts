@@ -1,4 +1,4 @@
-import type { Module, Parameter, Random, StateDict } from "@dcr-js/tensor";
+import { type Module, type Parameter, type Random, type StateDict, storageOf } from "@dcr-js/tensor";
 import { LoRALinear } from "./lora-linear.js";
 import { type CheckedLoRAOptions, checkLoRAOptions, type LoRAOptions } from "./lora-options.js";
 import { selectTargets, type Target } from "./target-modules.js";
@@ -69,31 +69,38 @@ export class LoRA {
   /**
    * Copies in what {@link stateDict} gave, for example from a checkpoint, or from peft's adapter_model.safetensors.
    *
-   * @throws if a tensor is missing, unexpected or has another shape; nothing is changed then
+   * @throws if a tensor is missing, unexpected, has another shape, or is not float32 in type and storage; nothing is changed then
    */
   loadStateDict(dict: StateDict): this {
-    const known = new Map(this.named());
+    const known = new Map(
+      Array.from(this.named(), ([name, parameter]) => [PEFT_PREFIX + name, parameter] as const),
+    );
     for (const [name, parameter] of known) {
-      const tensor = dict[PEFT_PREFIX + name];
+      const tensor = dict[name];
       if (!tensor) throw missing(name, this.options.bias);
+      const fault = (text: string) => new Error(`LoRA.loadStateDict: "${name}" ${text}`);
+      if (tensor.isDisposed) throw fault("was disposed");
       if (String(tensor.shape) !== String(parameter.stateShape)) {
-        throw new Error(
-          `LoRA.loadStateDict: "${PEFT_PREFIX}${name}" has shape [${tensor.shape}], expected [${parameter.stateShape}]`,
-        );
+        throw fault(`has shape [${tensor.shape}], expected [${parameter.stateShape}]`);
+      }
+      if (tensor.dtype !== "float32") throw fault(`must be float32, got ${tensor.dtype}`);
+      if (parameter.trainable && storageOf(tensor) === "float16") {
+        throw fault('is stored as float16, where steps would be lost; store it as "float32"');
       }
     }
-    const unexpected = Object.keys(dict).find((name) => !known.has(name.slice(PEFT_PREFIX.length)));
+    const unexpected = Object.keys(dict).find((name) => !known.has(name));
     if (unexpected !== undefined) {
       const hint = unexpected.endsWith("bias") ? `; bias is "${this.options.bias}"` : "";
       throw new Error(`LoRA.loadStateDict: unexpected "${unexpected}"${hint}`);
     }
-    for (const [name, parameter] of known) parameter.assign(dict[PEFT_PREFIX + name]!);
+    for (const [name, parameter] of known) parameter.assign(dict[name]!);
     return this;
   }
 
   /**
    * Adds every update to its weight (`W + scaling B A`), while the adapters stay: the model computes the same with plain
-   * products (peft's `merge_adapter`). Train on after {@link unmergeAdapter} only.
+   * products (peft's `merge_adapter`). Train on after {@link unmergeAdapter} only. A weight that was stored as float16 is float32 then,
+   * also after {@link unmergeAdapter}: an update is often smaller than float16's steps.
    */
   mergeAdapter(): void {
     this.checkActive("mergeAdapter");
@@ -108,14 +115,15 @@ export class LoRA {
 
   /**
    * Adds every update to its weight and puts the plain layers back, so that the model is an ordinary one again (peft's
-   * `merge_and_unload`); which parameters train is as before {@link addLoRA}. The adapters are disposed.
+   * `merge_and_unload`); which parameters train is as before {@link addLoRA}. The adapters are disposed. Of a model that was stored
+   * as float16, the merged weights and the biases that trained are float32 then; its `storeAs("float16")` rounds them.
    */
   merge(): void {
     this.restore("merge", true);
   }
 
   /**
-   * Puts the plain layers back without the updates (peft's `unload`); trained biases keep their values. The adapters are
+   * Puts the plain layers back without the updates (peft's `unload`); trained biases keep their values, as float32. The adapters are
    * disposed.
    */
   remove(): void {
@@ -157,7 +165,7 @@ function missing(name: string, bias: string): Error {
     ? `; the adapters have bias "${bias}", but the file was written with bias "none", or by a peft that leaves the biases of ` +
       'adapted layers out: use bias "none" to load the factors alone'
     : "";
-  return new Error(`LoRA.loadStateDict: "${PEFT_PREFIX}${name}" is missing${why}`);
+  return new Error(`LoRA.loadStateDict: "${name}" is missing${why}`);
 }
 
 /**

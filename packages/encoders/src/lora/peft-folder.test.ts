@@ -252,6 +252,33 @@ describe("saveAdapter", () => {
     lora.remove();
   });
 
+  it.each(["", "vision_model", "vision_model.encoder.layers.0"])(
+    "writes what loadAdapter reads, with all biases within %j",
+    async (within) => {
+      const lora = addLoRA(model, { bias: "all", within, targetModules: ["q_proj", "fc1"], rank: 2 });
+      for (const parameter of lora.parameters()) {
+        const next = tf.add(parameter.value, 0.25);
+        parameter.assign(next);
+        next.dispose();
+      }
+      await saveAdapter(lora, folder);
+      const saved = lora.stateDict();
+      lora.remove();
+      const again = await loadAdapter(model, folder);
+      const read = again.stateDict();
+      expect(Object.keys(read).sort()).toEqual(Object.keys(saved).sort());
+      for (const [name, value] of Object.entries(saved)) expectClose(read[name]!, value);
+      again.remove();
+      // One bias of the part is missing.
+      const file = join(folder, "adapter_model.safetensors");
+      const bias = Object.keys(saved).find((name) => name.endsWith("layer_norm1.bias"))!;
+      const { [bias]: _, ...others } = saved;
+      await writeSafetensors(file, others);
+      await expect(loadAdapter(model, folder)).rejects.toThrow(`"${bias}" is missing`);
+      tf.dispose([saved, read]);
+    },
+  );
+
   it("refuses unknown options", async () => {
     const lora = await loadAdapter(model, fixture("lora/peft"));
     await expect(saveAdapter(lora, folder, { base: "x" } as never)).rejects.toThrow(/unknown option "base"/);

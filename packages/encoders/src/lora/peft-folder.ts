@@ -125,7 +125,10 @@ export async function saveAdapter(
 
 /** How {@link loadAdapter} reads. */
 export interface LoadAdapterOptions {
-  /** Only this part of the model is adapted, for example `vision_model`. Default: all of the model. */
+  /**
+   * Only this part of the model is adapted, for example `vision_model`. Default: all of the model; with bias `"all"` the part that the
+   * folder's tensors lie in.
+   */
   within?: string;
   /** Dropout while training, in place of the folder's. */
   dropout?: number;
@@ -176,7 +179,7 @@ export async function loadAdapter(
       layersPattern: absent(config.layers_pattern),
       rankPattern: config.rank_pattern ?? undefined,
       alphaPattern: config.alpha_pattern ?? undefined,
-      within,
+      within: within ?? (config.bias === "all" ? commonPath(Object.keys(weights)) : undefined),
       random,
     } satisfies LoRAOptions);
     try {
@@ -197,9 +200,27 @@ function absent<T>(value: T | null | undefined): T | undefined {
   return value === null || (Array.isArray(value) && value.length === 0) ? undefined : value;
 }
 
+/**
+ * The part of the model that all tensors of an adapter lie in. Adapters of one part save the biases of that part, and peft's settings do
+ * not say which part that is.
+ */
+function commonPath(names: readonly string[]): string {
+  const paths = names.map((name) =>
+    name
+      .slice(prefix.length)
+      .replace(/\.(lora_[AB]\.weight|(base_layer\.)?\w+)$/, "")
+      .split("."),
+  );
+  const [first = [], ...others] = paths;
+  const end = first.findIndex((key, at) => others.some((path) => path[at] !== key));
+  return (end < 0 ? first : first.slice(0, end)).join(".");
+}
+
+/** peft puts this before every path. */
+const prefix = "base_model.model.";
+
 /** Older versions of peft name the bias of an adapted layer `<path>.bias`. */
 function currentNames(weights: StateDict, lora: LoRA): StateDict {
-  const prefix = "base_model.model.";
   return Object.fromEntries(
     Object.entries(weights).map(([name, weight]) => {
       const owner = name.slice(prefix.length, -".bias".length);

@@ -103,7 +103,7 @@ export {
   predictionObjective,
 } from "./objectives/prediction-objective.js";
 export { recObjective } from "./objectives/rec.js";
-export { reconstructionLoss } from "./objectives/reconstruction-loss.js";
+export { type ReconstructionLossOptions, reconstructionLoss } from "./objectives/reconstruction-loss.js";
 export {
   backpropagateInChunks,
   type ConditionedPredictions,

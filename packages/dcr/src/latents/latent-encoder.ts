@@ -33,11 +33,11 @@ export interface LatentEncoderOptions {
    * same crops come again, in a later run too. Node alone. Default none.
    */
   cacheFolder?: string;
-  /** Bytes of files in the folder; the least recently used make room. Default 8 GiB. */
+  /** Bytes of files in the folder; the least recently used make room. Needs `cacheFolder`. Default 8 GiB. */
   cacheFolderBytes?: number;
   /**
    * How the folder's files hold moments. In `"float16"` they are rounded to 11 bits, a relative 5e-4, and so are the moments that a
-   * step sees, whether they come from the folder or were just computed. Default `"float16"`.
+   * step sees, whether they come from the folder or were just computed. Needs `cacheFolder`. Default `"float16"`.
    */
   cachePrecision?: StoredPrecision;
 }
@@ -65,6 +65,11 @@ export function createLatentEncoder(vae: AutoencoderKL, options?: LatentEncoderO
     throw new TypeError(
       `createLatentEncoder: cacheFolder must be the path of a folder, got ${describe(cacheFolder)}`,
     );
+  }
+  const ofFolder = { cacheFolderBytes: options?.cacheFolderBytes, cachePrecision: options?.cachePrecision };
+  const useless = Object.entries(ofFolder).find(([, value]) => value !== undefined);
+  if (cacheFolder === undefined && useless) {
+    throw new Error(`createLatentEncoder: ${useless[0]} is of a cacheFolder alone, and none is given`);
   }
   vae.requiresGrad(false);
   const openFolder =

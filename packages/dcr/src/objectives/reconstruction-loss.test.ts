@@ -23,6 +23,15 @@ describe("reconstructionLoss", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it("refuses unknown options and reductions", () => {
+    const x = tf.ones([2, 3]);
+    expect(() => reconstructionLoss(x, x, { reductoin: "sum" } as never)).toThrow(
+      'reconstructionLoss: unknown option "reductoin"; expected some of reduction',
+    );
+    expect(() => reconstructionLoss(x, x, { reduction: "most" as never })).toThrow("reduction");
+    x.dispose();
+  });
+
   it("never broadcasts", () => {
     expect(() => tf.tidy(() => reconstructionLoss(tf.ones([2, 3]), tf.ones([1, 3])))).toThrow(
       /one shape \[N, \.\.\.\], got \[2,3\] and \[1,3\]/,

@@ -1,19 +1,25 @@
 import { type Reduced, type Reduction, reduce } from "@dcr-js/contrastive";
 import * as tf from "@tensorflow/tfjs-core";
+import { checkOptions } from "../shared/check-options.js";
+
+export interface ReconstructionLossOptions<R extends Reduction = Reduction> {
+  /** Over the samples. Default `"mean"`. */
+  reduction?: R;
+}
 
 /**
  * The reconstruction loss of DIVA and GenHancer (Han et al. 2026, eq. 2), `L_i = mean || P[i, i] - G_i ||^2` over the
  * values of each sample.
  *
  * @param prediction `[N, ...]`, N >= 1. @param target `[N, ...]`, of the same shape.
- * @param options.reduction over the samples, default `"mean"`.
- * @throws when the shapes differ.
+ * @throws when the shapes differ, and on unknown options
  */
 export function reconstructionLoss<R extends Reduction = "mean">(
   prediction: tf.Tensor,
   target: tf.Tensor,
-  { reduction = "mean" as R }: { reduction?: R } = {},
+  options?: ReconstructionLossOptions<R>,
 ): Reduced<R> {
+  const { reduction = "mean" as R } = checkOptions("reconstructionLoss", options, { reduction: true });
   if (prediction.rank < 2 || String(prediction.shape) !== String(target.shape)) {
     throw new Error(
       `reconstructionLoss: expected prediction and target of one shape [N, ...], got [${prediction.shape}] and [${target.shape}]`,

@@ -121,6 +121,12 @@ describe("parseSchedulerConfig", () => {
     );
   });
 
+  it("knows its options by name", () => {
+    for (const Scheduler of [DDPMScheduler, DDIMScheduler]) {
+      expect(() => new Scheduler({}, { acceptKey: ["x"] } as never)).toThrow('unknown option "acceptKey"');
+    }
+  });
+
   it("names what is no configuration, and keeps a class's own defaults where a key is undefined", () => {
     for (const wrong of [null, 3, "config", []])
       expect(() => parseSchedulerConfig(wrong)).toThrow(/^scheduler: /);

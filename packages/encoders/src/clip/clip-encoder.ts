@@ -8,6 +8,7 @@ import {
   type Parameter,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { checkOptions } from "../shared/check-options.js";
 import type { CLIPEncoderConfig } from "./clip-config.js";
 
 const geluVariants = {
@@ -108,7 +109,7 @@ export class CLIPEncoder extends Module {
    * @returns `[batch, tokens, width]`, before any final norm
    */
   forward(hiddenStates: tf.Tensor3D, options: { causal?: boolean } = {}): tf.Tensor3D {
-    const { causal = false } = options;
+    const { causal = false } = checkOptions("CLIPEncoder.forward", options, { causal: "boolean" });
     return tf.tidy(() =>
       this.layers.reduce((x, layer) => this.runBlock((x) => layer.forward(x, causal), [x]), hiddenStates),
     );

@@ -56,7 +56,7 @@ export class CLIPModel extends Module implements ImageTextEncoder {
    */
   constructor(config: CLIPConfigInput, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPConfig(config, { acceptKeys: options.acceptKeys });
+    this.config = parseCLIPConfig(config, options);
     const { text_config: text, vision_config: vision, projection_dim: dim } = this.config;
     this.text_model = new CLIPTextTransformer(text);
     this.vision_model = new CLIPVisionTransformer(vision);
@@ -75,7 +75,7 @@ export class CLIPModel extends Module implements ImageTextEncoder {
    */
   static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
     const { config, how } = await readFormConfig(folder, FORM, options);
-    return new CLIPModel(parseCLIPConfig(config, how), options);
+    return new CLIPModel(parseCLIPConfig(config, how), { acceptKeys: options.acceptKeys });
   }
 
   /**

@@ -39,7 +39,7 @@ export class CLIPTextModelWithProjection extends Module implements TextEncoder {
    */
   constructor(config: Partial<CLIPTextConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPTextConfig(config, { acceptKeys: options.acceptKeys });
+    this.config = parseCLIPTextConfig(config, options);
     this.text_model = new CLIPTextTransformer(this.config);
     const { hidden_size: width, projection_dim: dim } = this.config;
     this.text_projection = new Linear(width, dim, { bias: false });
@@ -58,7 +58,12 @@ export class CLIPTextModelWithProjection extends Module implements TextEncoder {
     options: PretrainedOptions = {},
   ): Promise<CLIPTextModelWithProjection> {
     const config = await readCLIPTextConfig(folder, FORM, options);
-    return loadForm(new CLIPTextModelWithProjection(config, options), folder, FORM, options);
+    return loadForm(
+      new CLIPTextModelWithProjection(config, { acceptKeys: options.acceptKeys }),
+      folder,
+      FORM,
+      options,
+    );
   }
 
   get featureSize(): number {

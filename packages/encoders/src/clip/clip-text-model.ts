@@ -113,7 +113,7 @@ export class CLIPTextModel extends Module implements TextEncoder {
    */
   constructor(config: Partial<CLIPTextConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPTextConfig(config, { acceptKeys: options.acceptKeys });
+    this.config = parseCLIPTextConfig(config, options);
     this.text_model = new CLIPTextTransformer(this.config);
   }
 
@@ -127,7 +127,7 @@ export class CLIPTextModel extends Module implements TextEncoder {
    */
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPTextModel> {
     const config = await readCLIPTextConfig(folder, FORM, options);
-    return loadForm(new CLIPTextModel(config, options), folder, FORM, options);
+    return loadForm(new CLIPTextModel(config, { acceptKeys: options.acceptKeys }), folder, FORM, options);
   }
 
   get featureSize(): number {

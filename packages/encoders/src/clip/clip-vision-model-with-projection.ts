@@ -44,7 +44,7 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
    */
   constructor(config: Partial<CLIPVisionConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPVisionConfig(config, { acceptKeys: options.acceptKeys });
+    this.config = parseCLIPVisionConfig(config, options);
     this.vision_model = new CLIPVisionTransformer(this.config);
     const { hidden_size: width, projection_dim: dim } = this.config;
     this.visual_projection = new Linear(width, dim, { bias: false });
@@ -60,7 +60,8 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
     folder: string,
     options: PretrainedOptions = {},
   ): Promise<CLIPVisionModelWithProjection> {
-    return new CLIPVisionModelWithProjection(await readCLIPVisionConfig(folder, FORM, options), options);
+    const config = await readCLIPVisionConfig(folder, FORM, options);
+    return new CLIPVisionModelWithProjection(config, { acceptKeys: options.acceptKeys });
   }
 
   /**

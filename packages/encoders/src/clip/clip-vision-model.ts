@@ -130,7 +130,7 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
    */
   constructor(config: Partial<CLIPVisionConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseCLIPVisionConfig(config, { acceptKeys: options.acceptKeys });
+    this.config = parseCLIPVisionConfig(config, options);
     this.vision_model = new CLIPVisionTransformer(this.config);
   }
 
@@ -140,7 +140,8 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
    * @param options as of {@link fromPretrained}
    */
   static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<CLIPVisionModel> {
-    return new CLIPVisionModel(await readCLIPVisionConfig(folder, FORM, options), options);
+    const config = await readCLIPVisionConfig(folder, FORM, options);
+    return new CLIPVisionModel(config, { acceptKeys: options.acceptKeys });
   }
 
   /**

@@ -222,6 +222,14 @@ describe("image processors", () => {
     expect(new CLIPImageProcessor({ resample: 4 }).config["resample"]).toBe(4);
   });
 
+  it("know their options by name", () => {
+    for (const Processor of [CLIPImageProcessor, SiglipImageProcessor]) {
+      expect(() => new Processor({}, { acceptKey: ["x"] } as never)).toThrow(
+        `${Processor.name}: unknown option "acceptKey"`,
+      );
+    }
+  });
+
   it("need a crop_size where a class has none", () => {
     expect(() => new SiglipImageProcessor({ do_center_crop: true })).toThrow(
       /crop_size must have height and width/,

@@ -56,7 +56,7 @@ export class SiglipModel extends Module implements ImageTextEncoder {
    */
   constructor(config: SiglipConfigInput, options: ConfigOptions = {}) {
     super();
-    this.config = parseSiglipConfig(config, { acceptKeys: options.acceptKeys });
+    this.config = parseSiglipConfig(config, options);
     this.text_model = new SiglipTextTransformer(this.config.text_config);
     this.vision_model = new SiglipVisionTransformer(this.config.vision_config);
     this.logit_scale = new Parameter([1]);
@@ -70,7 +70,7 @@ export class SiglipModel extends Module implements ImageTextEncoder {
    */
   static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<SiglipModel> {
     const { config, how } = await readFormConfig(folder, FORM, options);
-    return new SiglipModel(parseSiglipConfig(config, how), options);
+    return new SiglipModel(parseSiglipConfig(config, how), { acceptKeys: options.acceptKeys });
   }
 
   /**

@@ -104,7 +104,7 @@ export class SiglipTextModel extends Module implements TextEncoder {
    */
   constructor(config: Partial<SiglipTextConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseSiglipTextConfig(config, { acceptKeys: options.acceptKeys });
+    this.config = parseSiglipTextConfig(config, options);
     this.text_model = new SiglipTextTransformer(this.config);
   }
 
@@ -118,7 +118,7 @@ export class SiglipTextModel extends Module implements TextEncoder {
   static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<SiglipTextModel> {
     const { config, whole, how } = await readFormConfig(folder, FORM, options);
     const parsed = whole ? parseSiglipConfig(config, how).text_config : parseSiglipTextConfig(config, how);
-    return loadForm(new SiglipTextModel(parsed, options), folder, FORM, options);
+    return loadForm(new SiglipTextModel(parsed, { acceptKeys: options.acceptKeys }), folder, FORM, options);
   }
 
   get featureSize(): number {

@@ -112,7 +112,7 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
    */
   constructor(config: Partial<SiglipVisionConfig>, options: ConfigOptions = {}) {
     super();
-    this.config = parseSiglipVisionConfig(config, { acceptKeys: options.acceptKeys });
+    this.config = parseSiglipVisionConfig(config, options);
     this.vision_model = new SiglipVisionTransformer(this.config);
   }
 
@@ -126,7 +126,7 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
     const parsed = whole
       ? parseSiglipConfig(config, how).vision_config
       : parseSiglipVisionConfig(config, how);
-    return new SiglipVisionModel(parsed, options);
+    return new SiglipVisionModel(parsed, { acceptKeys: options.acceptKeys });
   }
 
   /**

@@ -158,7 +158,10 @@ describe("parseConfig", () => {
     expect(() => parse(many)).toThrow("and 4992 more");
   });
 
-  it("refuses acceptKeys that is no list of names", () => {
+  it("refuses unknown options, and acceptKeys that is no list of names", () => {
+    expect(() => parseConfig(format, {}, { acceptKey: ["x"] } as never)).toThrow(
+      'Tower: unknown option "acceptKey"; expected some of file, acceptKeys, at',
+    );
     for (const acceptKeys of ["name", [1], {}]) {
       expect(() => parse({}, acceptKeys as string[])).toThrow("Tower: acceptKeys must be an array of names");
     }

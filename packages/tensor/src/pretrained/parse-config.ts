@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { describe } from "../shared/check-options.js";
+import { checkOptions, describe } from "../shared/check-options.js";
 import { shown } from "../shared/shown.js";
 
 /** How a model's configuration is read: each key that its Python class writes is in one of the three lists. */
@@ -39,9 +39,9 @@ const LISTED = 8;
  *
  * @param format the model's keys
  * @param config the configuration
- * @param options `file`, `at`: for errors; `acceptKeys`: unknown keys that are accepted
+ * @param given `file`, `at`: for errors; `acceptKeys`: unknown keys that are accepted
  * @returns the supported keys, checked; the others are kept as they came, so that they can be saved again
- * @throws one line that names the model, the file, and every key that is not as it should be with what came
+ * @throws on an unknown option; else one line that names the model, the file, and every key that is not as it should be with what came
  *
  * @example
  * parseConfig({ name: "Tower", schema: z.object({ layers: layerCount }), harmless: ["dropout"] }, { layers: 12 });
@@ -49,24 +49,25 @@ const LISTED = 8;
 export function parseConfig<Schema extends z.ZodObject>(
   format: ConfigFormat<Schema>,
   config: unknown,
-  options: ConfigOptions = {},
+  given: ConfigOptions = {},
 ): z.output<Schema> {
   const { name, schema, nullIsAbsent = false } = format;
+  const options = checkOptions(name, given, { file: true, acceptKeys: true, at: true });
   const where = options.file === undefined ? name : `${name}: ${options.file}`;
   checkAcceptKeys(name, options.acceptKeys);
   if (typeof config !== "object" || config === null || Array.isArray(config)) {
     throw new Error(`${where}: ${options.at ?? "config"} must be an object, got ${shown(config)}`);
   }
-  const given = Object.entries(config).filter(
+  const entries = Object.entries(config).filter(
     ([, value]) => value !== undefined && !(nullIsAbsent && value === null),
   );
-  const supported = given.filter(([key]) => Object.hasOwn(schema.shape, key));
+  const supported = entries.filter(([key]) => Object.hasOwn(schema.shape, key));
   const foreign = supported.find(([, value]) => !isJson(value));
   if (foreign) {
     const [key, value] = foreign;
     throw new Error(`${where}: ${nameOf(key)}: expected a value that JSON can hold, got ${describe(value)}`);
   }
-  const others = given.filter(([key]) => !Object.hasOwn(schema.shape, key));
+  const others = entries.filter(([key]) => !Object.hasOwn(schema.shape, key));
 
   const values = Object.fromEntries(supported);
   const result = schema.safeParse(values);

@@ -5,7 +5,7 @@ import { similarityMetrics } from "../objectives/dcr.js";
 import { dcrLossGradients } from "../objectives/dcr-loss-gradients.js";
 import { askPredictions } from "../objectives/prediction-objective.js";
 import { predictInChunks } from "../predictions/chunked-gradient.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkNumbers, checkOptions } from "../shared/check-options.js";
 
 /** Images and conditions that a diagnostic looks at; the tensors stay the caller's. */
 export interface SpreadInput {
@@ -77,10 +77,13 @@ export async function predictionSpread(input: SpreadInput): Promise<PredictionSp
       `predictionSpread: expected latents and conditions of two images or more, one row each, got [${latents.shape}] and [${conditions.shape}]`,
     );
   }
-  const end = scheduler.config.num_train_timesteps;
-  for (const t of timesteps) {
-    checkNumber("predictionSpread: timesteps", t, { integer: true, min: 0, below: end });
+  if (augmentedConditions !== undefined && String(augmentedConditions.shape) !== String(conditions.shape)) {
+    throw new Error(
+      `predictionSpread: augmentedConditions must be [${conditions.shape}] as conditions are, got [${augmentedConditions.shape}]`,
+    );
   }
+  const end = scheduler.config.num_train_timesteps;
+  checkNumbers("predictionSpread: timesteps", timesteps, { integer: true, min: 0, below: end });
   const usesAugmented = augmentedConditions !== undefined;
   const results: PredictionSpread[] = [];
   for (const timestep of timesteps) {

@@ -64,16 +64,21 @@ describe("predictionSpread", () => {
         absolute: 1e-6,
       });
       await expect(predictionSpread({ ...given, timesteps: [1000] })).rejects.toThrow(
-        "predictionSpread: timesteps must be an integer, at least 0 and less than 1000, got 1000",
+        "predictionSpread: timesteps[0] must be an integer, at least 0 and less than 1000, got 1000",
       );
       const refused: [object, string][] = [
         [{ chunks: 2 }, 'unknown option "chunks"'],
         [{ chunk: -1 }, "chunk must be an integer, at least 0, got -1"],
         [{ seed: 0.5 }, "seed must be an integer, at least 0, got 0.5"],
-        [{ timesteps: [-1] }, "timesteps must be an integer, at least 0 and less than 1000, got -1"],
+        [{ timesteps: [-1] }, "timesteps[0] must be an integer, at least 0 and less than 1000, got -1"],
         [
           { conditions: tf.slice(conditions, 0, 2) },
           "of two images or more, one row each, got [3,4,4,4] and [2,10]",
+        ],
+        [{ timesteps: 40 }, "timesteps must be an array of numbers, got 40"],
+        [
+          { augmentedConditions: tf.slice(views, 0, 2) },
+          "augmentedConditions must be [3,10] as conditions are, got [2,10]",
         ],
         [
           { latents: tf.slice(latents, 0, 1), conditions: tf.slice(conditions, 0, 1) },

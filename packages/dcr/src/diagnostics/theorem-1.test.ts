@@ -27,21 +27,36 @@ describe("theoremOne", () => {
     tf.dispose([z, even, uneven]);
   });
 
-  it("leaves out pairs of equal features, and has no bound where noises of one class are one", async () => {
+  it("has no M where equal features have different noises, and leaves out those with equal ones", async () => {
     const z = tf.tensor2d([0, 0, 1, 3], [4, 1]);
-    const noises = tf.tensor2d([0, 5, 2, 10], [4, 1]);
-    const { lower, upper } = await theoremOne(z, noises, [0, 0, 1, 1]);
+    const [noises, equal] = [tf.tensor2d([0, 5, 2, 10], [4, 1]), tf.tensor2d([5, 5, 2, 10], [4, 1])];
+    const { lower, upper, kappa } = await theoremOne(z, noises, [0, 0, 1, 1]);
     // |0 - 2| / 1, |5 - 2| / 1, |0 - 10| / 3, |5 - 10| / 3, |2 - 10| / 2.
-    expectClose([lower, upper], [5 / 3, 4], { relative: 1e-6 });
+    expectClose([lower], [5 / 3], { relative: 1e-6 });
+    expect([upper, kappa]).toEqual([Number.POSITIVE_INFINITY, 0]);
+    const measured = await theoremOne(z, equal, [0, 0, 1, 1]);
+    expectClose([measured.lower, measured.upper], [5 / 3, 4], { relative: 1e-6 });
+    // Three classes: a bound of pairs with different features alone, 2/3, would be above S_inter, 2/9.
+    const [few, spread] = [tf.tensor2d([0, 0, 1], [3, 1]), tf.tensor2d([-5, 5, 0], [3, 1])];
+    const three = await theoremOne(few, spread, [0, 1, 2]);
+    expectClose([three.features.inter], [2 / 9], { relative: 1e-6 });
+    expect(three.interBound).toBe(0);
+    tf.dispose([z, noises, equal, few, spread]);
+  });
+
+  it("has no bound where different features have one noise", async () => {
+    const z = tf.tensor2d([0, 0, 1, 3], [4, 1]);
+    const nothing = { lower: 0, innerBound: Number.POSITIVE_INFINITY, eta: Number.POSITIVE_INFINITY };
     const flat = tf.tensor2d([1, 1, 1, 4], [4, 1]);
+    // S_inner of the noises is 0, and that of the features is not.
     const one = await theoremOne(z, flat, [0, 0, 0, 1]);
-    expect(one).toMatchObject({ lower: 0, innerBound: 0, eta: Number.POSITIVE_INFINITY });
-    expectClose([one.interBound], [one.noises.inter / one.upper ** 2], { relative: 1e-6 });
+    expect([one.noises.inner, one.features.inner > 0]).toEqual([0, true]);
+    expect(one).toMatchObject({ ...nothing, interBound: Number.NEGATIVE_INFINITY });
     const apart = tf.tensor2d([1, 1, 2, 2], [4, 1]);
     const none = await theoremOne(z, apart, [0, 1, 0, 1]);
     expect([none.lower, none.innerBound]).toEqual([0, Number.POSITIVE_INFINITY]);
     expect(none.interBound).toBe(Number.NEGATIVE_INFINITY);
-    tf.dispose([z, noises, flat, apart]);
+    tf.dispose([z, flat, apart]);
   });
 
   it("is exact where noises are the features turned and scaled", async () => {
@@ -76,8 +91,10 @@ describe("theoremOne", () => {
   it("says nothing where different features give one noise, and refuses equal features", async () => {
     const z = tf.tensor2d(normalArray(5, n * 2), [n, 2]);
     const same = tf.ones([n, 4]);
-    const { lower, innerBound } = await theoremOne(z, same, labels);
-    expect([lower, innerBound]).toEqual([0, 0]);
+    expect(await theoremOne(z, same, labels)).toMatchObject({
+      ...{ lower: 0, upper: 0, kappa: Number.POSITIVE_INFINITY, eta: Number.POSITIVE_INFINITY },
+      ...{ innerBound: Number.POSITIVE_INFINITY, interBound: Number.NEGATIVE_INFINITY },
+    });
     await expect(theoremOne(tf.ones([n, 2]), same, labels)).rejects.toThrow("all features are equal");
     await expect(theoremOne(z, tf.ones([2, 4]), labels)).rejects.toThrow("expected noises of 7 rows");
   });

@@ -7,11 +7,11 @@ export interface TheoremOne {
   noises: { inner: number; inter: number };
   /** The smallest `|eps_i - eps_j| / |z_i - z_j|` over pairs of samples: `m`. */
   lower: number;
-  /** The largest: `M`. */
+  /** The largest: `M`; Infinity where equal features have different noises. */
   upper: number;
   /** `S_inner_eps / m^2`, which `S_inner` is at most; Infinity where m is 0. */
   innerBound: number;
-  /** `1 / M^2`. */
+  /** `1 / M^2`; Infinity where all noises are equal. */
   kappa: number;
   /** `1 / m^2 - 1 / M^2`; Infinity where m is 0. */
   eta: number;
@@ -24,7 +24,7 @@ export interface TheoremOne {
  *
  *     S_inner <= S_inner_eps / m^2,    S_inter >= kappa S_inter_eps - eta S_inner_eps.
  *
- * `m` and `M` are measured over all pairs of samples whose features differ. Both scatters are sums of squared distances of pairs, so
+ * `m` and `M` are measured over all pairs of samples; one whose features and noises are equal tells nothing. Both scatters are sums of squared distances of pairs, so
  * `kappa = 1 / M^2` and `eta = 1 / m^2 - 1 / M^2` hold by `m |z_i - z_j| <= |eps_i - eps_j| <= M |z_i - z_j|`. How far a bound lies from
  * its side says how much the theorem tells about these samples.
  *
@@ -47,27 +47,32 @@ export async function theoremOne(
   let [lower, upper] = [Number.POSITIVE_INFINITY, 0];
   for (let i = 0; i < n; i++) {
     for (let j = i + 1; j < n; j++) {
-      const apart = distance(z, i, j, n);
-      if (apart === 0) continue;
-      const ratio = distance(eps, i, j, n) / apart;
+      const [apart, noisesApart] = [distance(z, i, j, n), distance(eps, i, j, n)];
+      if (apart === 0) {
+        if (noisesApart > 0) upper = Number.POSITIVE_INFINITY;
+        continue;
+      }
+      const ratio = noisesApart / apart;
       lower = Math.min(lower, ratio);
       upper = Math.max(upper, ratio);
     }
   }
-  if (upper === 0 && lower === Number.POSITIVE_INFINITY) {
+  if (lower === Number.POSITIVE_INFINITY) {
     throw new Error("theoremOne: all features are equal, so no pair tells how noises follow them");
   }
   const kappa = 1 / upper ** 2;
-  const eta = 1 / lower ** 2 - kappa;
+  // Where different features give one noise, noises say nothing of how far features scatter.
+  const tells = lower > 0;
+  const eta = tells ? 1 / lower ** 2 - kappa : Number.POSITIVE_INFINITY;
   return {
     features: ofFeatures,
     noises: ofNoises,
     lower,
     upper,
-    innerBound: ofNoises.inner === 0 ? 0 : ofNoises.inner / lower ** 2,
+    innerBound: tells ? ofNoises.inner / lower ** 2 : Number.POSITIVE_INFINITY,
     kappa,
     eta,
-    interBound: kappa * ofNoises.inter - (ofNoises.inner === 0 ? 0 : eta * ofNoises.inner),
+    interBound: tells ? kappa * ofNoises.inter - eta * ofNoises.inner : Number.NEGATIVE_INFINITY,
   };
 }
 

@@ -1,6 +1,7 @@
 import { supCon } from "@dcr-js/contrastive";
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions } from "../shared/check-options.js";
 import { featureObjective } from "./feature-objective.js";
 import type { Objective } from "./objective.js";
 
@@ -15,7 +16,7 @@ export interface ConObjectiveOptions {
  */
 export function conObjective(options?: ConObjectiveOptions): Objective {
   const { temperature = 0.1 } = checkOptions("conObjective", options, { temperature: true });
-  checkNumber("conObjective: temperature", temperature, { above: 0 });
+  checkFloat("conObjective: temperature", temperature, { above: 0 });
   return featureObjective("con", (features, augmented) => {
     const labels = Array.from({ length: 2 * features.shape[0] }, (_, i) => i % features.shape[0]);
     return supCon(tf.concat([features, augmented]) as tf.Tensor2D, labels, { temperature });

@@ -1,6 +1,8 @@
-import { l2Normalize, reduce } from "@dcr-js/contrastive";
+import { reduce } from "@dcr-js/contrastive";
+import { l2Normalize } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { checkChoice, checkOptions } from "../shared/check-options.js";
+import { checkScalar } from "./check-scalar.js";
 import {
   checkDCR,
   checkPositives,
@@ -56,6 +58,7 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
     ...rest
   } = checkOptions(where, options, names);
   const measured = given instanceof tf.Tensor ? given : undefined;
+  if (measured) checkScalar(`${where}: temperature`, measured);
   const number = given instanceof tf.Tensor ? undefined : given;
   const { n, all, positives, anchors, ...checked } = checkDCR(where, inputs, {
     ...rest,
@@ -89,7 +92,14 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
     const anchor = anchorOf(unit);
     // c^ - a^, and 1 - s as half its squared length.
     const apart = tf.sub(unit, anchor);
-    const dissimilarity = tf.mul(tf.sum(tf.square(apart), 2), 0.5) as tf.Tensor2D;
+    const ofDirections = tf.mul(tf.sum(tf.square(apart), 2), 0.5) as tf.Tensor2D;
+    // A zero vector has no direction: its similarity to any other is 0, and the scores with it have no gradient.
+    const hasDirection = tf.mul(tf.sign(norms), tf.sign(anchorOf(norms)));
+    const dissimilarity = tf.where(
+      tf.equal(tf.squeeze(hasDirection, [2]), 0),
+      tf.ones(ofDirections.shape),
+      ofDirections,
+    ) as tf.Tensor2D;
     const scores = tf.div(dissimilarity, tf.neg(temperature)) as tf.Tensor2D;
 
     const columnCount = all + positives.length;
@@ -111,8 +121,6 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
       const others = tf.sum(tf.mul(q, isOther), 1, true);
       return tf.div(tf.sub(tf.mul(own, towards.length - 1), others), towards.length);
     });
-    // A zero vector has no direction: the scores with it have no gradient.
-    const hasDirection = tf.mul(tf.sign(norms), tf.sign(anchorOf(norms)));
     const w = tf.mul(tf.expandDims(tf.mul(tf.concat(pulls, 1), share), 2), hasDirection);
     const gap = tf.expandDims(dissimilarity, 2);
 

@@ -194,6 +194,75 @@ describe("dcrLoss", () => {
     tf.dispose([predictions, tape, ...tensorsOf(closed)]);
   });
 
+  it("gives a prediction of zeros similarity 0, as PyTorch's cosine_similarity does", async () => {
+    // A negative of anchor 0, anchor 1 (the zero of its row, to which all are alike), a view and a target; anchor 2 against two zeros.
+    const zero = (x: tf.Tensor, rows: number[]) =>
+      tf.tidy(() => {
+        const values = x.dataSync().slice();
+        for (const row of rows) values.fill(0, row * size, (row + 1) * size);
+        return tf.tensor(values, x.shape);
+      });
+    const predictions = zero(inputs.predictions, [1, n + 1]);
+    const [augmented, target] = [zero(inputs.augmented, [0, 1]), zero(inputs.target, [1, 2])];
+    const given = { predictions, augmented, target };
+    const [p, a, g] = [predictions, augmented, target].map((x) => x.dataSync());
+    const cosine = (x: ArrayLike<number>, i: number, y: ArrayLike<number>, j: number) => {
+      let [xy, xx, yy] = [0, 0, 0];
+      for (let d = 0; d < size; d++) {
+        const [u, v] = [x[i * size + d], y[j * size + d]];
+        [xy, xx, yy] = [xy + u * v, xx + u * u, yy + v * v];
+      }
+      return xx * yy === 0 ? 0 : xy / Math.sqrt(xx * yy);
+    };
+    const rows = [0, 1, 2].map((i) => {
+      const anchor = i * n + i;
+      const negatives = [0, 1, 2].filter((k) => k !== i).map((k) => cosine(p, anchor, p, i * n + k));
+      return { negatives, positives: [cosine(p, anchor, a, i), cosine(p, anchor, g, i)] };
+    });
+    const expected = rows.map(({ negatives, positives }) => {
+      const sum = [...negatives, ...positives].reduce((total, s) => total + Math.exp(s / 0.5), 0);
+      return Math.log(sum) - (positives[0] + positives[1]) / 2 / 0.5;
+    });
+    const options = { temperature: 0.5 };
+    const losses = dcrLoss(given, { ...options, reduction: "none" });
+    expectClose(losses, expected, { relative: 1e-6 });
+    const closed = dcrLossGradients(given, options);
+    expectClose(closed.value, [expected.reduce((sum, x) => sum + x, 0) / 3], { relative: 1e-6 });
+    const off = [1, 2, 3, 5, 6, 7].map((at) => closed.similarities.predictions.dataSync()[at]);
+    expectClose(
+      off,
+      rows.flatMap(({ negatives }) => negatives),
+      { absolute: 1e-6 },
+    );
+    for (const [i, key] of (["augmented", "target"] as const).entries()) {
+      expectClose(
+        closed.similarities[key]!,
+        rows.map(({ positives }) => positives[i]),
+        { absolute: 1e-6 },
+      );
+    }
+    const tape = tf.grads((x: tf.Tensor, y: tf.Tensor) =>
+      dcrLoss({ predictions: x, augmented: y, target }, options),
+    )([predictions, augmented]);
+    expectCloseNorm(closed.predictions, tape[0], { relative: 1e-6 });
+    expectCloseNorm(closed.augmented!, tape[1], { relative: 1e-6 });
+    tf.dispose([...Object.values(given), losses, ...tensorsOf(closed), ...tape]);
+  });
+
+  it("refuses temperatures that float32 or a scalar cannot hold", () => {
+    const row = tf.tensor1d([0.1, 0.2, 0.3]);
+    const one = tf.scalar(1, "int32");
+    for (const temperature of [row, one] as never[]) {
+      expect(() => dcrLossGradients(inputs, { temperature })).toThrow(
+        "dcrLossGradients: temperature must be",
+      );
+    }
+    for (const loss of [dcrLoss, dcrLossTerms, dcrLossGradients]) {
+      expect(() => loss(inputs, { temperature: 1e-46 })).toThrow("temperature must be a float32");
+    }
+    tf.dispose([row, one]);
+  });
+
   it("does not change when predictions are scaled, and permutes with the batch", () => {
     const values = (given: DCRPredictions) => {
       const losses = dcrLoss(given, { reduction: "none" });

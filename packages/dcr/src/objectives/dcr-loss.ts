@@ -1,7 +1,9 @@
 import { type Reduced, type Reduction, reduce } from "@dcr-js/contrastive";
 import { l2Normalize } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkOptions, describe } from "../shared/check-options.js";
+import { visitOps } from "../shared/gradients-tape.js";
 
 /** A positive of the DCR loss: the augmented view's prediction `A+`, or the target `G`. */
 export type DCRPositive = "augmented" | "target";
@@ -51,7 +53,8 @@ export const excluded = -1e30;
  * values.
  *
  * Small losses keep float32's digits: `L_i(p) = softplus(log sum_{c != p} exp((s_c - s_p)/tau))`, and `1 - s` is half the squared
- * distance of the normalised predictions, which does not cancel where predictions are nearly parallel.
+ * distance of the normalised predictions, which does not cancel where predictions are nearly parallel. A prediction of zeros has
+ * similarity 0 to all others.
  *
  * @throws on shapes or types that do not agree, a positive that is not given, a batch of one (which has no negatives), a
  *   temperature that is not positive, and unknown options.
@@ -59,15 +62,23 @@ export const excluded = -1e30;
 export function dcrLossTerms(inputs: DCRPredictions, options?: DCRTermsOptions): DCRLosses {
   const { n, all, temperature, positives, anchors } = checkDCR("dcrLossTerms", inputs, options);
   return tf.tidy(() => {
-    const pairs = normalize(tf.reshape(inputs.predictions, [n, all, -1]));
+    const pairs = l2Normalize(tf.reshape(inputs.predictions, [n, all, -1]));
     const anchorColumn = tf.cast(
       mask(n, all, (i, k) => k === anchors[i]),
       "float32",
     );
     const own = tf.sum(tf.mul(pairs, tf.expandDims(anchorColumn, 2)), 1, true);
-    const others = positives.map((positive) => normalize(tf.reshape(inputs[positive]!, [n, 1, -1])));
+    const others = positives.map((positive) => l2Normalize(tf.reshape(inputs[positive]!, [n, 1, -1])));
     const columns = tf.concat([pairs, ...others], 1);
-    const scores = tf.mul(tf.sum(tf.square(tf.sub(columns, own)), 2), -0.5 / temperature) as tf.Tensor2D;
+    const ofDirections = tf.mul(
+      tf.sum(tf.square(tf.sub(columns, own)), 2),
+      -0.5 / temperature,
+    ) as tf.Tensor2D;
+    const scores = tf.where(
+      hasZero(columns, own),
+      tf.fill(ofDirections.shape, -1 / temperature),
+      ofDirections,
+    ) as tf.Tensor2D;
     return Object.fromEntries(
       positives.map((positive, i) => [positive, softmaxLoss(scores, anchors, all + i)]),
     ) as never;
@@ -117,8 +128,18 @@ export function mask(rows: number, columns: number, holds: (row: number, column:
   return tf.tensor2d(values, [rows, columns], "bool");
 }
 
-// Far below any prediction's squared norm: only a prediction of zeros stays as it is.
-const normalize = (x: tf.Tensor) => l2Normalize(x);
+/**
+ * Whether one of two normalised predictions is zero, which has no direction: their similarity is 0 then, as in PyTorch's
+ * `cosine_similarity`, and has no gradient. A constant in the gradient, `[n, columns]`.
+ */
+function hasZero(columns: tf.Tensor, own: tf.Tensor): tf.Tensor {
+  // The others have length 1.
+  const isZero = (x: tf.Tensor) => tf.less(tf.sum(tf.square(x), 2), 0.5);
+  return visitOps(
+    () => tf.tidy(() => tf.logicalOr(isZero(columns), isZero(own))),
+    () => {},
+  );
+}
 
 /** Checks the inputs and options that every form of the loss takes. */
 export function checkDCR(where: string, inputs: DCRPredictions, options?: DCRTermsOptions) {
@@ -149,7 +170,7 @@ export function checkDCR(where: string, inputs: DCRPredictions, options?: DCRTer
     }
     checkFloats(where, positive, given);
   }
-  checkNumber(`${where}: temperature`, temperature, { above: 0 });
+  checkFloat(`${where}: temperature`, temperature, { above: 0 });
   return { n, all, temperature, positives, anchors };
 }
 

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { backpropagateInChunks, chunkedGradient, predictInChunks } from "../predictions/chunked-gradient.js";
-import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFloat } from "../shared/check-float.js";
+import { checkChoice, checkOptions } from "../shared/check-options.js";
 import { checkPositives, type DCRPositive, type DCRTermsOptions, mask } from "./dcr-loss.js";
 import { type DCRGradients, dcrLossGradients } from "./dcr-loss-gradients.js";
 import type { Objective, ObjectiveInput, ObjectiveTerm } from "./objective.js";
@@ -47,7 +48,7 @@ export function dcrObjective(options?: DCRObjectiveOptions): Objective {
   } = checkOptions("dcrObjective", options, names);
   if (temperature !== "auto") {
     if (typeof temperature === "string") checkChoice("dcrObjective: temperature", temperature, ["auto"]);
-    checkNumber("dcrObjective: temperature", temperature, { above: 0 });
+    checkFloat("dcrObjective: temperature", temperature, { above: 0 });
   }
   checkPositives("dcrObjective: positives", positives, ["augmented", "target"]);
   checkChoice("dcrObjective: gradient", flow, ["all", "anchor", "anchor-and-positive"]);

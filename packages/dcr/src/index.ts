@@ -124,4 +124,4 @@ export type { NoisyBatch } from "./stages/noisy-batch.js";
 export { type BatchReader, readBatches } from "./stages/read-batch.js";
 export type { Stage, StepRecord } from "./stages/stage.js";
 export type { Adapters, ImageNormalizer, StageOptions, TargetKind } from "./stages/stage-options.js";
-export type { StageProgress, StageState } from "./stages/stage-state.js";
+export type { StageProgress, StageSetting, StageState } from "./stages/stage-state.js";

@@ -9,7 +9,7 @@ export type StoredPrecision = "float16" | "float32";
 
 export interface RowFolderOptions {
   folder: string;
-  /** Bytes of files that are kept; the least recently used make room. */
+  /** Bytes of files that are kept; the least recently used make room. Each process that writes may exceed it by a tenth for a while. */
   maxBytes: number;
   precision: StoredPrecision;
 }
@@ -27,6 +27,8 @@ const abandonedMs = 3_600_000;
 export function createRowFolder({ folder, maxBytes, precision }: RowFolderOptions): RowStore {
   const { mkdir, readdir, readFile, rm, stat, utimes } = nodeFiles();
   let total: number | undefined;
+  /** Bytes that this process wrote since it last looked: the others write too. */
+  let unseen = 0;
   const pathOf = (key: string) => `${folder}/${key.slice(0, 2)}/${key}${extension}`;
 
   /** The rows that are there. Deletes what a process left that was killed while it wrote. */
@@ -57,6 +59,7 @@ export function createRowFolder({ folder, maxBytes, precision }: RowFolderOption
       bytes -= file.bytes;
     }
     total = bytes;
+    unseen = 0;
   };
 
   return {
@@ -79,9 +82,9 @@ export function createRowFolder({ folder, maxBytes, precision }: RowFolderOption
     write: async (key, row) => {
       const file = await encode(row, precision);
       await writeFileAtomically(pathOf(key), file);
-      if (total === undefined) await makeRoom();
-      else total += file.length;
-      if (total! > maxBytes) await makeRoom();
+      unseen += file.length;
+      total = total === undefined ? undefined : total + file.length;
+      if (total === undefined || total > maxBytes || unseen > maxBytes / 10) await makeRoom();
       return (await decode(file))!;
     },
   };

@@ -33,7 +33,10 @@ export interface LatentEncoderOptions {
    * same crops come again, in a later run too. Node alone. Default none.
    */
   cacheFolder?: string;
-  /** Bytes of files in the folder; the least recently used make room. Needs `cacheFolder`. Default 8 GiB. */
+  /**
+   * Bytes of files in the folder; the least recently used make room. Each process that shares the folder may exceed it by a tenth for a
+   * while. Needs `cacheFolder`. Default 8 GiB.
+   */
   cacheFolderBytes?: number;
   /**
    * How the folder's files hold moments. In `"float16"` they are rounded to 11 bits, a relative 5e-4, and so are the moments that a

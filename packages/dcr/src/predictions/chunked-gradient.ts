@@ -158,7 +158,7 @@ function checkRows(
   checkNumber(`${where}: chunk`, chunk, { integer: true, min: 0 });
   if (rows.length === 0) throw new Error(`${where}: expected one prediction or more, got none`);
   const count = conditionOf.length;
-  // A row outside its range would get no gradient, and its condition the memory of another tensor.
+  // Some backends read zeros or another tensor's memory outside of the range, and there is no gradient.
   for (const row of rows) {
     if (row < 0 || row >= count) {
       throw new RangeError(`${where}: rows must be of predictions in 0..${count - 1}, got ${row}`);

@@ -53,6 +53,9 @@ describe("createAlignmentStage", () => {
   it("uses the reconstruction objective by default, and refuses one without predictions", async () => {
     const losses = await align({}, async (stage) => (await stage.step()).losses);
     expect(Object.keys(losses)).toEqual(["rec"]);
+    // It needs no negatives, so a batch may be one image.
+    const one = await align({ source: testSource({ batchSize: 1 }) }, async (stage) => take(stage, 2));
+    for (const { loss, gradNorm } of one) expect(loss * gradNorm).toBeGreaterThan(0);
     await expect(align({ objective: objectives.con() }, async () => {})).rejects.toThrow(
       "createAlignmentStage: objective must use predictions, as the projector is trained through them alone, got con",
     );

@@ -1,4 +1,4 @@
-import { initialize, Random } from "@dcr-js/tensor";
+import { initialize, Random, singleProcess } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -57,7 +57,7 @@ describe("noisyBatch", () => {
   it("draws an image's noise whatever the number of processes", async () => {
     const { options, dispose } = setting();
     const draw = (rank: number, size: number) => {
-      const communicator = { rank, size, allReduce: null, allGather: null, barrier: null } as never;
+      const communicator = { ...singleProcess, rank, size };
       const settings = checkStageOptions("test", { ...options, communicator, objective: recObjective() });
       const own: [number, number, number, number] = [n / size, 2, 2, 4];
       const posterior = { mean: tf.zeros(own), logvar: tf.zeros(own) } as never;

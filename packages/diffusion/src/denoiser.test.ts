@@ -180,9 +180,9 @@ describe("createUNetDenoiser", () => {
               [2, 8, 8, 3],
               [8, 8, 4],
             ]) {
-              expect(() => denoiser.prepare(tf.zeros(shape) as tf.Tensor4D, timesteps)).toThrow(
-                `Denoiser.prepare: noisy must be [N, h, w, 4], got [${shape}]`,
-              );
+              expect(() =>
+                denoiser.prepare(tf.zeros(shape as [number, number, number, number]), timesteps),
+              ).toThrow(`Denoiser.prepare: noisy must be [N, h, w, 4], got [${shape}]`);
             }
           });
         }),

@@ -84,7 +84,7 @@ export function courses(
   figure: "loss" | "gradNorm",
   title: string,
 ): Promise<string> {
-  const most = Math.max(...metrics.map(({ step }) => step)) + 1;
+  const most = metrics.reduce((last, { step }) => Math.max(last, step), 0) + 1;
   const every = Math.ceil(most / 1000);
   const values = metrics
     .filter(({ step }) => step % every === 0)

@@ -7,8 +7,9 @@ import { defaultConfig, type RunConfig } from "../config/run-config.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
 import { type Job, jobFiles, jobLabel, listJobs } from "../run/jobs.js";
 import { openMetrics } from "../run/metrics-file.js";
+import { courses } from "./charts.js";
 import { writeReport } from "./report.js";
-import { type Results, standsOut, writeResults } from "./results.js";
+import { gatherMetrics, type Results, standsOut, writeResults } from "./results.js";
 import { resultsText } from "./score-table.js";
 
 const base: RunConfig = {
@@ -122,6 +123,30 @@ describe("writeResults", () => {
     const file = JSON.parse(await readFile(join(run, "results.json"), "utf8")) as Results;
     expect(file).toEqual(results);
   });
+});
+
+it("takes more rows than a call takes arguments", async () => {
+  const config = { ...base, methods: ["rec"], seeds: [0], evaluate: [] };
+  const run = join(folder, "long");
+  const [job] = listJobs(config) as [Job];
+  const files = jobFiles(run, job);
+  await mkdir(files.folder, { recursive: true });
+  const row = {
+    method: "align-rec",
+    stage: 1,
+    seed: 0,
+    loss: 1,
+    losses: { rec: 1 },
+    gradNorm: 2,
+    time: 1,
+    at: 1,
+  };
+  const count = 130_001;
+  const lines = Array.from({ length: count }, (_, step) => JSON.stringify({ ...row, step }));
+  await writeFileAtomically(files.metrics, `${lines.join("\n")}\n`);
+  const rows = await gatherMetrics(run, config);
+  expect(rows).toHaveLength(count);
+  expect(await courses(rows, "loss", "loss")).toContain(">align-rec, stage 1</text>");
 });
 
 describe("writeReport", () => {

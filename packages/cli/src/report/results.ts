@@ -90,7 +90,7 @@ export async function writeResults(run: string, config: RunConfig, device: Devic
       if (drifts.length === own.length) results.drift[label] = spread(drifts);
       results.changes[label] = spreads(own.map(({ figures }, i) => differences(figures, before[i]!.figures)));
     }
-    results.patterns.push(...meanPatterns(label, own));
+    for (const pattern of meanPatterns(label, own)) results.patterns.push(pattern);
   }
   await writeFileAtomically(join(run, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
   const byLabel = [...evaluations].map(([method, own]) => [methodLabel(method), own] as const);
@@ -100,7 +100,10 @@ export async function writeResults(run: string, config: RunConfig, device: Devic
 /** Writes `metrics.jsonl` of the run, the rows of all jobs. */
 export async function gatherMetrics(run: string, config: RunConfig): Promise<MetricsRow[]> {
   const metrics: MetricsRow[] = [];
-  for (const job of listJobs(config)) metrics.push(...(await readMetrics(jobFiles(run, job).metrics)));
+  for (const job of listJobs(config)) {
+    // One by one: a call takes about 125,000 arguments, and a job may have more rows.
+    for (const row of await readMetrics(jobFiles(run, job).metrics)) metrics.push(row);
+  }
   const lines = metrics.map((row) => `${JSON.stringify(row)}\n`).join("");
   await writeFileAtomically(join(run, "metrics.jsonl"), lines);
   return metrics;
@@ -139,13 +142,17 @@ export function spread(values: number[]): Spread {
   return { mean, std: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 };
 }
 
+/** The L2 norm. */
+export const norm = (row: readonly number[]): number =>
+  Math.sqrt(row.reduce((sum, value) => sum + value ** 2, 0));
+
 /** 1 - the mean cosine between two encoders' features of the same images. */
 function driftOf({ features: after }: Evaluation, { features: before }: Evaluation): number | undefined {
   if (!after || !before || after.values.length === 0) return undefined;
   const cosines = after.values.map((row, i) => {
     const other = before.values[i]!;
     const dot = row.reduce((sum, value, k) => sum + value * other[k]!, 0);
-    return dot / (Math.hypot(...row) * Math.hypot(...other) || 1);
+    return dot / (norm(row) * norm(other) || 1);
   });
   return 1 - meanOf(cosines);
 }

@@ -1,6 +1,7 @@
 import { Random } from "@dcr-js/tensor";
 import { TSNE } from "@keckelt/tsne";
 import type { Evaluation } from "../evaluate/evaluation.js";
+import { norm } from "./results.js";
 
 /** A t-SNE map (van der Maaten & Hinton 2008) of features by their direction; the same for the same features. */
 export function tsneMap({
@@ -8,8 +9,8 @@ export function tsneMap({
   labels,
 }: NonNullable<Evaluation["features"]>): { x: number; y: number; label: string }[] {
   const unit = values.map((row) => {
-    const norm = Math.hypot(...row) || 1;
-    return row.map((value) => value / norm);
+    const length = norm(row) || 1;
+    return row.map((value) => value / length);
   });
   const random = new Random(0);
   const tsne = new TSNE({ dim: 2, perplexity: Math.min(20, (values.length - 1) / 3), epsilon: 10 });

@@ -59,7 +59,7 @@ export async function distanceWeightedMiner(
     const candidates = others.filter(inRange);
     if (candidates.length === 0) continue;
     const logs = candidates.map((j) => logWeight(inputs.distance(i, j)));
-    const largest = Math.max(...logs);
+    const largest = logs.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
     const weights = logs.map((value) => Math.exp(value - largest));
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     for (const p of others) {

@@ -127,6 +127,9 @@ describe("CLIPTokenizer", () => {
       [740, 320, 741, 741, 741],
       [740, 320, 320, 320, 741],
     ]);
+    // More texts than a call takes arguments.
+    const many = new Array<string>(130_001).fill("a");
+    expect(tokenizer.encodeRows(many, { padding: "longest" }).at(-1)).toEqual(Int32Array.of(740, 320, 741));
     const left = await CLIPTokenizer.fromPretrained(fixtures, { paddingSide: "left", padToken: "!" });
     expect(Array.from(left.encodeRows(["a"], { maxLength: 5 })[0]!)).toEqual([0, 0, 740, 320, 741]);
     expect(() => tokenizer.encodeRows(["a", "a a a"], { maxLength: 4, truncation: false })).toThrow(

@@ -148,8 +148,8 @@ export class TextTokenizer {
       }
       return [...begin, ...pieces.slice(0, room), this.eosTokenId];
     });
-    const length =
-      padding === "max_length" ? maxLength : Math.max(...sequences.map((sequence) => sequence.length));
+    const longest = sequences.reduce((most, sequence) => Math.max(most, sequence.length), 0);
+    const length = padding === "max_length" ? maxLength : longest;
     return sequences.map((sequence) => {
       const row = new Int32Array(length).fill(this.padTokenId);
       row.set(sequence, this.paddingSide === "right" ? 0 : length - sequence.length);

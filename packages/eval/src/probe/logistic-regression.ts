@@ -218,6 +218,8 @@ export async function predict(
   output.dispose();
   const count = classes.length;
   const probabilities = Array.from({ length: x.shape[0] }, (_, i) => flat.slice(i * count, (i + 1) * count));
-  const labels = probabilities.map((row) => classes[row.indexOf(Math.max(...row))]);
+  const labels = probabilities.map(
+    (row) => classes[row.reduce((best, value, i) => (value > row[best] ? i : best), 0)],
+  );
   return { labels, probabilities };
 }

@@ -163,7 +163,7 @@ export class BufferPool {
 
   /** Destroys every free buffer. */
   clear(): void {
-    for (const list of this.free.values()) this.doomed.push(...list);
+    for (const list of this.free.values()) for (const each of list) this.doomed.push(each);
     this.free.clear();
     this.sizes.length = 0;
     this.freeBytes = 0;

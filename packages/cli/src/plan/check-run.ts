@@ -5,12 +5,12 @@ import { readBatches } from "@dcr-js/dcr";
 import { DDPMScheduler } from "@dcr-js/diffusion";
 import type { DeviceInfo } from "@dcr-js/tensor";
 import { namingOption } from "../command-line/naming-option.js";
-import { baseOf, checkVariant, methodLabel, settingsOf } from "../config/methods.js";
+import { baseOf, checkVariant, settingsOf } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
 import { countWeights, type ModelShapes, readEncoderShape, readModelShapes } from "../models/model-shapes.js";
 import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
-import { alignmentJob, jobName } from "../run/jobs.js";
+import { alignmentJob, checkJobNames } from "../run/jobs.js";
 import { addAdapters } from "../train/add-adapters.js";
 import { openTrainingImages } from "../train/images.js";
 import { loadObjective } from "../train/load-objective.js";
@@ -75,17 +75,10 @@ function bytesWritten({ encoder, textEncoder }: ModelShapes, config: RunConfig):
 }
 
 async function checkMethods(config: RunConfig): Promise<void> {
-  const jobs = config.methods.map((method) => ({ kind: "method", method, seed: 0 }) as const);
-  const names = jobs.map(jobName);
-  const twice = jobs.find((job, i) => names.indexOf(jobName(job)) !== i);
-  if (twice) {
-    const label = methodLabel(twice.method);
-    throw new Error(`--methods: two methods are called ${label}, which would write the same files`);
-  }
-  for (const job of jobs) {
-    const { method } = job;
+  checkJobNames(config);
+  for (const method of config.methods) {
     if (method === "original") continue;
-    const first = alignmentJob(job, config);
+    const first = alignmentJob({ kind: "method", method, seed: 0 }, config);
     checkVariant(method, first?.loss);
     const settings = settingsOf(method, config);
     await loadObjective(baseOf(method), settings);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { settingsOf } from "../config/methods.js";
 import { defaultConfig, type RunConfig } from "../config/run-config.js";
-import { alignmentJob, jobFiles, jobName, listJobs, outputFolder } from "./jobs.js";
+import { alignmentJob, checkJobNames, jobFiles, jobName, listJobs, outputFolder } from "./jobs.js";
 
 const base: RunConfig = { ...defaultConfig, encoder: "clip", diffusion: "sd", images: "photos" };
 const names = (change: Partial<RunConfig>) => listJobs({ ...base, ...change }).map(jobName);
@@ -39,7 +40,7 @@ describe("listJobs", () => {
     ];
     expect(names({ methods: ["naive", ...variants] })).toEqual([
       "align-rec-seed0",
-      "align-late-seed0",
+      "align-rec-late-seed0",
       "naive-seed0",
       "naive-pcgrad-seed0",
       "late-seed0",
@@ -51,16 +52,64 @@ describe("listJobs", () => {
     const of = (method: RunConfig["methods"][number]) =>
       alignmentJob({ kind: "method", method, seed: 1 }, config)?.label;
     expect(config.methods.map(of)).toEqual([
-      "align-naive pcgrad",
-      "align-naive pcgrad",
-      "align-late",
-      "align-late anchor",
+      "align-rec-naive pcgrad",
+      "align-rec-naive pcgrad",
+      "align-dcr-late",
+      "align-dcr-late anchor",
       undefined,
     ]);
   });
 
+  it("tells a variant's alignment from the run's own, whatever the variant is called", () => {
+    const config = {
+      ...base,
+      methods: [{ name: "rec", method: "rec", align: { steps: 20_000 } }, "con"],
+    } satisfies RunConfig;
+    expect(listJobs(config).map(jobName)).toEqual([
+      "align-rec-rec-seed0",
+      "align-rec-seed0",
+      "rec-seed0",
+      "con-seed0",
+    ]);
+    const steps = (i: number) => {
+      const first = alignmentJob({ kind: "method", method: config.methods[i]!, seed: 0 }, config)!;
+      return settingsOf(first.method, config).align.steps;
+    };
+    expect([steps(0), steps(1)]).toEqual([20_000, 100_000]);
+  });
+
   it("aligns nothing end to end", () => {
     expect(names({ endToEnd: true })).toEqual(["dcr-seed0"]);
+  });
+});
+
+describe("checkJobNames", () => {
+  const check = (methods: RunConfig["methods"], change: Partial<RunConfig> = {}) =>
+    checkJobNames({ ...base, ...change, methods });
+  const named = (name: string) => ({ name, method: "dcr", temperature: "auto" as const });
+
+  it.each<[RunConfig["methods"], string]>([
+    [[named("a b"), named("a-b")], "the method a b and the method a-b"],
+    [["/x/mine.mjs", "/y/mine.js"], "the method mine and the method mine"],
+    // One folder on macOS and Windows.
+    [[named("late"), named("Late")], "the method late and the method Late"],
+    [["rec", "/x/align-rec.mjs"], "the alignment align-rec and the method align-rec"],
+    [["rec", named("align-rec")], "the alignment align-rec and the method align-rec"],
+    [
+      [{ name: "x", method: "dcr", align: { steps: 3 } }, named("align-rec-x")],
+      "the alignment align-rec-x and the method align-rec-x",
+    ],
+  ])("refuses %j", (methods, which) => {
+    expect(() => check(methods)).toThrow(
+      `--methods: ${which} would write the same files; give one of them another name`,
+    );
+  });
+
+  it("refuses a module that would pass for a method of ours", () => {
+    expect(() => check(["dcr", "/x/original.mjs"], { evaluate: ["folder:x"] })).toThrow(
+      "--methods: /x/original.mjs: original is another method's name; rename the file",
+    );
+    expect(() => check(["original", "rec", named("rec late"), "/x/mine.mjs"])).not.toThrow();
   });
 });
 

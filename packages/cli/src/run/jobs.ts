@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { baseOf, methodLabel, settingsOf } from "../config/methods.js";
+import { baseOf, isOwnMethod, methodLabel, settingsOf } from "../config/methods.js";
 import type { AlignmentLoss, Method, RunConfig } from "../config/run-config.js";
 
 /** One process's work: aligning a projector for a seed, or one method with one seed. */
@@ -66,14 +66,14 @@ export function alignmentJob(job: Job, config: RunConfig): Extract<Job, { kind: 
   if (method === undefined || settingsOf(method, config).endToEnd) return undefined;
   const loss = alignmentOf(method, config);
   const own = alignmentSettings(method, config);
-  // The first of the methods that share it names it, a variant by its own name.
+  // The run's own settings need no name beside the loss; those of a variant have that of the first variant that shares them.
   const sharing = config.methods.filter(
     (other) =>
       trains(other) && !settingsOf(other, config).endToEnd && alignmentSettings(other, config) === own,
   );
   const first = sharing.find((other) => typeof other === "string") ?? sharing[0]!;
-  const label = typeof first === "string" ? loss : methodLabel(first);
-  return { kind: "align", label: `align-${label}`, loss, method: first, seed: job.seed };
+  const label = typeof first === "string" ? `align-${loss}` : `align-${loss}-${first.name}`;
+  return { kind: "align", label, loss, method: first, seed: job.seed };
 }
 
 /** The methods of a run. The encoder as it was is among them where something is evaluated, to compare with. */
@@ -84,16 +84,36 @@ export function methodsOf({ methods, evaluate }: Pick<RunConfig, "methods" | "ev
 
 /** Every job of a run; an alignment comes before the methods that need it. */
 export function listJobs(config: RunConfig): Job[] {
-  const jobs = new Map<string, Job>();
-  for (const seed of config.seeds) {
+  return config.seeds.flatMap((seed) => {
     const methods = methodsOf(config).map((method): Job => ({ kind: "method", method, seed }));
-    for (const job of methods) {
-      const first = alignmentJob(job, config);
-      if (first) jobs.set(jobName(first), first);
-    }
-    for (const job of methods) jobs.set(jobName(job), job);
+    const alignments = methods.flatMap((job) => alignmentJob(job, config) ?? []);
+    return [...new Map(alignments.map((job) => [job.label, job])).values(), ...methods];
+  });
+}
+
+/** @throws where two jobs of a run would write the same files, or a module would pass for a method of ours */
+export function checkJobNames(config: RunConfig): void {
+  for (const method of config.methods) {
+    if (typeof method !== "string" || isOwnMethod(method) || !isOwnMethod(methodLabel(method))) continue;
+    throw new Error(
+      `--methods: ${method}: ${methodLabel(method)} is another method's name; rename the file, or give it a name: { name, method }`,
+    );
   }
-  return [...jobs.values()];
+  const jobs = new Map<string, Job>();
+  for (const job of listJobs({ ...config, seeds: [0] })) {
+    // Some file systems take names that differ in case alone for one.
+    const name = jobName(job).toLowerCase();
+    const other = jobs.get(name);
+    if (other) {
+      const names = [other, job].map(
+        (each) => `${each.kind === "align" ? "the alignment" : "the method"} ${jobLabel(each)}`,
+      );
+      throw new Error(
+        `--methods: ${names.join(" and ")} would write the same files; give one of them another name`,
+      );
+    }
+    jobs.set(name, job);
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ const finiteByName = z.record(z.string(), z.number());
 
 /** One line of `metrics.jsonl`. All but `time` and `at` is a function of the configuration and the kind of device. */
 const metricsRowSchema = z.strictObject({
-  /** The method; in stage 1 `align-rec` or `align-dcr`. */
+  /** The method; in stage 1 the alignment, such as `align-rec`, or `align-rec-late` of the variant `late`. */
   method: z.string(),
   stage: z.literal([1, 2]),
   seed: z.int().nonnegative(),

@@ -21,6 +21,7 @@ export const evaluationSchema = z.strictObject({
   features: z
     .strictObject({ values: z.array(z.array(z.number())), labels: z.array(z.string()) })
     .refine(({ values, labels }) => values.length === labels.length, "a label for each row of values")
+    .refine(({ values }) => values.every((row) => row.length === values[0]!.length), "rows of one length")
     .optional(),
   /** Pictures for the report: PNG files in base64. */
   pictures: z.array(z.strictObject({ title: z.string(), png: z.base64() })).optional(),

@@ -149,6 +149,17 @@ it("takes more rows than a call takes arguments", async () => {
   expect(await courses(rows, "loss", "loss")).toContain(">align-rec, stage 1</text>");
 });
 
+it("names evaluations that cannot be compared, and a result that is damaged", async () => {
+  const run = await finishedRun("odd", base);
+  const { result } = jobFiles(run, { kind: "method", method: "dcr", seed: 1 });
+  await writeFileAtomically(result, JSON.stringify({ ...evaluation(2, 1), figures: {} }));
+  await expect(writeResults(run, base, device)).rejects.toThrow(
+    "the evaluation of original-seed0 has the figure D-Ability: NMI, and that of dcr-seed1 has not",
+  );
+  await writeFileAtomically(result, "{");
+  await expect(writeResults(run, base, device)).rejects.toThrow(`${result}: the job's result is damaged`);
+});
+
 describe("writeReport", () => {
   it("has everything in one page that loads nothing", async () => {
     const run = await finishedRun("whole", base);

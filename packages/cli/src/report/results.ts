@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { summarizeCosines } from "@dcr-js/gradient-conflict";
 import { type DeviceInfo, writeFileAtomically } from "@dcr-js/tensor";
 import { methodLabel } from "../config/methods.js";
 import type { Method, RunConfig } from "../config/run-config.js";
-import { type Evaluation, evaluationSchema } from "../evaluate/evaluation.js";
-import { jobFiles, listJobs, methodsOf } from "../run/jobs.js";
+import type { Evaluation } from "../evaluate/evaluation.js";
+import { checkSameForm } from "../evaluate/evaluation-form.js";
+import { readEvaluation } from "../run/job-result.js";
+import { jobFiles, jobName, listJobs, methodsOf } from "../run/jobs.js";
 import { type MetricsRow, readMetrics } from "../run/metrics-file.js";
 
 /** Over the seeds. */
@@ -66,11 +67,16 @@ export async function writeResults(run: string, config: RunConfig, device: Devic
   const methods = methodsOf(config);
   const evaluations = new Map<Method, Evaluation[]>();
   for (const method of methods) {
-    const own = config.seeds.map((seed) =>
-      readEvaluation(jobFiles(run, { kind: "method", method, seed }).result),
-    );
+    const own = config.seeds.map((seed) => readEvaluation(run, { kind: "method", method, seed }));
     evaluations.set(method, await Promise.all(own));
   }
+  const [first, ...others] = [...evaluations].flatMap(([method, own]) =>
+    own.map((evaluation, i) => ({
+      job: jobName({ kind: "method", method, seed: config.seeds[i]! }),
+      evaluation,
+    })),
+  );
+  for (const other of others) checkSameForm(first!, other);
   const results: Results = {
     device,
     seeds: config.seeds,
@@ -107,10 +113,6 @@ export async function gatherMetrics(run: string, config: RunConfig): Promise<Met
   const lines = metrics.map((row) => `${JSON.stringify(row)}\n`).join("");
   await writeFileAtomically(join(run, "metrics.jsonl"), lines);
   return metrics;
-}
-
-async function readEvaluation(path: string): Promise<Evaluation> {
-  return evaluationSchema.parse(JSON.parse(await readFile(path, "utf8")));
 }
 
 type Figures = Evaluation["figures"];

@@ -149,10 +149,10 @@ async function work(
           },
         );
   }
-  const found = await writeResults(folder, config, device);
   for (const job of listJobs(config)) {
     await publishOutputs(jobFiles(folder, job).output, outputFolder(folder, job, config));
   }
+  const found = await writeResults(folder, config, device);
   const report = await writeReport(folder, config, found);
   const text = resultsText(found.results);
   if (text) console.log(`\n${text}\n`);

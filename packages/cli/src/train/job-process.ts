@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { readRunConfig } from "../config/read-config.js";
 import { evaluateJob } from "../evaluate/evaluate-job.js";
+import { checkEvaluation } from "../run/job-result.js";
 import { type Job, jobFiles, jobName, listJobs } from "../run/jobs.js";
 import type { JobMessage } from "../run/run-jobs.js";
 import { registerWorker } from "../run/workers.js";
@@ -39,6 +40,15 @@ async function work(job: Job, context: JobContext): Promise<JobMessage> {
   const result = job.kind === "align" ? {} : await evaluateJob(job, context);
   context.beforeWrite();
   await writeFileAtomically(files.result, `${JSON.stringify(result, null, 2)}\n`);
+  if (job.kind === "method") {
+    try {
+      // After it is written: of two jobs that end at the same time one at least sees the other.
+      await checkEvaluation(context.run, context.config, job);
+    } catch (error) {
+      await rm(files.result);
+      throw error;
+    }
+  }
   await rm(files.checkpoint, { force: true });
   return { type: "done" };
 }

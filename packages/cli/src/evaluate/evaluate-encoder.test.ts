@@ -128,6 +128,37 @@ describe("checkEvaluations", () => {
     await expect(checkEvaluations(["folder:/none"], text, "--on")).rejects.toThrow(/^--on folder:/);
   });
 
+  it("refuses two of one name, whose figures would be taken for one", async () => {
+    await cp(path("classes"), path("other/classes"), { recursive: true });
+    const twice = ["classes", "other/classes"].map((name) => `folder:${path(name)}`);
+    await expect(checkEvaluations(twice, text)).rejects.toThrow(
+      `--evaluate ${twice[1]}: its figures are of the group "classes", as those of ${twice[0]}; rename one folder`,
+    );
+    await cp(path("mmvp"), path("other/mmvp"), { recursive: true });
+    await expect(
+      checkEvaluations([`mmvp:${path("mmvp")}`, `mmvp:${path("other/mmvp")}`], text),
+    ).rejects.toThrow(/its figures are of the group "MMVP-VLM", as those of /);
+    const means = async (name: string, result: object) => {
+      await writeFile(path(name), `export default () => (${JSON.stringify(result)});`);
+      return path(name);
+    };
+    const patterns = [{ measure: "P", pattern: "x", accuracy: 1, count: 1 }];
+    const features = { values: [[1]], labels: ["a"] };
+    for (const [i, [result, what]] of [
+      [{ figures: { means: { P: 1 } } }, 'figures of the group "means"'],
+      [{ figures: {}, patterns }, 'patterns of the measure "P"'],
+      [{ figures: {}, features }, "features"],
+    ].entries()) {
+      const modules = [
+        await means(`one-${i}.mjs`, result as object),
+        await means(`two-${i}.mjs`, result as object),
+      ];
+      await expect(evaluateEncoder(modules, { ...loaded, seed: 0 })).rejects.toThrow(
+        `${modules[0]} and ${modules[1]} both give ${what}; one of them may`,
+      );
+    }
+  });
+
   it("names rows that are no pairs, and folders that are no classes", async () => {
     await mkdir(path("odd"));
     await writeFile(path("odd/Questions.csv"), "id,type,text\n1,a,b\n");

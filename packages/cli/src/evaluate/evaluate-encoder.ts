@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 import { mmvpVLM } from "@dcr-js/eval/datasets";
 import type { TextSide } from "../models/model-shapes.js";
 import { describe } from "../shared/check-options.js";
 import { evaluateClassFolder, openClassFolder } from "./class-folder.js";
-import { type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
+import { type AskedEvaluation, type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
 import type { EvaluationInput } from "./evaluation-input.js";
 import { evaluateMMVP } from "./mmvp.js";
 
@@ -17,26 +18,32 @@ export type EvaluationModule = (input: EvaluationInput) => Promise<Evaluation> |
  * @param what `mmvp:<folder>`, `folder:<folder with a folder for each class>`, or the path of a module
  */
 export async function evaluateEncoder(what: readonly string[], input: EvaluationInput): Promise<Evaluation> {
-  const evaluations: Evaluation[] = [];
+  const asked: AskedEvaluation[] = [];
   input.encoder.train(false);
-  for (const one of what) evaluations.push(await evaluateOne(one, input));
-  return joinEvaluations(evaluations);
+  for (const one of what) asked.push({ what: one, evaluation: await evaluateOne(one, input) });
+  return joinEvaluations(asked);
 }
 
 /**
  * Checks that evaluations can be made, before anything is trained.
  *
  * @param option what asked for them, for errors
- * @throws naming what is not there
+ * @throws naming what is not there, and two that give figures of the same group
  */
 export async function checkEvaluations(
   what: readonly string[],
   text: TextSide,
   option = "--evaluate",
 ): Promise<void> {
+  const groups = new Map<string, string>();
   for (const one of what) {
     try {
       await checkEvaluation(one, text);
+      const group = groupOf(parseEvaluation(one));
+      const other = group && groups.get(group);
+      if (other)
+        throw new Error(`its figures are of the group "${group}", as those of ${other}; rename one folder`);
+      if (group) groups.set(group, one);
     } catch (error) {
       throw new Error(`${option} ${one}: ${(error as Error).message}`, { cause: error });
     }
@@ -54,7 +61,18 @@ async function checkEvaluation(what: string, text: TextSide): Promise<void> {
   } else await openClassFolder(path, (line) => console.error(line));
 }
 
-function parseEvaluation(what: string): { kind: "mmvp" | "folder" | "module"; path: string } {
+interface ParsedEvaluation {
+  kind: "mmvp" | "folder" | "module";
+  path: string;
+}
+
+/** The group of an evaluation's figures; undefined for a module, which names its own. */
+function groupOf({ kind, path }: ParsedEvaluation): string | undefined {
+  if (kind === "module") return undefined;
+  return kind === "mmvp" ? "MMVP-VLM" : basename(path);
+}
+
+function parseEvaluation(what: string): ParsedEvaluation {
   const [, kind, path] = /^(mmvp|folder):(.+)$/s.exec(what) ?? [];
   if (kind && path) return { kind: kind as "mmvp" | "folder", path };
   if (/\.[cm]?js$/.test(what)) return { kind: "module", path: what };

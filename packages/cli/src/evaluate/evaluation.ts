@@ -29,13 +29,39 @@ export const evaluationSchema = z.strictObject({
 
 export type Evaluation = z.infer<typeof evaluationSchema>;
 
-/** All evaluations' figures and patterns in one. */
-export function joinEvaluations(evaluations: readonly Evaluation[]): Evaluation {
+/** An evaluation, and how it was asked for. */
+export interface AskedEvaluation {
+  what: string;
+  evaluation: Evaluation;
+}
+
+/** All evaluations in one. @throws naming two that both give a group of figures, a measure's patterns, or features */
+export function joinEvaluations(asked: readonly AskedEvaluation[]): Evaluation {
+  const givers = new Map<string, string>();
+  for (const { what, evaluation } of asked) {
+    for (const part of partsOf(evaluation)) {
+      const other = givers.get(part);
+      if (other !== undefined) throw new Error(`${other} and ${what} both give ${part}; one of them may`);
+      givers.set(part, what);
+    }
+  }
+  const evaluations = asked.map(({ evaluation }) => evaluation);
+  const features = evaluations.find((each) => each.features)?.features;
   return {
     figures: Object.assign({}, ...evaluations.map(({ figures }) => figures)) as Evaluation["figures"],
     standardErrors: Object.assign({}, ...evaluations.map(({ standardErrors }) => standardErrors)),
     patterns: evaluations.flatMap(({ patterns = [] }) => patterns),
-    features: evaluations.findLast(({ features }) => features !== undefined)?.features,
+    features,
     pictures: evaluations.flatMap(({ pictures = [] }) => pictures),
   };
+}
+
+/** The parts that a run has once. Pictures are told apart by their titles, and may share one. */
+function partsOf({ figures, standardErrors = {}, patterns = [], features }: Evaluation): Set<string> {
+  const groups = [...Object.keys(figures), ...Object.keys(standardErrors)];
+  return new Set([
+    ...groups.map((group) => `figures of the group "${group}"`),
+    ...patterns.map(({ measure }) => `patterns of the measure "${measure}"`),
+    ...(features ? ["features"] : []),
+  ]);
 }

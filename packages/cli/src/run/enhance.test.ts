@@ -207,10 +207,18 @@ describe("dcr enhance", () => {
     });
   }, 60_000);
 
-  it("names a checkpoint that was damaged, and rows that are gone", async () => {
+  it("fails where somebody else stops a worker, and names a checkpoint that was damaged, and rows that are gone", async () => {
     const run = "damaged";
     const args = ["enhance", ...models, ...few, "--out", run];
-    await dcr(args, (child) => steps(run, "dcr-seed0") > 1 && child.kill("SIGINT"));
+    const failed = await dcr(args, () => {
+      if (steps(run, "dcr-seed0") < 2) return false;
+      const { pid } = JSON.parse(readFileSync(path(run, "jobs/dcr-seed0/worker.json"), "utf8"));
+      return process.kill(pid, "SIGTERM");
+    });
+    expect(failed.stderr).toMatch(
+      /^error: dcr-seed0: its process was told to stop, and not by this one; .* --resume damaged\n$/,
+    );
+    expect(failed.code).toBe(1);
     await cp(path(run), path("rowless"), { recursive: true });
     const checkpoint = "jobs/dcr-seed0/checkpoint.safetensors";
     await appendFile(path(run, checkpoint), "x");

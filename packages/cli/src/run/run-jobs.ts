@@ -31,7 +31,7 @@ const patience = { steps: 4, leastMs: 60_000 };
  * After Ctrl-C, SIGTERM, SIGHUP, or when nobody reads the output any more, every worker saves the step just done; a second
  * Ctrl-C, or a worker that does not answer, ends the workers at once.
  *
- * @throws {RunStopped} when the run was stopped
+ * @throws {RunStopped} when the run was stopped; another error where a job has no result in the end
  */
 export async function runJobs(
   run: string,
@@ -90,6 +90,8 @@ export async function runJobs(
   }
   if (stopped) throw new RunStopped(stopped);
   if (failure) throw failure;
+  const undone = all.find((job) => !isDone(run, job));
+  if (undone) throw new JobFailed(`${jobName(undone)}: ${jobFiles(run, undone).result} is not there`);
 }
 
 /** Methods by how long they take, the longest first. */
@@ -120,6 +122,7 @@ function startWorker(run: string, job: Job, progress: JobProgress): Worker {
   let longestStep = 0;
   let heard = performance.now();
   let timer: NodeJS.Timeout | undefined;
+  let asked = false;
   child.stderr?.on("data", (text: Buffer) => {
     complaint = (complaint + text.toString()).slice(-2000);
   });
@@ -138,7 +141,14 @@ function startWorker(run: string, job: Job, progress: JobProgress): Worker {
     child.on("exit", (code, signal) => {
       clearTimeout(timer);
       progress.end(last?.type === "done" || last?.type === "stopped" ? last.type : "ended");
-      if (last?.type === "done" || last?.type === "stopped") return resolve();
+      if (last?.type === "done" || (last?.type === "stopped" && asked)) return resolve();
+      if (last?.type === "stopped") {
+        return reject(
+          new JobFailed(
+            `${jobName(job)}: its process was told to stop, and not by this one; it saved its last step`,
+          ),
+        );
+      }
       if (last?.type === "failed") {
         const error = new JobFailed(`${jobName(job)}: ${last.message}`);
         if (last.stack) error.stack = last.stack;
@@ -150,6 +160,7 @@ function startWorker(run: string, job: Job, progress: JobProgress): Worker {
   return {
     ended,
     stop: () => {
+      asked = true;
       if (child.exitCode !== null || child.signalCode !== null) return;
       tell(child, "stop");
       timer ??= setTimeout(

@@ -15,24 +15,36 @@ export interface JobProgress {
   end(how: string): void;
 }
 
-/** Shows jobs' progress, with rate and time left, on standard output. */
-export function createProgress(): { job(name: string): JobProgress; log(text: string): void; close(): void } {
+/** Shows jobs' progress, with rate and time left, and lines of text. @param stream by default standard output */
+export function createProgress(stream: NodeJS.WriteStream = process.stdout): {
+  job(name: string): JobProgress;
+  log(text: string): void;
+  close(): void;
+} {
   const bars = new MultiBar(
     {
       format: "{name} {bar} {value}/{total} {phase} | loss {loss} | {rate} | {left} left",
-      stream: process.stdout,
+      stream,
       hideCursor: true,
-      noTTYOutput: !process.stdout.isTTY,
+      noTTYOutput: !stream.isTTY,
       notTTYSchedule: 15_000,
       barsize: 24,
     },
     Presets.shades_classic,
   );
-  const log = (text: string) => bars.log(`${text}\n`);
+  // The library keeps lines until it draws the next time: without a terminal that is seconds later, without a bar never.
+  const isDrawn = () => stream.isTTY && bars.isActive;
+  const log = (text: string) => {
+    if (isDrawn()) bars.log(`${text}\n`);
+    else stream.write(`${text}\n`);
+  };
   return {
     job: (name) => createJobProgress(bars, name, log),
     log,
-    close: () => bars.stop(),
+    close: () => {
+      if (isDrawn()) bars.update();
+      bars.stop();
+    },
   };
 }
 

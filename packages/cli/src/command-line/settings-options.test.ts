@@ -134,6 +134,48 @@ describe("checkGiven", () => {
   });
 });
 
+describe("an option that no method of the run uses", () => {
+  const models = ["--encoder", "a", "--diffusion", "b", "--images", "c"];
+
+  it.each<[string[], string]>([
+    [
+      ["--method", "rec", "--temperature", "0.5"],
+      "--temperature: no method of this run uses it; it is of con, naive, dcr",
+    ],
+    [
+      ["--methods", "rec,dcr", "--lambda-con", "3"],
+      "--lambda-con: no method of this run uses it; it is of naive",
+    ],
+    [
+      ["--methods", "rec,con", "--aggregator", "nash-mtl"],
+      "--aggregator: no method of this run uses it; it is of naive, dcr",
+    ],
+    [
+      ["--end-to-end", "--align-steps", "5"],
+      "--align-steps: no method of this run uses it; it is of methods with a stage 1",
+    ],
+    [
+      ["--methods", "original", "--steps", "5"],
+      "--steps: no method of this run uses it; it is of methods that train",
+    ],
+  ])("is refused: %j", async (args, message) => {
+    const asked = await given(...models, ...args);
+    expect(() => checkGiven(asked)).toThrow(message);
+  });
+
+  it("is taken where one method, or its alignment, uses it, and a file's setting always", async () => {
+    for (const args of [
+      ["--methods", "rec,naive", "--aggregator", "nash-mtl"],
+      ["--methods", "rec", "--align-loss", "dcr", "--temperature", "0.5"],
+      ["--methods", "./own.mjs", "--lambda-con", "3"],
+      ["--methods", "rec,con", "--end-to-end", "--config", "sub/run.yaml"],
+    ]) {
+      const asked = await given(...models, ...args);
+      expect(() => checkGiven(asked), args.join(" ")).not.toThrow();
+    }
+  });
+});
+
 it("every option sets a setting that exists", () => {
   for (const { path } of settingOptions) expect(settingNames()).toContain(path);
 });

@@ -1,7 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { deviceChoices } from "@dcr-js/tensor";
 import { type Command, Option } from "commander";
-import { readMethod, withOwnSettings, withoutOwnSetting } from "../config/methods.js";
+import { readMethod, usersOf, usesSetting, withOwnSettings, withoutOwnSetting } from "../config/methods.js";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
 import { mergeSettings, type PartialConfig, readSettings, tryConfig } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
@@ -9,10 +9,12 @@ import {
   aggregatorNames,
   alignmentChoices,
   defaultConfig,
+  isMethodSetting,
   methodNames,
   type RunConfig,
   schedules,
 } from "../config/run-config.js";
+import { alignmentJob } from "../run/jobs.js";
 import { integer, listOf, number, oneOf, text } from "./parse-option.js";
 
 /** An option that sets a setting of the configuration. */
@@ -264,7 +266,10 @@ export async function givenSettings(command: Command, base: string): Promise<Giv
  */
 export function checkGiven({ settings, byOption }: GivenSettings): RunConfig {
   const { checked, problems } = tryConfig(settings);
-  if (checked) return checked;
+  if (checked) {
+    refuseUnused(checked, byOption);
+    return checked;
+  }
   const named = problems.map(({ setting, what }) => {
     const isAt = ({ path }: { path: string }) => setting === path || setting.startsWith(`${path}.`);
     const missing = settingOptions.find((option) => isAt(option) && at(settings, option.path) === undefined);
@@ -272,6 +277,19 @@ export function checkGiven({ settings, byOption }: GivenSettings): RunConfig {
     return option ? `${option}: ${what}` : `--config: ${setting}: ${what}`;
   });
   throw new Error(named.join("; "));
+}
+
+/** @throws where an option was given that no method of the run uses. A file may have settings of methods that are not run now. */
+function refuseUnused(config: RunConfig, byOption: GivenSettings["byOption"]): void {
+  for (const { option, path } of byOption) {
+    const [setting] = path.split(".") as [string];
+    if (!isMethodSetting(setting)) continue;
+    const isUsed = config.methods.some((method) =>
+      usesSetting(method, setting, alignmentJob({ kind: "method", method, seed: 0 }, config)?.loss),
+    );
+    if (isUsed) continue;
+    throw new Error(`${option}: no method of this run uses it; it is of ${usersOf(setting)}`);
+  }
 }
 
 /** Settings of a file, whose relative paths start from the file's own folder. */

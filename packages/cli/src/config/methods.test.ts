@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkVariant, methodLabel, readMethod, settingsOf } from "./methods.js";
+import { checkVariant, methodLabel, readMethod, settingsOf, usesSetting } from "./methods.js";
 import { defaultConfig, type Method, type RunConfig } from "./run-config.js";
 
 const base: RunConfig = { ...defaultConfig, encoder: "clip", diffusion: "sd", images: "photos" };
@@ -38,6 +38,14 @@ describe("readMethod", () => {
   });
 });
 
+it("usesSetting tells which methods a run's aggregator is of", () => {
+  const uses = (method: Method) => usesSetting(method, "aggregator", "rec");
+  expect(["original", "rec", "con", "naive", "dcr", "/mine.mjs"].map(uses)).toEqual([
+    ...[false, false, false],
+    ...[true, true, true],
+  ]);
+});
+
 describe("checkVariant", () => {
   it("refuses a setting that its method does not use", () => {
     const variant = (settings: object): Method => ({ name: "x", method: "rec", ...settings });
@@ -48,5 +56,12 @@ describe("checkVariant", () => {
     expect(() => checkVariant(variant({ temperature: 1 }), "dcr")).not.toThrow();
     expect(() => checkVariant(variant({ lora: { rank: 2 } }), "rec")).not.toThrow();
     expect(() => checkVariant({ name: "x", method: "/mine.mjs", temperature: 1 }, "rec")).not.toThrow();
+    // An alignment aggregates nothing.
+    expect(() => checkVariant(variant({ aggregator: "pcgrad" }), "dcr")).toThrow(
+      /aggregator means nothing to rec/,
+    );
+    expect(() => checkVariant(variant({ endToEnd: true, align: { steps: 3 } }), undefined)).toThrow(
+      "--methods: x: align means nothing to rec; it is of methods with a stage 1",
+    );
   });
 });

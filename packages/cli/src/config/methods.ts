@@ -1,6 +1,12 @@
 import { basename, extname } from "node:path";
 import { mergeSettings } from "./read-config.js";
-import { type Method, methodNames, type RunConfig } from "./run-config.js";
+import {
+  type AlignmentLoss,
+  type Method,
+  type MethodSetting,
+  methodNames,
+  type RunConfig,
+} from "./run-config.js";
 
 /** Whether a method is one of ours, and not a user's module. */
 export const isOwnMethod = (method: string): method is (typeof methodNames)[number] =>
@@ -65,25 +71,44 @@ export function settingsOf(method: Method, config: RunConfig): RunConfig {
   return mergeSettings(config, own) as RunConfig;
 }
 
-/** The own methods that a setting means something to; settings that are not here mean something to all. */
-const usedBy: Partial<Record<keyof RunConfig, readonly string[]>> = {
+/** The own methods that a setting means something to; settings that are not here mean something to all that train. */
+const usedBy: Partial<Record<MethodSetting, readonly string[]>> = {
   temperature: ["con", "naive", "dcr"],
   positives: ["dcr"],
   gradient: ["dcr"],
   naive: ["naive"],
   aggregator: ["naive", "dcr"],
+  conflict: ["naive", "dcr"],
+  augment: ["con", "naive", "dcr"],
 };
 
+/** The settings that the DCR loss uses where it aligns a projector, whatever method comes after. */
+const usedByAlignment: readonly MethodSetting[] = ["temperature", "positives", "gradient", "augment"];
+
+/** Whether a setting changes what a method trains. @param alignment the loss of its stage 1; undefined where it has none */
+export function usesSetting(
+  method: Method,
+  setting: MethodSetting,
+  alignment: AlignmentLoss | undefined,
+): boolean {
+  if (method === "original") return false;
+  if (setting === "align") return alignment !== undefined;
+  const users = usedBy[setting];
+  // A user's module may use any.
+  if (!users || !isOwnMethod(baseOf(method))) return true;
+  return users.includes(baseOf(method)) || (alignment === "dcr" && usedByAlignment.includes(setting));
+}
+
+/** Says which methods use a setting. */
+export const usersOf = (setting: MethodSetting): string =>
+  setting === "align" ? "methods with a stage 1" : (usedBy[setting]?.join(", ") ?? "methods that train");
+
 /** @throws where a variant has a setting that its method does not use */
-export function checkVariant(method: Method, alignment: "rec" | "dcr" | undefined): void {
-  if (typeof method === "string" || !isOwnMethod(method.method)) return;
-  // A projector that the DCR loss aligns uses its settings, whatever comes after.
-  const users = [method.method, ...(alignment === "dcr" ? ["dcr"] : [])];
-  for (const key of Object.keys(method)) {
-    const by = usedBy[key as keyof RunConfig];
-    if (!by || by.some((name) => users.includes(name))) continue;
-    throw new Error(
-      `--methods: ${method.name}: ${key} means nothing to ${method.method}; it is of ${by.join(", ")}`,
-    );
+export function checkVariant(method: Method, alignment: AlignmentLoss | undefined): void {
+  if (typeof method === "string") return;
+  const { name, method: base, ...own } = method;
+  for (const key of Object.keys(own) as MethodSetting[]) {
+    if (usesSetting(method, key, alignment)) continue;
+    throw new Error(`--methods: ${name}: ${key} means nothing to ${base}; it is of ${usersOf(key)}`);
   }
 }

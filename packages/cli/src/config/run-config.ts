@@ -112,6 +112,11 @@ const methodSettings = z.strictObject({
   }),
 });
 
+/** A setting that methods of one run may have each its own, such as `enhance`. */
+export type MethodSetting = keyof z.infer<typeof methodSettings>;
+
+export const isMethodSetting = (key: string): key is MethodSetting => key in methodSettings.shape;
+
 /** A method with settings of its own over the run's, under another name or its own. */
 const variantSchema = methodSettings
   .extend({

@@ -11,7 +11,7 @@ import {
 import { saveAdapter } from "@dcr-js/encoders";
 import { Random, readSafetensors, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
-import { baseOf, settingsOf } from "../config/methods.js";
+import { baseOf, settingsOf, usesSetting } from "../config/methods.js";
 import { type RunConfig, settingsHash } from "../config/run-config.js";
 import { alignmentJob, type Job, jobFiles, jobLabel, jobName } from "../run/jobs.js";
 import type { JobMessage } from "../run/run-jobs.js";
@@ -80,7 +80,9 @@ export async function trainEncoder(
   const lora = addAdapters(models.encoder, settings.lora, seed);
   const images = await openImages(context, settings, { models, batch: settings.enhance.batch, seed });
   const create = settings.endToEnd ? createEndToEndStage : createEnhancementStage;
-  const aggregator = createAggregator(settings.aggregator, seed);
+  // One loss has nothing to aggregate, and some aggregators would scale its gradient.
+  const aggregates = usesSetting(job.method, "aggregator", first?.loss);
+  const aggregator = createAggregator(aggregates ? settings.aggregator : "sum", seed);
   const stage = create({
     ...stageOptions(settings, settings.enhance, { models, source: images, seed }),
     conflict: settings.conflict,

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { reportHTML, type Section } from "@dcr-js/eval";
@@ -7,6 +8,7 @@ import type { CommandContext } from "../command-line/command-context.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
 import { checkOutputFolder } from "../command-line/output-file.js";
 import { listOf, natural, text } from "../command-line/parse-option.js";
+import { configPath } from "../config/read-config.js";
 import { resolveEvaluation, resolveModelName } from "../config/resolve-paths.js";
 import { checkEvaluations, evaluateEncoder } from "../evaluate/evaluate-encoder.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
@@ -49,15 +51,16 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
     const { base } = context;
     const what = options.on.map((one) => resolveEvaluation(one, base));
     const out = options.out === undefined ? undefined : resolve(base, options.out);
+    if (out !== undefined) {
+      checkOutputFolder(out);
+      refuseRun(out);
+    }
     const encoder = await resolveEncoder(
       { encoder: resolveModelName(options.encoder, base), encoderRevision: options.revision },
       "--revision",
     );
     await checkEvaluations(what, await readEncoderShape(encoder), "--on");
-    if (out !== undefined) {
-      checkOutputFolder(out);
-      await mkdir(out, { recursive: true });
-    }
+    if (out !== undefined) await mkdir(out, { recursive: true });
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(encoder);
     const sections: Section[] = [];
@@ -79,6 +82,15 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
       loaded.dispose();
     }
   });
+}
+
+/** @throws where a folder is a run's, whose results and report would be overwritten */
+function refuseRun(folder: string): void {
+  if (!existsSync(configPath(folder))) return;
+  const other = join(folder, "evaluation");
+  throw new Error(
+    `--out: ${folder} is a run's folder, whose results would be overwritten; take another, such as ${other}`,
+  );
 }
 
 async function writeEvaluation(

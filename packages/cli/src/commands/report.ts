@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { text } from "../command-line/parse-option.js";
 import { readRunConfig } from "../config/read-config.js";
 import { reportText, writeReport } from "../report/report.js";
-import { type Results, writeResults } from "../report/results.js";
+import { readDevice, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
 import { jobFiles, jobName, listJobs } from "../run/jobs.js";
 import { lockRun } from "../run/run-lock.js";
@@ -22,15 +21,16 @@ export function addReportCommand(program: Command, context: CommandContext): voi
     .action(async (run: string) => {
       const folder = resolve(context.base, run);
       const config = await readRunConfig(folder);
+      const goOn = (why: string, cause?: unknown) =>
+        new Error(`${why}; go on with: ${context.invocation} --resume ${run}`, { cause });
       const missing = listJobs(config).find((job) => !existsSync(jobFiles(folder, job).result));
-      if (missing)
-        throw new Error(
-          `${run}: ${jobName(missing)} is not done; go on with: ${context.invocation} --resume ${run}`,
-        );
+      if (missing) throw goOn(`${run}: ${jobName(missing)} is not done`);
       const lock = await lockRun(folder);
       try {
-        const before = JSON.parse(await readFile(join(folder, "results.json"), "utf8")) as Results;
-        const found = await writeResults(folder, config, before.device);
+        const device = await readDevice(folder).catch((error: Error) => {
+          throw goOn(error.message, error);
+        });
+        const found = await writeResults(folder, config, device);
         const report = await writeReport(folder, config, found);
         const table = resultsText(found.results);
         if (table) console.log(`${table}\n`);

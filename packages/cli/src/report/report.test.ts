@@ -9,7 +9,7 @@ import { type Job, jobFiles, jobLabel, listJobs } from "../run/jobs.js";
 import { openMetrics } from "../run/metrics-file.js";
 import { courses } from "./charts.js";
 import { writeReport } from "./report.js";
-import { gatherMetrics, type Results, standsOut, writeResults } from "./results.js";
+import { gatherMetrics, type Results, readDevice, standsOut, writeResults } from "./results.js";
 import { resultsText } from "./score-table.js";
 
 const base: RunConfig = {
@@ -122,6 +122,7 @@ describe("writeResults", () => {
     expect(results.drift).toEqual({ rec: close(0, 0), dcr: close(0, 0) });
     const file = JSON.parse(await readFile(join(run, "results.json"), "utf8")) as Results;
     expect(file).toEqual(results);
+    expect(await readDevice(run)).toEqual(device);
   });
 });
 
@@ -158,6 +159,15 @@ it("names evaluations that cannot be compared, and a result that is damaged", as
   );
   await writeFileAtomically(result, "{");
   await expect(writeResults(run, base, device)).rejects.toThrow(`${result}: the job's result is damaged`);
+});
+
+it("readDevice names results that are not there, and those of something else", async () => {
+  const path = join(folder, "results.json");
+  await expect(readDevice(folder)).rejects.toThrow(`${path} is not there`);
+  for (const text of ["{", '{ "figures": {} }', '{ "device": { "kind": "wasm" } }']) {
+    await writeFileAtomically(path, text);
+    await expect(readDevice(folder)).rejects.toThrow(`${path} is not the results of a run`);
+  }
 });
 
 describe("writeReport", () => {

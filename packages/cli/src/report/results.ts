@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { summarizeCosines } from "@dcr-js/gradient-conflict";
 import { type DeviceInfo, writeFileAtomically } from "@dcr-js/tensor";
+import { z } from "zod";
 import { methodLabel } from "../config/methods.js";
 import type { Method, RunConfig } from "../config/run-config.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
@@ -59,6 +62,27 @@ export interface RunFindings {
 /** Whether a change is larger than its spread over seeds; with one seed nobody knows. */
 export function standsOut({ mean, std }: Spread, seeds: readonly number[]): boolean {
   return seeds.length > 1 && Math.abs(mean) > std;
+}
+
+const deviceSchema = z.object({
+  device: z.object({
+    backend: z.string(),
+    kind: z.enum(["webgpu", "software", "wasm", "cpu"]),
+    adapter: z.string().exactOptional(),
+    threads: z.int().positive().exactOptional(),
+    reason: z.string(),
+  }),
+});
+
+/** The device that a run's `results.json` names. @throws saying whether the file is not there, or is damaged */
+export async function readDevice(run: string): Promise<DeviceInfo> {
+  const path = join(run, "results.json");
+  if (!existsSync(path)) throw new Error(`${path} is not there`);
+  try {
+    return deviceSchema.parse(JSON.parse(await readFile(path, "utf8"))).device;
+  } catch (error) {
+    throw new Error(`${path} is not the results of a run`, { cause: error });
+  }
 }
 
 /** Gathers the jobs' files into `metrics.jsonl` and `results.json`. */

@@ -34,7 +34,7 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
     const config = resolvePaths(checkGiven(await givenSettings(command, context.base)), context.base);
     const device = await initialize({ device: config.device as "auto" });
     console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
-    const checked = await checkRun(resolve(context.base, "."), config, device);
+    const checked = await checkRun(resolve(context.base, "."), config, { device });
     console.log(memoryTable(checked.memory));
     console.log(`\nwritten: ${formatBytes(checked.written)} at most`);
     if (measure > 0) await printTimes(checked.config, measure);

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
@@ -7,7 +6,7 @@ import { readRunConfig } from "../config/read-config.js";
 import { reportText, writeReport } from "../report/report.js";
 import { readDevice, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
-import { jobFiles, jobName, listJobs } from "../run/jobs.js";
+import { isDone, jobName, listJobs } from "../run/jobs.js";
 import { lockRun } from "../run/run-lock.js";
 
 export function addReportCommand(program: Command, context: CommandContext): void {
@@ -23,7 +22,7 @@ export function addReportCommand(program: Command, context: CommandContext): voi
       const config = await readRunConfig(folder);
       const goOn = (why: string, cause?: unknown) =>
         new Error(`${why}; go on with: ${context.invocation} --resume ${run}`, { cause });
-      const missing = listJobs(config).find((job) => !existsSync(jobFiles(folder, job).result));
+      const missing = listJobs(config).find((job) => !isDone(folder, job));
       if (missing) throw goOn(`${run}: ${jobName(missing)} is not done`);
       const lock = await lockRun(folder);
       try {

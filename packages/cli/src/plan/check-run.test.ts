@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initialize } from "@dcr-js/tensor";
@@ -26,7 +26,7 @@ async function check(settings: PartialConfig) {
     },
     settings,
   );
-  return checkRun(join(folder, "run"), config as RunConfig, await initialize({ device: "wasm" }));
+  return checkRun(join(folder, "run"), config as RunConfig, { device: await initialize({ device: "wasm" }) });
 }
 
 /** A source of 50 images whose batches are an expression of their values. */
@@ -65,6 +65,18 @@ it("finds what a stage would stumble over, before anything is trained or written
       check({ enhance: { batch: 51 }, images: await source("few.mjs", "values") }),
     ).rejects.toThrow(/^--batch: 51 is more than the 50 images of /);
   });
+});
+
+it("asks for the room of the jobs that are left", async () => {
+  const seeds = [0, 1];
+  const whole = await check({ seeds });
+  for (const name of ["align-rec-seed0", "dcr-seed0"]) {
+    await mkdir(join(folder, "run/jobs", name), { recursive: true });
+    await writeFile(join(folder, "run/jobs", name, "result.json"), "{}");
+  }
+  // 16 MB are what a run takes beside its jobs.
+  expect((await check({ seeds })).written - 16e6).toBe((whole.written - 16e6) / 2);
+  await rm(join(folder, "run"), { recursive: true });
 });
 
 it("takes Stable Diffusion XL, and names what does not fit", async () => {

@@ -10,7 +10,7 @@ import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
 import { countWeights, type ModelShapes, readEncoderShape, readModelShapes } from "../models/model-shapes.js";
 import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
-import { alignmentJob, checkJobNames } from "../run/jobs.js";
+import { alignmentJob, checkJobNames, isDone, type Job, listJobs, stepsOf } from "../run/jobs.js";
 import { addAdapters } from "../train/add-adapters.js";
 import { openTrainingImages } from "../train/images.js";
 import { loadObjective } from "../train/load-objective.js";
@@ -29,8 +29,18 @@ export interface CheckedRun {
   atOnce: number;
 }
 
-/** Finds what is wrong with a run's inputs, before anything is loaded or written. @throws one line that names it */
-export async function checkRun(folder: string, config: RunConfig, device: DeviceInfo): Promise<CheckedRun> {
+/**
+ * Finds what is wrong with a run's inputs, before anything is loaded or written. Of a run that goes on, memory and disk are those of the jobs that
+ * are left.
+ *
+ * @param options `resumed`: whether the run goes on, with settings that cannot be changed
+ * @throws one line that names what is wrong
+ */
+export async function checkRun(
+  folder: string,
+  config: RunConfig,
+  { device, resumed = false }: { device: DeviceInfo; resumed?: boolean },
+): Promise<CheckedRun> {
   await checkMethods(config);
   const { shapes, text } = await readModelShapes(config);
   await checkTimesteps(config);
@@ -38,8 +48,15 @@ export async function checkRun(folder: string, config: RunConfig, device: Device
   checkLatentCache(config);
   await checkImages(config, shapes.encoder.imageSize);
   await checkEvaluations(config.evaluate, text);
-  const memory = await planMethods(shapes, config, device);
-  const written = bytesWritten(shapes, config);
+  const left = listJobs(config).filter((job) => !isDone(folder, job));
+  const available = await deviceMemory(device);
+  const training = left.filter(({ method }) => method !== "original");
+  const methods = new Set((training.length > 0 ? training : left).map(({ method }) => method));
+  const plans = [...methods].map((method) =>
+    planMemory(shapes, settingsOf(method, config), available, { resumed }),
+  );
+  const memory = largestPlan(plans);
+  const written = bytesWritten(shapes, config, left);
   checkDisk(folder, written);
   const { chunk, microBatch } = memory;
   const fixed = { ...config, memory: { chunk, microBatch } };
@@ -47,9 +64,7 @@ export async function checkRun(folder: string, config: RunConfig, device: Device
 }
 
 /** The memory of the method that needs the most, with the chunk and the micro-batch that fit all of them. */
-async function planMethods(shapes: ModelShapes, config: RunConfig, device: DeviceInfo): Promise<MemoryPlan> {
-  const available = await deviceMemory(device);
-  const plans = config.methods.map((method) => planMemory(shapes, settingsOf(method, config), available));
+function largestPlan(plans: readonly MemoryPlan[]): MemoryPlan {
   const largest = plans.reduce((most, plan) => (plan.peak > most.peak ? plan : most));
   const least = (name: "chunk" | "microBatch") => Math.min(...plans.map((plan) => plan[name]));
   return { ...largest, chunk: least("chunk"), microBatch: least("microBatch") };
@@ -61,17 +76,17 @@ function jobsAtOnce({ peak }: MemoryPlan, { kind }: DeviceInfo): number {
   return 2 * peak <= freemem() ? 2 : 1;
 }
 
-/** For each method and seed the encoder, its adapters, a checkpoint, and as much again while a file is replaced. */
-function bytesWritten({ encoder, textEncoder }: ModelShapes, config: RunConfig): number {
-  const outputs = config.methods.length * config.seeds.length;
+/** For each job that trains an encoder that encoder, its adapters, a checkpoint, and as much again while a file is replaced. */
+function bytesWritten(
+  { encoder, textEncoder }: ModelShapes,
+  config: RunConfig,
+  jobs: readonly Job[],
+): number {
+  const outputs = jobs.filter(({ kind, method }) => kind === "method" && method !== "original").length;
   // A text tower is about as large as the diffusion model's own text encoder.
   const model = 4 * (countWeights(encoder) + countWeights(textEncoder));
-  const steps = config.methods.map((method) => {
-    const { align, enhance } = settingsOf(method, config);
-    return align.steps + enhance.steps;
-  });
-  const rows = 1000 * steps.reduce((sum, own) => sum + own, 0) * config.seeds.length;
-  return outputs * 2 * model + rows + 16e6;
+  const rows = jobs.reduce((sum, job) => sum + stepsOf(job, config), 0);
+  return outputs * 2 * model + 1000 * rows + 16e6;
 }
 
 async function checkMethods(config: RunConfig): Promise<void> {

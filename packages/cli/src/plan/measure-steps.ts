@@ -2,10 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeFileAtomically } from "@dcr-js/tensor";
-import { settingsOf } from "../config/methods.js";
 import { configPath, configToYaml } from "../config/read-config.js";
 import type { Method, RunConfig } from "../config/run-config.js";
-import { alignmentJob, type Job, jobFiles, listJobs } from "../run/jobs.js";
+import { alignmentJob, type Job, jobFiles, listJobs, stepsOf } from "../run/jobs.js";
 import { readMetrics } from "../run/metrics-file.js";
 import { runJobs } from "../run/run-jobs.js";
 
@@ -44,8 +43,7 @@ export async function measureSteps(config: RunConfig, steps: number): Promise<Me
       if (rows.length === 0) continue;
       const later = rows.length > 1 ? rows.slice(1) : rows;
       const secondsPerStep = later.reduce((sum, { time }) => sum + time, 0) / later.length;
-      const { align, enhance } = settingsOf(job.method, config);
-      const total = job.kind === "align" ? align.steps : enhance.steps;
+      const total = stepsOf(job, config);
       measured.push({ job, steps: total, secondsPerStep, seconds: secondsPerStep * total });
     }
     return measured;

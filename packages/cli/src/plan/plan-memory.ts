@@ -52,9 +52,15 @@ export const smallChunkBytes = 2 ** 29;
 /**
  * A run's memory, and the largest chunk and micro-batch that fit.
  *
+ * @param options `resumed`: whether the run goes on, with the settings that it has
  * @throws where not even one prediction and one image at a time fit, with advice
  */
-export function planMemory(shapes: ModelShapes, config: RunConfig, device: DeviceMemory): MemoryPlan {
+export function planMemory(
+  shapes: ModelShapes,
+  config: RunConfig,
+  device: DeviceMemory,
+  { resumed = false }: { resumed?: boolean } = {},
+): MemoryPlan {
   checkLargestWeight(shapes, config, device);
   const { total = Number.POSITIVE_INFINITY } = device;
   const batch = Math.max(config.enhance.batch, config.align.batch);
@@ -75,7 +81,7 @@ export function planMemory(shapes: ModelShapes, config: RunConfig, device: Devic
       (name) => fixed[name] === null && plan[name] > 1,
     );
     const own = largest!.what.startsWith("encoder") ? "microBatch" : "chunk";
-    if (!shrinks.includes(own)) throw new Error(refusal(peak, rows, { device, config }));
+    if (!shrinks.includes(own)) throw new Error(refusal(peak, rows, { device, config, resumed }));
     plan[own] = Math.ceil(plan[own] / 2);
   }
 }
@@ -197,8 +203,18 @@ function checkLargestWeight(
 function refusal(
   peak: number,
   rows: readonly MemoryRow[],
-  { device, config }: { device: DeviceMemory; config: RunConfig },
+  { device, config, resumed }: { device: DeviceMemory; config: RunConfig; resumed: boolean },
 ): string {
+  const largest = [...rows].sort((a, b) => b.bytes - a.bytes).slice(0, 2);
+  const parts = largest.map(({ what, bytes }) => `${what}: ${formatBytes(bytes)}`).join("; ");
+  const advice = resumed
+    ? "a run keeps its settings: end other programs that hold memory and try again, or start another run with a smaller --chunk and --micro-batch"
+    : adviceTo(device, config);
+  return `the run needs ${formatBytes(peak)} and ${device.name} has ${formatBytes(device.total!)} (${parts}); ${advice}`;
+}
+
+/** What a run that has not begun can do to need less memory. */
+function adviceTo(device: DeviceMemory, config: RunConfig): string {
   const isWasm = device.name === "WebAssembly";
   const advice = [
     // WebGPU alone stores float16.
@@ -210,8 +226,6 @@ function refusal(
     (config.memory.chunk !== null || config.memory.microBatch !== null) &&
       "--chunk and --micro-batch may be smaller",
     "a smaller encoder or diffusion model needs less",
-  ].filter(Boolean);
-  const largest = [...rows].sort((a, b) => b.bytes - a.bytes).slice(0, 2);
-  const parts = largest.map(({ what, bytes }) => `${what}: ${formatBytes(bytes)}`).join("; ");
-  return `the run needs ${formatBytes(peak)} and ${device.name} has ${formatBytes(device.total!)} (${parts}); ${advice.join(", ")}`;
+  ];
+  return advice.filter(Boolean).join(", ");
 }

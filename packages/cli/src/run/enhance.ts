@@ -17,7 +17,7 @@ import { type CheckedRun, checkRun } from "../plan/check-run.js";
 import { reportText, writeReport } from "../report/report.js";
 import { gatherMetrics, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
-import { jobFiles, listJobs, outputFolder } from "./jobs.js";
+import { isDone, jobFiles, listJobs, outputFolder } from "./jobs.js";
 import { publishOutputs, removeLeftovers } from "./publish.js";
 import { runJobs } from "./run-jobs.js";
 import { lockRun } from "./run-lock.js";
@@ -51,7 +51,7 @@ export async function enhance(
     let checked: CheckedRun;
     try {
       device = await startDevice(config);
-      checked = await checkRun(folder, config, device);
+      checked = await checkRun(folder, config, { device });
       await writeFileAtomically(configPath(folder), configToYaml(checked.config));
     } catch (error) {
       // A run that cannot start leaves nothing.
@@ -78,7 +78,9 @@ export async function resume(
     const device = await startDevice(config);
     for (const job of listJobs(config)) await endOrphan(jobFiles(folder, job).worker);
     await removeLeftovers(folder);
-    const { atOnce } = await checkRun(folder, config, device);
+    const isLeft = listJobs(config).some((job) => !isDone(folder, job));
+    // Where every job is done, models and images may be gone, and the report is all that is written.
+    const { atOnce } = isLeft ? await checkRun(folder, config, { device, resumed: true }) : { atOnce: 1 };
     await work(folder, { config, atOnce: jobs ?? atOnce }, { device, context });
   } finally {
     await lock.release();

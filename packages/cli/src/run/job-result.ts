@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { RunConfig } from "../config/run-config.js";
 import { type Evaluation, evaluationSchema } from "../evaluate/evaluation.js";
 import { checkSameForm } from "../evaluate/evaluation-form.js";
-import { type Job, jobFiles, jobName, listJobs } from "./jobs.js";
+import { isDone, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 
 /** A job that trains a method, or measures `original`. */
 export type MethodJob = Extract<Job, { kind: "method" }>;
@@ -24,7 +23,7 @@ export async function readEvaluation(run: string, job: MethodJob): Promise<Evalu
 export async function checkEvaluation(run: string, config: RunConfig, job: MethodJob): Promise<void> {
   const other = listJobs(config).find(
     (each): each is MethodJob =>
-      each.kind === "method" && jobName(each) !== jobName(job) && existsSync(jobFiles(run, each).result),
+      each.kind === "method" && jobName(each) !== jobName(job) && isDone(run, each),
   );
   if (!other) return;
   const named = async (each: MethodJob) => ({

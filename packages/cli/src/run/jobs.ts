@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { baseOf, isOwnMethod, methodLabel, settingsOf } from "../config/methods.js";
 import type { AlignmentLoss, Method, RunConfig } from "../config/run-config.js";
@@ -123,4 +124,14 @@ export function checkJobNames(config: RunConfig): void {
 export function outputFolder(run: string, job: Job, config: Pick<RunConfig, "methods" | "seeds">): string {
   const trained = config.methods.filter((method) => method !== "original");
   return trained.length === 1 && config.seeds.length === 1 ? run : join(run, jobName(job));
+}
+
+/** Whether a job has its result. */
+export const isDone = (run: string, job: Job): boolean => existsSync(jobFiles(run, job).result);
+
+/** The steps that a job trains. */
+export function stepsOf(job: Job, config: RunConfig): number {
+  const { align, enhance } = settingsOf(job.method, config);
+  if (job.kind === "align") return align.steps;
+  return job.method === "original" ? 0 : enhance.steps;
 }

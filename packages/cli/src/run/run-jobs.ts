@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { baseOf } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
-import { alignmentJob, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
+import { alignmentJob, isDone, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 import { createProgress, type JobProgress } from "./progress.js";
 import { RunStopped, watchStopSignals } from "./stop-signals.js";
 import { endOrphan } from "./workers.js";
@@ -105,8 +104,6 @@ function placeOf(job: Job): number {
   // A module may take as long as any.
   return 3 + byLength.indexOf(baseOf(job.method));
 }
-
-const isDone = (run: string, job: Job) => existsSync(jobFiles(run, job).result);
 
 interface Worker {
   ended: Promise<void>;

@@ -113,7 +113,9 @@ interface Worker {
 }
 
 function startWorker(run: string, job: Job, progress: JobProgress): Worker {
-  const child = fork(workerProgram, [run, jobName(job)], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  const child = fork(workerProgram, [run, jobName(job), String(process.pid)], {
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
   let last: JobMessage | undefined;
   let complaint = "";
   let longestStep = 0;

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { writeFileAtomically } from "@dcr-js/tensor";
 import { identifyProcess, isRunning, processIdentitySchema } from "./process-identity.js";
 
@@ -7,15 +8,19 @@ import { identifyProcess, isRunning, processIdentitySchema } from "./process-ide
  * Makes this process known as a job's worker, before it writes anything else. A worker that outlives its starter is found by
  * the file, see {@link endOrphan}.
  *
+ * @param path of the file @param starter process id of the starter, as the starter told it: by now this process may have another parent
  * @returns a check to be made before each write: it throws where the starter has ended
  */
-export async function registerWorker(path: string): Promise<() => void> {
-  const starter = process.ppid;
-  await writeFileAtomically(path, `${JSON.stringify(identifyProcess())}\n`);
-  return () => {
-    // An orphan is given to another parent. Whoever takes the run over may write by now.
-    if (process.ppid !== starter) throw new Error("the process that started this one has ended");
+export async function registerWorker(path: string, starter: number): Promise<() => void> {
+  const check = () => {
+    // An orphan is given to another parent, on Windows to none. Whoever takes the run over may write by now.
+    if (process.ppid === starter && process.connected !== false) return;
+    throw new Error("the process that started this one has ended");
   };
+  check();
+  await mkdir(dirname(path), { recursive: true });
+  await writeFileAtomically(path, `${JSON.stringify(identifyProcess())}\n`);
+  return check;
 }
 
 /** Ends the worker of a starter that has ended, which may still compute. Only for the owner of the run's lock. */

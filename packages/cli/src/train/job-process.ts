@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { inspect } from "node:util";
 import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import { readRunConfig } from "../config/read-config.js";
@@ -53,13 +53,12 @@ async function work(job: Job, context: JobContext): Promise<JobMessage> {
   return { type: "done" };
 }
 
-const [run, name] = process.argv.slice(2) as [string, string];
+const [run, name, starter] = process.argv.slice(2) as [string, string, string];
 try {
   const config = await readRunConfig(run);
   const job = listJobs(config).find((candidate) => jobName(candidate) === name)!;
   const files = jobFiles(run, job);
-  await mkdir(files.folder, { recursive: true });
-  const beforeWrite = await registerWorker(files.worker);
+  const beforeWrite = await registerWorker(files.worker, Number(starter));
   beforeWrite();
   await initialize({ device: config.device as "auto" });
   const context: JobContext = { run, config, tell, stopAsked: () => stopping, beforeWrite };
@@ -71,4 +70,4 @@ try {
   await tell({ type: "failed", message: message.split("\n")[0]!, stack: inspect(error) });
   process.exitCode = 1;
 }
-process.disconnect?.();
+if (process.connected) process.disconnect();

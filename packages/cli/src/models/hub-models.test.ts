@@ -120,9 +120,19 @@ describe("models of the hub", () => {
     expect(readFileSync(join(folder, "runs/preset/adapter/adapter_config.json"), "utf8")).toContain(
       '"base_model_name_or_path": "openai/clip-vit-large-patch14"',
     );
-    expect(readFileSync(join(folder, "runs/preset/config.yaml"), "utf8")).toContain(
-      "encoder: openai/clip-vit-large-patch14\n",
-    );
+    // The commits that main was when the run began: a run goes on with the same models.
+    const config = readFileSync(join(folder, "runs/preset/config.yaml"), "utf8");
+    for (const line of [
+      "encoder: openai/clip-vit-large-patch14",
+      `encoderRevision: "${commit("1")}"`,
+      `diffusionRevision: "${commit("2")}"`,
+    ]) {
+      expect(config).toContain(`${line}\n`);
+    }
+    expect(JSON.parse(readFileSync(join(folder, "runs/preset/models.json"), "utf8"))).toEqual({
+      encoder: commit("1"),
+      diffusion: commit("2"),
+    });
     expect(hub.requests).toEqual([]);
   }, 300_000);
 

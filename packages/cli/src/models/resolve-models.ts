@@ -5,7 +5,7 @@ import type { RunConfig } from "../config/run-config.js";
 import { formatBytes } from "../plan/format-bytes.js";
 
 /** Folders of a diffusers model that are read. */
-const diffusionParts = [
+export const diffusionParts = [
   ...["scheduler", "tokenizer", "text_encoder", "vae", "unet"],
   // Of Stable Diffusion XL.
   ...["tokenizer_2", "text_encoder_2"],

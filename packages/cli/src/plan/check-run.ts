@@ -8,6 +8,7 @@ import { namingOption } from "../command-line/naming-option.js";
 import { baseOf, checkVariant, settingsOf } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
+import { pinRevisions } from "../models/model-hashes.js";
 import { countWeights, type ModelShapes, readEncoderShape, readModelShapes } from "../models/model-shapes.js";
 import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
 import { alignmentJob, checkJobNames, isDone, type Job, listJobs, stepsOf } from "../run/jobs.js";
@@ -20,7 +21,7 @@ import { type MemoryPlan, planMemory } from "./plan-memory.js";
 
 /** A run whose inputs were checked before anything is loaded. */
 export interface CheckedRun {
-  /** With the chunk and the micro-batch that were chosen. */
+  /** With the chunk and the micro-batch that were chosen, and the hub's commits of the models. */
   config: RunConfig;
   memory: MemoryPlan;
   /** Bytes of all that the run writes. */
@@ -59,7 +60,7 @@ export async function checkRun(
   const written = bytesWritten(shapes, config, left);
   checkDisk(folder, written);
   const { chunk, microBatch } = memory;
-  const fixed = { ...config, memory: { chunk, microBatch } };
+  const fixed = { ...config, ...(await pinRevisions(config)), memory: { chunk, microBatch } };
   return { config: fixed, memory, written, atOnce: jobsAtOnce(memory, device) };
 }
 

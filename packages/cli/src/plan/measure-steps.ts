@@ -1,11 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeFileAtomically } from "@dcr-js/tensor";
-import { configPath, configToYaml } from "../config/read-config.js";
 import type { Method, RunConfig } from "../config/run-config.js";
 import { alignmentJob, type Job, jobFiles, listJobs, stepsOf } from "../run/jobs.js";
 import { readMetrics } from "../run/metrics-file.js";
+import { startRun } from "../run/run-files.js";
 import { runJobs } from "../run/run-jobs.js";
 
 /** How long a job's steps take. */
@@ -31,7 +30,7 @@ export async function measureSteps(config: RunConfig, steps: number): Promise<Me
     tensorboard: false,
   };
   try {
-    await writeFileAtomically(configPath(folder), configToYaml(few));
+    await startRun(folder, few);
     await runJobs(folder, few);
     const measured: MeasuredJob[] = [];
     for (const job of listJobs({ ...config, seeds: few.seeds })) {

@@ -5,6 +5,7 @@ import { Random, writeFileAtomically } from "@dcr-js/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultConfig, type RunConfig } from "../config/run-config.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
+import { writeResult } from "../run/job-result.js";
 import { type Job, jobFiles, jobLabel, listJobs } from "../run/jobs.js";
 import { openMetrics } from "../run/metrics-file.js";
 import { courses } from "./charts.js";
@@ -50,10 +51,7 @@ async function finishedRun(name: string, config: RunConfig): Promise<string> {
     if (job.kind === "align" || job.method !== "original") await writeRows(files.metrics, job);
     if (job.kind === "align") continue;
     const found = evaluation(base.methods.indexOf(job.method), job.seed);
-    await writeFileAtomically(
-      files.result,
-      JSON.stringify(config.evaluate.length > 0 ? found : { figures: {} }),
-    );
+    await writeResult(files.result, config, config.evaluate.length > 0 ? found : { figures: {} });
   }
   return run;
 }
@@ -153,9 +151,13 @@ it("takes more rows than a call takes arguments", async () => {
 it("names evaluations that cannot be compared, and a result that is damaged", async () => {
   const run = await finishedRun("odd", base);
   const { result } = jobFiles(run, { kind: "method", method: "dcr", seed: 1 });
-  await writeFileAtomically(result, JSON.stringify({ ...evaluation(2, 1), figures: {} }));
+  await writeResult(result, base, { ...evaluation(2, 1), figures: {} });
   await expect(writeResults(run, base, device)).rejects.toThrow(
     "the evaluation of original-seed0 has the figure D-Ability: NMI, and that of dcr-seed1 has not",
+  );
+  await writeResult(result, { ...base, temperature: 0.5 }, evaluation(2, 1));
+  await expect(writeResults(run, base, device)).rejects.toThrow(
+    `${result}: the job was done with other settings than ${join(run, "config.yaml")} has now; put those back`,
   );
   await writeFileAtomically(result, "{");
   await expect(writeResults(run, base, device)).rejects.toThrow(`${result}: the job's result is damaged`);

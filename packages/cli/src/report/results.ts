@@ -91,7 +91,7 @@ export async function writeResults(run: string, config: RunConfig, device: Devic
   const methods = methodsOf(config);
   const evaluations = new Map<Method, Evaluation[]>();
   for (const method of methods) {
-    const own = config.seeds.map((seed) => readEvaluation(run, { kind: "method", method, seed }));
+    const own = config.seeds.map((seed) => readEvaluation(run, config, { kind: "method", method, seed }));
     evaluations.set(method, await Promise.all(own));
   }
   const [first, ...others] = [...evaluations].flatMap(([method, own]) =>

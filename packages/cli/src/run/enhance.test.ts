@@ -65,6 +65,7 @@ describe("dcr enhance", () => {
       "encoder",
       "jobs",
       "metrics.jsonl",
+      "models.json",
       "projector.safetensors",
       "report.html",
       "results.json",
@@ -331,5 +332,9 @@ describe("bad input", () => {
     expect(readdirSync(path("full"))).toEqual(["thesis.tex"]);
     const again = await dcr(["enhance", ...models, "--out", "whole"]);
     expect(again.stderr).toMatch(/--out: .*whole holds a run already; go on with it by --resume/);
+    const evaluated = await dcr(["evaluate", "--encoder", "owner/none", "--on", "x.mjs", "--out", "whole"]);
+    expect(evaluated.stderr).toMatch(
+      /^error: --out: .*whole is a run's folder, whose results would be overwritten; /,
+    );
   }, 60_000);
 });

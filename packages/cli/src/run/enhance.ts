@@ -1,24 +1,20 @@
 import { existsSync, readdirSync } from "node:fs";
 import { relative, resolve } from "node:path";
-import { type DeviceInfo, initialize, writeFileAtomically } from "@dcr-js/tensor";
+import { type DeviceInfo, initialize } from "@dcr-js/tensor";
 import type { CommandContext } from "../command-line/command-context.js";
 import { checkOutputFolder } from "../command-line/output-file.js";
 import { at, checkGiven, type GivenSettings, settingAt } from "../command-line/settings-options.js";
-import {
-  configPath,
-  configToYaml,
-  mergeSettings,
-  type PartialConfig,
-  readRunConfig,
-} from "../config/read-config.js";
+import { configPath, mergeSettings, type PartialConfig, readRunConfig } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
 import { type CheckedRun, checkRun } from "../plan/check-run.js";
 import { reportText, writeReport } from "../report/report.js";
 import { gatherMetrics, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
+import { checkResults } from "./job-result.js";
 import { isDone, jobFiles, listJobs, outputFolder } from "./jobs.js";
 import { publishOutputs, removeLeftovers } from "./publish.js";
+import { startRun } from "./run-files.js";
 import { runJobs } from "./run-jobs.js";
 import { lockRun } from "./run-lock.js";
 import { RunStopped } from "./stop-signals.js";
@@ -52,7 +48,7 @@ export async function enhance(
     try {
       device = await startDevice(config);
       checked = await checkRun(folder, config, { device });
-      await writeFileAtomically(configPath(folder), configToYaml(checked.config));
+      await startRun(folder, checked.config);
     } catch (error) {
       // A run that cannot start leaves nothing.
       await lock.discard();
@@ -78,6 +74,7 @@ export async function resume(
     const device = await startDevice(config);
     for (const job of listJobs(config)) await endOrphan(jobFiles(folder, job).worker);
     await removeLeftovers(folder);
+    await checkResults(folder, config);
     const isLeft = listJobs(config).some((job) => !isDone(folder, job));
     // Where every job is done, models and images may be gone, and the report is all that is written.
     const { atOnce } = isLeft ? await checkRun(folder, config, { device, resumed: true }) : { atOnce: 1 };
@@ -94,8 +91,9 @@ function refuseUsedFolder(folder: string): void {
       `--out: ${folder} holds a run already; go on with it by --resume, or name another folder`,
     );
   }
-  // A run that was killed before it began leaves its lock, and files that it had not named yet.
-  const found = readdirSync(folder).find((name) => !/^lock\.\d+|^config\.yaml\..*\.tmp$/.test(name));
+  // A run that was killed before it began leaves its lock, and what it writes before its configuration.
+  const ofStart = /^lock\.\d+|^(models\.json|config\.yaml\..*\.tmp|models\.json\..*\.tmp)$/;
+  const found = readdirSync(folder).find((name) => !ofStart.test(name));
   if (found !== undefined)
     throw new Error(`--out: ${folder} is not empty, it holds ${found}; name another folder`);
 }

@@ -1,5 +1,8 @@
 import { readFile } from "node:fs/promises";
-import type { RunConfig } from "../config/run-config.js";
+import { writeFileAtomically } from "@dcr-js/tensor";
+import { z } from "zod";
+import { configPath } from "../config/read-config.js";
+import { type RunConfig, settingsHash } from "../config/run-config.js";
 import { type Evaluation, evaluationSchema } from "../evaluate/evaluation.js";
 import { checkSameForm } from "../evaluate/evaluation-form.js";
 import { isDone, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
@@ -7,16 +10,47 @@ import { isDone, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 /** A job that trains a method, or measures `original`. */
 export type MethodJob = Extract<Job, { kind: "method" }>;
 
-/** Reads the evaluation of a finished job. @throws naming the file where it is damaged */
-export async function readEvaluation(run: string, job: MethodJob): Promise<Evaluation> {
-  const { result } = jobFiles(run, job);
+const resultSchema = z.strictObject({
+  /** Hash of the settings that the job was done with. */
+  settings: z.string(),
+  /** Of a method. */
+  evaluation: evaluationSchema.optional(),
+});
+
+/** Writes the file that says that a job is done. */
+export async function writeResult(path: string, config: RunConfig, evaluation?: Evaluation): Promise<void> {
+  const result: z.infer<typeof resultSchema> = { settings: settingsHash(config), evaluation };
+  await writeFileAtomically(path, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+const damaged = (path: string, cause?: unknown) =>
+  new Error(`${path}: the job's result is damaged; delete this file to make it anew`, { cause });
+
+/** @throws naming the file where it is damaged, or of other settings than the run has now */
+async function readResult(run: string, config: RunConfig, job: Job): Promise<z.infer<typeof resultSchema>> {
+  const { result: path } = jobFiles(run, job);
+  let found: z.infer<typeof resultSchema>;
   try {
-    return evaluationSchema.parse(JSON.parse(await readFile(result, "utf8")));
+    found = resultSchema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
-    throw new Error(`${result}: the job's result is damaged; delete this file to make it anew`, {
-      cause: error,
-    });
+    throw damaged(path, error);
   }
+  if (found.settings === settingsHash(config)) return found;
+  throw new Error(
+    `${path}: the job was done with other settings than ${configPath(run)} has now; put those back, or start another run`,
+  );
+}
+
+/** Checks that the jobs that are done were done with the run's settings. @throws naming one that was not */
+export async function checkResults(run: string, config: RunConfig): Promise<void> {
+  for (const job of listJobs(config)) if (isDone(run, job)) await readResult(run, config, job);
+}
+
+/** Reads the evaluation of a finished job. @throws naming the file where it is damaged, or of other settings */
+export async function readEvaluation(run: string, config: RunConfig, job: MethodJob): Promise<Evaluation> {
+  const { evaluation } = await readResult(run, config, job);
+  if (evaluation) return evaluation;
+  throw damaged(jobFiles(run, job).result);
 }
 
 /** Compares a finished job's evaluation with that of another finished job. @throws where they cannot be compared, saying what to do */
@@ -28,7 +62,7 @@ export async function checkEvaluation(run: string, config: RunConfig, job: Metho
   if (!other) return;
   const named = async (each: MethodJob) => ({
     job: jobName(each),
-    evaluation: await readEvaluation(run, each),
+    evaluation: await readEvaluation(run, config, each),
   });
   try {
     checkSameForm(await named(other), await named(job));

@@ -1,9 +1,10 @@
 import { rm } from "node:fs/promises";
 import { inspect } from "node:util";
-import { initialize, writeFileAtomically } from "@dcr-js/tensor";
+import { initialize } from "@dcr-js/tensor";
 import { readRunConfig } from "../config/read-config.js";
 import { evaluateJob } from "../evaluate/evaluate-job.js";
-import { checkEvaluation } from "../run/job-result.js";
+import { checkModels } from "../models/model-hashes.js";
+import { checkEvaluation, writeResult } from "../run/job-result.js";
 import { type Job, jobFiles, jobName, listJobs } from "../run/jobs.js";
 import type { JobMessage } from "../run/run-jobs.js";
 import { registerWorker } from "../run/workers.js";
@@ -37,9 +38,9 @@ async function work(job: Job, context: JobContext): Promise<JobMessage> {
       ? await trainProjector(job, context)
       : job.method === "original" || (await trainEncoder(job, context));
   if (!trained) return { type: "stopped" };
-  const result = job.kind === "align" ? {} : await evaluateJob(job, context);
+  const evaluation = job.kind === "align" ? undefined : await evaluateJob(job, context);
   context.beforeWrite();
-  await writeFileAtomically(files.result, `${JSON.stringify(result, null, 2)}\n`);
+  await writeResult(files.result, context.config, evaluation);
   if (job.kind === "method") {
     try {
       // After it is written: of two jobs that end at the same time one at least sees the other.
@@ -60,6 +61,7 @@ try {
   const files = jobFiles(run, job);
   const beforeWrite = await registerWorker(files.worker, Number(starter));
   beforeWrite();
+  await checkModels(run, config);
   await initialize({ device: config.device as "auto" });
   const context: JobContext = { run, config, tell, stopAsked: () => stopping, beforeWrite };
   const last = await work(job, context);

@@ -17,11 +17,11 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
   const command = program
     .command("plan")
     .description(
-      "Says what a run would load, how much memory and disk it would take, and how long, without training anything.",
+      "Says what a run would load, how much memory and disk it would take, and how long. For the time it trains a few steps of each stage in a temporary folder; no encoder is written.",
     )
     .option(
       "--measure <steps>",
-      "steps of each stage that the time is measured on; 0 measures none",
+      "steps of each stage that are trained to measure the time; 0 trains nothing",
       natural,
       2,
     )
@@ -37,6 +37,7 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
     const checked = await checkRun(resolve(context.base, "."), config, { device });
     console.log(memoryTable(checked.memory));
     console.log(`\nwritten: ${formatBytes(checked.written)} at most`);
+    if (checked.cached > 0) console.log(`latent cache: ${formatBytes(checked.cached)} at most`);
     if (measure > 0) await printTimes(checked.config, measure);
   });
 }

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function check(settings: PartialConfig) {
+async function check(settings: PartialConfig, options: { resumed?: boolean } = {}) {
   const config = mergeSettings(
     {
       ...defaultConfig,
@@ -26,7 +26,10 @@ async function check(settings: PartialConfig) {
     },
     settings,
   );
-  return checkRun(join(folder, "run"), config as RunConfig, { device: await initialize({ device: "wasm" }) });
+  return checkRun(join(folder, "run"), config as RunConfig, {
+    device: await initialize({ device: "wasm" }),
+    ...options,
+  });
 }
 
 /** A source of 50 images whose batches are an expression of their values. */
@@ -75,7 +78,16 @@ it("asks for the room of the jobs that are left", async () => {
     await writeFile(join(folder, "run/jobs", name, "result.json"), "{}");
   }
   // 16 MB are what a run takes beside its jobs.
-  expect((await check({ seeds })).written - 16e6).toBe((whole.written - 16e6) / 2);
+  const left = await check({ seeds }, { resumed: true });
+  expect(left.written - 16e6).toBe((whole.written - 16e6) / 2);
+  expect(left.cached).toBe(0);
+  // Images of 32 x 32 have latents of 4 x 4 x 4: means and log-variances of 2 bytes.
+  const few = {
+    align: { steps: 3, batch: 2, accumulation: 1 },
+    enhance: { steps: 2, batch: 4, accumulation: 3 },
+  };
+  const { cached } = await check({ ...few, seeds: [1], latentCache: join(folder, "cache") });
+  expect(cached).toBe((3 * 2 + 2 * 4 * 3) * 4 * 4 * 4 * 2 * 2);
   await rm(join(folder, "run"), { recursive: true });
 });
 

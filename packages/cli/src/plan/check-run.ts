@@ -14,6 +14,7 @@ import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
 import { alignmentJob, checkJobNames, isDone, type Job, listJobs, stepsOf } from "../run/jobs.js";
 import { addAdapters } from "../train/add-adapters.js";
 import { openTrainingImages } from "../train/images.js";
+import { latentCacheBytes } from "../train/load-models.js";
 import { loadObjective } from "../train/load-objective.js";
 import { deviceMemory } from "./device-memory.js";
 import { formatBytes } from "./format-bytes.js";
@@ -24,8 +25,10 @@ export interface CheckedRun {
   /** With the chunk and the micro-batch that were chosen, and the hub's commits of the models. */
   config: RunConfig;
   memory: MemoryPlan;
-  /** Bytes of all that the run writes. */
+  /** Bytes of all that the run writes to its folder, at most. */
   written: number;
+  /** Bytes of the cache of latents, at most; 0 without one. */
+  cached: number;
   /** Jobs that may run at the same time. */
   atOnce: number;
 }
@@ -34,7 +37,7 @@ export interface CheckedRun {
  * Finds what is wrong with a run's inputs, before anything is loaded or written. Of a run that goes on, memory and disk are those of the jobs that
  * are left.
  *
- * @param options `resumed`: whether the run goes on, with settings that cannot be changed
+ * @param options `resumed`: whether the run goes on, with settings that cannot be changed and at least one job left
  * @throws one line that names what is wrong
  */
 export async function checkRun(
@@ -49,7 +52,7 @@ export async function checkRun(
   checkLatentCache(config);
   await checkImages(config, shapes.encoder.imageSize);
   await checkEvaluations(config.evaluate, text);
-  const left = listJobs(config).filter((job) => !isDone(folder, job));
+  const left = listJobs(config).filter((job) => !(resumed && isDone(folder, job)));
   const available = await deviceMemory(device);
   const training = left.filter(({ method }) => method !== "original");
   const methods = new Set((training.length > 0 ? training : left).map(({ method }) => method));
@@ -61,7 +64,13 @@ export async function checkRun(
   checkDisk(folder, written);
   const { chunk, microBatch } = memory;
   const fixed = { ...config, ...(await pinRevisions(config)), memory: { chunk, microBatch } };
-  return { config: fixed, memory, written, atOnce: jobsAtOnce(memory, device) };
+  return {
+    config: fixed,
+    memory,
+    written,
+    cached: bytesCached(shapes, config, left),
+    atOnce: jobsAtOnce(memory, device),
+  };
 }
 
 /** The memory of the method that needs the most, with the chunk and the micro-batch that fit all of them. */
@@ -88,6 +97,18 @@ function bytesWritten(
   const model = 4 * (countWeights(encoder) + countWeights(textEncoder));
   const rows = jobs.reduce((sum, job) => sum + stepsOf(job, config), 0);
   return outputs * 2 * model + 1000 * rows + 16e6;
+}
+
+/** Mean and log-variance of each image's latents as float16, as if no image came twice. */
+function bytesCached({ encoder, vae }: ModelShapes, config: RunConfig, jobs: readonly Job[]): number {
+  if (config.latentCache === null) return 0;
+  const bytes = (encoder.imageSize / vae.factor) ** 2 * vae.config.latent_channels * 2 * 2;
+  const images = jobs.reduce((sum, job) => {
+    const { align, enhance } = settingsOf(job.method, config);
+    const { batch, accumulation } = job.kind === "align" ? align : enhance;
+    return sum + stepsOf(job, config) * batch * accumulation;
+  }, 0);
+  return Math.min(images * bytes, latentCacheBytes);
 }
 
 async function checkMethods(config: RunConfig): Promise<void> {

@@ -17,7 +17,10 @@ export interface MeasuredJob {
   seconds: number;
 }
 
-/** Runs a few steps of each job in a temporary folder. */
+/**
+ * Runs a few steps of each job in a temporary folder, which holds projectors and checkpoints for that long, and no encoders. A cache of latents is
+ * neither read nor filled.
+ */
 export async function measureSteps(config: RunConfig, steps: number): Promise<MeasuredJob[]> {
   const folder = await mkdtemp(join(tmpdir(), "dcr-plan-"));
   const few: RunConfig = {
@@ -27,11 +30,12 @@ export async function measureSteps(config: RunConfig, steps: number): Promise<Me
     align: { ...config.align, steps },
     enhance: { ...config.enhance, steps },
     evaluate: [],
+    latentCache: null,
     tensorboard: false,
   };
   try {
     await startRun(folder, few);
-    await runJobs(folder, few);
+    await runJobs(folder, few, { measures: true });
     const measured: MeasuredJob[] = [];
     for (const job of listJobs({ ...config, seeds: few.seeds })) {
       const method = withSteps(job.method, steps);

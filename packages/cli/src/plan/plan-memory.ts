@@ -63,7 +63,7 @@ export function planMemory(
 ): MemoryPlan {
   checkLargestWeight(shapes, config, device);
   const { total = Number.POSITIVE_INFINITY } = device;
-  const batch = Math.max(config.enhance.batch, config.align.batch);
+  const batch = largestBatch(config);
   const pairs = batch * batch + batch;
   const fixed = config.memory;
   const plan = {
@@ -85,6 +85,9 @@ export function planMemory(
     plan[own] = Math.ceil(plan[own] / 2);
   }
 }
+
+const largestBatch = ({ endToEnd, align, enhance }: RunConfig): number =>
+  endToEnd ? enhance.batch : Math.max(enhance.batch, align.batch);
 
 const bytesOf = (rows: readonly MemoryRow[], held: MemoryRow["held"]): number[] =>
   rows.filter((row) => row.held === held).map(({ bytes }) => bytes);
@@ -108,7 +111,7 @@ function memoryRows(
   { chunk, microBatch }: { chunk: number; microBatch: number },
 ): MemoryRow[] {
   const frozen = config.storage === "float16" ? 2 : 4;
-  const batch = Math.max(config.enhance.batch, config.align.batch);
+  const batch = largestBatch(config);
   const trained =
     adapterValues(encoder, config) + projectorValues(encoder.featureSize, unet.config.cross_attention_dim);
   const pairs = batch * batch + batch;

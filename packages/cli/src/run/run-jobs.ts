@@ -30,12 +30,13 @@ const patience = { steps: 4, leastMs: 60_000 };
  * After Ctrl-C, SIGTERM, SIGHUP, or when nobody reads the output any more, every worker saves the step just done; a second
  * Ctrl-C, or a worker that does not answer, ends the workers at once.
  *
+ * @param options `atOnce`; `measures`: whether steps alone are wanted, and no encoders
  * @throws {RunStopped} when the run was stopped; another error where a job has no result in the end
  */
 export async function runJobs(
   run: string,
   config: RunConfig,
-  { atOnce = 1 }: { atOnce?: number } = {},
+  { atOnce = 1, measures = false }: { atOnce?: number; measures?: boolean } = {},
 ): Promise<void> {
   const all = listJobs(config);
   for (const job of all) await endOrphan(jobFiles(run, job).worker);
@@ -67,7 +68,7 @@ export async function runJobs(
       const next = waiting.findIndex(isReady);
       if (!failure && !stopped && running.size < atOnce && next >= 0) {
         const [job] = waiting.splice(next, 1) as [Job];
-        const worker = startWorker(run, job, progress.job(jobName(job)));
+        const worker = startWorker(run, job, { progress: progress.job(jobName(job)), measures });
         workers.set(job, worker);
         const ended = worker.ended
           .catch((error: unknown) => {
@@ -112,10 +113,18 @@ interface Worker {
   kill(): void;
 }
 
-function startWorker(run: string, job: Job, progress: JobProgress): Worker {
-  const child = fork(workerProgram, [run, jobName(job), String(process.pid)], {
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-  });
+function startWorker(
+  run: string,
+  job: Job,
+  { progress, measures }: { progress: JobProgress; measures: boolean },
+): Worker {
+  const child = fork(
+    workerProgram,
+    [run, jobName(job), String(process.pid), measures ? "measure" : "whole"],
+    {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    },
+  );
   let last: JobMessage | undefined;
   let complaint = "";
   let longestStep = 0;

@@ -54,7 +54,7 @@ async function work(job: Job, context: JobContext): Promise<JobMessage> {
   return { type: "done" };
 }
 
-const [run, name, starter] = process.argv.slice(2) as [string, string, string];
+const [run, name, starter, purpose] = process.argv.slice(2) as [string, string, string, "measure" | "whole"];
 try {
   const config = await readRunConfig(run);
   const job = listJobs(config).find((candidate) => jobName(candidate) === name)!;
@@ -63,7 +63,14 @@ try {
   beforeWrite();
   await checkModels(run, config);
   await initialize({ device: config.device as "auto" });
-  const context: JobContext = { run, config, tell, stopAsked: () => stopping, beforeWrite };
+  const context: JobContext = {
+    run,
+    config,
+    tell,
+    stopAsked: () => stopping,
+    beforeWrite,
+    measures: purpose === "measure",
+  };
   const last = await work(job, context);
   await rm(files.worker, { force: true });
   await tell(last);

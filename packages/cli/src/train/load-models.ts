@@ -4,6 +4,9 @@ import { type ImageEncoder, type ImageProcessor, loadImageEncoder } from "@dcr-j
 import type { ModelSettings, RunConfig } from "../config/run-config.js";
 import { resolveDiffusion, resolveEncoder } from "../models/resolve-models.js";
 
+/** The most that a cache of latents takes; the least recently used make room. */
+export const latentCacheBytes = 2 ** 33;
+
 /** The models that a stage trains with. The projector has no weights yet. */
 export interface TrainingModels {
   encoder: ImageEncoder;
@@ -33,7 +36,7 @@ export async function loadTrainingModels(
   diffusion.textEncoder2?.dispose();
   const latents = createLatentEncoder(
     diffusion.vae,
-    latentCache === null ? {} : { cacheFolder: latentCache },
+    latentCache === null ? {} : { cacheFolder: latentCache, cacheFolderBytes: latentCacheBytes },
   );
   const { encoder, processor } = loaded;
   return {

@@ -31,6 +31,8 @@ export interface JobContext {
   stopAsked(): boolean;
   /** Throws where this process may not write any more. */
   beforeWrite(): void;
+  /** Whether steps are trained to measure them, and no encoder is written. */
+  measures: boolean;
 }
 
 /** Stage 1: trains the projector of a seed. @returns whether it is done; false where it was stopped */
@@ -92,6 +94,7 @@ export async function trainEncoder(
   });
   try {
     if (!(await runJobStage(job, context, { stage, steps: settings.enhance.steps, number: 2 }))) return false;
+    if (context.measures) return true;
     context.beforeWrite();
     context.tell({ type: "progress", phase: "writing", done: 0, total: 1 });
     await rm(files.unfinishedOutput, { recursive: true, force: true });

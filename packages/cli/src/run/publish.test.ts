@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -28,6 +28,19 @@ it("publishOutputs moves whole folders, and goes on where it was interrupted", a
     "jobs",
     "projector.safetensors",
   ]);
+});
+
+it("publishOutputs replaces what a job made before", async () => {
+  const output = join(folder, "jobs", "output");
+  for (const [at, text] of [
+    [join(folder, "encoder"), "old"],
+    [join(output, "encoder"), "new"],
+  ] as const) {
+    await mkdir(at, { recursive: true });
+    await writeFile(join(at, "config.json"), text);
+  }
+  await publishOutputs(output, folder);
+  expect(await readFile(join(folder, "encoder/config.json"), "utf8")).toBe("new");
 });
 
 it("removeLeftovers removes temporary files and unfinished outputs, and nothing else", async () => {

@@ -193,7 +193,14 @@ export function cleanGram(
   context: AggregatorContext = {},
 ): CleanGram {
   const { m, norms, cosines: raw } = cosinesOf(caller, gram, context);
-  const cosines = positiveSemidefinite(raw, m);
+  const { values, vectors } = eigenSymmetric(raw, m);
+  const negative = Array.from(values.keys()).filter((e) => values[e] < 0);
+  return gramOfCosines(norms, withoutEigenvalues(raw, { values, vectors, dropped: negative }));
+}
+
+/** The Gram matrix of gradients with these norms and cosines. */
+export function gramOfCosines(norms: Float64Array, cosines: Float64Array): CleanGram {
+  const m = norms.length;
   const longest = Math.max(...norms, 0);
   // Ratios first: squares of long gradients overflow.
   const ratios = norms.map((norm) => (longest > 0 ? norm / longest : 0));
@@ -224,14 +231,17 @@ export function unlessCancelled({ m, norms, cosines }: GramCosines, weights: Flo
 /** A combination shorter than this share of the gradients in it counts as none. */
 const cancelled = 1e-5;
 
-/** The matrix without its negative eigenvalues, which inner products do not have. */
-function positiveSemidefinite(matrix: Float64Array, m: number): Float64Array {
-  const { values, vectors } = eigenSymmetric(matrix, m);
+/** A symmetric matrix, `m * m`, less its parts along some of its eigenvectors. */
+export function withoutEigenvalues(
+  matrix: Float64Array,
+  eigen: { values: Float64Array; vectors: Float64Array; dropped: readonly number[] },
+): Float64Array {
+  const { values, vectors, dropped } = eigen;
+  const m = values.length;
   const result = Float64Array.from(matrix);
-  for (const [e, value] of values.entries()) {
-    if (value >= 0) continue;
+  for (const e of dropped) {
     for (let i = 0; i < m; i++) {
-      for (let j = 0; j < m; j++) result[i * m + j] -= value * vectors[i * m + e] * vectors[j * m + e];
+      for (let j = 0; j < m; j++) result[i * m + j] -= values[e] * vectors[i * m + e] * vectors[j * m + e];
     }
   }
   return result;

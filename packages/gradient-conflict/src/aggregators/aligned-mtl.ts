@@ -1,7 +1,8 @@
 import { checkChoice, checkOptions } from "../shared/check-options.js";
-import { type Aggregator, cleanGram } from "./aggregator.js";
+import { type Aggregator, cosinesOf, gramOfCosines, withoutEigenvalues } from "./aggregator.js";
 import { eigenSymmetric } from "./dense.js";
 import { preferenceOf } from "./preference.js";
+import { significantEigen } from "./significant-eigen.js";
 
 export interface AlignedMTLOptions {
   /** How much each loss counts, positive; default `1/m` each. */
@@ -10,12 +11,13 @@ export interface AlignedMTLOptions {
   scaleMode?: "min" | "median" | "rmse";
 }
 
-/** Eigenvalues below this share of the largest count as zero: the rounding of float64. */
+/** Eigenvalues of inner products below this share of the largest count as zero: the rounding of float64. */
 const rankTolerance = 1e-14;
 
 /**
  * Aligned-MTL (Senushkin et al. 2023, algorithm 1): the gradients' principal components are made equally long, so that no direction
- * dominates, and then combined. `O(m^3)`.
+ * dominates, and then combined. Gradients that float32 cannot tell from dependent ones count as dependent; a short one counts in full.
+ * `O(m^3)`.
  */
 export function alignedMTL(options: AlignedMTLOptions = {}): Aggregator {
   const { preference, scaleMode = "min" } = checkOptions<AlignedMTLOptions>("alignedMTL", options, {
@@ -26,11 +28,19 @@ export function alignedMTL(options: AlignedMTLOptions = {}): Aggregator {
   return {
     name: "alignedMTL",
     weigh: (gram, context) => {
-      const { m, entries } = cleanGram("alignedMTL", gram, context);
+      const { m, norms, cosines } = cosinesOf("alignedMTL", gram, context);
       const own = preferenceOf("alignedMTL", preference, m);
+      // A kept eigenvalue that is rounding would become the least, and the step as short as it.
+      const eigen = significantEigen(cosines, m);
+      const rank = eigen.kept.length;
+      const dropped = Array.from(eigen.values.keys()).filter((e) => !eigen.kept.includes(e));
+      const { entries } = gramOfCosines(norms, withoutEigenvalues(cosines, { ...eigen, dropped }));
       const { values, vectors } = eigenSymmetric(entries, m);
       const least = Math.max(...values) * m * rankTolerance;
-      const kept = Array.from(values.keys()).filter((e) => values[e] > least);
+      const kept = Array.from(values.keys())
+        .sort((a, b) => values[b] - values[a])
+        .slice(0, rank)
+        .filter((e) => values[e] > least);
       if (kept.length === 0) return { weights: own };
       const sorted = kept.map((e) => values[e]).sort((a, b) => a - b);
       const scale = {

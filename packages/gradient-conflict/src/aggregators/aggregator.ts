@@ -252,11 +252,11 @@ export function nameOf({ names }: AggregatorContext, i: number): string {
   return names ? JSON.stringify(names[i]) : String(i);
 }
 
-/** The losses' values of the context, one finite number of at least `min` for each of `m` losses. */
+/** The losses' values of the context, one finite number of at least `min`, or its own entry of `min`, for each of `m` losses. */
 export function lossesOf(
   caller: string,
   context: AggregatorContext,
-  { m, min }: { m: number; min?: number },
+  { m, min }: { m: number; min?: number | readonly number[] },
 ): Float64Array {
   const { losses } = context;
   if (!losses || losses.length !== m) {
@@ -265,7 +265,9 @@ export function lossesOf(
     );
   }
   return Float64Array.from({ length: m }, (_, i) =>
-    checkNumber(`${caller}: loss ${nameOf(context, i)}`, losses[i], { min }),
+    checkNumber(`${caller}: loss ${nameOf(context, i)}`, losses[i], {
+      min: typeof min === "object" ? min[i] : min,
+    }),
   );
 }
 

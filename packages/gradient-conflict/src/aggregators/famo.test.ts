@@ -20,3 +20,15 @@ it("begins with weights 1 / L and then favours the loss that falls slower", () =
 });
 
 it("refuses what it cannot use", () => expectRefusals("famo", famo));
+
+it("refuses a loss below its least, which would count as one of 1e-8 and silence all others", () => {
+  const weigh = (losses: number[], minLosses?: number[]) =>
+    famo({ minLosses }).weigh([1, 0, 0, 1], { losses, names: ["a", "b"] });
+  expect(() => weigh([2, -0.5])).toThrow('famo: loss "b" must be a finite number, at least 0, got -0.5');
+  expect(() => weigh([0.5, 2], [1, 0])).toThrow(
+    'famo: loss "a" must be a finite number, at least 1, got 0.5',
+  );
+  // Weights 1 / (L - min).
+  expectClose(weigh([1, -0.5], [0, -2.5]).weights, [2 / 3, 1 / 3], { relative: 1e-7 });
+  expectClose(weigh([0, 2]).weights, [1, 5e-9], { relative: 1e-7 });
+});

@@ -8,18 +8,18 @@ export interface FAMOOptions {
   learningRate?: number;
   /** Weight decay of the logits, at least 0. Default 1e-5. */
   weightDecay?: number;
-  /** The least value of each loss. Default 0 each. */
+  /** The least value of each loss; one that falls below it is refused. Default 0 each. */
   minLosses?: readonly number[];
 }
 
-/** Below this a loss's logarithm is not taken. */
+/** Added to a loss, whose logarithm is taken, and whose least is 0. */
 const leastLoss = 1e-8;
 
 /**
  * FAMO (Liu et al. 2023, algorithm 1): weights `z_i / L_i` (their sum made 1) with `z` the softmax of logits, which Adam moves so that the
  * losses' logarithms fall alike. The fall is measured between the losses of this step and of the next, on different batches; the authors
  * measure it on the same batch, at the price of one more forward pass. Its memory is the logits, Adam's state and the losses. Needs
- * `context.losses`. `O(m)`.
+ * `context.losses`, each at least its entry of `minLosses`. `O(m)`.
  */
 export function famo(options: FAMOOptions = {}): Aggregator {
   const {
@@ -42,8 +42,8 @@ export function famo(options: FAMOOptions = {}): Aggregator {
       if (minLosses && minLosses.length !== m) {
         throw new Error(`famo: minLosses must have ${m} entries, got ${minLosses.length}`);
       }
-      const losses = lossesOf("famo", context, { m }).map((loss, i) =>
-        Math.max(leastLoss, loss - (minLosses?.[i] ?? 0) + leastLoss),
+      const losses = lossesOf("famo", context, { m, min: minLosses ?? 0 }).map(
+        (loss, i) => loss - (minLosses?.[i] ?? 0) + leastLoss,
       );
       const memory = memoryOf("famo", context, 4 * m + 1);
       const part = (at: number) => memory?.slice(at * m, (at + 1) * m) ?? new Array<number>(m).fill(0);

@@ -30,3 +30,14 @@ it("takes losses that have come to 0, and none that begin there", () => {
     "gradNorm: the first value of loss 0 must be a finite number, greater than 0, got 0",
   );
 });
+
+it("changes a weight by a factor e at most before their sum is made m", () => {
+  // Lengths 1e4 and 1: a step of 0.025 * 1e4 is 250 times the weight.
+  const [, second, third] = weighSteps(gradNorm(), new Array(3).fill([1, 1]), [1e8, 0, 0, 1]);
+  expectClose(
+    second,
+    [Math.exp(-1), 1.025].map((x) => (x * 2) / (Math.exp(-1) + 1.025)),
+    { relative: 1e-12 },
+  );
+  expect(third[0]).toBeGreaterThan(second[0] / Math.E - 1e-12);
+});

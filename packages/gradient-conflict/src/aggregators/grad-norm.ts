@@ -11,7 +11,7 @@ export interface GradNormOptions {
 
 /**
  * GradNorm (Chen et al. 2018, algorithm 1): the weights follow the gradient of `sum_i | w_i |g_i| - mean(w |g|) r_i^alpha |`, where `r_i` is the
- * loss's share of its first value over the mean share, and are kept at a sum of `m`. Its memory is the first losses and the weights.
+ * loss's share of its first value over the mean share, by steps that change a weight by a factor e at most, and are kept at a sum of `m`. Its memory is the first losses and the weights.
  * Needs `context.losses`, each at least 0 and at the first step greater. `O(m)` beside the norms.
  */
 export function gradNorm(options: GradNormOptions = {}): Aggregator {
@@ -39,7 +39,9 @@ export function gradNorm(options: GradNormOptions = {}): Aggregator {
       const meanNorm = norms.reduce((sum, norm, i) => sum + weights[i] * norm, 0) / m;
       const next = weights.map((weight, i) => {
         const target = meanNorm * (meanShare > 0 ? shares[i] / meanShare : 1) ** alpha;
-        return Math.max(1e-6, weight - learningRate * norms[i] * Math.sign(weight * norms[i] - target));
+        const step = learningRate * norms[i] * Math.sign(weight * norms[i] - target);
+        // The step is as long as the gradient: without a bound a gradient of 1e4 would throw its weight from end to end.
+        return Math.min(weight * Math.E, Math.max(1e-6, weight / Math.E, weight - step));
       });
       const sum = next.reduce((total, weight) => total + weight, 0);
       return { weights, memory: [...first, ...next.map((weight) => (weight * m) / sum)] };

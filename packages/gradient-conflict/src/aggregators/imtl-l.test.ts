@@ -17,3 +17,10 @@ it("refuses a negative loss, whose weight would grow without bound", () => {
     'imtlL: loss "a" must be a finite number, at least 0, got -1',
   );
 });
+
+it("changes a weight by a factor e at most, and comes to 1 / L of large losses", () => {
+  const [first, second, ...later] = weighSteps(imtlL(), new Array(2000).fill([1e4, 1]));
+  expect(first).toEqual([1, 1]);
+  expectClose(second, [Math.exp(-1), 1], { relative: 1e-12 });
+  expectClose(later.at(-1)!, [1e-4, 1], { relative: 1e-3 });
+});

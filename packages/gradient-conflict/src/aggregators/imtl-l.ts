@@ -1,11 +1,12 @@
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { type Aggregator, checkGram, lossesOf, memoryOf } from "./aggregator.js";
+import { boundedStep } from "./bounded-step.js";
 
 /**
  * IMTL-L (Liu et al. 2021, "Towards Impartial Multi-task Learning", section 3.2): weights `e^s` whose logarithms are trained to minimise
- * `e^s L - s`, from 0, so that all weighted losses come to 1. Its memory is `s`. Needs `context.losses`, each at
- * least 0: the weight of a negative one would grow without bound. `O(m)`.
+ * `e^s L - s`, from 0 and by gradient steps of at most 1, so that all weighted losses come to 1. Its memory is `s`. Needs
+ * `context.losses`, each at least 0: the weight of a negative one would grow without bound. `O(m)`.
  */
 export function imtlL(
   options: {
@@ -23,7 +24,8 @@ export function imtlL(
       const losses = lossesOf("imtlL", context, { m, min: 0 });
       const s = memoryOf("imtlL", context, m) ?? new Array<number>(m).fill(0);
       const weights = Float64Array.from(s, Math.exp);
-      return { weights, memory: s.map((value, i) => value - learningRate * (losses[i] * weights[i] - 1)) };
+      const memory = s.map((value, i) => value - boundedStep(learningRate * (losses[i] * weights[i] - 1)));
+      return { weights, memory };
     },
   };
 }

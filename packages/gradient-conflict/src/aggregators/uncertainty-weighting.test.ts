@@ -28,3 +28,17 @@ it("refuses a negative loss, whose weight would grow without bound", () => {
     'uncertaintyWeighting: loss "a" must be a finite number, at least 0, got -1',
   );
 });
+
+it("changes a weight by a factor e at most, and comes to 1 / (2 L) of large losses", () => {
+  const large = [1e4, 1];
+  const [first, second, ...later] = weighSteps(uncertaintyWeighting(), new Array(2000).fill(large));
+  expectClose([second[0] / first[0]], [Math.exp(-1)], { relative: 1e-12 });
+  expectClose(
+    later.at(-1)!,
+    large.map((loss) => 1 / (2 * loss)),
+    { relative: 1e-3 },
+  );
+  // One outlier costs a factor e, not the rest of the run.
+  const after = weighSteps(uncertaintyWeighting(), [[1e30, 1], ...new Array(1000).fill([1, 1])]).at(-1)!;
+  expectClose(after, [0.5, 0.5], { relative: 0.01 });
+});

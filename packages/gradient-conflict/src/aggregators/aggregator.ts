@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { gramMatrix } from "../measure/conflict.js";
 import { checkNumber, describe } from "../shared/check-options.js";
+import { checkGradients } from "./check-gradients.js";
 import { eigenSymmetric } from "./dense.js";
 
 /** Facts that an aggregator may use beside the gradients of the step. */
@@ -46,15 +47,10 @@ export function combineGradients(
   gradients: readonly (readonly tf.Tensor[])[],
   weights: ArrayLike<number>,
 ): tf.Tensor[] {
-  if (gradients.length === 0 || gradients.length !== weights.length) {
+  checkGradients("combineGradients", gradients);
+  if (gradients.length !== weights.length) {
     throw new Error(
       `combineGradients: expected a weight for each of ${gradients.length} losses, got ${weights.length}`,
-    );
-  }
-  for (const list of gradients) {
-    if (list.length === gradients[0].length) continue;
-    throw new Error(
-      `combineGradients: expected as many tensors of each loss, got ${gradients.map((each) => each.length)}`,
     );
   }
   for (let i = 0; i < weights.length; i++) checkNumber(`combineGradients: weights[${i}]`, weights[i]);
@@ -63,12 +59,6 @@ export function combineGradients(
   return gradients[0].map((_, at) =>
     tf.tidy(() => {
       const terms = gradients.map((list) => list[at]);
-      const other = terms.findIndex((term) => String(term.shape) !== String(terms[0].shape));
-      if (other >= 0) {
-        throw new Error(
-          `combineGradients: tensor ${at} must have one shape for all losses, got [${terms[0].shape}] and, of loss ${other}, [${terms[other].shape}]`,
-        );
-      }
       return alike
         ? times(tf.addN(terms), weights[0])
         : tf.addN(terms.map((term, i) => times(term, weights[i])));
@@ -90,10 +80,25 @@ function times(tensor: tf.Tensor, weight: number): tf.Tensor {
   return product;
 }
 
+/** The weights of `aggregator`, which must take a memory where the context has one: another aggregator's would be lost without a word. */
+export function weighWith(
+  caller: string,
+  aggregator: Aggregator,
+  gram: ArrayLike<number>,
+  context: AggregatorContext,
+): Weighting {
+  const weighting = aggregator.weigh(gram, context);
+  if (context.memory && !weighting.memory) {
+    throw new Error(`${caller}: ${aggregator.name} takes no memory, got one of ${context.memory.length}`);
+  }
+  return weighting;
+}
+
 /**
  * The gradient that `aggregator` makes of several losses' gradients, with one readback. The caller disposes `gradients`.
  *
  * @param gradients of each loss, the same tensors' in the same order.
+ * @throws as the aggregator, and when the context has a memory for an aggregator that takes none
  */
 export async function aggregateGradients(
   aggregator: Aggregator,
@@ -101,7 +106,7 @@ export async function aggregateGradients(
   context: AggregatorContext = {},
 ): Promise<Weighting & { gradients: tf.Tensor[]; gram: Float64Array }> {
   const gram = await gramMatrix(gradients);
-  const weighting = aggregator.weigh(gram, context);
+  const weighting = weighWith("aggregateGradients", aggregator, gram, context);
   return { ...weighting, gram, gradients: combineGradients(gradients, weighting.weights) };
 }
 

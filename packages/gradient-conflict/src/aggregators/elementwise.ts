@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkGradients } from "./check-gradients.js";
 
 /** Facts that an elementwise aggregator may use beside the gradients. */
 export interface ElementwiseContext {
@@ -24,18 +25,6 @@ export function eachTensor(
   gradients: readonly (readonly tf.Tensor[])[],
   f: (stacked: tf.Tensor, at: number) => tf.Tensor,
 ): tf.Tensor[] {
-  const lengths = gradients.map((list) => list.length);
-  if (gradients.length === 0 || lengths.some((length) => length !== lengths[0])) {
-    throw new Error(
-      `${caller}: expected one list of gradients for each loss, all of one length, got ${lengths}`,
-    );
-  }
-  for (const [i, list] of gradients.entries()) {
-    const at = list.findIndex((x, k) => String(x.shape) !== String(gradients[0][k].shape));
-    if (at < 0) continue;
-    throw new Error(
-      `${caller}: tensor ${at} must have one shape for all losses, got [${gradients[0][at].shape}] and, of loss ${i}, [${list[at].shape}]`,
-    );
-  }
+  checkGradients(caller, gradients);
   return gradients[0].map((_, at) => tf.tidy(() => f(tf.stack(gradients.map((list) => list[at])), at)));
 }

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { combineGradients } from "./aggregator.js";
+import { checkGradients } from "./check-gradients.js";
 import { softmax } from "./simplex.js";
 
 export interface ExcessMTLOptions {
@@ -23,6 +24,16 @@ function hypotenuse(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return tf.mul(longer, tf.sqrt(tf.add(tf.square(ratio), 1)));
 }
 
+/** What the weights of the next step depend on, beside its risks. */
+interface State {
+  steps: number;
+  weights?: Float64Array;
+  /** The risks that later ones are divided by. */
+  initial?: Float64Array;
+  /** The sum of the risks of the warm-up. */
+  observed?: Float64Array;
+}
+
 /**
  * ExcessMTL (He et al. 2024, algorithm 1): weights by exponentiated gradient on the losses' excess risks, each estimated as
  * `g^T H^-1 g` with AdaGrad's diagonal `H`. It keeps a tensor for each gradient, so it is an object with a state, which its owner disposes.
@@ -37,10 +48,8 @@ export class ExcessMTL {
   private readonly warmupSteps: number;
   /** Roots of the sums of squares, as AdaGrad's diagonal is. */
   private roots?: tf.Tensor[][];
-  private weights?: Float64Array;
-  private initial?: Float64Array;
-  private observed?: Float64Array;
-  private steps = 0;
+  private state: State = { steps: 0 };
+  private isDisposed = false;
 
   constructor(options: ExcessMTLOptions = {}) {
     const { robustStepSize = 1, warmupSteps = 0 } = checkOptions<ExcessMTLOptions>("ExcessMTL", options, {
@@ -56,67 +65,79 @@ export class ExcessMTL {
    *
    * @param gradients of each loss, the same tensors' in the same order; the caller keeps them
    * @returns the combined gradient, which the caller disposes, and the weights
+   * @throws when it is disposed, when a gradient is not finite, and when shapes differ, between losses or from the step before; its state
+   *   does not change then
    */
   async combine(
     gradients: readonly (readonly tf.Tensor[])[],
   ): Promise<{ gradients: tf.Tensor[]; weights: Float64Array }> {
-    const m = gradients.length;
-    checkNumber("ExcessMTL: the number of losses", m, { min: 1, integer: true });
+    this.checkUse();
+    checkGradients("ExcessMTL", gradients);
     const known = this.roots;
-    if (known && (known.length !== m || known.some((list, i) => list.length !== gradients[i].length))) {
-      throw new Error("ExcessMTL: expected as many losses and tensors as in the step before");
+    const shapes = (lists: readonly (readonly tf.Tensor[])[]) =>
+      lists.map((list) => list.map((x) => `[${x.shape}]`).join(" ")).join(", ");
+    if (known && shapes(known) !== shapes(gradients)) {
+      throw new Error(
+        `ExcessMTL: expected gradients as in the step before, ${shapes(known)}, got ${shapes(gradients)}`,
+      );
     }
-    const roots = gradients.map((list, i) =>
-      list.map((g, at) => tf.tidy(() => (known ? hypotenuse(known[i][at], g) : tf.abs(g)))),
+    const roots = tf.tidy(() =>
+      gradients.map((list, i) => list.map((g, at) => (known ? hypotenuse(known[i][at], g) : tf.abs(g)))),
     );
-    const risks = tf.tidy(() =>
-      tf.stack(
-        gradients.map((list, i) =>
-          tf.addN(
-            list.map((g, at) =>
-              tf.sum(tf.mul(g, tf.div(g, hypotenuse(roots[i][at], tf.scalar(rootEpsilon))))),
+    try {
+      const risks = tf.tidy(() =>
+        tf.stack(
+          gradients.map((list, i) =>
+            tf.addN(
+              list.map((g, at) =>
+                tf.sum(tf.mul(g, tf.div(g, hypotenuse(roots[i][at], tf.scalar(rootEpsilon))))),
+              ),
             ),
           ),
         ),
-      ),
-    );
-    const values = Float64Array.from(await risks.data());
-    risks.dispose();
-    const broken = values.findIndex((value) => !Number.isFinite(value));
-    if (broken >= 0) {
+      );
+      const values = Float64Array.from(await risks.data());
+      risks.dispose();
+      this.checkUse();
+      const broken = values.findIndex((value) => !Number.isFinite(value));
+      if (broken >= 0) throw new Error(`ExcessMTL: the gradient of loss ${broken} is not finite`);
+      const { weights, state } = this.next(values);
+      const combined = combineGradients(gradients, weights);
+      tf.dispose(known ?? []);
+      this.roots = roots;
+      this.state = state;
+      return { gradients: combined, weights };
+    } catch (error) {
       tf.dispose(roots);
-      throw new Error(`ExcessMTL: the gradient of loss ${broken} is not finite`);
+      throw error;
     }
-    tf.dispose(known ?? []);
-    this.roots = roots;
-    const weights = this.nextWeights(values);
-    return { gradients: combineGradients(gradients, weights), weights };
   }
 
-  private nextWeights(risks: Float64Array): Float64Array {
+  private checkUse(): void {
+    if (this.isDisposed) throw new Error("ExcessMTL: it is disposed; make a new one");
+  }
+
+  private next(risks: Float64Array): { weights: Float64Array; state: State } {
     const m = risks.length;
-    const weights = this.weights ?? new Float64Array(m).fill(1 / m);
-    if (this.steps++ < this.warmupSteps) {
-      const observed = this.observed ?? new Float64Array(m);
-      this.observed = observed.map((value, i) => value + risks[i]);
-      this.weights = weights;
-      return weights;
+    const { steps, initial: first, observed = new Float64Array(m) } = this.state;
+    const weights = this.state.weights ?? new Float64Array(m).fill(1 / m);
+    if (steps < this.warmupSteps) {
+      const sum = observed.map((value, i) => value + risks[i]);
+      return { weights, state: { steps: steps + 1, weights, observed: sum } };
     }
-    let excess = risks;
-    if (this.initial || this.warmupSteps > 0) {
-      this.initial ??= this.observed!.map((value) => value / this.warmupSteps);
-      const initial = this.initial;
-      excess = risks.map((risk, i) => risk / (initial[i] + epsilon));
-    } else {
-      this.initial = risks;
-    }
-    this.weights = softmax(weights.map((weight, i) => Math.log(weight) + excess[i] * this.robustStepSize));
-    return this.weights;
+    const initial =
+      first ?? (this.warmupSteps > 0 ? observed.map((value) => value / this.warmupSteps) : risks);
+    // At the very first step there is nothing to divide by yet.
+    const isFirst = !first && this.warmupSteps === 0;
+    const excess = isFirst ? risks : risks.map((risk, i) => risk / (initial[i] + epsilon));
+    const moved = softmax(weights.map((weight, i) => Math.log(weight) + excess[i] * this.robustStepSize));
+    return { weights: moved, state: { steps: steps + 1, weights: moved, initial } };
   }
 
-  /** Frees its tensors. */
+  /** Frees its tensors. It cannot be used any more. */
   dispose(): void {
     tf.dispose(this.roots ?? []);
     this.roots = undefined;
+    this.isDisposed = true;
   }
 }

@@ -338,6 +338,8 @@ describe("backward", () => {
         [{ aggregator: {} }, "aggregator must be an aggregator, got a Object"],
         [{ aggregator: mgda }, "aggregator must be an aggregator, got a function"],
         [{ aggregator: trimmedMean(), gramAt: "variables", memory: [1] }, "trimmedMean takes no memory"],
+        [{ aggregator: mgda(), memory: [1] }, "mgda takes no memory, got one of 1"],
+        [{ memory: [1, 2] }, "weightedSum takes no memory, got one of 2"],
         [{ aggregator: null }, "aggregator must have a value, got null"],
         [{ losses: undefined }, "losses must be functions by name, got undefined"],
         [{ variables: { a, integers } }, 'variables["integers"] must be float32, got int32'],

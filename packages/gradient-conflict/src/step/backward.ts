@@ -1,5 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type Aggregator, type AggregatorContext, combineGradients } from "../aggregators/aggregator.js";
+import {
+  type Aggregator,
+  type AggregatorContext,
+  combineGradients,
+  weighWith,
+} from "../aggregators/aggregator.js";
 import type { ElementwiseAggregator } from "../aggregators/elementwise.js";
 import type { ExcessMTL } from "../aggregators/excess-mtl.js";
 import { weightedSum } from "../aggregators/weighted-sum.js";
@@ -248,7 +253,7 @@ async function combine(
   context: AggregatorContext,
 ): Promise<{ gradients: tf.Tensor[]; weights?: Float64Array; memory?: number[] }> {
   if ("weigh" in aggregator) {
-    const weighting = aggregator.weigh(gram, context);
+    const weighting = weighWith("backward", aggregator, gram, context);
     return { ...weighting, gradients: combineGradients(gradients, weighting.weights) };
   }
   const result = await aggregator.combine(gradients, context);

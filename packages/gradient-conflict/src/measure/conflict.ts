@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { groupsOf, type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
 
 /** How the gradients of several losses stand to one another. */
@@ -170,9 +170,16 @@ function gramOfLongRows(rows: readonly tf.Tensor[]): tf.Tensor {
 
 /** Norms, cosines and magnitude similarities from a Gram matrix. @param names of the losses, in its order. */
 export function conflictFromGram(names: readonly string[], gram: ArrayLike<number>): GradientConflict {
+  if (!Array.isArray(names)) {
+    throw new TypeError(
+      `conflictFromGram: names must be an array of the losses' names, got ${describe(names)}`,
+    );
+  }
   const m = names.length;
-  if (gram.length !== m * m) {
-    throw new Error(`conflictFromGram: expected ${m} x ${m} = ${m * m} inner products, got ${gram.length}`);
+  if (gram?.length !== m * m) {
+    throw new Error(
+      `conflictFromGram: expected ${m} x ${m} = ${m * m} inner products, got ${gram?.length ?? describe(gram)}`,
+    );
   }
   for (let at = 0; at < m * m; at++) {
     if (Number.isFinite(gram[at])) continue;

@@ -48,6 +48,9 @@ it("puts the variables back when a loss fails there, and names what is wrong", a
       "radius must be a finite number, greater than 0, got 0",
     );
   });
+  await expect(gradientCurvature({ variables: { v } } as never)).rejects.toThrow(
+    "gradientCurvature: losses must be functions by name, got undefined",
+  );
   expect(v.dataSync()[0]).toBe(1);
   const x = tf.scalar(1);
   await expect(gradientCurvature({ losses: { a: () => tf.square(x) }, variables: { x } })).rejects.toThrow(

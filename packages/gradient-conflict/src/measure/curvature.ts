@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkFloat } from "../shared/check-float.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { inputsOf, type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
 
 export interface GradientCurvatureOptions extends LossGradientsOptions {
@@ -25,6 +25,9 @@ export async function gradientCurvature(options: GradientCurvatureOptions): Prom
     radius: true,
   });
   if (radius !== undefined) checkFloat("gradientCurvature: radius", radius, { above: 0 });
+  if (typeof rest.losses !== "object") {
+    throw new TypeError(`gradientCurvature: losses must be functions by name, got ${describe(rest.losses)}`);
+  }
   const { names, tensors } = inputsOf("gradientCurvature: variables", rest.variables);
   const variables = tensors.map((tensor, i) => {
     if (tensor instanceof tf.Variable) return tensor;

@@ -23,3 +23,10 @@ it("is what the direction keeps of each gradient, computed on the vectors themse
     "stepProjection: expected 1 inner products and 1 weights for 1 losses, got 9 and 3",
   );
 });
+
+it("refuses names, inner products and weights that are not there", () => {
+  expect(() => stepProjection(undefined as never, [1], [1])).toThrow(
+    "stepProjection: names must be an array of the losses' names, got undefined",
+  );
+  expect(() => stepProjection(["a"], undefined as never, [1])).toThrow("for 1 losses, got undefined and 1");
+});

@@ -1,3 +1,5 @@
+import { describe } from "../shared/check-options.js";
+
 /** How a step's direction serves each loss. */
 export interface StepProjection {
   /**
@@ -21,10 +23,15 @@ export function stepProjection(
   gram: ArrayLike<number>,
   weights: ArrayLike<number>,
 ): StepProjection {
+  if (!Array.isArray(names)) {
+    throw new TypeError(
+      `stepProjection: names must be an array of the losses' names, got ${describe(names)}`,
+    );
+  }
   const m = names.length;
-  if (gram.length !== m * m || weights.length !== m) {
+  if (gram?.length !== m * m || weights?.length !== m) {
     throw new Error(
-      `stepProjection: expected ${m * m} inner products and ${m} weights for ${m} losses, got ${gram.length} and ${weights.length}`,
+      `stepProjection: expected ${m * m} inner products and ${m} weights for ${m} losses, got ${gram?.length ?? describe(gram)} and ${weights?.length ?? describe(weights)}`,
     );
   }
   const inner = names.map((_, i) => names.reduce((sum, _, j) => sum + gram[i * m + j] * weights[j], 0));

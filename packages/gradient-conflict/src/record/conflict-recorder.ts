@@ -1,6 +1,7 @@
 import type { GradientConflict } from "../measure/conflict.js";
 import { summarizeCosines } from "../measure/summarize-cosines.js";
 import { checkNumber, checkNumbers, checkOptions, describe } from "../shared/check-options.js";
+import { checkPairs } from "./conflict-record.js";
 
 /** The conflict of one pair of losses over a run, of all variables or of one group. */
 export interface PairRecord {
@@ -34,13 +35,18 @@ export function createConflictRecorder(
   return { window, pairs: [] };
 }
 
-/** A recorder with one step more; the one given stays as it is. `O(window)` for each pair. */
+/**
+ * A recorder with one step more; the one given stays as it is. `O(window)` for each pair.
+ *
+ * @throws with the place of what is no recorder, no conflict or not finite
+ */
 export function recordConflict(recorder: ConflictRecorder, conflict: GradientConflict): ConflictRecorder {
   checkRecorder("recordConflict", recorder);
+  if (typeof conflict !== "object" || conflict === null) {
+    throw new TypeError(`recordConflict: conflict must be of gradientConflict, got ${describe(conflict)}`);
+  }
   const pairs = [...recorder.pairs];
   const add = ({ losses, cosine }: GradientConflict["pairs"][number], group?: string) => {
-    // JSON would save NaN as null, and a resumed run would go on with a wrong mean.
-    checkNumber(`recordConflict: cosine of ${losses.join(" and ")}`, cosine, { min: -1, max: 1 });
     const at = pairs.findIndex(
       (pair) => pair.group === group && pair.losses[0] === losses[0] && pair.losses[1] === losses[1],
     );
@@ -61,9 +67,12 @@ export function recordConflict(recorder: ConflictRecorder, conflict: GradientCon
     if (at < 0) pairs.push(next);
     else pairs[at] = next;
   };
+  // JSON would save NaN as null, and a resumed run would go on with a wrong mean.
+  checkPairs("recordConflict: conflict.pairs", conflict.pairs);
   for (const pair of conflict.pairs) add(pair);
-  for (const [group, { pairs: ofGroup }] of Object.entries(conflict.groups ?? {})) {
-    for (const pair of ofGroup) add(pair, group);
+  for (const [group, own] of Object.entries(conflict.groups ?? {})) {
+    checkPairs(`recordConflict: conflict.groups[${JSON.stringify(group)}].pairs`, own?.pairs);
+    for (const pair of own.pairs) add(pair, group);
   }
   return { window: recorder.window, pairs };
 }

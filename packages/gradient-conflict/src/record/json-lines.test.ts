@@ -105,3 +105,9 @@ describe("JSON lines", () => {
     expect(toJsonLine({ ...record(0), ...conflict({ pairs: ends }) } as never)).toContain('"cosine":-1');
   });
 });
+
+it("refuses a text that is none, such as a file's bytes", () => {
+  expect(() => parseJsonLines(new Uint8Array(2) as never)).toThrow(
+    "parseJsonLines: text must be a string, got",
+  );
+});

@@ -1,4 +1,4 @@
-import { checkNumber } from "../shared/check-options.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 import { type ConflictRecord, checkConflictRecord } from "./conflict-record.js";
 
 /**
@@ -19,7 +19,7 @@ export function toJsonLine(record: ConflictRecord): string {
  * @throws with the line's number when a line is no record
  */
 export function parseJsonLines(text: string): ConflictRecord[] {
-  return wholeLines(text).flatMap((line, i) => {
+  return wholeLines("parseJsonLines", text).flatMap((line, i) => {
     if (line.trim() === "") return [];
     const name = `parseJsonLines: line ${i + 1}`;
     let record: ConflictRecord;
@@ -49,6 +49,8 @@ export function jsonLinesBefore(text: string, step: number): string {
     .join("");
 }
 
-function wholeLines(text: string): string[] {
+function wholeLines(caller: string, text: string): string[] {
+  if (typeof text !== "string")
+    throw new TypeError(`${caller}: text must be a string, got ${describe(text)}`);
   return text.split("\n").slice(0, -1);
 }

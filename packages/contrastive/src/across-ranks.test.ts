@@ -1,5 +1,5 @@
 import "@tensorflow/tfjs-backend-cpu";
-import { expectClose, normalArray } from "@dcr-js/testing";
+import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import "./shared/register-gradients.js";
@@ -61,4 +61,25 @@ it("refuses a gather of other sizes and what is no matrix, and frees what it gat
   scalar.dispose();
   expect(tf.memory().numTensors).toBe(before);
   x.dispose();
+});
+
+it("takes integers as float32, and leaves no tensor behind", async () => {
+  const rows = tf.tensor2d([1, 2, 3, 4], [2, 2], "int32");
+  const alone: Ranks = {
+    rank: 0,
+    size: 1,
+    allReduce: () => Promise.reject(new Error("not used")),
+    allGather: (tensor) => Promise.resolve(tf.clone(tensor)),
+  };
+  await expectNoLeaks(async () => {
+    const loss = (x: tf.Tensor2D) => tf.sum(tf.square(x)) as tf.Scalar;
+    const { value, gradients } = await lossAcrossRanks([rows], loss, alone);
+    expectClose(value, [30], {});
+    expectClose(gradients[0], [2, 4, 6, 8], {});
+    tf.dispose([value, gradients]);
+    await expect(lossAcrossRanks([rows], loss, { ...alone, size: 2 })).rejects.toThrow(
+      "features[0] must have as many rows on each of 2 ranks",
+    );
+  });
+  rows.dispose();
 });

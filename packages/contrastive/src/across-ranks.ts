@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkEmbeddings } from "./check-embeddings.js";
+import { checkEmbeddingsList } from "./check-embeddings.js";
 
 /** The processes of a data-parallel run; `Communicator` of `@dcr-js/tensor` is one. */
 export interface Ranks {
@@ -26,9 +26,11 @@ export async function lossAcrossRanks(
   loss: (...all: tf.Tensor2D[]) => tf.Scalar,
   ranks: Ranks,
 ): Promise<{ value: tf.Scalar; gradients: tf.Tensor2D[] }> {
-  const own = features.map((x, i) => checkEmbeddings(`lossAcrossRanks: features[${i}]`, x).shape[0]);
-  const all = await Promise.all(features.map((x) => ranks.allGather(x)));
+  const rows = tf.tidy(() => checkEmbeddingsList("lossAcrossRanks: features", features));
+  const own = rows.map((x) => x.shape[0]);
+  let all: tf.Tensor[] = [];
   try {
+    all = await Promise.all(rows.map((x) => ranks.allGather(x)));
     for (const [i, x] of all.entries()) {
       if (x.shape[0] !== own[i] * ranks.size) {
         throw new Error(
@@ -42,6 +44,6 @@ export async function lossAcrossRanks(
       return { value, gradients } as never;
     }) as unknown as { value: tf.Scalar; gradients: tf.Tensor2D[] };
   } finally {
-    tf.dispose(all);
+    tf.dispose([...all, ...rows.filter((x, i) => x !== features[i])]);
   }
 }

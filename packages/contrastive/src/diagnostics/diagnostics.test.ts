@@ -1,5 +1,5 @@
 import "@tensorflow/tfjs-backend-cpu";
-import { normalArray } from "@dcr-js/testing";
+import { expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import { collapse } from "./collapse-monitor.js";
@@ -20,6 +20,34 @@ it("effectiveRank is the width for equal singular values, and 1 for one directio
   expect((await effectiveRank(one, { centered: true })).effectiveRank).toBe(0);
   tf.dispose([all, one, skewed]);
   expect(tf.memory().numTensors).toBe(before);
+});
+
+it("effectiveRank has no rank of rounding, however many directions are not used", async () => {
+  const [a, b] = [normalArray(1, 300), normalArray(2, 64)];
+  const one = tf.tensor2d(
+    Float32Array.from({ length: 300 * 64 }, (_, at) => a[Math.floor(at / 64)] * b[at % 64]),
+    [300, 64],
+  );
+  // numpy's SVD in float64 gives 1.000003 for such rows, and 1.03 by products of float32.
+  for (const x of [one, tf.transpose(one) as tf.Tensor2D]) {
+    for (const centered of [false, true]) {
+      const { effectiveRank: rank, singularValues } = await effectiveRank(x, { centered });
+      expect(Math.abs(rank - 1)).toBeLessThan(2e-5);
+      expect(singularValues[1] / singularValues[0]).toBeLessThan(1e-6);
+    }
+    x.dispose();
+  }
+});
+
+it("diagnostics of integers leave no tensor behind", async () => {
+  const rows = tf.tensor2d([1, 0, 1, 0, 0, 1, -1, 0], [4, 2], "int32");
+  await expectNoLeaks(async () => {
+    expect((await similarityHistogram(rows, [0, 0, 1, 1], { bins: 2 })).positive).toEqual([0, 2]);
+    expect((await effectiveRank(rows)).singularValues[0]).toBeCloseTo(Math.sqrt(3), 6);
+    await collapse(rows);
+    await expect(similarityHistogram(rows, [0])).rejects.toThrow("labels must hold 4 numbers");
+  });
+  rows.dispose();
 });
 
 it("collapse tells rows all over the sphere from one point", async () => {

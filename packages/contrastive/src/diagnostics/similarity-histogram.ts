@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, checkLabels, type Labels } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
@@ -29,9 +29,12 @@ export async function similarityHistogram(
 ): Promise<SimilarityHistogram> {
   const { bins = 20 } = checkOptions("similarityHistogram", options, { bins: true });
   checkNumber("similarityHistogram: bins", bins, { min: 1, integer: true });
-  const n = checkEmbeddings("similarityHistogram: embeddings", embeddings).shape[0];
-  checkLabels("similarityHistogram: labels", labels, n);
-  const matrix = cosineSimilarity(embeddings, embeddings);
+  const matrix = tf.tidy(() => {
+    const x = checkEmbeddings("similarityHistogram: embeddings", embeddings);
+    checkLabels("similarityHistogram: labels", labels, x.shape[0]);
+    return cosineSimilarity(x, x);
+  });
+  const n = matrix.shape[0];
   const cosines = await matrix.data();
   matrix.dispose();
   const histogram: SimilarityHistogram = {

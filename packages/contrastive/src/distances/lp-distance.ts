@@ -27,7 +27,7 @@ export interface LpDistanceOptions {
  * Distances of any length that float32 has are right, up to 3e38; a power beyond that is the largest float32.
  *
  * @example
- * const loss = tripletMargin(embeddings, labels, { distance: lpDistance({ power: 2 }) });
+ * const loss = tripletLoss(embeddings, labels, { distance: lpDistance({ power: 2 }) });
  */
 export function lpDistance(options: LpDistanceOptions = {}): Distance {
   const {

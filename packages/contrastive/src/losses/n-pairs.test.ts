@@ -1,4 +1,4 @@
-import { normalArray } from "@dcr-js/testing";
+import { expectClose, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
 import { expectGolden, golden } from "../../test/golden.js";
@@ -24,5 +24,14 @@ it("refuses unknown options", () => {
     expect(() => nPairs(tf.ones([4, 3]), [0, 0, 1, 1], { temperatures: 1 } as never)).toThrow(
       'nPairs: unknown option "temperatures"',
     );
+  });
+});
+
+it("adds the squared lengths of both rows to the loss of each pair", () => {
+  tf.tidy(() => {
+    const x = tf.tensor2d([1, 2, 3, 0, 0, 1, 2, 2], [4, 2]);
+    const losses = (l2Regularization?: number) =>
+      nPairs(x, [0, 0, 1, 1], { l2Regularization, reduction: "none" });
+    expectClose(tf.sub(losses(0.5), losses()), [0.5 * (5 + 9), 0.5 * (1 + 8)], { relative: 1e-6 });
   });
 });

@@ -13,7 +13,7 @@ import { differencesToOthers } from "./score-differences.js";
 export interface NPairsOptions<R extends Reduction = Reduction> {
   /** Compares anchors with positives. Default {@link dotSimilarity}, the paper's dot product. pytorch-metric-learning normalises the rows first. */
   similarity?: Similarity;
-  /** Weight of the mean squared length of the embeddings, at least 0 (Sohn 2016, section 3.2.2). Default 0. */
+  /** Weight of `|a|^2 + |p|^2`, which is added to the loss of each pair, at least 0 (Sohn 2016, section 3.2.2). Default 0. */
   l2Regularization?: number;
   /** The rule for a class with one row. Default `"error"`. */
   withoutPositives?: WithoutPositives;

@@ -9,14 +9,16 @@ import { checkNumber, checkOptions } from "../shared/check-options.js";
  *
  * @example
  * const memory = new CrossBatchMemory({ capacity: 4096, dim: 128 });
- * const loss = contrastiveLoss(embeddings, labels, { reference: memory.reference() });
+ * const reference = memory.size > 0 ? memory.reference() : undefined; // before the first push the batch itself
+ * const loss = contrastiveLoss(embeddings, labels, { reference });
  * memory.push(embeddings, labels); // after the step
  */
 export class CrossBatchMemory {
   readonly capacity: number;
   readonly dim: number;
   private rows?: tf.Tensor2D;
-  private labels: number[] = [];
+  /** Of its rows; undefined where they have none. */
+  private labels?: number[];
 
   constructor(options: {
     /** Rows to keep, at least 1. */
@@ -31,53 +33,71 @@ export class CrossBatchMemory {
 
   /** How many rows it holds. */
   get size(): number {
-    return this.labels.length;
+    return this.rows?.shape[0] ?? 0;
   }
 
   /**
    * Adds rows and drops the oldest beyond the capacity. It keeps copies without gradients; the caller keeps the tensor.
    *
-   * @param embeddings `[n, dim]`. @param labels `n`; default 0 for queues of negatives, which need none.
+   * @param embeddings `[n, dim]`. @param labels `n`, at each push or at none: queues of negatives need none.
    */
   push(embeddings: tf.Tensor, labels?: Labels): void {
-    const n = checkEmbeddings("CrossBatchMemory.push: embeddings", embeddings).shape[0];
-    if (embeddings.shape[1] !== this.dim) {
-      throw new Error(
-        `CrossBatchMemory.push: embeddings must be [n, ${this.dim}], got [${embeddings.shape}]`,
-      );
-    }
-    if (labels) checkLabels("CrossBatchMemory.push: labels", labels, n);
-    const all = [...this.labels, ...(labels ? Array.from(labels) : new Array<number>(n).fill(0))];
-    const first = Math.max(0, all.length - this.capacity);
     const rows = tf.tidy(() => {
-      const fresh = tf.cast(embeddings, "float32") as tf.Tensor2D;
+      const fresh = checkEmbeddings("CrossBatchMemory.push: embeddings", embeddings);
+      const [n, dim] = fresh.shape;
+      if (dim !== this.dim) {
+        throw new Error(
+          `CrossBatchMemory.push: embeddings must be [n, ${this.dim}], got [${embeddings.shape}]`,
+        );
+      }
+      if (labels !== undefined) checkLabels("CrossBatchMemory.push: labels", labels, n);
+      if (this.rows && (labels === undefined) !== (this.labels === undefined)) {
+        const [now, before] = labels === undefined ? ["none", "some"] : ["some", "none"];
+        throw new Error(
+          `CrossBatchMemory.push: labels must be given at each push or at none, got ${now} after ${before}`,
+        );
+      }
       const joined = this.rows ? tf.concat([this.rows, fresh]) : fresh;
-      return tf.keep(tf.slice(joined, first)) as tf.Tensor2D;
+      return tf.keep(tf.slice(joined, Math.max(0, joined.shape[0] - this.capacity))) as tf.Tensor2D;
     });
     this.rows?.dispose();
     this.rows = rows;
-    this.labels = all.slice(first);
+    this.labels = labels && [...(this.labels ?? []), ...Array.from(labels)].slice(-rows.shape[0]);
   }
 
   /**
    * Its rows and labels as a loss takes them. The tensor is the memory's own, valid until the next `push`.
    *
-   * @throws while it is empty
+   * @throws while it is empty, and where its rows were pushed without labels
    */
   reference(): Reference {
-    if (!this.rows) throw new Error("CrossBatchMemory.reference: the memory is empty; push a batch first");
-    return { embeddings: this.rows, labels: this.labels };
+    const embeddings = this.filled("reference");
+    if (!this.labels) {
+      throw new Error(
+        "CrossBatchMemory.reference: its rows were pushed without labels; expected some at each push",
+      );
+    }
+    return { embeddings, labels: this.labels };
   }
 
-  /** Its rows as negatives of {@link infoNCE}, `[size, dim]`; as {@link reference}. */
+  /**
+   * Its rows as negatives of {@link infoNCE}, `[size, dim]`. The tensor is the memory's own, valid until the next `push`.
+   *
+   * @throws while it is empty
+   */
   negatives(): tf.Tensor2D {
-    return this.reference().embeddings as tf.Tensor2D;
+    return this.filled("negatives");
+  }
+
+  private filled(method: string): tf.Tensor2D {
+    if (this.rows) return this.rows;
+    throw new Error(`CrossBatchMemory.${method}: the memory is empty; push a batch first`);
   }
 
   /** Frees its rows. */
   dispose(): void {
     this.rows?.dispose();
     this.rows = undefined;
-    this.labels = [];
+    this.labels = undefined;
   }
 }

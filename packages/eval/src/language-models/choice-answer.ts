@@ -4,9 +4,20 @@ import { describe } from "../shared/check-options.js";
 const statedLetter =
   /\b[Aa]nswer(?:\s+is)?\s*:?\s*(?:[Oo]ption\s+)?\(?(?:([A-Za-z])(?=[).,;:]|\s*$)|([B-HJ-Z])(?=\s))/g;
 
+/** The letter that an answer begins with: alone, in parentheses or with a mark. */
+const firstLetter = /^\(?([A-Za-z])(?:\)?[.):,]?$|[.):](?=\s|$))/;
+
+/** Letters in parentheses, and capitals with the mark of a list. An initial such as the B of "U.B. Smith" is none. */
+const markedLetter = /\(([A-Za-z])\)|(?<![\w.(])([A-Z])[.):](?=\s|$)/g;
+
+/** Two letters that one sentence joins, such as "(A) or (B)", "A, B". */
+const joinedLetters =
+  /(?<![\w.])\(?([A-Za-z])[).,:]*\s*(?:\bor\b|\band\b|[,/&])\s*(?:[Oo]ption\s+)?(?=\(([A-Za-z])\)|([A-Z])(?=[).,;:/&]|\s*$|\s+(?:or|and)\b)|([B-HJ-Z])(?=\s))/g;
+
 /**
  * The option that an answer names, such as B in `"B"`, `"(B)"`, `"B. A dog"`, `"The answer is (b)."`; undefined where it names none, or
- * more than one, so that an answer that cannot be read is never right. For questions of one's own; the benchmarks' published scripts read answers
+ * more than one, as `"(A) or (B)"` and `"A. A cat B. A dog"` do, so that an answer that cannot be read is never right. What a sentence such as
+ * "The answer is B" states counts before other letters in it. For questions of one's own; the benchmarks' published scripts read answers
  * by rules of their own (`mmvpAnswer` and so on).
  *
  * @param options letters, such as `["A", "B"]`
@@ -23,12 +34,18 @@ export function choiceAnswer(answer: string, options: readonly string[]): string
   }
   const find = (letter: string) => options.find((option) => option.toUpperCase() === letter.toUpperCase());
   const text = answer.trim();
-  const whole = /^\(?([A-Za-z])\)?[.):,]?$/.exec(text) ?? /^\(?([A-Za-z])[.):](?=\s|$)/.exec(text);
-  if (whole) return find(whole[1]);
-  const stated = [...text.matchAll(statedLetter)];
-  const named = stated.length > 0 ? stated : [...text.matchAll(/\(([A-Za-z])\)/g)];
-  const letters = new Set(
-    named.map(([, letter, capital]) => find(letter ?? capital)).filter((letter) => letter !== undefined),
-  );
-  return letters.size === 1 ? [...letters][0] : undefined;
+  const first = firstLetter.exec(text);
+  if (first && (first[0].length === text.length || !find(first[1]))) return find(first[1]);
+  const lettersOf = (pattern: RegExp) =>
+    Array.from(text.matchAll(pattern), (match) => match.slice(1).filter((letter) => letter !== undefined));
+  const stated = lettersOf(statedLetter);
+  const found = stated.length > 0 && !first ? stated : [...stated, ...lettersOf(markedLetter)];
+  const letters = new Set([first?.[1] ?? [], found].flat(2).map((letter) => letter.toUpperCase()));
+  const pairs = lettersOf(joinedLetters).map((pair) => pair.map((letter) => letter.toUpperCase()));
+  // Forwards and backwards, as "A, B or (C)" names three.
+  for (const pair of [...pairs, ...pairs.toReversed()]) {
+    if (pair.some((letter) => letters.has(letter))) for (const letter of pair) letters.add(letter);
+  }
+  const named = [...letters].map(find).filter((letter) => letter !== undefined);
+  return named.length === 1 ? named[0] : undefined;
 }

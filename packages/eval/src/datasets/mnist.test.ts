@@ -1,5 +1,6 @@
+import { readdirSync, readlinkSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { pixelsOf, readDataset } from "../../test/read-dataset.js";
 import { folderOf } from "../../test/temporary-folder.js";
 import { mnist } from "./mnist.js";
@@ -68,4 +69,26 @@ it("names what is no such file, or ends early", async () => {
   await expect(mnist(folder(images(1), labels(1)))).rejects.toThrow(
     /t10k-images-idx3-ubyte: no such file, with or without .gz/,
   );
+});
+
+/** How many files of a folder this process has open, which Linux tells. */
+const openFiles = (folder: string) =>
+  readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+    } catch {
+      return false;
+    }
+  }).length;
+
+it.runIf(process.platform === "linux")("leaves no file open, read to the end or not", async () => {
+  const folder = folderOf({
+    "t10k-images-idx3-ubyte": images(200),
+    "t10k-labels-idx1-ubyte": labels(...new Array(200).fill(1)),
+  });
+  const { dataset } = await mnist(folder);
+  if (dataset.access === "random") throw new Error("expected a stream");
+  expect(await readDataset(dataset)).toHaveLength(200);
+  for await (const { name } of dataset.open(0)) if (name === "t10k/3") break;
+  await vi.waitFor(() => expect(openFiles(folder)).toBe(0));
 });

@@ -39,16 +39,21 @@ export async function mnist(folder: string, options?: MNISTOptions): Promise<Lab
       },
     });
     let index = 0;
-    for await (const grey of pixels) {
-      const label = (await labels.next()).value?.[0];
-      if (label === undefined) throw new Error(`mnist: ${labelPath} has no label for image ${index}`);
-      if (label > 9) throw new Error(`mnist: ${labelPath}: label ${index} must be 0 to 9, got ${label}`);
-      const data = Uint8Array.from({ length: 3 * grey.length }, (_, at) => grey[Math.floor(at / 3)]);
-      yield {
-        name: `${prefix}/${index++}`,
-        image: { data, width: side, height: side },
-        label: String(label),
-      };
+    try {
+      for await (const grey of pixels) {
+        const label = (await labels.next()).value?.[0];
+        if (label === undefined) throw new Error(`mnist: ${labelPath} has no label for image ${index}`);
+        if (label > 9) throw new Error(`mnist: ${labelPath}: label ${index} must be 0 to 9, got ${label}`);
+        const data = Uint8Array.from({ length: 3 * grey.length }, (_, at) => grey[Math.floor(at / 3)]);
+        yield {
+          name: `${prefix}/${index++}`,
+          image: { data, width: side, height: side },
+          label: String(label),
+        };
+      }
+    } finally {
+      // A generator that is not read to its end keeps its file open.
+      await labels.return(undefined);
     }
     for (const [name, count] of Object.entries(counts)) {
       if (count !== index)

@@ -1,4 +1,4 @@
-import { appendFile, readFile, truncate } from "node:fs/promises";
+import { appendFile, open, readFile, truncate } from "node:fs/promises";
 
 /** Answers in a file of JSON lines, each written as it comes, so that a run that was stopped goes on where it was. */
 export interface AnswerCache {
@@ -7,17 +7,19 @@ export interface AnswerCache {
 }
 
 /**
- * Opens a cache; a file that is not there is an empty one. Half a line at the end, of a run that was killed, is cut off.
+ * Opens a cache; makes the file where it is not there. Half a line at the end, of a run that was killed, is cut off.
  *
- * @throws naming the line that is no answer
+ * @throws naming the line that is no answer, or the file that cannot be read or written: before the first answer, which may be paid for
  */
 export async function openAnswerCache(path: string): Promise<AnswerCache> {
-  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return Buffer.alloc(0);
+  const failed = (error: Error): never => {
     throw new Error(`askQuestions: cache ${path}: ${error.message}`, { cause: error });
-  });
+  };
+  const file = await open(path, "a").catch(failed);
+  await file.close();
+  const content = await readFile(path).catch(failed);
   const whole = content.lastIndexOf(10) + 1;
-  if (whole < content.length) await truncate(path, whole);
+  if (whole < content.length) await truncate(path, whole).catch(failed);
   const answers = new Map<string, string>();
   const lines = content.subarray(0, whole).toString("utf8").split("\n").slice(0, -1);
   for (const [i, line] of lines.entries()) {
@@ -33,7 +35,7 @@ export async function openAnswerCache(path: string): Promise<AnswerCache> {
     add: (key, text) => {
       answers.set(key, text);
       // One after the other, so that no two lines mix.
-      writing = writing.then(() => appendFile(path, `${JSON.stringify({ key, text })}\n`));
+      writing = writing.then(() => appendFile(path, `${JSON.stringify({ key, text })}\n`).catch(failed));
       return writing;
     },
   };

@@ -229,3 +229,15 @@ it("refuses questions and options that are none", async () => {
   await refuse([], { temperature: 1 }, /unknown option "temperature"/);
   expect(await askQuestions([], options)).toEqual([]);
 });
+
+it("refuses a cache that cannot be written before it asks anything", async () => {
+  const folder = folderOf({});
+  const { options, seen } = await serve((_, response) => reply(response, "yes"));
+  for (const [cache, message] of [
+    [join(folder, "no-such-folder", "answers.jsonl"), /^askQuestions: cache .*answers.jsonl: ENOENT/],
+    [folder, /^askQuestions: cache .*: EISDIR/],
+  ] as const) {
+    await expect(askQuestions(questions, { ...options, cache })).rejects.toThrow(message);
+  }
+  expect(seen).toHaveLength(0);
+});

@@ -41,6 +41,14 @@ it("CV-Bench averages sources, then dimensions", () => {
   ];
   expect(cvBenchScores(results)).toMatchObject({ accuracy2D: 0.75, accuracy3D: 0.25, overall: 0.5 });
   expect(() => cvBenchScores(of("COCO", true))).toThrow(/must hold answers of ADE20K, got none/);
+  for (const right of [1, "false", undefined]) {
+    expect(() => cvBenchScores([...results, { right: right as never, source: "COCO" }])).toThrow(
+      "cvBenchScores: results[7].right must be a boolean, got",
+    );
+  }
+  expect(() => cvBenchScores([null as never])).toThrow(
+    "cvBenchScores: results[0] must be an object, got null",
+  );
   expect(() => cvBenchScores(of("VOC", true))).toThrow(
     /source must be one of ADE20K, COCO, Omni3D, got "VOC"/,
   );
@@ -71,6 +79,12 @@ it("ScienceQA has the share of all and of the questions with an image", () => {
   const scores = scienceQAScores([of(true, true), of(false, true), of(true, false), of(true, false)]);
   expect([scores.all.accuracy, scores.all.count]).toEqual([0.75, 4]);
   expect([scores.image.accuracy, scores.image.count]).toEqual([0.5, 2]);
+  expect(() => scienceQAScores([of(true, true), of(false, "false" as never)])).toThrow(
+    'scienceQAScores: results[1].hasImage must be a boolean, got "false"',
+  );
+  expect(() => scienceQAScores([of(true, true), of(1 as never, true)])).toThrow(
+    "scienceQAScores: right[1] must be true or false, got 1",
+  );
   expect(() => scienceQAScores([of(true, false)])).toThrow(/scienceQAScores: with an image: right must hold/);
 });
 

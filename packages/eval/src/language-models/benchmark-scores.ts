@@ -1,4 +1,4 @@
-import { describe } from "../shared/check-options.js";
+import { checkBoolean, checkChoice, describe } from "../shared/check-options.js";
 import { wilsonInterval } from "../statistics/wilson-interval.js";
 
 /** A share with its count and Wilson's 95 % interval. */
@@ -50,13 +50,10 @@ export interface CVBenchScores {
 /** CV-Bench (Tong et al. 2024, Cambrian-1, section 3.2), from answers that are right or wrong and their sources. */
 export function cvBenchScores(results: readonly { right: boolean; source: string }[]): CVBenchScores {
   const sources = ["ADE20K", "COCO", "Omni3D"] as const;
-  if (!Array.isArray(results))
-    throw new TypeError(`cvBenchScores: results must be a list, got ${describe(results)}`);
-  const unknown = results.findIndex(({ source }) => !sources.includes(source as never));
-  if (unknown >= 0) {
-    throw new Error(
-      `cvBenchScores: results[${unknown}].source must be one of ${sources.join(", ")}, got ${describe(results[unknown].source)}`,
-    );
+  checkResults("cvBenchScores", results);
+  for (const [i, { right, source }] of results.entries()) {
+    checkBoolean(`cvBenchScores: results[${i}].right`, right);
+    checkChoice(`cvBenchScores: results[${i}].source`, source, sources);
   }
   const of = (source: string) => {
     const own = results.filter((result) => result.source === source);
@@ -78,8 +75,10 @@ export function scienceQAScores(results: readonly { right: boolean; hasImage: bo
   all: Share;
   image: Share;
 } {
-  if (!Array.isArray(results))
-    throw new TypeError(`scienceQAScores: results must be a list, got ${describe(results)}`);
+  checkResults("scienceQAScores", results);
+  for (const [i, { hasImage }] of results.entries()) {
+    checkBoolean(`scienceQAScores: results[${i}].hasImage`, hasImage);
+  }
   const rightOf = (list: readonly { right: boolean }[]) => list.map(({ right }) => right);
   const withImage = results.filter(({ hasImage }) => hasImage);
   checkRight("scienceQAScores", rightOf(results), 1);
@@ -99,9 +98,7 @@ export interface POPEScores extends Share {
 
 /** POPE (Li et al. 2023, section 5.1), from answers as `popeAnswer` reads them. */
 export function popeScores(results: readonly { answer: "yes" | "no"; label: "yes" | "no" }[]): POPEScores {
-  if (!Array.isArray(results) || results.length === 0) {
-    throw new TypeError(`popeScores: results must hold at least one answer, got ${describe(results)}`);
-  }
+  checkResults("popeScores", results);
   for (const [i, result] of results.entries()) {
     for (const key of ["answer", "label"] as const) {
       if (result[key] === "yes" || result[key] === "no") continue;
@@ -122,6 +119,15 @@ export function popeScores(results: readonly { answer: "yes" | "no"; label: "yes
     f1: (2 * truePositive) / (2 * truePositive + falsePositive + falseNegative),
     yesRatio: (truePositive + falsePositive) / results.length,
   };
+}
+
+function checkResults(caller: string, results: readonly object[]): void {
+  if (!Array.isArray(results) || results.length === 0) {
+    throw new TypeError(`${caller}: results must hold at least one answer, got ${describe(results)}`);
+  }
+  const bad = results.findIndex((result) => typeof result !== "object" || result === null);
+  if (bad >= 0)
+    throw new TypeError(`${caller}: results[${bad}] must be an object, got ${describe(results[bad])}`);
 }
 
 function checkRight(caller: string, right: readonly boolean[], group: number): void {

@@ -89,7 +89,8 @@ describeOptions("nearestNeighbours", {
 const votes = {
   k: integer(1, 7, 1),
   weights: { default: "uniform" as const, refused: ["cosine"] },
-  temperature: { default: 0.07, range: { above: 0 } },
+  // Uniform votes have no temperature.
+  temperature: { refused: [0.07, 0] },
   threads,
 };
 const train = {

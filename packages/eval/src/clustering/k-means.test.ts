@@ -128,6 +128,10 @@ describe("kMeans", () => {
       await refuse({ maxIterations: 0.5 }, "kMeans: maxIterations must be an integer, at least 1, got 0.5");
       await refuse({ seed: -1 }, "kMeans: seed must be an integer, at least 0, got -1");
       await refuse({ tolerance: -1 }, "kMeans: tolerance must be a finite number, at least 0, got -1");
+      await refuse(
+        { batchSize: 4, tolerance: 1e-4 },
+        "kMeans: tolerance is of Lloyd's iterations; expected none with batchSize, got 0.0001",
+      );
       await refuse({ batchSize: 0 }, "kMeans: batchSize must be an integer, at least 1, got 0");
       await refuse({ k: 2 }, 'kMeans: unknown option "k"');
       await expect(

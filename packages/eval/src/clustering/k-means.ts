@@ -16,7 +16,10 @@ export interface KMeansOptions {
   restarts?: number;
   /** Iterations of a run at most; with `batchSize` passes over the data. Default 300. */
   maxIterations?: number;
-  /** A run stops where the squared shift of the centres is at most this times the columns' mean variance. Default 1e-4, scikit-learn's. */
+  /**
+   * A run of Lloyd's iterations stops where the squared shift of the centres is at most this times the columns' mean variance. Default 1e-4,
+   * scikit-learn's. Not with `batchSize`.
+   */
   tolerance?: number;
   /** Rows of a step of mini-batch k-means (Sculley 2010). Default: Lloyd's iterations over all rows. */
   batchSize?: number;
@@ -38,7 +41,7 @@ export interface KMeansResult {
  * depend on the features' unit, and is the same for the same seed and backend.
  *
  * @param features `[n, dim]`, n >= clusters
- * @throws on features that are not finite, and on options out of range
+ * @throws on features that are not finite, and on options that are out of range or have no use
  *
  * @example
  * const { labels, inertia } = await fitKMeans(features, { clusters: 10 });
@@ -62,7 +65,14 @@ async function fit(caller: string, features: Features, options: KMeansOptions): 
   checkNumber(`${caller}: restarts`, restarts, { min: 1, integer: true });
   checkNumber(`${caller}: maxIterations`, maxIterations, { min: 1, integer: true });
   checkFloat(`${caller}: tolerance`, tolerance, { min: 0 });
-  if (batchSize !== undefined) checkNumber(`${caller}: batchSize`, batchSize, { min: 1, integer: true });
+  if (batchSize !== undefined) {
+    checkNumber(`${caller}: batchSize`, batchSize, { min: 1, integer: true });
+    if (checked.tolerance !== undefined) {
+      throw new Error(
+        `${caller}: tolerance is of Lloyd's iterations; expected none with batchSize, got ${tolerance}`,
+      );
+    }
+  }
   checkNumber(`${caller}: clusters`, checked.clusters, { min: 1, integer: true });
   const x = await openFeatures(`${caller}: features`, features);
   try {

@@ -61,6 +61,10 @@ it("refuses labels and settings that do not fit", async () => {
     await refuse({ k: 25 }, /k must be an integer, at least 1 and at most 24, got 25/);
     await refuse({ weights: "distance" }, /weights must be one of uniform, exponential, got "distance"/);
     await refuse({ temperature: 0 }, /temperature must be .*greater than 0, got 0/);
+    await refuse(
+      { temperature: 0.07 },
+      /temperature is of weights "exponential", got 0.07 with weights "uniform"/,
+    );
     await refuse({ metric: "l2" }, /unknown option "metric"/);
   });
 });

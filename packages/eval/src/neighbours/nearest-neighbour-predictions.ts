@@ -15,7 +15,7 @@ export interface VoteOptions extends SearchOptions {
    * instance discrimination (Wu et al. 2018, section 3.4) and DINO.
    */
   weights?: "uniform" | "exponential";
-  /** Of the exponential weights. Default 0.07; above 0. */
+  /** Of the exponential weights, and refused with others. Default 0.07; above 0. */
   temperature?: number;
 }
 
@@ -73,12 +73,18 @@ export async function predictByVotes(
     train,
     k = 1,
     weights: given = "uniform",
-    temperature = 0.07,
+    temperature: asked,
     threads,
   }: NearestNeighbourPredictionOptions,
 ): Promise<(number | string)[]> {
   const weights = checkChoice(`${caller}: weights`, given, ["uniform", "exponential"]);
+  const temperature = asked ?? 0.07;
   checkFloat(`${caller}: temperature`, temperature, { above: 0 });
+  if (asked !== undefined && weights !== "exponential") {
+    throw new Error(
+      `${caller}: temperature is of weights "exponential", got ${asked} with weights "${weights}"`,
+    );
+  }
   if (train !== undefined) checkTrain(`${caller}: train`, train);
   const { neighbours: found, searched } = await findNeighbours(caller, features, {
     among: train?.features,

@@ -86,3 +86,44 @@ it("refuses what has no classifier", async () => {
     );
   });
 });
+
+it("classifies with a classifier from JSON, and refuses one whose parts do not fit", async () => {
+  const rows = [
+    [0, 0],
+    [0, 3],
+    [3, 0],
+  ];
+  const fitted = await logisticRegression(rows, ["a", "b", "c"], { C: 100 });
+  const { weights, bias } = fitted;
+  const saved = JSON.parse(
+    JSON.stringify({
+      ...fitted,
+      weights: { ...weights, data: Array.from(weights.data) },
+      bias: Array.from(bias),
+    }),
+  );
+  await expectNoLeaks(async () => {
+    expect((await classify(saved, rows)).labels).toEqual(["a", "b", "c"]);
+    for (const [change, message] of [
+      [{ bias: Float32Array.of(1) }, "classifier.bias must hold 3 numbers, got 1"],
+      [JSON.parse(JSON.stringify({ bias })), "classifier.bias must hold 3 numbers, got a Object"],
+      [{ bias: [0, null, 0] }, "classifier.bias[1] must be a finite number, got null"],
+      [{ bias: undefined }, "classifier must be one of logisticRegression, got a Object"],
+      [
+        { weights: { ...saved.weights, shape: [2, 1] } },
+        "classifier.weights.shape must be [dim, 3] for 3 classes, got [2,1]",
+      ],
+      [
+        { weights: { ...saved.weights, shape: "2,3" } },
+        'classifier.weights.shape must be [dim, 3] for 3 classes, got "2,3"',
+      ],
+      [{ weights: { shape: [2, 3], data: [1] } }, "classifier.weights.data must hold 6 numbers, got 1"],
+      [{ classes: ["a"] }, "classifier must be one of logisticRegression"],
+      [{ classes: ["a", 0.5, "c"] }, "classifier.classes[1] must be an integer or a string, got 0.5"],
+      [{ weights: { shape: [2, 3], data: new Array(6).fill(3e38) } }, "the logits of row 1 are not finite"],
+    ] as const) {
+      await expect(classify({ ...saved, ...change }, rows), message).rejects.toThrow(`classify: ${message}`);
+    }
+    await expect(classify(undefined as never, rows)).rejects.toThrow("classifier must be one of");
+  });
+});

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkLabels, type Labels, numberLabels } from "../features/check-labels.js";
 import { type Features, openFeatures } from "../features/open-features.js";
 import { checkFloat } from "../shared/check-float.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { lbfgs, type Objective } from "./lbfgs.js";
 
 export interface LogisticRegressionOptions {
@@ -187,15 +187,54 @@ function binary(logits: tf.Tensor2D, targets: tf.Tensor2D) {
 /**
  * Applies a classifier.
  *
+ * @param classifier of `logisticRegression`; one from a file may have lists of numbers in place of typed arrays, of which JSON makes objects
  * @param features `[n, dim]`
+ * @throws on a classifier whose parts do not fit or are not finite, and on features of another width or with logits beyond float32
+ *
+ * @example
+ * const { weights, bias, ...rest } = await logisticRegression(features, labels);
+ * const data = Array.from(weights.data);
+ * await writeFile(path, JSON.stringify({ ...rest, weights: { ...weights, data }, bias: Array.from(bias) }));
+ * const { labels } = await classify(JSON.parse(await readFile(path, "utf8")), others);
  */
 export async function classify(classifier: LinearClassifier, features: Features): Promise<Predictions> {
+  checkClassifier("classify: classifier", classifier);
   const x = await openFeatures("classify: features", features);
   try {
     return await predict("classify", classifier, x);
   } finally {
     x.dispose();
   }
+}
+
+function checkClassifier(name: string, classifier: LinearClassifier): void {
+  const { classes, weights, bias } = (classifier ?? {}) as Partial<LinearClassifier>;
+  if (!Array.isArray(classes) || classes.length < 2 || !weights || !bias) {
+    throw new TypeError(`${name} must be one of logisticRegression, got ${describe(classifier)}`);
+  }
+  checkLabels(`${name}.classes`, classes, classes.length);
+  const outputs = classes.length === 2 ? 1 : classes.length;
+  const { data, shape } = weights;
+  const isShape =
+    Array.isArray(shape) && shape.length === 2 && Number.isSafeInteger(shape[0]) && shape[0] > 0;
+  if (!isShape || shape[1] !== outputs) {
+    throw new Error(
+      `${name}.weights.shape must be [dim, ${outputs}] for ${classes.length} classes, got ${isShape ? `[${shape}]` : describe(shape)}`,
+    );
+  }
+  checkList(`${name}.weights.data`, data, shape[0] * outputs);
+  checkList(`${name}.bias`, bias, outputs);
+}
+
+/** Checks `length` numbers, of a typed array or of a list as JSON has it. */
+function checkList(name: string, values: ArrayLike<number>, length: number): void {
+  const isList = Array.isArray(values) || ArrayBuffer.isView(values);
+  if (!isList || values.length !== length) {
+    throw new TypeError(
+      `${name} must hold ${length} numbers, got ${isList ? values.length : describe(values)}`,
+    );
+  }
+  for (let i = 0; i < length; i++) checkNumber(`${name}[${i}]`, values[i]);
 }
 
 /** {@link classify} on features that are on the device. */
@@ -217,6 +256,12 @@ export async function predict(
   const flat = (await output.data()) as Float32Array;
   output.dispose();
   const count = classes.length;
+  const broken = flat.findIndex((value) => Number.isNaN(value));
+  if (broken >= 0) {
+    throw new RangeError(
+      `${caller}: the logits of row ${Math.floor(broken / count)} are not finite: its features or the weights are too large`,
+    );
+  }
   const probabilities = Array.from({ length: x.shape[0] }, (_, i) => flat.slice(i * count, (i + 1) * count));
   const labels = probabilities.map(
     (row) => classes[row.reduce((best, value, i) => (value > row[best] ? i : best), 0)],

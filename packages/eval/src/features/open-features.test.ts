@@ -1,5 +1,5 @@
 import "@tensorflow/tfjs-backend-cpu";
-import { expectNoLeaks } from "@dcr-js/testing";
+import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import { type Features, openFeatures, openSameWidth } from "./open-features.js";
@@ -89,5 +89,30 @@ it("disposes what is open where another is refused", async () => {
     await expect(openSameWidth("f", { a: rows, b: [[Number.NaN]] })).rejects.toThrow(
       "f: b must be finite, row 0 is not",
     );
+  });
+});
+
+it("decodes float16 of ONNX Runtime, and refuses a type that is not the array's", async () => {
+  const open = (type: string, data: unknown) => openFeatures("f: x", { data, dims: [1, 3], type } as never);
+  // 1, -2.5 and 2^-24, the least binary16.
+  const halves = await open("float16", Uint16Array.of(0x3c00, 0xc100, 1));
+  expectClose(halves, [1, -2.5, 2 ** -24], {});
+  const words = await open("uint16", Uint16Array.of(1, 2, 0x3c00));
+  expectClose(words, [1, 2, 15360], {});
+  const list = await open("float32", [1, 2, 3]);
+  tf.dispose([halves, words, list]);
+  const refused: [string, unknown, string][] = [
+    ["float16", Uint16Array.of(0x7c00, 0, 0), "f: x must be finite, row 0 is not"],
+    [
+      "float16",
+      [1, 2, 3],
+      'f: x.data must be a Uint16Array or Float16Array for type "float16", got an array of 3',
+    ],
+    ["float32", new Uint16Array(3), 'f: x.data must be a Float32Array for type "float32", got a Uint16Array'],
+    ["int64", new BigInt64Array(3), "f: x.type must be one of float32, float16, float64,"],
+    ["float32", [1, "2", 3], 'f: x.data[1] must be a number, got "2"'],
+  ];
+  await expectNoLeaks(async () => {
+    for (const [type, data, message] of refused) await expect(open(type, data)).rejects.toThrow(message);
   });
 });

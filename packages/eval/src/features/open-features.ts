@@ -1,10 +1,11 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { describe } from "../shared/check-options.js";
+import { checkChoice, describe } from "../shared/check-options.js";
+import { float16ToFloat32Array } from "../shared/half-floats.js";
 import { readSavedFeatures, type SafetensorsFile } from "./read-features.js";
 
 /**
  * Features, a row for each image or text: a tensor `[n, dim]`, a list of rows (plain or typed arrays), flat numbers with
- * their shape (or `dims`, as transformers.js and ONNX Runtime call it), or a safetensors file with a tensor `"features"` or one tensor alone: its path (Node) or its content. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
+ * their shape (or `dims` and `type`, as transformers.js and ONNX Runtime have them; of `"float16"` the bits are decoded), or a safetensors file with a tensor `"features"` or one tensor alone: its path (Node) or its content. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
  *
  * @example
  * await kMeans({ data: new Float32Array(8 * 4), shape: [8, 4] }, { clusters: 2 });
@@ -14,7 +15,7 @@ export type Features =
   | tf.Tensor
   | readonly ArrayLike<number>[]
   | { readonly data: ArrayLike<number>; readonly shape: readonly number[] }
-  | { readonly data: ArrayLike<number>; readonly dims: readonly number[] }
+  | { readonly data: ArrayLike<number>; readonly dims: readonly number[]; readonly type?: string }
   | SafetensorsFile;
 
 /**
@@ -81,19 +82,22 @@ function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): t
   }
   if (Array.isArray(features)) return fromRows(name, features);
   const {
-    data,
+    data: given,
     dims,
     shape = dims,
+    type,
   } = (features ?? {}) as {
     data?: ArrayLike<number>;
     shape?: readonly number[];
     dims?: readonly number[];
+    type?: string;
   };
-  if (data === undefined || !Array.isArray(shape)) {
+  if (given === undefined || !Array.isArray(shape)) {
     throw new TypeError(
       `${name} must be a tensor [n, dim], a list of rows, { data, shape } or a safetensors file, got ${describe(features)}`,
     );
   }
+  const data = type === undefined ? given : decode(name, type, given);
   checkEntries(`${name}.data`, data);
   checkShape(name, shape);
   if (data.length !== shape[0] * shape[1]) {
@@ -103,6 +107,34 @@ function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): t
     data instanceof Float32Array ? data.slice() : Float32Array.from(data),
     shape as [number, number],
   );
+}
+
+/** The arrays that ONNX Runtime has the elements of a type in. */
+const arrays: Record<string, readonly string[]> = {
+  float32: ["Float32Array"],
+  // The bits where a JavaScript has no Float16Array.
+  float16: ["Uint16Array", "Float16Array"],
+  float64: ["Float64Array"],
+  int8: ["Int8Array"],
+  uint8: ["Uint8Array"],
+  int16: ["Int16Array"],
+  uint16: ["Uint16Array"],
+  int32: ["Int32Array"],
+  uint32: ["Uint32Array"],
+  bool: ["Uint8Array"],
+};
+
+/** The numbers of a tensor of ONNX Runtime. @throws on another type, and where the array is not of its type */
+function decode(name: string, type: string, data: ArrayLike<number>): ArrayLike<number> {
+  checkChoice(`${name}.type`, type, Object.keys(arrays));
+  const kind = (data as object | null)?.constructor?.name ?? "";
+  // Numbers of a list, such as JSON's, are as they are; those of float16 could be bits.
+  if (!arrays[type].includes(kind) && !(Array.isArray(data) && type !== "float16")) {
+    throw new TypeError(
+      `${name}.data must be a ${arrays[type].join(" or ")} for type ${JSON.stringify(type)}, got ${describe(data)}`,
+    );
+  }
+  return type === "float16" && data instanceof Uint16Array ? float16ToFloat32Array(data) : data;
 }
 
 function fromRows(name: string, rows: readonly ArrayLike<number>[]): tf.Tensor2D {

@@ -107,7 +107,7 @@ it("classifies with a classifier from JSON, and refuses one whose parts do not f
     for (const [change, message] of [
       [{ bias: Float32Array.of(1) }, "classifier.bias must hold 3 numbers, got 1"],
       [JSON.parse(JSON.stringify({ bias })), "classifier.bias must hold 3 numbers, got a Object"],
-      [{ bias: [0, null, 0] }, "classifier.bias[1] must be a finite number, got null"],
+      [{ bias: [0, null, 0] }, "classifier.bias[1] must be a finite number, at least"],
       [{ bias: undefined }, "classifier must be one of logisticRegression, got a Object"],
       [
         { weights: { ...saved.weights, shape: [2, 1] } },

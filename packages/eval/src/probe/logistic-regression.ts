@@ -195,7 +195,7 @@ function binary(logits: tf.Tensor2D, targets: tf.Tensor2D) {
  * const { weights, bias, ...rest } = await logisticRegression(features, labels);
  * const data = Array.from(weights.data);
  * await writeFile(path, JSON.stringify({ ...rest, weights: { ...weights, data }, bias: Array.from(bias) }));
- * const { labels } = await classify(JSON.parse(await readFile(path, "utf8")), others);
+ * const predictions = await classify(JSON.parse(await readFile(path, "utf8")), others);
  */
 export async function classify(classifier: LinearClassifier, features: Features): Promise<Predictions> {
   checkClassifier("classify: classifier", classifier);
@@ -226,6 +226,8 @@ function checkClassifier(name: string, classifier: LinearClassifier): void {
   checkList(`${name}.bias`, bias, outputs);
 }
 
+const largestFloat32 = 3.4028234663852886e38;
+
 /** Checks `length` numbers, of a typed array or of a list as JSON has it. */
 function checkList(name: string, values: ArrayLike<number>, length: number): void {
   const isList = Array.isArray(values) || ArrayBuffer.isView(values);
@@ -234,7 +236,9 @@ function checkList(name: string, values: ArrayLike<number>, length: number): voi
       `${name} must hold ${length} numbers, got ${isList ? values.length : describe(values)}`,
     );
   }
-  for (let i = 0; i < length; i++) checkNumber(`${name}[${i}]`, values[i]);
+  for (let i = 0; i < length; i++) {
+    checkNumber(`${name}[${i}]`, values[i], { min: -largestFloat32, max: largestFloat32 });
+  }
 }
 
 /** {@link classify} on features that are on the device. */

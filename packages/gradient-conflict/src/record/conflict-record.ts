@@ -67,17 +67,9 @@ function checkConflict(name: string, conflict: GradientConflict): void {
     groups: true,
   });
   checkNumbers(`${name}.norms`, norms);
-  checkPairs(`${name}.pairs`, pairs);
-  for (const [group, own] of Object.entries(groups ?? {})) {
-    checkConflict(`${name}.groups[${JSON.stringify(group)}]`, own);
-  }
-}
-
-/** Checks the pairs of losses of a conflict from outside. */
-export function checkPairs(name: string, pairs: GradientConflict["pairs"]): void {
-  if (!Array.isArray(pairs)) throw new TypeError(`${name} must be an array, got ${describe(pairs)}`);
+  if (!Array.isArray(pairs)) throw new TypeError(`${name}.pairs must be an array, got ${describe(pairs)}`);
   for (const [i, pair] of pairs.entries()) {
-    const of = `${name}[${i}]`;
+    const of = `${name}.pairs[${i}]`;
     const { losses, cosine, magnitudeSimilarity } = checkOptions(of, pair, {
       losses: true,
       cosine: true,
@@ -88,6 +80,9 @@ export function checkPairs(name: string, pairs: GradientConflict["pairs"]): void
     }
     checkNumber(`${of}.cosine`, cosine, { min: -1, max: 1 });
     checkNumber(`${of}.magnitudeSimilarity`, magnitudeSimilarity, { min: 0, max: 1 });
+  }
+  for (const [group, own] of Object.entries(groups ?? {})) {
+    checkConflict(`${name}.groups[${JSON.stringify(group)}]`, own);
   }
 }
 

@@ -75,13 +75,13 @@ it("refuses what is no conflict, by its place", () => {
   const pair = { losses: ["a", "b"], cosine: 0.5, magnitudeSimilarity: 1 };
   const refused: [unknown, string][] = [
     [undefined, "conflict must be of gradientConflict, got undefined"],
-    [{}, "conflict.pairs must be an array, got undefined"],
+    [{}, "conflict must be of gradientConflict, got a Object"],
     [
       { pairs: [{ ...pair, losses: undefined }] },
       "conflict.pairs[0].losses must be two names, got undefined",
     ],
     [{ pairs: [pair, { ...pair, cosine: Number.NaN }] }, "conflict.pairs[1].cosine must be a finite number"],
-    [{ pairs: [], groups: { g: null } }, 'conflict.groups["g"].pairs must be an array, got undefined'],
+    [{ pairs: [], groups: { g: null } }, 'conflict.groups["g"] must be of gradientConflict, got null'],
   ];
   for (const [conflict, message] of refused) {
     expect(() => recordConflict(recorder, conflict as never)).toThrow(`recordConflict: ${message}`);

@@ -1,7 +1,6 @@
 import type { GradientConflict } from "../measure/conflict.js";
 import { summarizeCosines } from "../measure/summarize-cosines.js";
 import { checkNumber, checkNumbers, checkOptions, describe } from "../shared/check-options.js";
-import { checkPairs } from "./conflict-record.js";
 
 /** The conflict of one pair of losses over a run, of all variables or of one group. */
 export interface PairRecord {
@@ -42,9 +41,6 @@ export function createConflictRecorder(
  */
 export function recordConflict(recorder: ConflictRecorder, conflict: GradientConflict): ConflictRecorder {
   checkRecorder("recordConflict", recorder);
-  if (typeof conflict !== "object" || conflict === null) {
-    throw new TypeError(`recordConflict: conflict must be of gradientConflict, got ${describe(conflict)}`);
-  }
   const pairs = [...recorder.pairs];
   const add = ({ losses, cosine }: GradientConflict["pairs"][number], group?: string) => {
     const at = pairs.findIndex(
@@ -67,12 +63,21 @@ export function recordConflict(recorder: ConflictRecorder, conflict: GradientCon
     if (at < 0) pairs.push(next);
     else pairs[at] = next;
   };
-  // JSON would save NaN as null, and a resumed run would go on with a wrong mean.
-  checkPairs("recordConflict: conflict.pairs", conflict.pairs);
-  for (const pair of conflict.pairs) add(pair);
+  const addAll = (name: string, own: Omit<GradientConflict, "groups">, group?: string) => {
+    if (!Array.isArray(own?.pairs)) {
+      throw new TypeError(`recordConflict: ${name} must be of gradientConflict, got ${describe(own)}`);
+    }
+    for (const [i, pair] of own.pairs.entries()) {
+      const at = `recordConflict: ${name}.pairs[${i}]`;
+      checkLosses(at, pair);
+      // JSON would save NaN as null, and a resumed run would go on with a wrong mean.
+      checkNumber(`${at}.cosine`, pair.cosine, { min: -1, max: 1 });
+      add(pair, group);
+    }
+  };
+  addAll("conflict", conflict);
   for (const [group, own] of Object.entries(conflict.groups ?? {})) {
-    checkPairs(`recordConflict: conflict.groups[${JSON.stringify(group)}].pairs`, own?.pairs);
-    for (const pair of own.pairs) add(pair, group);
+    addAll(`conflict.groups[${JSON.stringify(group)}]`, own, group);
   }
   return { window: recorder.window, pairs };
 }
@@ -87,14 +92,18 @@ function checkRecorder(caller: string, recorder: ConflictRecorder): void {
   checkNumber(`${caller}: recorder.window`, recorder.window, { min: 1, integer: true });
   for (const [i, pair] of recorder.pairs.entries()) {
     const name = `${caller}: recorder.pairs[${i}]`;
-    if (!Array.isArray(pair?.losses) || pair.losses.length !== 2) {
-      throw new TypeError(`${name}.losses must be two names, got ${describe(pair?.losses)}`);
-    }
+    checkLosses(name, pair);
     const steps = checkNumber(`${name}.steps`, pair.steps, { min: 1, integer: true });
     checkNumber(`${name}.negative`, pair.negative, { min: 0, max: steps, integer: true });
     checkNumber(`${name}.cosineSum`, pair.cosineSum, { min: -steps, max: steps });
     checkNumbers(`${name}.recent`, pair.recent, { min: -1, max: 1 });
   }
+}
+
+function checkLosses(name: string, pair: { losses: unknown }): void {
+  const losses = pair?.losses;
+  if (Array.isArray(losses) && losses.length === 2) return;
+  throw new TypeError(`${name}.losses must be two names, got ${describe(losses)}`);
 }
 
 /** A run's conflict in all, for one pair of losses. */

@@ -19,6 +19,10 @@ export function fullMatch(name: string, pattern: string): (text: string) => bool
   return (text) => compiled.matcher(text).matches();
 }
 
+/** The test of a key of peft's `rank_pattern` and `alpha_pattern` on a layer's path: it matches the path, or what follows one of its dots. */
+export const patternTest = (name: string, key: string): ((path: string) => boolean) =>
+  fullMatch(name, `(?:.*\\.)?(?:${key})`);
+
 /** As {@link fullMatch}, but gives the first group of a match at the text's start, or undefined. */
 export function firstGroup(name: string, pattern: string): (text: string) => string | undefined {
   const compiled = compile(name, pattern);

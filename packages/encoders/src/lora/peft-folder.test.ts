@@ -117,6 +117,22 @@ describe("loadAdapter", () => {
     lora.remove();
   });
 
+  it("takes patterns that match no layer of the file for nothing, as peft does", async () => {
+    const plain = await json(fixture("lora/peft/adapter_config.json"));
+    const others = { nowhere: 7, "text_model.*fc9": 1 };
+    const place = await changed({
+      rank_pattern: { ...plain.rank_pattern, ...others },
+      alpha_pattern: { ...plain.alpha_pattern, ...others },
+    });
+    const lora = await loadAdapter(model, place);
+    const image = model.encodeImage(golden["pixels"] as tf.Tensor4D);
+    expectCloseNorm(image, golden["image_embeds"]!, { relative: 1e-5 });
+    image.dispose();
+    lora.remove();
+    await changed({ rank_pattern: { "(": 7 } });
+    await expect(loadAdapter(model, place)).rejects.toThrow(/rank_pattern must be a regular expression/);
+  });
+
   it("takes the dropout, the source of masks and unknown keys from its options", async () => {
     const random = new Random(7);
     const lora = await loadAdapter(model, await changed({ colour: "blue" }), {

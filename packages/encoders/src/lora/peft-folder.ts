@@ -13,6 +13,7 @@ import { z } from "zod";
 import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import { addLoRA, type LoRA } from "./lora.js";
 import type { LoRAOptions } from "./lora-options.js";
+import { patternTest } from "./pattern.js";
 
 const texts = z.union([z.string(), z.array(z.string())]);
 const numbers = z.record(z.string(), z.number());
@@ -166,6 +167,9 @@ export async function loadAdapter(
   const raw = await readModelJson(folder, "adapter_config.json", "loadAdapter");
   const config = parseConfig(format, raw, { file, acceptKeys });
   const weights = await readWeights(folder, "adapter_model", { finite: true });
+  const layers = Object.keys(weights)
+    .flatMap((name) => /^base_model\.model\.(.+)\.lora_A\.weight$/.exec(name)?.[1] ?? [])
+    .filter((path) => within === undefined || path === within || path.startsWith(`${within}.`));
   try {
     const lora = addLoRA(model, {
       rank: config.r,
@@ -177,8 +181,8 @@ export async function loadAdapter(
       excludeModules: absent(config.exclude_modules),
       layersToTransform: absent(config.layers_to_transform),
       layersPattern: absent(config.layers_pattern),
-      rankPattern: config.rank_pattern ?? undefined,
-      alphaPattern: config.alpha_pattern ?? undefined,
+      rankPattern: usedPatterns("rank_pattern", config.rank_pattern, layers),
+      alphaPattern: usedPatterns("alpha_pattern", config.alpha_pattern, layers),
       within: within ?? (config.bias === "all" ? commonPath(Object.keys(weights)) : undefined),
       random,
     } satisfies LoRAOptions);
@@ -193,6 +197,16 @@ export async function loadAdapter(
   } finally {
     tf.dispose(weights);
   }
+}
+
+/** The patterns that match one of the layers, the file's own. peft keeps others too, and they change nothing. */
+function usedPatterns(
+  name: string,
+  patterns: Record<string, number> | null | undefined,
+  layers: readonly string[],
+): Record<string, number> {
+  const isUsed = ([key]: [string, number]) => layers.some(patternTest(name, key));
+  return Object.fromEntries(Object.entries(patterns ?? {}).filter(isUsed));
 }
 
 /** peft writes an empty list where nothing was given. */

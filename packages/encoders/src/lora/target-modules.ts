@@ -1,6 +1,6 @@
 import { Conv2d, Embedding, Linear, type Module } from "@dcr-js/tensor";
 import { type CheckedLoRAOptions, DEFAULT_TARGETS } from "./lora-options.js";
-import { firstGroup, fullMatch } from "./pattern.js";
+import { firstGroup, fullMatch, patternTest } from "./pattern.js";
 
 /** A layer to adapt, with the rank and alpha that the patterns give it. */
 export interface Target {
@@ -41,7 +41,7 @@ export function selectTargets(model: Module, options: CheckedLoRAOptions): Targe
 
   const patterns = (name: string, values: Readonly<Record<string, number>>) => {
     const tests = Object.keys(values).map((key) => {
-      const test = fullMatch(`addLoRA: ${name}`, `(?:.*\\.)?(?:${key})`);
+      const test = patternTest(`addLoRA: ${name}`, key);
       if (!found.some(({ path }) => test(path))) {
         const names = lastNames(found.map(({ path }) => path)).join(", ");
         throw new Error(

@@ -5,6 +5,7 @@ import {
   type Tensor,
   unregisterGradient,
 } from "@tensorflow/tfjs-core";
+import { addedGradients } from "./added-gradients.js";
 import { correctedGradients } from "./corrected-gradients.js";
 import { freeFailedGradients } from "./failed-gradients.js";
 import { guardCustomGradients } from "./gradients-custom.js";
@@ -28,7 +29,7 @@ function twiceDifferentiable(config: GradConfig): GradConfig {
 
 // The registry is one object in the process, whichever copy of tfjs-core asks. A bundler's ESM copy has registered its own, of which
 // some are wrong, so ours take their place.
-for (const config of [...gradientConfigs, ...correctedGradients]) {
+for (const config of [...gradientConfigs, ...correctedGradients, ...addedGradients]) {
   if (getGradient(config.kernelName)) unregisterGradient(config.kernelName);
   registerGradient(twiceDifferentiable(config));
 }

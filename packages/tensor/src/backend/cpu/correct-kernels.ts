@@ -2,6 +2,7 @@ import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { einsumOn } from "../einsum.js";
 import { sumSegments } from "../sum-segments.js";
 import { maxPool3dGradient } from "./max-pool-3d-gradient.js";
 import { resizeGradient } from "./resize-gradient.js";
@@ -98,6 +99,17 @@ export function correctCpuKernels(): void {
     });
   }
   replace("Pow", (theirs) => (params) => power(theirs, params));
+  replace("Einsum", () => einsumOn("cpu"));
+  replace("TensorScatterUpdate", (theirs) => (params) => {
+    // It writes into its argument.
+    const host = params.backend as MathBackendCPU;
+    const { tensor } = params.inputs as { tensor: TensorInfo };
+    const values = host.data.get(tensor.dataId).values as tf.TypedArray;
+    const copy = host.makeTensorInfo(tensor.shape, tensor.dtype, values.slice());
+    const y = theirs({ ...params, inputs: { ...params.inputs, tensor: copy } });
+    host.disposeIntermediateTensorInfo(copy);
+    return y;
+  });
   replace("MaxPool3DGrad", () => maxPool3dGradient);
   replace("ResizeBilinearGrad", () => resizeGradient(true));
   replace("ResizeNearestNeighborGrad", () => resizeGradient(false));

@@ -1,6 +1,7 @@
 import type { KernelConfig, KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { compositeOf } from "../../ops/fused-kernel.js";
+import { einsumOn } from "../einsum.js";
 import { elementwiseKernels } from "./elementwise-kernels.js";
 import { exactConv2d } from "./exact-convolution.js";
 import { runOnHost } from "./host.js";
@@ -122,6 +123,7 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
     .map(({ kernelName }) => kernelName)
     .filter((kernelName) => !hostOnly.test(kernelName) && !compositeOf(kernelName));
   simdKernels.UnsortedSegmentSum = unsortedSegmentSum;
+  simdKernels.Einsum = (call) => einsumOn("wasm")(call) as TensorInfo;
   for (const kernelName of new Set([...theirNames, ...Object.keys(simdKernels), ...hostNames])) {
     const theirs = original(kernelName);
     // Ours, if this is not the first time.

@@ -283,6 +283,14 @@ describe.each(["cpu", "wasm"] as const)("what tfjs-backend-cpu gets wrong too, o
     expect(await valuesOf(table)).toEqual([1, nan, 1, 1]);
   });
 
+  it("tensorScatterUpdate leaves its argument as it was", async () => {
+    const x = tf.tensor1d([1, 2, 3]);
+    const updated = () => tf.tensorScatterUpdate(x, ints([1], [1, 1]), tf.tensor1d([9]));
+    expect(await valuesOf(updated)).toEqual([1, 9, 3]);
+    expect(Array.from(await x.data())).toEqual([1, 2, 3]);
+    x.dispose();
+  });
+
   it("a product of a batch of none has no elements", async () => {
     expect(await valuesOf(() => tf.matMul(tf.zeros([0, 2, 3]), tf.ones([1, 3, 2])))).toEqual([]);
   });

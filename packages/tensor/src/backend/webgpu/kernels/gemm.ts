@@ -258,7 +258,11 @@ function workgroupTiles(backend: WebGPUBackend, op: Gemm): void {
     inputs: op.inputs,
     outputs: [op.output],
     // If the number of an invocation's elements were a literal, adapters would unroll the loop that computes them again.
-    uniforms: [u32("m", m), u32("n", n), u32("k", k), u32("elements", 16), ...op.uniforms],
+    uniforms: [
+      ...[u32("m", m), u32("n", n), u32("k", k)],
+      ...(op.padding ? [u32("elements", 16)] : []),
+      ...op.uniforms,
+    ],
     workgroups: [Math.ceil(n / tile), Math.ceil(m / tile), batch],
     workgroupSize: [16, 16, 1],
     declarations: () => `${storeOneDeclaration(op)}${paddingDeclaration(op)}

@@ -1,5 +1,6 @@
 // Time of k-means, nearest neighbours and retrieval on WebAssembly, on one thread and on two, beside scikit-learn on one thread:
-//   node benchmarks/src/eval.mjs [--pairs 5] [--python python3]
+//   node benchmarks/src/eval.mjs [--pairs 5] [--python python3] [--scale 1]
+// A scale of 0.02 takes a fiftieth of the rows, to see that it runs.
 // Ours and theirs take turns, ours first in one pair and theirs in the next, and the table has the median ratio of the pairs, so that
 // other work on the machine weighs on both. Processor time does not count the waits for it. On two threads it is that of the main thread
 // and half of the other threads', as long as two free cores would take if the main thread waited for the others throughout.
@@ -15,8 +16,15 @@ import { initialize, Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 
 const { values: options } = parseArgs({
-  options: { pairs: { type: "string", default: "5" }, python: { type: "string", default: "python3" } },
+  options: {
+    pairs: { type: "string", default: "5" },
+    python: { type: "string", default: "python3" },
+    scale: { type: "string", default: "1" },
+  },
 });
+const scale = Number(options.scale);
+if (!(scale >= 0.01 && scale <= 1)) throw new Error(`--scale must be 0.01 to 1, got ${options.scale}`);
+const scaled = (rows) => Math.round(scale * rows);
 const pairs = Number(options.pairs);
 if (!(Number.isInteger(pairs) && pairs > 0))
   throw new Error(`--pairs must be 1 or more, got ${options.pairs}`);
@@ -35,20 +43,20 @@ async function writeInputs(folder) {
     const data = await x.data();
     writeFileSync(join(folder, name), new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   };
-  const [n, dim, clusters] = [10_000, 512, 100];
+  const [n, dim, clusters] = [scaled(10_000), 512, 100];
   const centres = tf.mul(0.35, random.normal([clusters, dim]));
   const labels = tf.tensor1d(
     Int32Array.from({ length: n }, (_, i) => i % clusters),
     "int32",
   );
   await write("k-means.bin", tf.add(random.normal([n, dim]), tf.gather(centres, labels)));
-  const queries = random.normal([5000, 768]);
+  const queries = random.normal([scaled(5000), 768]);
   const alike = tf.pad(tf.mul(queries, 0.1), [
-    [0, 45_000],
+    [0, scaled(50_000) - scaled(5000)],
     [0, 0],
   ]);
   await write("queries.bin", queries);
-  await write("candidates.bin", tf.add(random.normal([50_000, 768]), alike));
+  await write("candidates.bin", tf.add(random.normal([scaled(50_000), 768]), alike));
 }
 
 /** A process that does the task that it is told, and says how long it took. */
@@ -142,7 +150,7 @@ try {
     if (isApart) throw new Error(`${task}: ours and theirs disagree: ${JSON.stringify(recalls)}`);
   }
   console.log(
-    `${pairs} pairs, median (least to largest); load ${range(loads)} on ${availableParallelism()} cores\n`,
+    `${scale === 1 ? "" : `${scale} of the rows, `}${pairs} pairs, median (least to largest); load ${range(loads)} on ${availableParallelism()} cores\n`,
   );
   console.log(
     table

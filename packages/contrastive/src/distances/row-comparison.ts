@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { l2Normalize } from "../shared/l2-normalize.js";
+import { unitRows } from "../math/unit-rows.js";
 import { cosineSimilarity } from "./cosine-similarity.js";
 import { compare, type Similarity } from "./distance.js";
 
@@ -16,5 +16,5 @@ export function rowComparison(
   if (similarity !== cosineSimilarity) {
     return { prepare: (x) => x, compareRows: (a, b) => compare(name, similarity, a, b) };
   }
-  return { prepare: (x) => l2Normalize(x), compareRows: (a, b) => tf.matMul(a, b, false, true) };
+  return { prepare: (x) => unitRows(x), compareRows: (a, b) => tf.matMul(a, b, false, true) };
 }

@@ -3,9 +3,9 @@ import { checkBlockSize, inBlocks } from "../blocks/in-blocks.js";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
 import { keepWhere } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
+import { unitRows } from "../math/unit-rows.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
-import { l2Normalize } from "../shared/l2-normalize.js";
 
 /**
  * NT-Xent whose sum over the negatives is weighted by hardness (`beta`, Robinson et al. 2021, eq. 4) and corrected for negatives of the
@@ -25,7 +25,7 @@ export function correctedNegatives<R extends Reduction>(
     const n = rows.viewA.shape[0];
     checkBatch(caller, n);
     const count = 2 * n - 2;
-    const [a, b] = [l2Normalize(rows.viewA), l2Normalize(rows.viewB)];
+    const [a, b] = [unitRows(rows.viewA), unitRows(rows.viewB)];
     const all = tf.concat([a, b]) as tf.Tensor2D;
     const own = tf.div(tf.tile(tf.sum(tf.mul(a, b), 1), [2]), temperature);
     const losses = inBlocks(

@@ -3,10 +3,10 @@ import { checkBlockSize, inBlocks } from "../blocks/in-blocks.js";
 import { checkBatch, checkSameShape } from "../check-embeddings.js";
 import { keepWhere } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
+import { unitRows } from "../math/unit-rows.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
-import { l2Normalize } from "../shared/l2-normalize.js";
 import { ownColumns } from "./score-differences.js";
 
 export interface DecoupledOptions<R extends Reduction = Reduction> {
@@ -56,7 +56,7 @@ export function decoupled<R extends Reduction = "mean">(
     const rows = checkSameShape("decoupled", { viewA, viewB });
     const n = rows.viewA.shape[0];
     checkBatch("decoupled", n);
-    const [a, b] = [l2Normalize(rows.viewA), l2Normalize(rows.viewB)];
+    const [a, b] = [unitRows(rows.viewA), unitRows(rows.viewB)];
     const own = tf.sum(tf.mul(a, b), 1);
     const weights =
       sigma === undefined

@@ -3,10 +3,10 @@ import { checkBlockSize, inBlocks } from "../blocks/in-blocks.js";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
 import { keepWhere } from "../math/masked-log-sum-exp.js";
 import { stopGradient } from "../math/stop-gradient.js";
+import { unitRows } from "../math/unit-rows.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
-import { l2Normalize } from "../shared/l2-normalize.js";
 import { ownColumns } from "./score-differences.js";
 
 export interface KoLeoOptions<R extends Reduction = Reduction> {
@@ -43,7 +43,7 @@ export function koLeo<R extends Reduction = "mean">(
     const x = checkEmbeddings("koLeo: embeddings", embeddings);
     const n = x.shape[0];
     checkBatch("koLeo", n);
-    const rows = l2Normalize(x);
+    const rows = unitRows(x);
     const losses = inBlocks({ rows: [rows], whole: [rows], blockSize }, ([part], [all], first) => {
       // A product with a one-hot matrix takes each row's nearest other row, differentiably on every backend.
       const isNearest = stopGradient<tf.Tensor2D>(part, (y) => {

@@ -3,9 +3,9 @@ import { checkBlockSize, inBlocks } from "../blocks/in-blocks.js";
 import { checkBatch, checkEmbeddings } from "../check-embeddings.js";
 import { lpDistance } from "../distances/lp-distance.js";
 import { keepWhere } from "../math/masked-log-sum-exp.js";
+import { unitRows } from "../math/unit-rows.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
-import { l2Normalize } from "../shared/l2-normalize.js";
 import { ownColumns } from "./score-differences.js";
 
 const squared = lpDistance({ power: 2, normalize: false });
@@ -38,7 +38,7 @@ export function uniformity(embeddings: tf.Tensor, options: UniformityOptions = {
     const x = checkEmbeddings("uniformity: embeddings", embeddings);
     const n = x.shape[0];
     checkBatch("uniformity", n);
-    const rows = l2Normalize(x);
+    const rows = unitRows(x);
     const ofRows = inBlocks({ rows: [rows], whole: [rows], blockSize }, ([part], [all], first) => {
       const scores = tf.mul(squared(part, all), -t);
       return tf.logSumExp(keepWhere(tf.logicalNot(ownColumns(first, part.shape[0], n)), scores), 1);

@@ -1,5 +1,4 @@
 import "@tensorflow/tfjs-backend-cpu";
-import { imageTable, webDataset } from "@dcr-js/data";
 import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { packTar } from "modern-tar";
@@ -7,7 +6,7 @@ import sharp from "sharp";
 import { expect, it } from "vitest";
 import { folderOf } from "../../test/temporary-folder.js";
 import { classFolder } from "./class-folders.js";
-import { encodeImages } from "./encode-images.js";
+import { encodeImages, imageTable, webDataset } from "./index.js";
 
 const png = (red: number) =>
   sharp({ create: { width: 12, height: 12, channels: 3, background: { r: red, g: 255 - red, b: 0 } } })

@@ -1,3 +1,4 @@
+export { imageTable, webDataset } from "@dcr-js/data";
 export { type AROOrderOptions, aroOrder } from "./aro-order.js";
 export {
   type VGAttributionOptions,

@@ -2,6 +2,8 @@ import "@tensorflow/tfjs-backend-cpu";
 import { expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
+import { batched } from "../distances/batched.js";
+import { lpDistance } from "../distances/lp-distance.js";
 import { collapse } from "./collapse-monitor.js";
 import { effectiveRank } from "./effective-rank.js";
 import { similarityHistogram } from "./similarity-histogram.js";
@@ -117,5 +119,18 @@ it("similarityHistogram puts the ends into the outer bins", async () => {
   expect(edges).toEqual([-1, -0.5, 0, 0.5, 1]);
   expect(positive).toEqual([0, 0, 0, 1]);
   expect(negative).toEqual([2, 0, 0, 0]);
+  rows.dispose();
+});
+
+it("diagnostics and distances in parts take integers, and leave no tensor behind", async () => {
+  const rows = tf.tensor2d([1, 0, 0, 1, 1, 1], [3, 2], "int32");
+  await expectNoLeaks(async () => {
+    const { positive, negative } = await similarityHistogram(rows, [0, 0, 1], { bins: 2 });
+    expect([positive, negative]).toEqual([
+      [0, 1],
+      [0, 2],
+    ]);
+    batched(lpDistance(), { rows: 2 })(rows as tf.Tensor2D, rows as tf.Tensor2D).dispose();
+  });
   rows.dispose();
 });

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { inBlocks } from "../blocks/in-blocks.js";
 import { checkEmbeddings } from "../check-embeddings.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
@@ -23,9 +23,10 @@ export function batched<F extends Distance | Similarity>(
   checkNumber("batched: rows", rows, { min: 1, integer: true });
   if (typeof how !== "function")
     throw new TypeError(`batched: how must be a distance or a similarity, got ${describe(how)}`);
-  const inParts = (a: tf.Tensor2D, b: tf.Tensor2D) => {
-    const inputs = { rows: [checkEmbeddings("batched: a", a)], whole: [checkEmbeddings("batched: b", b)] };
-    return inBlocks({ ...inputs, blockSize: rows }, ([x], [y]) => how(x as tf.Tensor2D, y as tf.Tensor2D));
-  };
+  const inParts = (a: tf.Tensor2D, b: tf.Tensor2D) =>
+    tf.tidy(() => {
+      const inputs = { rows: [checkEmbeddings("batched: a", a)], whole: [checkEmbeddings("batched: b", b)] };
+      return inBlocks({ ...inputs, blockSize: rows }, ([x], [y]) => how(x as tf.Tensor2D, y as tf.Tensor2D));
+    });
   return inParts as F;
 }

@@ -24,7 +24,7 @@ export async function expandPattern(path: string): Promise<string[]> {
   const files: string[] = [];
   const missing: string[] = [];
   for (const each of expanded) {
-    if (/[*?[]/.test(each)) files.push(...(await matches(each)));
+    if (/[*?[]/.test(each)) for (const file of await matches(each)) files.push(file);
     else if (await isFile(each)) files.push(each);
     else missing.push(each);
   }

@@ -34,7 +34,7 @@ export async function webDataset(
     if (typeof pattern !== "string" || pattern === "") {
       throw new TypeError(`webDataset: patterns must be a path or a list of paths, got ${describe(pattern)}`);
     }
-    files.push(...(await expandPattern(pattern)));
+    for (const file of await expandPattern(pattern)) files.push(file);
   }
   const twice = files.find((file, i) => files.indexOf(file) !== i);
   if (twice !== undefined) throw new Error(`webDataset: ${twice} is named twice`);

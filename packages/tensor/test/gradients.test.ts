@@ -500,7 +500,7 @@ it("a gradient that fails frees its graph, also inside another and where the fai
     expect(() => tf.grad(() => sum(tf.ones([2])))(x)).toThrow("Cannot compute gradient of y=f(x)");
     // Its result outlives the failure in no scope.
     expect(() => tf.engine().gradients(() => backwards(x), [x])).toThrow("no slope");
-    // What was caught inside is freed with the outer graph, whose gradient is right.
+    // The tape of the caught error is freed with the outer graph, whose gradient is right.
     const slope = tf.grad((y) => {
       expect(() => tf.grad(fails)(y)).toThrow("no loss");
       return sum(y);

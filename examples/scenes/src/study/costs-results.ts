@@ -8,7 +8,7 @@ import { exampleFolder, resultsFolder, withPaths } from "./cells.js";
 import { type StudyMethod, type StudyPart, sharedSettings } from "./plan.js";
 import { medianSeconds, readMetrics } from "./raw-results.js";
 
-/** What a step of each configuration costs, on a machine that does nothing else. */
+/** The seconds of a step of each configuration, on a machine that does nothing else. */
 export interface Costs {
   machine: string;
   node: string;

@@ -19,7 +19,7 @@ export function describeComparison(what: string, { mean, overSets, overRuns }: C
   return `${what}: ${points(mean)} points (95 % ${intervals}): ${verdictOf({ overSets })}.`;
 }
 
-/** What the primary interval allows to say. */
+/** The words that the primary interval allows. */
 export function verdictOf({ overSets }: Pick<Comparison, "overSets">): string {
   const [low, high] = overSets?.interval ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   return low > 0 ? "it is higher" : high < 0 ? "it is lower" : "these runs cannot tell";
@@ -63,7 +63,7 @@ function atEqualCost(results: PartResults, costs: Costs | undefined): string {
   return `At nearly equal cost, \`dcr\` with 100 steps and \`rec\` with 300${cost}: ${found.join(" ")}`;
 }
 
-/** What a step costs, against the first of the names. */
+/** The seconds of a step, and how many times those of the first name. */
 function costSentence(names: readonly string[], { secondsPerStep, machine }: Costs): string {
   const [first, ...others] = names.map((name) => ({ name, seconds: secondsPerStep[name] }));
   const each = others.map(

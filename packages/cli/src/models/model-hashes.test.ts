@@ -25,7 +25,7 @@ it("names a model whose files are others than when the run began", async () => {
   await checkModels(run, models);
   // A folder has no commits.
   expect(await pinRevisions(models)).toEqual({});
-  // What is no part of a model does not matter.
+  // Files that are no part of a model do not matter.
   await writeFile(join(folder, "clip/README.md"), "x");
   await checkModels(run, models);
   const change = async (name: string) => {

@@ -216,7 +216,7 @@ function refusal(
   return `the run needs ${formatBytes(peak)} and ${device.name} has ${formatBytes(device.total!)} (${parts}); ${advice}`;
 }
 
-/** What a run that has not begun can do to need less memory. */
+/** Changes by which a run that has not begun needs less memory. */
 function adviceTo(device: DeviceMemory, config: RunConfig): string {
   const isWasm = device.name === "WebAssembly";
   const advice = [

@@ -56,7 +56,7 @@ describe("checkLoRAOptions", () => {
       );
     for (const wrong of [null, 3, "rank"])
       expect(() => checkLoRAOptions(wrong as never)).toThrow("addLoRA: options must be an object");
-    // What is undefined is not given, also under another library's name.
+    // An undefined option is not given, also under another library's name.
     expect(() => checkLoRAOptions({ r: undefined, use_dora: undefined } as never)).toThrow("unknown option");
   });
 

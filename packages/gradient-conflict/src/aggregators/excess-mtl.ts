@@ -24,7 +24,7 @@ function hypotenuse(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return tf.mul(longer, tf.sqrt(tf.add(tf.square(ratio), 1)));
 }
 
-/** What the weights of the next step depend on, beside its risks. */
+/** The state that the weights of the next step depend on, beside its risks. */
 interface State {
   steps: number;
   weights?: Float64Array;

@@ -19,7 +19,7 @@ export interface BufferPoolOptions {
   created: (error: Promise<GPUError | null>, bytes: number) => void;
 }
 
-/** What a request asks for besides its size. */
+/** The properties that a request asks for besides its size. */
 export interface BufferRequest {
   /** Whether the buffer must have the very size: a weight keeps it for long, and spare bytes would be lost. */
   exact?: boolean;

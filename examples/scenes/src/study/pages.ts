@@ -46,7 +46,7 @@ export async function studyPages(folder?: string): Promise<Record<string, string
     : { sections: ["## Questions on test\n\nNot run yet: tuning comes first."], pictures: {} };
   const start =
     "# The study\n\nGenerated from `examples/scenes/study/results` by `npm run study -w examples/scenes -- --pages`; `--check` compares. " +
-    "[protocol.md](protocol.md) says what was asked and how, [tuning.md](tuning.md) how each method was chosen.";
+    "[protocol.md](protocol.md) has the questions, the hypotheses and the rules, [tuning.md](tuning.md) the choice of each method's settings.";
   return { ...pages, ...pictures, "README.md": `${[start, ...sections].join("\n\n")}\n` };
 }
 

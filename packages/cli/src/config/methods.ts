@@ -85,7 +85,7 @@ const usedBy: Partial<Record<MethodSetting, readonly string[]>> = {
 /** The settings that the DCR loss uses where it aligns a projector, whatever method comes after. */
 const usedByAlignment: readonly MethodSetting[] = ["temperature", "positives", "gradient", "augment"];
 
-/** Whether a setting changes what a method trains. @param alignment the loss of its stage 1; undefined where it has none */
+/** Whether a setting changes the training of a method. @param alignment the loss of its stage 1; undefined where it has none */
 export function usesSetting(
   method: Method,
   setting: MethodSetting,

@@ -28,7 +28,7 @@ export async function evaluateEncoder(what: readonly string[], input: Evaluation
  * Checks that evaluations can be made, before anything is trained.
  *
  * @param option what asked for them, for errors
- * @throws naming what is not there, and two that give figures of the same group
+ * @throws where a file or a folder is missing, and where two evaluations give figures of the same group; the error names them
  */
 export async function checkEvaluations(
   what: readonly string[],

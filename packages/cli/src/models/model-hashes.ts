@@ -39,12 +39,12 @@ export async function pinRevisions(
   };
 }
 
-/** Writes what a run's models are made of to its folder. */
+/** Writes the commits or hashes of a run's models to its folder. */
 export async function writeModelHashes(run: string, config: Models): Promise<void> {
   await writeFileAtomically(hashesPath(run), `${JSON.stringify(await hashModels(config), null, 2)}\n`);
 }
 
-/** @throws naming a model that is not what it was when the run began */
+/** @throws where a model has changed since the run began; the error names it */
 export async function checkModels(run: string, config: Models): Promise<void> {
   const path = hashesPath(run);
   const began = await readFile(path, "utf8")

@@ -77,7 +77,7 @@ it("asks for the room of the jobs that are left", async () => {
     await mkdir(join(folder, "run/jobs", name), { recursive: true });
     await writeFile(join(folder, "run/jobs", name, "result.json"), "{}");
   }
-  // 16 MB are what a run takes beside its jobs.
+  // A run takes 16 MB beside its jobs.
   const left = await check({ seeds }, { resumed: true });
   expect(left.written - 16e6).toBe((whole.written - 16e6) / 2);
   expect(left.cached).toBe(0);

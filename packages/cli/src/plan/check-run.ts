@@ -34,11 +34,11 @@ export interface CheckedRun {
 }
 
 /**
- * Finds what is wrong with a run's inputs, before anything is loaded or written. Of a run that goes on, memory and disk are those of the jobs that
- * are left.
+ * Checks a run's inputs before anything is loaded or written. For a resumed run, the needed memory and disk are those of the jobs that are
+ * left.
  *
  * @param options `resumed`: whether the run goes on, with settings that cannot be changed and at least one job left
- * @throws one line that names what is wrong
+ * @throws one line that names the wrong input
  */
 export async function checkRun(
   folder: string,

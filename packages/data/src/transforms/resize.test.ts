@@ -59,9 +59,11 @@ describe("resize", () => {
 
   it("refuses sizes, filters, boxes and options that make no sense", () => {
     const refused: [object, RegExp][] = [
-      [{ width: 0 }, /^resize: width must be an integer, at least 1, got 0$/],
-      [{ width: 2 ** 27, height: 3 }, /width \* height must be at most 268435456, got 134217728 \* 3/],
-      [{ height: 1.5 }, /height must be an integer, at least 1, got 1.5/],
+      [{ width: 0 }, /^resize: width must be an integer, at least 1 and at most 1048576, got 0$/],
+      [{ width: 2 ** 20, height: 257 }, /width \* height must be at most 268435456, got 1048576 \* 257/],
+      [{ width: 2 ** 20 + 1, height: 1 }, /resize: width must be .*1048576, got 1048577/],
+      [{ width: 1, height: 2 ** 20 + 1 }, /resize: height must be .*1048576, got 1048577/],
+      [{ height: 1.5 }, /height must be an integer, at least 1 and at most 1048576, got 1.5/],
       [
         { resample: "cubic" },
         /resample must be one of nearest, box, bilinear, hamming, bicubic, lanczos, got "cubic"/,

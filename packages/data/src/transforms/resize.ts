@@ -7,11 +7,13 @@ export type Box = readonly [left: number, upper: number, right: number, lower: n
 
 /** Long and narrow images grow out of any memory where their shortest edge is resized. */
 const maxPixels = 2 ** 28;
+/** A side has its filter weights in memory, however short the other side is. */
+const maxSide = 2 ** 20;
 
 export interface ResizeOptions {
-  /** Of the result, in pixels. */
+  /** Of the result, in pixels, at most 2^20. */
   width: number;
-  /** Of the result, in pixels. */
+  /** Of the result, in pixels, at most 2^20. */
   height: number;
   /** Default "bicubic". */
   resample?: Resample;
@@ -25,7 +27,7 @@ export interface ResizeOptions {
  *
  * @param image `[height, width, 3]`
  * @returns a new image with the same kind of pixels; float32 pixels may leave [0, 1] where a filter overshoots
- * @throws on a size that is no positive integer or above 2^28 pixels, an unknown resample, and a box that is empty or leaves the image
+ * @throws on a side that is no integer from 1 to 2^20, more than 2^28 pixels, an unknown resample, and a box that is empty or leaves the image
  *
  * @example
  * const small = resize(photo, { width: 224, height: 224, resample: "bicubic" });
@@ -34,8 +36,8 @@ export function resize<D extends PixelData>(image: RGBImage<D>, options: ResizeO
   checkForm("resize: image", image);
   const known = { width: true, height: true, resample: true, box: true } as const;
   const given = checkOptions("resize", options, known);
-  const width = checkNumber("resize: width", given.width, { min: 1, integer: true });
-  const height = checkNumber("resize: height", given.height, { min: 1, integer: true });
+  const width = checkNumber("resize: width", given.width, { min: 1, max: maxSide, integer: true });
+  const height = checkNumber("resize: height", given.height, { min: 1, max: maxSide, integer: true });
   if (width * height > maxPixels) {
     throw new RangeError(`resize: width * height must be at most ${maxPixels}, got ${width} * ${height}`);
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { webgpuDevice } from "../../../test/test-backends.js";
 import { BufferPool } from "./buffer-pool.js";
 
@@ -10,11 +10,6 @@ function newPool(maxFreeBytes: number, maxBindingBytes = 2 ** 27) {
   const made: number[] = [];
   const created = (_: unknown, bytes: number) => void made.push(bytes);
   return { pool: new BufferPool(device!.device, { maxFreeBytes, maxBindingBytes, created }), made };
-}
-
-function destroy(pool: BufferPool): void {
-  pool.clear();
-  pool.destroyEvicted();
 }
 
 describe.runIf(device)("BufferPool", () => {
@@ -33,7 +28,7 @@ describe.runIf(device)("BufferPool", () => {
     expect(pool.freeBytes).toBe(64);
     expect(pool.acquire(16)).toBe(a);
     expect(pool.acquire(16)).toBe(b);
-    destroy(pool);
+    pool.destroy();
   });
 
   it("serves the sizes of one phase with the buffers of another, and makes none from the second round on", () => {
@@ -57,7 +52,7 @@ describe.runIf(device)("BufferPool", () => {
     }
     expect(made.length).toBe(after);
     expect(made.reduce((sum, size) => sum + size, 0)).toBeLessThan(1.2 * 8 * 4 * 257 * 1024);
-    destroy(pool);
+    pool.destroy();
   });
 
   it("rounds the size up by less than a fifth and a quarter, except small and exact ones", () => {
@@ -72,7 +67,7 @@ describe.runIf(device)("BufferPool", () => {
     }
     // Slightly above a power of two, and slightly below.
     expect(sizeOf(4 * 257 * 256)).toBe(sizeOf(4 * 250 * 256));
-    destroy(pool);
+    pool.destroy();
   });
 
   it("keeps buffers that a kernel can bind within its limit", () => {
@@ -84,7 +79,7 @@ describe.runIf(device)("BufferPool", () => {
     expect(fitting.size).toBe(128 * KiB);
     pool.release(fitting);
     expect(pool.acquire(66 * KiB)).toBe(fitting);
-    destroy(pool);
+    pool.destroy();
   });
 
   it("evicts the size that was released longest ago when a new one would pass the bound", () => {
@@ -97,6 +92,18 @@ describe.runIf(device)("BufferPool", () => {
     expect(pool).toMatchObject({ usedBytes: c.size, freeBytes: a.size });
     expect(pool.acquire(512 * KiB, { exact: true })).toBe(a);
     expect(made.length).toBe(3);
-    destroy(pool);
+    pool.destroy();
+  });
+
+  it("destroys the buffers in use too, once, and takes none back then", () => {
+    const { pool } = newPool(64);
+    const [used, free] = [pool.acquire(16), pool.acquire(32)];
+    pool.release(free);
+    const destroyed = [used, free].map((buffer) => vi.spyOn(buffer, "destroy"));
+    pool.destroy();
+    pool.release(used);
+    pool.destroy();
+    for (const each of destroyed) expect(each).toHaveBeenCalledOnce();
+    expect(pool).toMatchObject({ usedBytes: 0, freeBytes: 0 });
   });
 });

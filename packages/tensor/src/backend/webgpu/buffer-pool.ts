@@ -47,7 +47,8 @@ export class BufferPool {
   private readonly free = new Map<number, GPUBuffer[]>();
   /** The sizes of free buffers, ascending. */
   private readonly sizes: number[] = [];
-  private readonly creationOrder = new WeakMap<GPUBuffer, number>();
+  /** Every buffer that is not destroyed, with its number. */
+  private readonly creationOrder = new Map<GPUBuffer, number>();
   private made = 0;
   /** Evicted buffers; commands that are not submitted yet may still use them. */
   private doomed: GPUBuffer[] = [];
@@ -76,7 +77,9 @@ export class BufferPool {
     return buffer;
   }
 
+  /** Keeps the buffer for reuse. It does nothing after `destroy`. */
   release(buffer: GPUBuffer): void {
+    if (!this.creationOrder.has(buffer)) return;
     const { size } = buffer;
     this.usedBytes -= size;
     this.freeBytes += size;
@@ -149,7 +152,10 @@ export class BufferPool {
 
   /** Destroys the evicted buffers. Call it when all recorded commands are submitted. */
   destroyEvicted(): void {
-    for (const buffer of this.doomed) buffer.destroy();
+    for (const buffer of this.doomed) {
+      buffer.destroy();
+      this.creationOrder.delete(buffer);
+    }
     this.doomed = [];
   }
 
@@ -161,11 +167,14 @@ export class BufferPool {
     );
   }
 
-  /** Destroys every free buffer. */
-  clear(): void {
-    for (const list of this.free.values()) for (const each of list) this.doomed.push(each);
+  /** Destroys every buffer, those in use too. */
+  destroy(): void {
+    for (const buffer of this.creationOrder.keys()) buffer.destroy();
+    this.creationOrder.clear();
+    this.doomed = [];
     this.free.clear();
     this.sizes.length = 0;
+    this.usedBytes = 0;
     this.freeBytes = 0;
   }
 }

@@ -4,6 +4,7 @@ import { BindGroupCache } from "./bind-group-cache.js";
 import { CommandRecorder } from "./command-recorder.js";
 import { DispatchTimer, type KernelTime } from "./dispatch-timer.js";
 import { LostTensor } from "./failures.js";
+import { foldWorkgroups } from "./folded-launch.js";
 import { emptyValues } from "./host-values.js";
 import { type KernelContext, subjectOf } from "./kernel-context.js";
 import type { Binding, GridLaunch, Launch } from "./launch.js";
@@ -205,16 +206,14 @@ export class WebGPUBackend extends TensorStorage {
     this.recorder.flush();
   }
 
-  /** The launch as a grid of workgroups, which is checked against the device's limits. */
+  /** The launch as a grid of workgroups that the device takes. */
   private grid(launch: Launch): GridLaunch {
     if ("count" in launch) return gridLaunchOf(launch, this.traits);
-    const { maxWorkgroups } = this.traits;
-    if (launch.workgroups.some((count) => count > maxWorkgroups)) {
-      throw new Error(
-        `dcr-webgpu: ${this.subject(launch.name)} needs [${launch.workgroups}] workgroups; at most ${maxWorkgroups} fit along an axis`,
-      );
+    try {
+      return foldWorkgroups(launch, this.traits.maxWorkgroups);
+    } catch (error) {
+      throw new Error(`dcr-webgpu: ${this.subject(launch.name)}: ${(error as Error).message}`);
     }
-    return launch;
   }
 
   // ---- errors
@@ -294,8 +293,7 @@ export class WebGPUBackend extends TensorStorage {
     this.disposed = true;
     this.failures.fail("its backend was removed");
     this.recorder.dispose();
-    this.pool.clear();
-    this.pool.destroyEvicted();
+    this.pool.destroy();
     this.reading.dispose();
     this.bindGroups.clear();
   }

@@ -44,3 +44,11 @@ await describeAgainstCpu("attention in parts", {
     absolute: 2e-6,
   },
 });
+
+const one = (rate: number) => waves([70_000, 1, 4], rate);
+await describeAgainstCpu("attention of many sequences", {
+  "more sequences than workgroups fit along an axis": () =>
+    tf.grads((q, k, v) =>
+      scaledDotProductAttention(q as tf.Tensor3D, k as tf.Tensor3D, v as tf.Tensor3D, { heads: 1 }),
+    )([one(0.37), one(0.73), one(1.3)], one(0.91)),
+});

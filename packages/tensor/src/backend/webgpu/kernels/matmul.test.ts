@@ -45,6 +45,10 @@ Object.assign(cases, {
   "batches, B transposed": { run: () => tf.matMul(normal(3, 9, 5), normal(3, 12, 5), false, true), ...near },
   "a batch of one for all, left": { run: () => tf.matMul(normal(1, 9, 5), normal(3, 5, 12)), ...near },
   "a batch of one for all, right": { run: () => tf.matMul(normal(2, 2, 9, 5), normal(1, 1, 5, 12)), ...near },
+  "more products than workgroups fit along an axis": {
+    run: () => tf.matMul(normal(70_000, 2, 3), normal(70_000, 3, 2)),
+    ...near,
+  },
   "no rows": { run: () => tf.matMul(tf.zeros([0, 5]), normal(5, 3)), ...near },
   "nothing to sum": { run: () => tf.matMul(tf.zeros([3, 0]), tf.zeros([0, 4])), ...near },
   "an infinity where an odd sum ends": { run: () => tf.matMul(tf.ones([3, 5]), endsInInfinity()), ...near },

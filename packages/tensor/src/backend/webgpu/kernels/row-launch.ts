@@ -1,5 +1,4 @@
 import type { Binding, Uniform } from "../launch.js";
-import { u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 
 export interface RowLaunch {
@@ -48,7 +47,6 @@ fn workgroupMax(value: f32) -> f32 { return value; }`,
     });
     return;
   }
-  const most = 32768;
   const tree = (name: string, combined: string) => `
 fn ${name}(value: f32) -> f32 {
   partial[invocation] = value;
@@ -67,9 +65,9 @@ fn ${name}(value: f32) -> f32 {
 }`;
   backend.launch({
     ...base,
-    workgroups: [Math.min(op.rows, most), Math.ceil(op.rows / most), 1],
+    workgroups: [op.rows, 1, 1],
     workgroupSize: [workgroupSize, 1, 1],
-    uniforms: [u32("rows", op.rows), ...(op.uniforms ?? [])],
+    uniforms: op.uniforms,
     declarations: () => `${op.declarations ?? ""}
 const invocations = ${workgroupSize}u;
 var<private> invocation: u32;
@@ -77,8 +75,7 @@ var<workgroup> partial: array<f32, ${workgroupSize}>;
 ${tree("workgroupSum", "a + b")}
 ${tree("workgroupMax", "max(a, b)")}`,
     body: () => `invocation = localIndex;
-  let row = group.x + group.y * groups.x;
-  if (row >= u.rows) { return; }
+  let row = group.x;
   ${op.body}`,
   });
 }

@@ -10,7 +10,7 @@ import ts from "typescript";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What an editor offers within the options of each function of a module, given its declarations, `index.d.ts`. */
+/** The completions that an editor offers within the options of each function of a module, given its declarations, `index.d.ts`. */
 function offeredOptions(declarations) {
   const folder = dirname(declarations);
   const caller = join(folder, "option-completion.ts");

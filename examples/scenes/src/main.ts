@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { runCommandLine } from "@dcr-js/cli";
 
-/** `dcr enhance` with the benchmark's settings; options go over them. */
+/** `dcr enhance` with the benchmark's settings; options override them. */
 const args = process.argv.slice(2);
 const quick = args.includes("--quick");
 const settings = fileURLToPath(new URL(quick ? "../quick.yaml" : "../scenes.yaml", import.meta.url));

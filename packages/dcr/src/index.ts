@@ -79,15 +79,7 @@ export {
 } from "./latents/latent-encoder.js";
 export { type ConObjectiveOptions, conObjective } from "./objectives/con.js";
 export { type DCRGradientFlow, type DCRObjectiveOptions, dcrObjective } from "./objectives/dcr.js";
-export {
-  type DCRLosses,
-  type DCRLossOptions,
-  type DCRPositive,
-  type DCRPredictions,
-  type DCRTermsOptions,
-  dcrLoss,
-  dcrLossTerms,
-} from "./objectives/dcr-loss.js";
+export type { DCRPositive, DCRPredictions, DCRTermsOptions } from "./objectives/dcr-inputs.js";
 export {
   type DCRGradientOptions,
   type DCRGradients,

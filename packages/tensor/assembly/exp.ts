@@ -33,14 +33,6 @@ export function sigmoid4(x: v128): v128 {
   return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
 }
 
-// @ts-expect-error: decorator
-@inline
-export function sum4(x: v128): f32 {
-  return (
-    f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3))
-  );
-}
-
 /** log(x) of a positive number: x = 2^e m with m in [sqrt 1/2, sqrt 2], log m = 2 atanh(s). `Math.log` has tables. */
 export function log(x: f64): f64 {
   if (!(x < Infinity)) return x;

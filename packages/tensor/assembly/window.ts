@@ -64,7 +64,7 @@ export function windowMaximum(window: usize, x: usize, filter: usize, y: usize, 
   }
 }
 
-/** What `dy` gives to the maxima in `x`, or to the elements of the filter; the other is 0. */
+/** Adds `dy` to the gradient of the maxima in `x`, or of the elements of the filter; the other pointer is 0. */
 export function maximumGradient(window: usize, taps: usize, dy: usize, dx: usize, dfilter: usize): void {
   const channels = field(window, 1);
   const count = placeCount(window) * channels;
@@ -114,7 +114,7 @@ function dot(bytes: usize, a: usize, b: usize): f32 {
 }
 
 /**
- * What `dy` gives to `x`, or to the filter; the other of `dx` and `dw` is 0. Where `full`, the filter is [taps, channels,
+ * Computes the gradient of `x`, or of the filter, from `dy`; the other of `dx` and `dw` is 0. Where `full`, the filter is [taps, channels,
  * outChannels]; else it is depthwise, [taps, outChannels], and an input channel has its share of the output channels alone.
  */
 export function windowGradient(
@@ -125,7 +125,7 @@ export function windowGradient(
   if (channels == 0) return;
   const places = placeCount(window);
   const taps = tapCount(window);
-  // What one input channel meets of dy, and how far on the next channel's share of dy begins.
+  // The bytes of dy that belong to one input channel, and the distance to those of the next channel.
   const bytes = full ? outBytes : outBytes / <usize>channels;
   const step = full ? 0 : bytes;
   for (let place = 0; place < places; place++) {

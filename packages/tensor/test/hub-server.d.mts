@@ -6,7 +6,7 @@ export interface TestRepository {
   files: Record<string, string | Uint8Array>;
 }
 
-/** What goes wrong with the next answer that carries a large file. */
+/** Faults of the next answer that carries a large file. */
 export interface HubFaults {
   /** Cuts the connection after so many bytes. */
   cutAfter?: number;

@@ -34,7 +34,7 @@ export interface CreateEvaluationOptions {
  * @throws on an unknown option and on one out of range, with its name
  *
  * @example
- * // held-out.mjs, for dcr evaluate --evaluate held-out.mjs
+ * // held-out.mjs, for dcr evaluate --on held-out.mjs
  * export default createEvaluation({ seed: 1234567 });
  */
 export function createEvaluation(options?: CreateEvaluationOptions): EvaluationModule {
@@ -52,9 +52,6 @@ export function createEvaluation(options?: CreateEvaluationOptions): EvaluationM
   checkNumber(`${caller}: scenes`, scenes, { min: 200, integer: true });
   checkNumber(`${caller}: pairs`, pairs, { min: 16, integer: true });
   if (pairs % 16 !== 0) throw new RangeError(`${caller}: pairs must be a multiple of 16, got ${pairs}`);
-  if (typeof outOfDomain !== "boolean") {
-    throw new TypeError(`${caller}: outOfDomain must be a boolean, got ${JSON.stringify(outOfDomain)}`);
-  }
   // Encoders are evaluated one after the other, on the same images.
   let loaded: { size: number; sets: EvaluationSets; others: Record<string, OutOfDomainSet> } | undefined;
   return async (input) => {

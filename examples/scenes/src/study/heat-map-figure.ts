@@ -1,4 +1,4 @@
-import { escapeText } from "./svg-text.js";
+import { escapeMarkup } from "../shared/escape-markup.js";
 
 /** Values of one thing by row and column. */
 export interface HeatMap {
@@ -26,7 +26,7 @@ export function heatMapFigure(
   const width = margin.left + maps.length * across;
   const height = margin.top + rows.length * cell.height + margin.bottom;
   const text = (x: number, y: number, content: string, rest = "") =>
-    `<text x="${x}" y="${y}" ${rest}>${escapeText(content)}</text>`;
+    `<text x="${x}" y="${y}" ${rest}>${escapeMarkup(content)}</text>`;
   const middle = 'text-anchor="middle"';
   const parts = [
     text(12, 18, title, 'font-size="14" font-weight="bold"'),
@@ -52,7 +52,7 @@ export function heatMapFigure(
     }),
   ];
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">
-<title>${escapeText(title)}</title>
+<title>${escapeMarkup(title)}</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 ${parts.join("\n")}
 </svg>

@@ -101,7 +101,7 @@ export type Chosen = Record<TrainedMethod, StudyMethod>;
 
 const remedies = ["pcgrad", "cagrad", "nash-mtl", "upgrad", "con-fig"];
 
-/** A variant with other settings; those of one section go over the others of the section. */
+/** A variant with other settings; in a section they override those of the same name and keep the rest. */
 function change(base: StudyMethod, name: string, settings: Record<string, unknown>): StudyMethod {
   const merged: StudyMethod = { ...base, ...settings, name };
   for (const section of ["enhance", "align", "lora", "augment", "naive"]) {

@@ -30,7 +30,7 @@ export interface MethodResult {
   };
 }
 
-/** How the gradients of two losses stand to one another over the steps. */
+/** How the gradients of two losses compare (norms, cosines) over the steps. */
 export interface ConflictResult {
   /** How many parameters train: the dimensions of the gradients. */
   parameters: number;

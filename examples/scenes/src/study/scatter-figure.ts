@@ -1,4 +1,4 @@
-import { escapeText } from "./svg-text.js";
+import { escapeMarkup } from "../shared/escape-markup.js";
 
 /** A point of a figure, in percent. */
 export interface FigurePoint {
@@ -45,7 +45,7 @@ export function scatterFigure(
   const line = (x1: number, y1: number, x2: number, y2: number, rest: string) =>
     `<line x1="${number(x1)}" y1="${number(y1)}" x2="${number(x2)}" y2="${number(y2)}" ${rest}/>`;
   const text = (at: [number, number], content: string, rest = "") =>
-    `<text x="${number(at[0])}" y="${number(at[1])}" ${rest}>${escapeText(content)}</text>`;
+    `<text x="${number(at[0])}" y="${number(at[1])}" ${rest}>${escapeMarkup(content)}</text>`;
   const parts = [
     text([margin.left, 20], title, 'font-size="14" font-weight="bold"'),
     ...across.ticks.flatMap((tick) => [
@@ -78,7 +78,7 @@ export function scatterFigure(
     );
   }
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">
-<title>${escapeText(title)}</title>
+<title>${escapeMarkup(title)}</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 ${parts.join("\n")}
 </svg>

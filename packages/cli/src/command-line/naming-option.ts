@@ -1,5 +1,8 @@
+/** An error's text without the name of the function that threw it, such as `readBatches: `. */
+export const withoutFunctionName = (message: string): string => message.replace(/^[a-z]+[A-Z]\w*: /, "");
+
 /**
- * Has an error say which option it is about, and not which of our functions found it.
+ * Makes an error name the option, not our function.
  *
  * @param option such as `--images`
  * @param place the path or id that the option names, for errors that do not name it
@@ -8,7 +11,7 @@ export async function namingOption<T>(option: string, run: () => Promise<T>, pla
   try {
     return await run();
   } catch (error) {
-    const message = (error as Error).message.replace(/^[a-z]+[A-Z]\w*: /, "");
+    const message = withoutFunctionName((error as Error).message);
     if (message.startsWith(`${option}: `)) throw error;
     const where = place === undefined || message.includes(place) ? "" : `${place}: `;
     throw new Error(`${option}: ${where}${message}`, { cause: error });

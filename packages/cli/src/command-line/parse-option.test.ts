@@ -19,7 +19,8 @@ describe("option values", () => {
     [listOf(integer), "1,,2", /values between the commas, got "1,,2"; is a variable unset\?/],
     [listOf(integer), "", /empty string/],
     [listOf(integer), "1,x", /a number, got "x"/],
-    [oneOf(["a", "b"]), "c", /one of a, b, got "c"/],
+    [oneOf(["rec", "con"]), "naive", /one of rec, con, got "naive"\.$/],
+    [oneOf(["pcgrad", "con-fig"]), "config", /one of pcgrad, con-fig, got "config"; did you mean con-fig\?$/],
   ])("%# refuses %j", (read, value, message) => {
     expect(() => read(value)).toThrow(message);
   });

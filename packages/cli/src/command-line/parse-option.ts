@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from "commander";
+import { didYouMean } from "../config/near-name.js";
 
 /** Readers of option values. Each throws on a value that it does not take, an empty one first of all: an unset variable. */
 
 const refuse = (expected: string): never => {
-  throw new InvalidArgumentError(`Expected ${expected}.`);
+  throw new InvalidArgumentError(`Expected ${expected}${expected.endsWith("?") ? "" : "."}`);
 };
 
 export function text(value: string): string {
@@ -44,4 +45,6 @@ export const listOf =
 export const oneOf =
   (choices: readonly string[]) =>
   (value: string): string =>
-    choices.includes(text(value)) ? value : refuse(`one of ${choices.join(", ")}, got "${value}"`);
+    choices.includes(text(value))
+      ? value
+      : refuse(`one of ${choices.join(", ")}, got "${value}"${didYouMean(value, choices)}`);

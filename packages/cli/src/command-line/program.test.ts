@@ -11,6 +11,7 @@ const dcr = (...args: string[]) => spawnSync(process.execPath, [main, ...args], 
 describe("dcr", () => {
   it.each([
     [["docto"], /^error: unknown command 'docto' \(Did you mean doctor\?\)\n$/],
+    [["evaluate", "--encoder", "x"], /^error: --on: missing\n$/],
     [["doctor", "--jsno"], /^error: unknown option '--jsno' \(Did you mean --json\?\)\n$/],
   ])("refuses %j in one line", (args, message) => {
     const { status, stdout, stderr } = dcr(...args);

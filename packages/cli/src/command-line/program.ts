@@ -19,8 +19,7 @@ function createProgram(context: CommandContext): Command {
     .version(version)
     .option("--debug", "show where an error comes from", false)
     .configureHelp({ showGlobalOptions: true })
-    // Commander adds "(Did you mean ...?)" on a line of its own.
-    .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll("\n", " ")}\n`) })
+    .configureOutput({ outputError: (text, write) => write(`${inOurWords(text)}\n`) })
     .exitOverride();
   addEnhanceCommand(program, context);
   addPlanCommand(program, context);
@@ -30,6 +29,13 @@ function createProgram(context: CommandContext): Command {
   addDoctorCommand(program);
   for (const command of [program, ...program.commands]) refuseTwice(command);
   return program;
+}
+
+/** Commander's error in one line; a missing option is told as a missing setting is. */
+function inOurWords(error: string): string {
+  // Commander adds "(Did you mean ...?)" on a line of its own.
+  const line = error.trim().replaceAll("\n", " ");
+  return line.replace(/required option '(--[\w-]+).*' not specified$/, "$1: missing");
 }
 
 /** Commander takes the last value of an option that is given twice, and drops the first. */
@@ -45,7 +51,7 @@ function refuseTwice(command: Command): void {
 
 let isWatching = false;
 
-/** Has a reader that went away, as in `dcr doctor | head`, not end the command, and tells of an output that is full. */
+/** Keeps the command alive when its reader has gone (`dcr doctor | head`), and reports an output that is full. */
 function watchOutput(): void {
   if (isWatching) return;
   isWatching = true;

@@ -140,23 +140,23 @@ describe("an option that no method of the run uses", () => {
   it.each<[string[], string]>([
     [
       ["--method", "rec", "--temperature", "0.5"],
-      "--temperature: no method of this run uses it; it is of con, naive, dcr",
+      "--temperature: no method of this run uses it; only con, naive and dcr do",
     ],
     [
       ["--methods", "rec,dcr", "--lambda-con", "3"],
-      "--lambda-con: no method of this run uses it; it is of naive",
+      "--lambda-con: no method of this run uses it; only naive does",
     ],
     [
       ["--methods", "rec,con", "--aggregator", "nash-mtl"],
-      "--aggregator: no method of this run uses it; it is of naive, dcr",
+      "--aggregator: no method of this run uses it; only naive and dcr do",
     ],
     [
       ["--end-to-end", "--align-steps", "5"],
-      "--align-steps: no method of this run uses it; it is of methods with a stage 1",
+      "--align-steps: no method of this run uses it; only methods with a stage 1 do",
     ],
     [
       ["--methods", "original", "--steps", "5"],
-      "--steps: no method of this run uses it; it is of methods that train",
+      "--steps: no method of this run uses it; only methods that train do",
     ],
   ])("is refused: %j", async (args, message) => {
     const asked = await given(...models, ...args);

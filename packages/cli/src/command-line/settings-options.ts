@@ -81,17 +81,22 @@ const method: SettingOption[] = [
     `comma-separated: ${methodNames.join(", ")}, one of them with an aggregator (naive+pcgrad), or the path of a module (./my-loss.mjs)`,
     listOf((value) => readMethod(text(value))),
   ),
-  setting("--aggregator <name>", "aggregator", aggregatorNames.join(", "), oneOf(aggregatorNames)),
+  setting(
+    "--aggregator <name>",
+    "aggregator",
+    `makes one gradient of the losses' gradients: ${aggregatorNames.join(", ")}`,
+    oneOf(aggregatorNames),
+  ),
   setting(
     "--temperature <x>",
     "temperature",
-    "of the contrastive losses; auto measures that of the DCR loss",
+    "temperature of the contrastive losses; auto measures that of the DCR loss",
     (value) => (value === "auto" ? value : number(value)),
   ),
   setting(
     "--timesteps <first,end>",
     "timesteps",
-    "timesteps of the noise, the end not among them; all by default",
+    "the noise has timesteps from first to end - 1; all by default",
     listOf(integer),
   ),
   setting(
@@ -103,10 +108,15 @@ const method: SettingOption[] = [
   setting(
     "--positives <names>",
     "positives",
-    "comma-separated: augmented, target",
+    "positives of the DCR loss, comma-separated: augmented, target",
     listOf(oneOf(["augmented", "target"])),
   ),
-  setting("--gradient <flow>", "gradient", gradientFlows.join(", "), oneOf(gradientFlows)),
+  setting(
+    "--gradient <flow>",
+    "gradient",
+    `predictions of the DCR loss that the gradient flows through: ${gradientFlows.join(", ")}`,
+    oneOf(gradientFlows),
+  ),
   setting(
     "--local-tokens <share>",
     "localTokens",
@@ -123,7 +133,7 @@ const stages: SettingOption[] = [
   setting(
     "--align-loss <name>",
     "align.loss",
-    `of stage 1: ${alignmentChoices.join(", ")}`,
+    `loss of stage 1: ${alignmentChoices.slice(0, -1).join(", ")}, or own (dcr for the method dcr, rec for the others)`,
     oneOf(alignmentChoices),
   ),
   ...(["align", "enhance"] as const).flatMap((stage) => {
@@ -140,7 +150,7 @@ const stages: SettingOption[] = [
       setting(
         `${prefix}schedule <name>`,
         `${stage}.schedule`,
-        `of the learning rate after the warm-up, ${where}: ${schedules.join(", ")}`,
+        `learning rate after the warm-up, ${where}: ${schedules.join(", ")}`,
         oneOf(schedules),
       ),
       option("weight-decay", "weightDecay", "AdamW's weight decay", number),
@@ -166,11 +176,11 @@ const stages: SettingOption[] = [
 
 const running: SettingOption[] = [
   setting("--seed, --seeds <list>", "seeds", "comma-separated seeds of everything random", listOf(integer)),
-  setting("--device <kind>", "device", deviceChoices.join(", "), oneOf(deviceChoices)),
+  setting("--device <kind>", "device", `where to compute: ${deviceChoices.join(", ")}`, oneOf(deviceChoices)),
   setting(
     "--storage <type>",
     "storage",
-    "of frozen weights: float32, float16",
+    "how frozen weights are stored: float32, float16",
     oneOf(["float32", "float16"]),
   ),
   setting("--chunk <n>", "memory.chunk", "predictions that a gradient holds at once", integer),
@@ -196,7 +206,7 @@ const running: SettingOption[] = [
   setting(
     "--evaluate <what>",
     "evaluate",
-    "before and after; comma-separated: mmvp:<folder>, folder:<folder>, a module",
+    "evaluations before and after, comma-separated: mmvp:<folder>, folder:<folder>, a module",
     listOf(text),
   ),
   flag("--tensorboard", "tensorboard", "write TensorBoard event files too"),
@@ -214,7 +224,7 @@ export interface GivenSettings {
 
 /** Adds `--config`, `--preset` and the options of all settings to a command. */
 export function addSettingOptions(command: Command): Command {
-  command.option("--config <file>", "YAML with any of the settings; options go over it", text);
+  command.option("--config <file>", "YAML with any of the settings; options override it", text);
   command.option("--preset <name>", `models of the paper: ${presetNames.join(", ")}`, oneOf(presetNames));
   for (const { flags, path, description, read } of settingOptions) {
     // The default of what "--no-x" turns off would read as its own.
@@ -288,7 +298,7 @@ function refuseUnused(config: RunConfig, byOption: GivenSettings["byOption"]): v
       usesSetting(method, setting, alignmentJob({ kind: "method", method, seed: 0 }, config)?.loss),
     );
     if (isUsed) continue;
-    throw new Error(`${option}: no method of this run uses it; it is of ${usersOf(setting)}`);
+    throw new Error(`${option}: no method of this run uses it; ${usersOf(setting)}`);
   }
 }
 

@@ -4,6 +4,7 @@ import { availableParallelism, freemem, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Command } from "commander";
+import { withoutFunctionName } from "../command-line/naming-option.js";
 import { type Probe, type ProbedKind, probeDevice } from "../device/probe-devices.js";
 import { formatBytes } from "../plan/format-bytes.js";
 
@@ -70,7 +71,7 @@ function checkNode(): Finding {
 
 async function checkDevice(name: string, kind: ProbedKind): Promise<Finding> {
   const probe = await probeDevice(kind);
-  if (!probe.found) return { name, state: "missing", text: probe.why.split("\n")[0]! };
+  if (!probe.found) return { name, state: "missing", text: withoutFunctionName(probe.why.split("\n")[0]!) };
   return { name, state: "ok", text: describeProbe(probe) };
 }
 

@@ -37,7 +37,7 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
       "comma-separated: mmvp:<folder>, folder:<folder>, the path of a module",
       listOf(text),
     )
-    .option("--seed <n>", "of what is random, such as the centres of k-means", natural, 0)
+    .option("--seed <n>", "seed of everything random, such as the centres of k-means", natural, 0)
     .option(
       "--out <folder>",
       "write report.html and results.json there: measures, patterns, confusion, t-SNE, UMAP, neighbours",

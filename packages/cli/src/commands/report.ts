@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { initialize } from "@dcr-js/tensor";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { text } from "../command-line/parse-option.js";
@@ -26,6 +27,8 @@ export function addReportCommand(program: Command, context: CommandContext): voi
       if (missing) throw goOn(`${run}: ${jobName(missing)} is not done`);
       const lock = await lockRun(folder);
       try {
+        // The maps of features are computed on tensors.
+        await initialize({ device: "cpu" });
         const device = await readDevice(folder).catch((error: Error) => {
           throw goOn(error.message, error);
         });

@@ -50,7 +50,7 @@ describe("checkVariant", () => {
   it("refuses a setting that its method does not use", () => {
     const variant = (settings: object): Method => ({ name: "x", method: "rec", ...settings });
     expect(() => checkVariant(variant({ temperature: 1 }), "rec")).toThrow(
-      "--methods: x: temperature means nothing to rec; it is of con, naive, dcr",
+      "--methods: x: rec does not use temperature; only con, naive and dcr do",
     );
     // The DCR loss that aligns its projector takes one.
     expect(() => checkVariant(variant({ temperature: 1 }), "dcr")).not.toThrow();
@@ -58,10 +58,10 @@ describe("checkVariant", () => {
     expect(() => checkVariant({ name: "x", method: "/mine.mjs", temperature: 1 }, "rec")).not.toThrow();
     // An alignment aggregates nothing.
     expect(() => checkVariant(variant({ aggregator: "pcgrad" }), "dcr")).toThrow(
-      /aggregator means nothing to rec/,
+      /rec does not use aggregator/,
     );
     expect(() => checkVariant(variant({ endToEnd: true, align: { steps: 3 } }), undefined)).toThrow(
-      "--methods: x: align means nothing to rec; it is of methods with a stage 1",
+      "--methods: x: rec does not use align; only methods with a stage 1 do",
     );
   });
 });

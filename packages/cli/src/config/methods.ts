@@ -99,9 +99,14 @@ export function usesSetting(
   return users.includes(baseOf(method)) || (alignment === "dcr" && usedByAlignment.includes(setting));
 }
 
-/** Says which methods use a setting. */
-export const usersOf = (setting: MethodSetting): string =>
-  setting === "align" ? "methods with a stage 1" : (usedBy[setting]?.join(", ") ?? "methods that train");
+/** Says which methods use a setting, for errors. */
+export function usersOf(setting: MethodSetting): string {
+  if (setting === "align") return "only methods with a stage 1 do";
+  const users = usedBy[setting] ?? [];
+  if (users.length === 0) return "only methods that train do";
+  if (users.length === 1) return `only ${users[0]} does`;
+  return `only ${users.slice(0, -1).join(", ")} and ${users.at(-1)} do`;
+}
 
 /** @throws where a variant has a setting that its method does not use */
 export function checkVariant(method: Method, alignment: AlignmentLoss | undefined): void {
@@ -109,6 +114,6 @@ export function checkVariant(method: Method, alignment: AlignmentLoss | undefine
   const { name, method: base, ...own } = method;
   for (const key of Object.keys(own) as MethodSetting[]) {
     if (usesSetting(method, key, alignment)) continue;
-    throw new Error(`--methods: ${name}: ${key} means nothing to ${base}; it is of ${usersOf(key)}`);
+    throw new Error(`--methods: ${name}: ${base} does not use ${key}; ${usersOf(key)}`);
   }
 }

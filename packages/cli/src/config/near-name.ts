@@ -7,6 +7,12 @@ export function nearName(unknown: string, known: readonly string[]): string | un
   return best && best.distance <= Math.max(1, Math.floor(unknown.length / 3)) ? best.name : undefined;
 }
 
+/** The end of an error on an unknown name: the known one that may be meant, or nothing. */
+export function didYouMean(unknown: string, known: readonly string[]): string {
+  const near = nearName(unknown, known);
+  return near === undefined ? "" : `; did you mean ${near}?`;
+}
+
 /** How many letters are replaced, inserted, removed or swapped with their neighbour (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];

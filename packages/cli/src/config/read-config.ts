@@ -4,7 +4,7 @@ import { isAlias, isScalar, parseDocument, stringify, visit } from "yaml";
 import type { z } from "zod";
 import { describe } from "../shared/check-options.js";
 import { readSmallFile } from "../shared/regular-file.js";
-import { nearName } from "./near-name.js";
+import { didYouMean, nearName } from "./near-name.js";
 import { type RunConfig, runConfigSchema } from "./run-config.js";
 
 /** Some of a configuration's settings, by section. */
@@ -46,7 +46,9 @@ function problemsOf(issue: z.core.$ZodIssue, config: unknown): Problem[] {
     return inner.flatMap((own) => problemsOf({ ...own, path: [...issue.path, ...own.path] }, config));
   }
   const setting = path.join(".") || "settings";
-  return [{ setting, what: given === undefined ? "missing" : `${issue.message}, got ${describe(given)}` }];
+  if (given === undefined) return [{ setting, what: "missing" }];
+  const choices = issue.code === "invalid_value" && typeof given === "string" ? issue.values.map(String) : [];
+  return [{ setting, what: `${issue.message}, got ${describe(given)}${didYouMean(String(given), choices)}` }];
 }
 
 /** One line on a setting that does not exist, with the one that may be meant. */

@@ -87,7 +87,7 @@ const methodSettings = z.strictObject({
     .tuple([z.int().nonnegative(), z.int().positive()])
     .refine(([first, end]) => first < end, "the first must be below the end")
     .nullable(),
-  /** The ground-truth positive: what the scheduler has the denoiser predict, or always the velocity. */
+  /** The ground-truth positive: the scheduler's prediction target, or always the velocity. */
   target: z.enum(["scheduler", "velocity"]),
   positives: z
     .array(z.enum(["augmented", "target"]))
@@ -97,7 +97,7 @@ const methodSettings = z.strictObject({
   gradient: z.enum(["all", "anchor", "anchor-and-positive"]),
   /** Share of the encoder's local tokens that condition the denoiser beside the class token. */
   localTokens: z.number().min(0).max(1),
-  /** Whether every step records how the losses' gradients stand to one another; costs a backward pass of the encoder a loss. */
+  /** Whether every step records how the losses' gradients compare (norms, cosines); costs a backward pass of the encoder for each loss. */
   conflict: z.boolean(),
   /** Weights of the two losses of `naive`. */
   naive: z.strictObject({ lambdaCon: z.number().nonnegative(), lambdaRec: z.number().nonnegative() }),

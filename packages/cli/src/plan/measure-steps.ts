@@ -55,7 +55,7 @@ export async function measureSteps(config: RunConfig, steps: number): Promise<Me
   }
 }
 
-/** A variant's own numbers of steps go over the run's. */
+/** A variant's own numbers of steps override the run's. */
 function withSteps(method: Method, steps: number): Method {
   if (typeof method === "string") return method;
   const { align, enhance } = method;

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { baseOf, methodLabel, settingsOf } from "../config/methods.js";
 import type { Method, RunConfig } from "../config/run-config.js";
+import { escapeMarkup } from "../shared/escape-markup.js";
 import { basisOf, type Difference, difference, type Figure, signed } from "./difference.js";
 import { type RunFindings, type Spread, spread } from "./results.js";
-import { escapeHtml } from "./score-table.js";
 import { meansGroup } from "./trade-off.js";
 
 /** `naive`, the same with an aggregator that is to mend its conflict, and `dcr`, side by side. */
@@ -124,7 +124,7 @@ export function remedyLines({ figures, methods }: Remedies): string[] {
 /** The section of the report. */
 export function remedySection(remedies: Remedies): { title: string; html: string } {
   const title = "Remedies for the conflict";
-  const left = remedies.leftOut.map((line) => `<p>${escapeHtml(line)}</p>`).join("\n");
+  const left = remedies.leftOut.map((line) => `<p>${escapeMarkup(line)}</p>`).join("\n");
   if (remedies.methods.length === 0) return { title, html: left };
   return { title, html: `${remedyTable(remedies)}\n${left}` };
 }
@@ -133,7 +133,7 @@ function remedyTable(remedies: Remedies): string {
   const { figures, methods, seeds } = remedies;
   const hasDCR = methods.some(({ method }) => method === "dcr");
   const against = ["naive", ...(hasDCR ? ["dcr"] : [])];
-  const heads = figures.map(({ name }) => `<th colspan="${1 + against.length}">${escapeHtml(name)}</th>`);
+  const heads = figures.map(({ name }) => `<th colspan="${1 + against.length}">${escapeMarkup(name)}</th>`);
   const titles = figures.map(() =>
     ["", ...against.map((other) => `against ${other}`)].map((text) => `<th>${text}</th>`).join(""),
   );
@@ -144,12 +144,12 @@ function remedyTable(remedies: Remedies): string {
       ...[fromNaive, fromDCR].slice(0, against.length).map((each) => cell(each ? shown(each) : "")),
     ]);
     const share = cell(negativeShare === undefined ? "" : percent(negativeShare));
-    return `<tr><th>${escapeHtml(method)}</th>${cells.join("")}${share}</tr>`;
+    return `<tr><th>${escapeMarkup(method)}</th>${cells.join("")}${share}</tr>`;
   });
   return `<p>Does a remedy for the conflict of naive's two gradients do what dcr's one loss does? In percent, and differences in percent points with 95 % intervals
 (${basisOf(seeds)}). The last column is the share of steps in which the cosine of the two losses' gradients is negative, without the remedy and with it.</p>
 <ul>${remedyLines(remedies)
-    .map((line) => `<li>${escapeHtml(line)}</li>`)
+    .map((line) => `<li>${escapeMarkup(line)}</li>`)
     .join("")}</ul>
 <table><thead><tr><th></th>${heads.join("")}<th></th></tr><tr><th></th>${titles.join("")}<th>negative cosines</th></tr></thead>
 <tbody>${rows.join("")}</tbody></table>`;

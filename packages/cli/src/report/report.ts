@@ -1,4 +1,5 @@
 import { join, relative } from "node:path";
+import { projectTSNE } from "@dcr-js/eval";
 import { writeFileAtomically } from "@dcr-js/tensor";
 import { methodLabel } from "../config/methods.js";
 import { configToYaml } from "../config/read-config.js";
@@ -6,13 +7,13 @@ import type { RunConfig } from "../config/run-config.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
 import { alignmentJob } from "../run/jobs.js";
 import type { MetricsRow } from "../run/metrics-file.js";
+import { escapeMarkup } from "../shared/escape-markup.js";
 import { cosineCharts, courses, mapCharts, patternChart } from "./charts.js";
 import { remediesOf, remedySection } from "./remedies.js";
-import type { Results, RunFindings } from "./results.js";
-import { conflictLines, driftLines, escapeHtml, scoreTable } from "./score-table.js";
+import { norm, type Results, type RunFindings } from "./results.js";
+import { conflictLines, driftLines, scoreTable } from "./score-table.js";
 import { tradeOffOf, tradeOffSentence } from "./trade-off.js";
 import { tradeOffChart } from "./trade-off-chart.js";
-import { tsneMap } from "./tsne-map.js";
 
 const style = `
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff; }
@@ -49,7 +50,7 @@ export async function writeReport(run: string, config: RunConfig, findings: RunF
       ? [
           {
             title: "Trade-off",
-            html: `<p>${escapeHtml(picture.sentence)}</p>\n${picture.svg}`,
+            html: `<p>${escapeMarkup(picture.sentence)}</p>\n${picture.svg}`,
           },
         ]
       : []),
@@ -59,17 +60,17 @@ export async function writeReport(run: string, config: RunConfig, findings: RunF
     ...(metrics.length > 0 ? [await lossSection(metrics)] : []),
     ...(await mapSection(evaluations, config)),
     ...pictureSections(evaluations, config),
-    { title: "Configuration", html: `<pre>${escapeHtml(configToYaml(config))}</pre>` },
+    { title: "Configuration", html: `<pre>${escapeMarkup(configToYaml(config))}</pre>` },
   ];
   const facts = factsOf(config, results).map(
-    ([name, value]) => `<tr><th>${name}</th><td>${escapeHtml(value)}</td></tr>`,
+    ([name, value]) => `<tr><th>${name}</th><td>${escapeMarkup(value)}</td></tr>`,
   );
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Diffusion Contrastive Reconstruction: run report</title>
 <style>${style}</style></head><body>
 <h1>Diffusion Contrastive Reconstruction</h1>
 <table class="facts">${facts.join("")}</table>
-${sections.map(({ title, html }) => `<h2>${escapeHtml(title)}</h2>\n${html}`).join("\n")}
+${sections.map(({ title, html }) => `<h2>${escapeMarkup(title)}</h2>\n${html}`).join("\n")}
 </body></html>
 `;
   const page = join(run, "report.html");
@@ -124,7 +125,7 @@ function evaluationSections(results: Results, patterns: ReportSection[]): Report
 <i>original</i>${several ? " with the same seed" : ""}, <span class="same">grey</span> where ${several ? "it is not larger than its spread" : "one seed cannot tell it from chance"}.</p>
 ${scoreTable(results)}
 ${driftLines(results)
-  .map((line) => `<p>${escapeHtml(line)}</p>`)
+  .map((line) => `<p>${escapeMarkup(line)}</p>`)
   .join("")}`;
   return [{ title: "Evaluation, before and after", html }, ...patterns];
 }
@@ -137,7 +138,7 @@ async function patternSection({ patterns, seeds }: Results): Promise<ReportSecti
 }
 
 async function conflictSection(results: Results, metrics: readonly MetricsRow[]): Promise<ReportSection> {
-  const lines = conflictLines(results).map((line) => `<li>${escapeHtml(line)}</li>`);
+  const lines = conflictLines(results).map((line) => `<li>${escapeMarkup(line)}</li>`);
   return { title: "Gradient conflict", html: `<ul>${lines.join("")}</ul>${await cosineCharts(metrics)}` };
 }
 
@@ -155,6 +156,12 @@ ${await courses(metrics, "gradNorm", "gradient norm")}`,
 const firstOf = (evaluations: RunFindings["evaluations"]): [method: string, Evaluation][] =>
   Object.entries(evaluations).map(([method, list]) => [method, list[0]!]);
 
+/** A row of length 1, or of zeros: a map compares the directions of features. */
+function unit(row: readonly number[]): number[] {
+  const length = norm(row) || 1;
+  return row.map((value) => value / length);
+}
+
 /** Maps of the features before and after, or of the first two methods. */
 async function mapSection(
   evaluations: RunFindings["evaluations"],
@@ -164,9 +171,12 @@ async function mapSection(
   const pair = all.filter(([method]) => method === "original" || method === "dcr");
   const shown = pair.length === 2 ? pair : all.slice(0, 2);
   if (shown.length === 0) return [];
-  const points = shown.flatMap(([map, { features }]) =>
-    tsneMap(features!).map((point) => ({ map, ...point })),
-  );
+  const points: Parameters<typeof mapCharts>[0] = [];
+  for (const [map, { features }] of shown) {
+    const { values, labels } = features!;
+    const projected = await projectTSNE(values.map(unit), { seed: 0 });
+    points.push(...projected.map(([x, y], i) => ({ map, x, y, label: labels[i]! })));
+  }
   const methods = shown.map(([method]) => method);
   const note = `<p>t-SNE maps of the features of ${points.length / shown.length} images. Seed ${seeds[0]}.</p>`;
   return [{ title: "Features, before and after", html: note + (await mapCharts(points, methods)) }];
@@ -181,8 +191,8 @@ function pictureSections(evaluations: RunFindings["evaluations"], { seeds }: Run
     const lines = rows
       .filter((row) => row.title === title)
       .map(({ method, png }) => {
-        const alt = escapeHtml(`${method}: ${title}`);
-        return `<tr><th>${escapeHtml(method)}</th><td><img src="data:image/png;base64,${png}" alt="${alt}"></td></tr>`;
+        const alt = escapeMarkup(`${method}: ${title}`);
+        return `<tr><th>${escapeMarkup(method)}</th><td><img src="data:image/png;base64,${png}" alt="${alt}"></td></tr>`;
       });
     return { title, html: `<p>Seed ${seeds[0]}.</p><table>${lines.join("")}</table>` };
   });

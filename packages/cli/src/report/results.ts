@@ -23,7 +23,7 @@ export interface Spread {
 /** Figures by group and name. */
 export type FigureSpreads = Record<string, Record<string, Spread>>;
 
-/** How the gradients of two losses stood to one another, over all steps and seeds of a method. */
+/** How the gradients of two losses compare (norms, cosines), over all steps and seeds of a method. */
 export interface Conflict {
   method: string;
   /** The two losses, `"a/b"`. */

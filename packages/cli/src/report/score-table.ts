@@ -1,3 +1,4 @@
+import { escapeMarkup } from "../shared/escape-markup.js";
 import { type Results, type Spread, standsOut } from "./results.js";
 
 const percent = (value: number) => (100 * value).toFixed(1);
@@ -22,10 +23,10 @@ export function scoreTable(results: Results): string {
         return `<td>${percent(value.mean)}${spread(value)}${line}</td>`;
       }),
     );
-    return `<tr><th>${escapeHtml(method)}</th>${cells.join("")}</tr>`;
+    return `<tr><th>${escapeMarkup(method)}</th>${cells.join("")}</tr>`;
   });
-  const heads = columns.map(([group, names]) => `<th colspan="${names.length}">${escapeHtml(group)}</th>`);
-  const titles = columns.flatMap(([, names]) => names.map((name) => `<th>${escapeHtml(name)}</th>`));
+  const heads = columns.map(([group, names]) => `<th colspan="${names.length}">${escapeMarkup(group)}</th>`);
+  const titles = columns.flatMap(([, names]) => names.map((name) => `<th>${escapeMarkup(name)}</th>`));
   return (
     `<table><thead><tr><th></th>${heads.join("")}</tr><tr><th></th>${titles.join("")}</tr></thead>` +
     `<tbody>${rows.join("")}</tbody></table>`
@@ -76,7 +77,3 @@ function figureNames({ figures }: Results): [group: string, names: string[]][] {
   const [first = {}] = Object.values(figures);
   return Object.entries(first).map(([group, byName]) => [group, Object.keys(byName)]);
 }
-
-/** Text for a page, with nothing in it that a browser takes for markup. */
-export const escapeHtml = (text: string): string =>
-  text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]!);

@@ -194,7 +194,7 @@ describe("dcr enhance", () => {
   it("refuses other options with --resume and names the difference", async () => {
     const refused = await dcr(["enhance", "--resume", "whole", "--steps", "5", "--batch", "3"]);
     expect(refused.stderr).toBe(
-      "error: --resume: --steps is 5, and the run in whole has 4; leave it away, or start another run\n",
+      "error: --resume: --steps is 5, and the run in whole has 4; leave it out, or start another run\n",
     );
     expect(refused.code).toBe(1);
     const file = await dcr(["enhance", "--resume", "whole", "--config", "other.yaml"]);

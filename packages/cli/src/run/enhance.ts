@@ -116,7 +116,7 @@ function refuseOtherSettings(
     );
     if (own !== other) {
       throw new Error(
-        `--resume: ${option} is ${other}, and the run in ${run} has ${own}; leave it away, or start another run`,
+        `--resume: ${option} is ${other}, and the run in ${run} has ${own}; leave it out, or start another run`,
       );
     }
   }

@@ -137,7 +137,7 @@ async function removeLeftovers(folder: string): Promise<void> {
     const pid = /^lock\.\d+\.(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(name)?.[1];
     if (pid === undefined) continue;
     const path = join(folder, name);
-    // In a container every run may have the same process id: what lay there before this process is of another one.
+    // In a container every run may have the same process id: a file that is older than this process is another run's.
     const isOwn = Number(pid) === process.pid;
     const touched = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
     const hasEnded = isOwn

@@ -40,7 +40,7 @@ export function watchStopSignals(handlers: {
     } else if (now - first > sameMs) handlers.end(signal);
   };
   const onOutputError = (error: NodeJS.ErrnoException) => {
-    // What else befalls the output, the command line tells.
+    // The command line reports every other fault of the output.
     if (error.code !== "EPIPE" && error.code !== "EIO") return;
     // A closed pipe reports every write; it is no second wish.
     if (first !== undefined) return;

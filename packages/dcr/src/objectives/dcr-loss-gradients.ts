@@ -6,15 +6,13 @@ import { checkScalar } from "./check-scalar.js";
 import {
   checkDCR,
   checkPositives,
-  type DCRLossOptions,
   type DCRPositive,
   type DCRPredictions,
-  excluded,
+  type DCRTermsOptions,
   mask,
-  softmaxLoss,
-} from "./dcr-loss.js";
+} from "./dcr-inputs.js";
 
-export interface DCRGradientOptions extends Omit<DCRLossOptions<"mean" | "sum">, "temperature"> {
+export interface DCRGradientOptions extends Omit<DCRTermsOptions, "temperature"> {
   /** A number greater than 0, or a scalar, which gets no gradient. Default 0.1. */
   temperature?: number | tf.Scalar;
   /**
@@ -22,6 +20,8 @@ export interface DCRGradientOptions extends Omit<DCRLossOptions<"mean" | "sum">,
    * of the two, this is the gradient of that positive's own loss, for diagnosing how the two conflict.
    */
   towards?: readonly DCRPositive[];
+  /** Over the anchors. Default `"mean"`. */
+  reduction?: "mean" | "sum";
 }
 
 /** The DCR loss and its gradients; the caller disposes the tensors. */
@@ -35,18 +35,34 @@ export interface DCRGradients {
   similarities: { predictions: tf.Tensor2D; augmented?: tf.Tensor1D; target?: tf.Tensor1D };
 }
 
+/** An anchor is not its own candidate: its score is this, whose exponential is 0. */
+const excluded = -1e30;
+
 /**
- * The DCR loss with its gradients in closed form, without a tape: where a chunked gradient (GradCache) starts.
+ * The DCR loss (Han et al. 2026, eq. 6) with its gradients in closed form, without a tape: a chunked gradient (GradCache) starts here.
+ *
+ * With `s` the cosine similarity of flattened predictions, anchor `a_i = P[i, i]` and candidates `C_i = positives + {P[i, k] : k != i}`,
+ *
+ *     L_i = mean over p in towards of ( -s(a_i, p)/tau + log sum_{c in C_i} exp(s(a_i, c)/tau) ).
  *
  * With `q` the softmax of `s(a_i, c)/tau` over the candidates and `w_c = (q_c - [c in towards]/|towards|)/tau`,
  *
  *     dL_i/dc   = w_c (a^ - s_c c^)/|c|,        a^ = a/|a|, c^ = c/|c|, s_c = a^ . c^
  *     dL_i/da_i = sum_c w_c (c^ - s_c a^)/|a|.
  *
- * The target gets no gradient. `O(n N D)` like the loss. Small gradients keep float32's digits: `q_p - 1` is computed as minus the
- * sum of the other candidates' `q`, and `c^ - s_c a^` as `(c^ - a^) + (1 - s_c) a^`.
+ * The target gets no gradient. Time and memory `O(n N D)` for predictions of `D` values. `dcr` of `@dcr-js/contrastive` is the same loss for
+ * tensors of any kind, differentiated by the tape.
  *
- * @throws as `dcrLossTerms`, and where `towards` names something that is not a positive.
+ * Small losses and gradients keep float32's digits: `1 - s` is half the squared distance of the normalised predictions, which does not
+ * cancel where predictions are nearly parallel; `q_p - 1` is computed as minus the sum of the other candidates' `q`, and `c^ - s_c a^` as
+ * `(c^ - a^) + (1 - s_c) a^`. A prediction of zeros has similarity 0 to all others.
+ *
+ * @returns the caller disposes the tensors
+ * @throws on shapes or types that do not agree, a positive that is not given, a batch of one (which has no negatives), a temperature that is
+ *   not positive, `towards` that names something that is not a positive, and unknown options
+ *
+ * @example
+ * const { value, predictions: gradient } = dcrLossGradients({ predictions, augmented, target }, { temperature: 0.1 });
  */
 export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOptions): DCRGradients {
   const where = "dcrLossGradients";
@@ -153,4 +169,18 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
     }
     return gradients as never;
   }) as unknown as DCRGradients;
+}
+
+/**
+ * `-log softmax` of column `at` among the candidates of each row, `[n]`, as `softplus(log sum_{c != p} exp((s_c - s_p)/tau))`: with float32's
+ * digits even where it is tiny.
+ *
+ * @param anchors of each row, the column that is not a candidate
+ */
+function softmaxLoss(scores: tf.Tensor2D, anchors: ArrayLike<number>, at: number): tf.Tensor1D {
+  const [n, columns] = scores.shape;
+  const ahead = tf.sub(scores, tf.slice(scores, [0, at], [n, 1]));
+  const isRival = mask(n, columns, (i, k) => k !== anchors[i] && k !== at);
+  const rivals = tf.where(isRival, ahead, tf.fill([n, columns], excluded));
+  return tf.softplus(tf.logSumExp(rivals, 1)) as tf.Tensor1D;
 }

@@ -8,8 +8,9 @@ import { initialize, Random } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dcrLoss } from "../../test/dcr-loss.js";
 import { type DCRObjectiveOptions, dcrObjective } from "./dcr.js";
-import { type DCRPositive, type DCRPredictions, dcrLoss, dcrLossTerms } from "./dcr-loss.js";
+import type { DCRPositive, DCRPredictions } from "./dcr-inputs.js";
 import type { Objective, ObjectiveInput, ObjectiveTerm } from "./objective.js";
 import { predictionObjective } from "./prediction-objective.js";
 import { recObjective } from "./rec.js";
@@ -133,7 +134,7 @@ describe("dcrObjective", () => {
       const terms = run(dcrObjective(), { chunk }, { apart: true });
       expect(terms.map(({ name }) => name)).toEqual(["dcrAugmented", "dcrTarget"]);
       for (const [i, positive] of (["augmented", "target"] as const).entries()) {
-        const expected = plain((inputs) => tf.mean(dcrLossTerms(inputs)[positive]!));
+        const expected = plain((inputs) => dcrLoss(inputs, { towards: [positive] }));
         expectClose(terms[i].value, expected.value, { relative: 1e-5 });
         expectCloseNorm(terms[i].conditions!, expected.grads[0], { relative: 1e-5 });
         expectCloseNorm(terms[i].augmentedConditions!, expected.grads[1], { relative: 1e-5 });

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { backpropagateInChunks, chunkedGradient, predictInChunks } from "../predictions/chunked-gradient.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkChoice, checkOptions } from "../shared/check-options.js";
-import { checkPositives, type DCRPositive, type DCRTermsOptions, mask } from "./dcr-loss.js";
+import { checkPositives, type DCRPositive, type DCRTermsOptions, mask } from "./dcr-inputs.js";
 import { type DCRGradients, dcrLossGradients } from "./dcr-loss-gradients.js";
 import type { Objective, ObjectiveInput, ObjectiveTerm } from "./objective.js";
 import { askPredictions } from "./prediction-objective.js";
@@ -30,7 +30,7 @@ const termNames = { augmented: "dcrAugmented", target: "dcrTarget" };
  *
  * Temperature `"auto"` makes the similarities over it vary by 1, whatever the denoiser, as logit standardisation does (Sun et al.
  * 2024): it is the standard deviation of an anchor's similarities over its candidates `C_i`, averaged over the anchors and over the
- * first {@link measuredSteps} steps; while those are taken, over the steps so far. It is a constant in the gradient, and from then on in
+ * first ten steps; while those are taken, over the steps so far. It is a constant in the gradient, and from then on in
  * the run, so that the repulsion ends where the predictions have come apart by a few of the spreads that they began with. A step
  * reports it as `temperature`. It needs a single process.
  *
@@ -77,7 +77,7 @@ function rememberSpread(
   return [steps + 1, sum + metrics["similarity/candidatesSpread"]];
 }
 
-/** The mean spread of the steps that were measured, with this batch's while there are fewer than {@link measuredSteps}. */
+/** The mean spread of the steps that were measured, with this batch's while there are fewer than ten. */
 function measuredTemperature(spread: tf.Scalar, [steps = 0, sum = 0]: readonly number[] = []): tf.Scalar {
   const mean = steps === measuredSteps ? tf.scalar(sum / steps) : tf.div(tf.add(spread, sum), steps + 1);
   return tf.maximum(mean, leastTemperature) as tf.Scalar;

@@ -5,7 +5,6 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type ConObjectiveOptions, conObjective } from "./con.js";
 import { type DCRObjectiveOptions, dcrObjective } from "./dcr.js";
-import { type DCRLossOptions, type DCRTermsOptions, dcrLoss, dcrLossTerms } from "./dcr-loss.js";
 import { type DCRGradientOptions, dcrLossGradients } from "./dcr-loss-gradients.js";
 import { type FeatureObjectiveOptions, featureObjective } from "./feature-objective.js";
 import { type JointObjectiveOptions, jointObjective, sumObjective } from "./joint.js";
@@ -52,17 +51,6 @@ const positives = {
 };
 const reduction = { default: "mean" as const, other: "sum" as const, refused: ["most"] };
 
-describeOptions("dcrLossTerms", {
-  run: (o: DCRTermsOptions) =>
-    tf.tidy(() =>
-      Object.values(dcrLossTerms(inputs(), o)).flatMap((x: tf.Tensor1D) => [...x.dataSync(), -1]),
-    ),
-  options: { temperature, positives },
-});
-describeOptions("dcrLoss", {
-  run: (o: DCRLossOptions) => dcrLoss(inputs(), o),
-  options: { temperature, positives, reduction },
-});
 const flat = (x: object) => {
   const tensors = Object.values(x).flatMap((part) => (part instanceof tf.Tensor ? [part] : []));
   const values = tensors.flatMap((each) => [...each.dataSync(), -1]);

@@ -15,7 +15,7 @@ export interface StepGradients {
   gradients: tf.Tensor[];
 }
 
-/** The step's gradient, and how the losses' gradients stand to one another. The caller disposes the gradient. */
+/** The step's gradient, and how the losses' gradients compare (norms, cosines). The caller disposes the gradient. */
 export interface Aggregated {
   gradient: tf.Tensor[];
   conflict?: GradientConflict;

@@ -61,7 +61,7 @@ export interface StageOptions {
   /** Makes the step's gradient of the losses' gradients, each times its loss's weight. Default their sum. */
   aggregator?: Aggregator;
   /**
-   * Whether a step records how the losses' gradients stand to one another. It costs one backward pass of the encoder for each
+   * Whether a step records how the losses' gradients compare (norms, cosines). It costs one backward pass of the encoder for each
    * loss. Default false.
    */
   conflict?: boolean;

@@ -30,7 +30,7 @@ export interface StepRecord {
   /** Global norm of the gradient, before clipping. */
   gradNorm: number;
   learningRate: number;
-  /** How the losses' gradients stand to one another, where `conflict` or an aggregator asks and there are two or more. */
+  /** How the losses' gradients compare (norms, cosines), where `conflict` or an aggregator asks and there are two or more. */
   conflict?: GradientConflict;
 }
 

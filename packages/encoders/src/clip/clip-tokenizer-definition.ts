@@ -8,7 +8,7 @@ export interface CLIPVocabulary {
 
 /** Words, contractions, single digits, and runs of anything else (Radford et al. 2021; OpenAI's simple_tokenizer.py). */
 const WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
-/** What ByteLevel splits by (Radford et al. 2019; OpenAI's encoder.py). */
+/** The pattern that ByteLevel splits by (Radford et al. 2019; OpenAI's encoder.py). */
 const GPT2_WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 const SPECIALS = "<\\|startoftext\\|>|<\\|endoftext\\|>|";
 

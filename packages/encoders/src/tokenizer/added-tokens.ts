@@ -43,7 +43,7 @@ export function plainToken(content: string): TokenDescription {
   return { content, lstrip: false, rstrip: false, single_word: false };
 }
 
-/** Completes a description as transformers does: what is special is not normalised unless it says so. */
+/** Completes a description as transformers does: a special token is not normalised unless its description says so. */
 export function describedToken(
   id: number,
   { content, ...flags }: TokenDescription,

@@ -121,7 +121,7 @@ export async function fit(
 /** Features beyond this are divided by a power of two: the first step of L-BFGS would be too long by their square. */
 const largestFeature = 1024;
 
-/** What features are divided by, 1 for those of usual size. */
+/** The divisor of the features; 1 where they have usual size. */
 async function scaleOf(x: tf.Tensor2D): Promise<number> {
   const most = tf.tidy(() => tf.max(tf.abs(x)));
   const [largest] = await most.data();

@@ -1,4 +1,5 @@
 import { checkNumber, describe } from "../shared/check-options.js";
+import { escapeMarkup } from "../shared/escape-markup.js";
 import type {
   ConfusionSection,
   GalleryImage,
@@ -11,7 +12,7 @@ import type {
 
 /** A section as HTML. @throws where it is none, with the name */
 export function drawSection(name: string, section: Section): string {
-  const title = `<h2>${escapeHTML(String(section?.title ?? ""))}</h2>`;
+  const title = `<h2>${escapeMarkup(String(section?.title ?? ""))}</h2>`;
   switch (section?.kind) {
     case "table":
       return title + table(name, section);
@@ -30,12 +31,8 @@ export function drawSection(name: string, section: Section): string {
   }
 }
 
-/** Text that HTML shows as it is. */
-export const escapeHTML = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-
 const cell = (value: string | number): string =>
-  escapeHTML(typeof value === "string" || Number.isInteger(value) ? String(value) : value.toPrecision(4));
+  escapeMarkup(typeof value === "string" || Number.isInteger(value) ? String(value) : value.toPrecision(4));
 
 /** The parts of a section, which come from outside: without types a wrong one would be found deep in a page. */
 function checkList(name: string, value: unknown): readonly unknown[] {

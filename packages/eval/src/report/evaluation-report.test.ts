@@ -45,8 +45,8 @@ const report: EvaluationReport = {
 
 it("is one page with every section, that loads nothing", () => {
   const html = reportHTML(report);
-  expect(html).toContain("<title>&#60;CLIP&#62; &#38; co</title>");
-  expect(html).toContain("<td>a&#60;b</td><td>0.1235</td>");
+  expect(html).toContain("<title>&lt;CLIP&gt; &amp; co</title>");
+  expect(html).toContain("<td>a&lt;b</td><td>0.1235</td>");
   expect(html).toContain("<td>Texts</td><td>25.0 %</td><td>10.0 % to 50.0 %</td><td>12</td>");
   expect(html).toContain(
     '<tr><th>cat</th><td style="background: rgb(31 119 180 / 0.000)">0</td><td style="background: rgb(31 119 180 / 1.000)">1</td></tr>',

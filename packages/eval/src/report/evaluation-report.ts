@@ -1,5 +1,6 @@
 import { describe } from "../shared/check-options.js";
-import { drawSection, escapeHTML } from "./draw-section.js";
+import { escapeMarkup } from "../shared/escape-markup.js";
+import { drawSection } from "./draw-section.js";
 import type { Section } from "./section.js";
 
 /** The results of an evaluation: plain data, so that `JSON.stringify` writes it. */
@@ -32,7 +33,7 @@ export function reportHTML(report: EvaluationReport): string {
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escapeHTML(title)}</title>
+<title>${escapeMarkup(title)}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #222; background: #fff; }
 table { border-collapse: collapse; } th, td { padding: 0.2rem 0.7rem; border-bottom: 1px solid #ddd; text-align: right; }
@@ -40,7 +41,7 @@ th:first-child, td:first-child { text-align: left; } .confusion td { border: 1px
 figure { display: inline-block; margin: 0.3rem; text-align: center; font-size: 12px; } img { width: 96px; height: 96px; object-fit: contain; }
 .right img { outline: 3px solid #2a7f3f; } .wrong img { outline: 3px solid #b3392f; }
 </style>
-<h1>${escapeHTML(title)}</h1>
+<h1>${escapeMarkup(title)}</h1>
 ${body.join("\n")}
 </html>
 `;

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { groupsOf, type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
 
-/** How the gradients of several losses stand to one another. */
+/** How the gradients of several losses compare: norms, cosines. */
 export interface GradientConflict {
   /** Euclidean norm of each loss's gradient. */
   norms: Record<string, number>;
@@ -236,7 +236,7 @@ export interface GradientConflictOptions extends LossGradientsOptions {
 }
 
 /**
- * How the gradients of any losses stand to one another at any variables: norms, pairwise cosines and magnitude
+ * Compares the gradients of any losses at any variables: norms, pairwise cosines and magnitude
  * similarities, over all variables and by group. For losses that share their forward pass, or to step along the
  * gradients too, take the gradients by other means and use {@link groupedGramMatrices}.
  *

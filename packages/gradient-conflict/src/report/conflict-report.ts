@@ -1,7 +1,8 @@
 import { type ConflictRecord, checkConflictRecord } from "../record/conflict-record.js";
 import { createConflictRecorder, recordConflict, summarizeConflict } from "../record/conflict-recorder.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import { cosineCells, cosineHistogram, cosineLines, escapeText, figure } from "./svg.js";
+import { escapeMarkup } from "../shared/escape-markup.js";
+import { cosineCells, cosineHistogram, cosineLines, figure } from "./svg.js";
 
 export interface ConflictReportOptions {
   /** Default "Gradient conflict". */
@@ -87,8 +88,8 @@ export function conflictReport(
   const about = `${sorted.length} steps, ${sorted[0].step} to ${last}; ${whole.length} pair${whole.length > 1 ? "s" : ""} of losses`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
-<title>${escapeText(title)}</title><style>${style}</style></head>
-<body><h1>${escapeText(title)}</h1><p>${about}</p>
+<title>${escapeMarkup(title)}</title><style>${style}</style></head>
+<body><h1>${escapeMarkup(title)}</h1><p>${about}</p>
 ${sections.join("\n")}
 </body></html>
 `;
@@ -167,7 +168,7 @@ function pairMatrix(rows: readonly Row[]): string {
 
 function legend(names: readonly string[]): string {
   const items = names.map(
-    (name, i) => `<span class="key" style="--c:var(--line${i % 8})">${escapeText(name)}</span>`,
+    (name, i) => `<span class="key" style="--c:var(--line${i % 8})">${escapeMarkup(name)}</span>`,
   );
   return `<p>${items.join(" ")}</p>`;
 }
@@ -192,13 +193,13 @@ function table(rows: readonly Row[], window: number): string {
       `${figure(100 * recent.negativeShare)} %`,
       figure(recent.meanCosine),
     ];
-    return `<tr>${cells.map((cell) => `<td>${escapeText(cell)}</td>`).join("")}</tr>`;
+    return `<tr>${cells.map((cell) => `<td>${escapeMarkup(cell)}</td>`).join("")}</tr>`;
   });
   return `<div class="scroll"><table><thead><tr>${head.map((cell) => `<th>${cell}</th>`).join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`;
 }
 
 function section(title: string, parts: readonly string[]): string {
-  return `<section><h2>${escapeText(title)}</h2>${parts.join("")}</section>`;
+  return `<section><h2>${escapeMarkup(title)}</h2>${parts.join("")}</section>`;
 }
 
 const style = `

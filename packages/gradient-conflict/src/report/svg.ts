@@ -1,14 +1,4 @@
-/** Text with what HTML would read as markup written out. */
-export function escapeText(text: string): string {
-  const entities: Record<string, string> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "'": "&#39;",
-  };
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
-}
+import { escapeMarkup } from "../shared/escape-markup.js";
 
 /** A number with at most three digits after the point. */
 export function figure(value: number): string {
@@ -20,11 +10,11 @@ const margin = { left: 48, right: 12, top: 8, bottom: 24 };
 
 /** A drawing that scales with the page, with a title for screen readers. */
 function svg(title: string, [width, height]: [number, number], content: string): string {
-  return `<svg viewBox="0 0 ${width} ${height}" style="max-width:${width}px" role="img"><title>${escapeText(title)}</title>${content}</svg>`;
+  return `<svg viewBox="0 0 ${width} ${height}" style="max-width:${width}px" role="img"><title>${escapeMarkup(title)}</title>${content}</svg>`;
 }
 
 function label(text: string, [x, y]: [number, number], anchor: "start" | "middle" | "end"): string {
-  return `<text x="${figure(x)}" y="${figure(y)}" text-anchor="${anchor}">${escapeText(text)}</text>`;
+  return `<text x="${figure(x)}" y="${figure(y)}" text-anchor="${anchor}">${escapeMarkup(text)}</text>`;
 }
 
 /** Lines over steps, of values between -1 and 1. */
@@ -106,7 +96,7 @@ export function cosineCells(
       const value = cell(i, j);
       if (value === undefined) continue;
       const [x, y] = [left + j * cellWidth, margin.top + i * cellHeight];
-      const told = escapeText(`${row}, ${column}: ${figure(value)}`);
+      const told = escapeMarkup(`${row}, ${column}: ${figure(value)}`);
       parts.push(
         `<rect class="${value < 0 ? "against" : "with"}" fill-opacity="${figure(Math.abs(value))}" x="${figure(x)}" y="${figure(y)}" width="${figure(wide ? cellWidth + 0.3 : cellWidth - 2)}" height="${cellHeight - (wide ? 1 : 2)}"><title>${told}</title></rect>`,
       );

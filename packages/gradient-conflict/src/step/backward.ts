@@ -58,7 +58,7 @@ export interface BackwardOptions<F extends Features = never> {
 export interface StepMeasures {
   /** The losses' values. */
   values: Record<string, number>;
-  /** How the gradients stand to one another, before they are weighed. */
+  /** How the gradients compare (norms, cosines), before they are weighed. */
   conflict: GradientConflict;
   /** The share of each gradient that the step's direction keeps, where the gradients were compared. */
   projection: StepProjection;

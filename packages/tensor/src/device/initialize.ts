@@ -82,6 +82,8 @@ async function startCpu(): Promise<DeviceInfo> {
   const { correctCpuKernels } = await import("../backend/cpu/correct-kernels.js");
   correctCpuKernels();
   await tf.setBackend("cpu");
+  // Else its first write prints a banner that recommends tfjs-node.
+  (tf.backend() as unknown as { firstUse: boolean }).firstUse = false;
   return { backend: "cpu", kind: "cpu", reason: "asked for" };
 }
 

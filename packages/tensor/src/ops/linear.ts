@@ -3,7 +3,7 @@ import { checkFloatTensors } from "./check-float-tensors.js";
 import { matMulAndSum } from "./product-and-sum.js";
 
 /**
- * `y = x W^T + b`, one matrix product whatever the rank of `x`, and what else is added in the same pass.
+ * `y = x W^T + b + residual`, one matrix product whatever the rank of `x`.
  *
  * @param x `[..., in]`.
  * @param weight `[out, in]`, PyTorch's layout.

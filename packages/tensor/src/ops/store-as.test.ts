@@ -287,7 +287,7 @@ if (hasHalves)
       const x = storeAs(normal(1000, 80), "float16");
       const y = tf.neg(x);
       expect(webgpuStatistics().uploadedBytes - uploadedBytes).toBe(2 * 80_000);
-      // What stays has a buffer of its very size; a kernel's result may have a larger one.
+      // A stored tensor has a buffer of its own size; a kernel's result may have a larger one.
       expect(backend.memory().numBytesInGPU - before).toBeGreaterThanOrEqual(2 * 80_000 + 4 * 80_000);
       const z = storeAs(y, "float16");
       y.dispose();

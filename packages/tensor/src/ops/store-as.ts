@@ -26,7 +26,8 @@ export function storageOf(x: tf.Tensor): FloatStorage {
  * A float32 tensor's values stored as float16, in half the memory, or as float32 again.
  *
  * float16 rounds each value to the nearest of 11 significant bits: by at most 2^-11 of it, or 2^-25 where it is below 2^-14 in size;
- * from 65520 on it becomes an infinity. (What is rounded on the device is rounded as that does it; WGSL would let it take the other neighbour, and 65504 for an infinity.) The tensor's dtype stays float32, every op takes it, and computes in float32.
+ * from 65520 on it becomes an infinity. The device rounds the values that it computed itself; WGSL lets it take the other neighbour, and 65504 for an infinity.
+ * The tensor's dtype stays float32; every op takes it, and computes in float32.
  *
  * @returns a fresh tensor, the caller disposes it. Its gradient passes unchanged.
  * @throws for float16 where `hasFloat16Storage()` is false.

@@ -7,7 +7,7 @@ interface Convolution {
   backend: WasmBackend;
   inputs: Inputs;
   attrs: Attrs;
-  /** What tfjs-backend-wasm gave, to write over. */
+  /** The result of tfjs-backend-wasm, which is overwritten. */
   output: TensorInfo;
   /** Whether all weights are finite. */
   hasFiniteWeights: boolean;

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { initialize } from "../../device/initialize.js";
 import "../../shared/register-gradients.js";
 
-// What tfjs-backend-wasm alone gets wrong, against tfjs's backend "cpu".
+// Kernels that tfjs-backend-wasm gets wrong, compared with tfjs's backend "cpu".
 
 type Run = () => tf.Tensor | tf.Tensor[];
 const bools = (n = 7) =>

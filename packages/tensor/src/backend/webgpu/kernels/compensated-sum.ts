@@ -23,7 +23,7 @@ export const compensationUniforms = [u32("zero", 0)];
  * Compilers may simplify `(a + b) - a` to `b`, as Mesa's does, which would undo this. The exclusive or with a zero that they cannot know
  * prevents it.
  *
- * Where a term is not finite or the sum overflows, what was rounded off is NaN: the plain sum, which IEEE 754 means, is taken then.
+ * Where a term is not finite or the sum overflows, the rounding error is NaN: the result is the plain sum then, as IEEE 754 asks.
  */
 export function compensatedSum({ sums, first, step, end, before = "", index = "j" }: CompensatedSum): string {
   const all = Object.entries(sums).map(([name, { type = "f32", term }]) => {

@@ -19,8 +19,10 @@ export function describeComparison(what: string, { mean, overSets, overRuns }: C
   return `${what}: ${points(mean)} points (95 % ${intervals}): ${verdictOf({ overSets })}.`;
 }
 
+type Verdict = "it is higher" | "it is lower" | "these runs cannot tell";
+
 /** The words that the primary interval allows. */
-export function verdictOf({ overSets }: Pick<Comparison, "overSets">): string {
+export function verdictOf({ overSets }: Pick<Comparison, "overSets">): Verdict {
   const [low, high] = overSets?.interval ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   return low > 0 ? "it is higher" : high < 0 ? "it is lower" : "these runs cannot tell";
 }
@@ -73,16 +75,32 @@ function costSentence(names: readonly string[], { secondsPerStep, machine }: Cos
   return `A step takes ${first.seconds.toFixed(3)} s with \`${first.name}\`, ${each.join(", ")} (${machine}).`;
 }
 
-/** How many of a part's methods move P and D away from `original`, by the primary interval. */
+/** With which of a part's methods P and D rise and fall against `original`, by the primary interval. */
 function againstOriginal(part: StudyPart, results: PartResults): string {
-  const moved = (name: "P strict" | "D", sign: 1 | -1) =>
-    part.methods.filter((method) => {
-      const { overSets } = compare(results, figure(name), { of: method.name, minus: "original" });
-      return overSets && sign * overSets.interval[sign > 0 ? 0 : 1] > 0;
-    }).length;
-  const all = part.methods.length;
-  return (
-    `Against \`original\`, over model sets, P strict rises with ${moved("P strict", 1)} of ${all} configurations and falls with ${moved("P strict", -1)}; ` +
-    `D rises with ${moved("D", 1)} and falls with ${moved("D", -1)}.`
-  );
+  const clauses = (["P strict", "D"] as const).map((name) => {
+    const verdicts = part.methods.map((method) =>
+      verdictOf(compare(results, figure(name), { of: method.name, minus: "original" })),
+    );
+    const listed = (verdict: Verdict) =>
+      part.methods.filter((_, i) => verdicts[i] === verdict).map((method) => `\`${method.name}\``);
+    const [higher, lower, unknown] = [
+      listed("it is higher"),
+      listed("it is lower"),
+      listed("these runs cannot tell"),
+    ];
+    const moves = [
+      ...(higher.length > 0 ? [`rises with ${together(higher)}`] : []),
+      ...(lower.length > 0 ? [`falls with ${together(lower)}`] : []),
+    ];
+    if (moves.length === 0)
+      return `${name} neither rises nor falls with any configuration, as far as these runs can tell`;
+    const rest = unknown.length > 0 ? `; for ${together(unknown)} these runs cannot tell` : "";
+    return `${name} ${moves.join(" and ")}${rest}`;
+  });
+  return `Against \`original\`, over model sets: ${clauses.join(". ")}.`;
+}
+
+/** Names as a sentence lists them. */
+function together(names: readonly string[]): string {
+  return names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }

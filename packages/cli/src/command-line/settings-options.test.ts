@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkConfig, settingNames } from "../config/read-config.js";
+import { checkConfig, type PartialConfig, settingNames } from "../config/read-config.js";
+import { defaultConfig } from "../config/run-config.js";
 import { addSettingOptions, at, checkGiven, givenSettings, settingOptions } from "./settings-options.js";
 
 let folder: string;
@@ -191,4 +192,28 @@ it("help tells the defaults", () => {
   }
   expect(help).toMatch(/do not record how the losses' gradients conflict (?!\(default)/);
   expect(at({ a: { b: 1 } }, "a.b")).toBe(1);
+});
+
+describe("the README's table of settings", () => {
+  const defaults = defaultConfig as PartialConfig;
+  const code = (text: string) => `\`${text}\``;
+  const defaultOf = (path: string) => {
+    if (["encoder", "diffusion", "images"].includes(path)) return "must be given";
+    const value = at(defaults, path);
+    if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return "";
+    return code(Array.isArray(value) ? value.join(",") : String(value));
+  };
+  const row = (flags: string, path: string) => `| ${flags} | ${code(path)} | ${defaultOf(path)} |`;
+  const optionOf = (path: string) => settingOptions.find((option) => option.path === path);
+  const isSection = (name: string) => settingNames().some((other) => other.startsWith(`${name}.`));
+
+  it("has each setting's option, YAML key and default", async () => {
+    const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+    const [, table] = /\| option \| YAML key \| default \|\n\| --- \| --- \| --- \|\n((?:\|.*\n)*)/.exec(
+      readme,
+    )!;
+    const withOption = settingOptions.map(({ flags, path }) => row(code(new Option(flags).long!), path));
+    const others = settingNames().filter((path) => !optionOf(path) && !isSection(path));
+    expect(table!.trim().split("\n")).toEqual([...withOption, ...others.map((path) => row("", path))]);
+  });
 });

@@ -169,7 +169,7 @@ const stages: SettingOption[] = [
   setting(
     "--lora-targets <names>",
     "lora.targetModules",
-    "comma-separated names of adapted layers",
+    "comma-separated names of adapted layers; all linear layers by default",
     listOf(text),
   ),
 ];
@@ -183,11 +183,16 @@ const running: SettingOption[] = [
     "how frozen weights are stored: float32, float16",
     oneOf(["float32", "float16"]),
   ),
-  setting("--chunk <n>", "memory.chunk", "predictions that a gradient holds at once", integer),
+  setting(
+    "--chunk <n>",
+    "memory.chunk",
+    "predictions that a gradient holds at once; what fits by default",
+    integer,
+  ),
   setting(
     "--micro-batch <n>",
     "memory.microBatch",
-    "images that the encoder's gradient holds at once",
+    "images that the encoder's gradient holds at once; what fits by default",
     integer,
   ),
   setting(
@@ -218,7 +223,7 @@ export const settingOptions: SettingOption[] = [...models, ...method, ...stages,
 export interface GivenSettings {
   /** All that were given, options over the file over the preset over the defaults. */
   settings: PartialConfig;
-  /** The settings of options alone, each with the option's name. */
+  /** The settings that options gave, each with the option's name. */
   byOption: { option: string; path: string; value: unknown }[];
 }
 
@@ -318,7 +323,7 @@ export function at(settings: PartialConfig, path: string): unknown {
     .reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], settings);
 }
 
-/** Settings with one alone, at its path. */
+/** Settings with only one, at its path. */
 export const settingAt = (path: string, value: unknown): PartialConfig =>
   path
     .split(".")

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Random, writeFileAtomically } from "@dcr-js/tensor";
+import { initialize, Random, writeFileAtomically } from "@dcr-js/tensor";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultConfig, type RunConfig } from "../config/run-config.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
@@ -24,6 +24,7 @@ const base: RunConfig = {
 };
 let folder: string;
 beforeAll(async () => {
+  await initialize({ device: "cpu" });
   folder = await mkdtemp(join(tmpdir(), "dcr-report-"));
 });
 afterAll(() => rm(folder, { recursive: true }));

@@ -8,7 +8,7 @@ import { type ContrastiveLossOptions, pairMarginLoss } from "./contrastive-loss.
  * Contrastive loss on the signal-to-noise distance (Yuan et al. 2019, eq. 8): {@link contrastiveLoss} with {@link snrDistance}.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
- * @returns as {@link contrastiveLoss}
+ * @returns as {@link contrastiveLoss}; the caller disposes it
  */
 export function snrContrastive<R extends Reduction = "mean">(
   embeddings: tf.Tensor,

@@ -12,6 +12,7 @@ export interface ReconstructionLossOptions<R extends Reduction = Reduction> {
  * values of each sample.
  *
  * @param prediction `[N, ...]`, N >= 1. @param target `[N, ...]`, of the same shape.
+ * @returns a scalar, or with `reduction: "none"` `[N]`; the caller disposes it
  * @throws when the shapes differ, and on unknown options
  */
 export function reconstructionLoss<R extends Reduction = "mean">(

@@ -262,7 +262,7 @@ describe("what a stage is given", () => {
       { schedule: "cosine" },
       "totalSteps must be an integer, at least 1, got undefined",
     ],
-    ["an end that nothing needs", { totalSteps: 3 }, 'totalSteps is of schedule "cosine" alone, got 3'],
+    ["an end that nothing needs", { totalSteps: 3 }, 'totalSteps applies to schedule "cosine" only, got 3'],
     ["warm-up", { warmupSteps: 1.5 }, "warmupSteps must be an integer, at least 0, got 1.5"],
     ["decay", { weightDecay: -1 }, "weightDecay must be a finite number, at least 0, got -1"],
     ["a norm", { maxGradNorm: 0 }, "maxGradNorm must be a finite number, greater than 0, got 0"],

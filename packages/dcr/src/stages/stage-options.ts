@@ -37,26 +37,33 @@ export type TargetKind = "scheduler" | "velocity";
 export interface StageOptions {
   /** Batches of training images. The caller closes it. */
   source: ImageSource;
+  /** Makes images in [0, 1] the encoder's input. */
   processor: ImageNormalizer;
+  /** The encoder; its `imageSize` must be `source.size`. */
   encoder: ImageEncoder;
+  /** Makes conditions of the encoder's features: its `inFeatures` must be `encoder.featureSize`, its `outFeatures` `denoiser.conditionSize`. */
   projector: Projector;
+  /** The frozen diffusion model, such as `createDenoiser` makes. */
   denoiser: Denoiser;
+  /** The diffusion model's noise schedule; its `prediction_type` must be the model's. */
   scheduler: DDPMScheduler;
+  /** Makes latents of images, such as `createLatentEncoder(vae)` does. */
   latents: LatentEncoder;
   /** An integer in [0, 2^53). Noise, timesteps and dropout are functions of it and of the number of the step. */
   seed: number;
+  /** AdamW's learning rate after the warm-up, at least 0. The paper has 1e-4 in stage 1 and 1e-5 in stage 2. */
   learningRate: number;
-  /** Default 10. */
+  /** Steps in which the learning rate rises linearly, an integer of at least 0. Default 10. */
   warmupSteps?: number;
   /** Of the learning rate after the warm-up: constant, or half a cosine down to 0 at `totalSteps`. Default `"constant"`. */
   schedule?: "constant" | "cosine";
   /** The steps that the stage will take; `"cosine"` needs it, and nothing else does. */
   totalSteps?: number;
-  /** Default 0.01. */
+  /** AdamW's weight decay, at least 0. Default 0.01. */
   weightDecay?: number;
-  /** Global norm that gradients are clipped to. Default 1. */
+  /** Global norm that gradients are clipped to, above 0. Default 1. */
   maxGradNorm?: number;
-  /** Batches to a step. Default 1. */
+  /** Batches to a step, at least 1. Default 1. */
   accumulation?: number;
   /** Makes the step's gradient of the losses' gradients, each times its loss's weight. Default their sum. */
   aggregator?: Aggregator;
@@ -138,7 +145,7 @@ const parts = {
 } as const;
 
 /**
- * Checks all options of a stage once, each alone and against the others, and fills in the defaults.
+ * Checks all options of a stage once, each by itself and against the others, and fills in the defaults.
  *
  * @param caller the public function, for the errors
  */
@@ -180,7 +187,7 @@ export function checkStageOptions(
   if (settings.schedule === "cosine") {
     checkNumber(`${caller}: totalSteps`, settings.totalSteps, { integer: true, min: 1 });
   } else if (settings.totalSteps !== undefined) {
-    throw new Error(`${caller}: totalSteps is of schedule "cosine" alone, got ${settings.totalSteps}`);
+    throw new Error(`${caller}: totalSteps applies to schedule "cosine" only, got ${settings.totalSteps}`);
   }
   checkNumber(`${caller}: weightDecay`, settings.weightDecay, { min: 0 });
   checkNumber(`${caller}: maxGradNorm`, settings.maxGradNorm, { above: 0 });

@@ -6,7 +6,7 @@ import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 export interface TSNEOptions {
-  /** About how many neighbours count for a row. Default 30; less than the rows. */
+  /** About how many neighbours count for a row; above 0 and less than the rows. Default: 30, or a third of the other rows where that is less. */
   perplexity?: number;
   /** Default 500. */
   iterations?: number;
@@ -17,7 +17,7 @@ export interface TSNEOptions {
 }
 
 export interface UMAPOptions {
-  /** Default 15; less than the rows. */
+  /** How many neighbours count for a row; at least 2 and less than the rows. Default: 15, or all other rows where these are fewer. */
   neighbors?: number;
   /** Least distance of points in the plane. Default 0.1. */
   minDist?: number;

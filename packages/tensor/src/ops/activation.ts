@@ -11,7 +11,7 @@ export type GeluVariant = "erf" | "tanh" | "quick";
 /**
  * Gaussian error linear unit (Hendrycks & Gimpel 2016), `x * Phi(x)` elementwise.
  *
- * @param x any shape. @returns the same shape. First-order gradients only.
+ * @param x any shape. @returns the same shape; the caller disposes it. First-order gradients only.
  */
 export function gelu<T extends tf.Tensor>(x: T, variant: GeluVariant = "erf"): T {
   checkFloatTensors("gelu", { x });
@@ -21,7 +21,7 @@ export function gelu<T extends tf.Tensor>(x: T, variant: GeluVariant = "erf"): T
   return runFused<T>("Gelu", { x }, { variant });
 }
 
-/** `x * sigmoid(x)` elementwise, also known as swish. First-order gradients only. */
+/** `x * sigmoid(x)` elementwise, also known as swish; the caller disposes it. First-order gradients only. */
 export function silu<T extends tf.Tensor>(x: T): T {
   checkFloatTensors("silu", { x });
   return runFused<T>("Silu", { x }, {});

@@ -20,7 +20,7 @@ export interface AttentionOptions {
  * @param query `[batch, queries, heads * D]`.
  * @param key `[batch or 1, keys, heads * D]`; a batch of 1 is shared by every query, and its gradient sums.
  * @param value shaped as `key`.
- * @returns `[batch, queries, heads * D]`. First-order gradients only.
+ * @returns `[batch, queries, heads * D]`; the caller disposes it. First-order gradients only.
  */
 export function scaledDotProductAttention(
   query: tf.Tensor3D,

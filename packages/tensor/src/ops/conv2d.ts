@@ -37,7 +37,7 @@ export interface Conv2dOptions {
  * @param x `[batch, height, width, in]`.
  * @param weight `[kernelHeight, kernelWidth, in, out]`.
  * @param bias `[out]`, or null for none.
- * @returns `[batch, height', width', out]`.
+ * @returns `[batch, height', width', out]`; the caller disposes it.
  */
 export function conv2d(
   x: tf.Tensor4D,

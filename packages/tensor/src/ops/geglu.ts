@@ -7,7 +7,7 @@ import { defineComposite, runFused } from "./fused-kernel.js";
  * `hidden * gelu(gate)`, where `hidden` and `gate` are the halves of the last axis (GEGLU; Shazeer 2020, eq. 6), with the exact
  * GELU.
  *
- * @param x `[..., 2 * width]`. @returns `[..., width]`. First-order gradients only.
+ * @param x `[..., 2 * width]`. @returns `[..., width]`; the caller disposes it. First-order gradients only.
  */
 export function geglu<T extends tf.Tensor>(x: T): T {
   checkFloatTensors("geglu", { x });

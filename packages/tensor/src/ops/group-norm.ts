@@ -19,7 +19,7 @@ export interface GroupNormOptions {
  * @param x `[batch, height, width, channels]`.
  * @param weight `[channels]`.
  * @param bias `[channels]`.
- * @returns shaped as `x`. First-order gradients only.
+ * @returns shaped as `x`; the caller disposes it. First-order gradients only.
  */
 export function groupNorm(
   x: tf.Tensor4D,

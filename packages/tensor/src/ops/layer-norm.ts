@@ -16,7 +16,7 @@ export interface LayerNormOptions {
  * @param x `[..., dim]`.
  * @param weight `[dim]`, or null for ones.
  * @param bias `[dim]`, or null for zeros.
- * @returns shaped as `x`. First-order gradients only.
+ * @returns shaped as `x`; the caller disposes it. First-order gradients only.
  */
 export function layerNorm<T extends tf.Tensor>(
   x: T,

@@ -9,7 +9,7 @@ import { matMulAndSum } from "./product-and-sum.js";
  * @param weight `[out, in]`, PyTorch's layout.
  * @param bias `[out]`, or null for none.
  * @param residual shaped as the result, which it is added to, such as the input of the block that this ends.
- * @returns `[..., out]`.
+ * @returns `[..., out]`; the caller disposes it.
  */
 export function linear<T extends tf.Tensor>(
   x: T,

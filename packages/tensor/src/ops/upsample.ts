@@ -5,7 +5,7 @@ import { defineComposite, runFused } from "./fused-kernel.js";
  * Repeats every pixel `factor` times in both directions.
  *
  * @param x `[batch, height, width, channels]`.
- * @returns `[batch, height * factor, width * factor, channels]`.
+ * @returns `[batch, height * factor, width * factor, channels]`; the caller disposes it.
  */
 export function upsampleNearest2d(x: tf.Tensor4D, factor = 2): tf.Tensor4D {
   if (!Number.isInteger(factor) || factor < 1) {

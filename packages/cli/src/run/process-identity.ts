@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { z } from "zod";
+import { isProcessRunning } from "../shared/is-process-running.js";
 
 /** Names one process among all that ever ran: a process id alone is given out again after its process ends. */
 export const processIdentitySchema = z.strictObject({
@@ -25,12 +26,7 @@ export function identifyProcess(pid: number = process.pid): ProcessIdentity {
  */
 export function isRunning({ pid, host, started }: ProcessIdentity): boolean | "unknown" {
   if (host !== hostname()) return "unknown";
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: the process exists and belongs to another user.
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
-  }
+  if (!isProcessRunning(pid)) return false;
   const now = startTime(pid);
   if (now === "zombie") return false;
   return started === null || now === null || now === started;

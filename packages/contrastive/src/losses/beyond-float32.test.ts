@@ -17,7 +17,7 @@ import { nPairs } from "./n-pairs.js";
 import { ntXent } from "./nt-xent.js";
 import { ntXentFromLabels } from "./nt-xent-from-labels.js";
 import { proxyNCA } from "./proxy-nca.js";
-import { sigLipLoss } from "./sig-lip.js";
+import { sigLipLoss } from "./siglip.js";
 import { supCon } from "./sup-con.js";
 import { swav } from "./swav.js";
 import { tripletLoss } from "./triplet-loss.js";

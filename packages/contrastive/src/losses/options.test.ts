@@ -46,7 +46,7 @@ import { type NTXentFromLabelsOptions, ntXentFromLabels } from "./nt-xent-from-l
 import { type ProxyAnchorOptions, proxyAnchor } from "./proxy-anchor.js";
 import { type ProxyNCAOptions, proxyNCA } from "./proxy-nca.js";
 import { type RankedListOptions, rankedList } from "./ranked-list.js";
-import { sigLipLoss } from "./sig-lip.js";
+import { sigLipLoss } from "./siglip.js";
 import { type SIGRegOptions, sigReg } from "./sig-reg.js";
 import { type SinkhornOptions, sinkhorn } from "./sinkhorn.js";
 import { snrContrastive } from "./snr-contrastive.js";

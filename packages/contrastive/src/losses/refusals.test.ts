@@ -26,7 +26,7 @@ import { negativeCosine } from "./negative-cosine.js";
 import { ntXent } from "./nt-xent.js";
 import { ntXentFromLabels } from "./nt-xent-from-labels.js";
 import { rankedList } from "./ranked-list.js";
-import { sigLipLoss } from "./sig-lip.js";
+import { sigLipLoss } from "./siglip.js";
 import { snrContrastive } from "./snr-contrastive.js";
 import { supCon } from "./sup-con.js";
 import { tiCo } from "./ti-co.js";

@@ -6,14 +6,3 @@ export function processTag(): string {
   const machine = nodeModule("node:crypto").createHash("sha256").update(name).digest("hex").slice(0, 8);
   return `${machine}-${process.pid}`;
 }
-
-/** Whether a process of this machine runs. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process runs too.
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
-}

@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 import { checkText } from "../shared/check-options.js";
 import { nodeModule } from "../shared/node-modules.js";
-import { isRunning, processTag } from "./process-tag.js";
+import { isProcessRunning } from "../shared/is-process-running.js";
+import { processTag } from "./process-tag.js";
 
 /** The whole of a file, or its chunks in order. */
 export type FileContents = Uint8Array | string | AsyncIterable<Uint8Array>;
@@ -98,7 +99,7 @@ async function removeLeftovers(folder: string): Promise<void> {
     const path = join(folder, entry);
     const touched = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
     const pid = Number(id);
-    const hasEnded = where === machine && (pid === process.pid ? touched < start : !isRunning(pid));
+    const hasEnded = where === machine && (pid === process.pid ? touched < start : !isProcessRunning(pid));
     if (hasEnded || touched < Date.now() - day) await rm(path, { force: true });
   }
 }

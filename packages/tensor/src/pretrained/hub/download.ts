@@ -1,4 +1,5 @@
-import { isRunning, processTag } from "../../io/process-tag.js";
+import { processTag } from "../../io/process-tag.js";
+import { isProcessRunning } from "../../shared/is-process-running.js";
 import { nodeModule } from "../../shared/node-modules.js";
 
 /** One file of a repository, as the hub's answer to HEAD says. */
@@ -73,7 +74,7 @@ async function claimIncomplete(place: string): Promise<string> {
     if (!name.startsWith(`${basename(place)}.`) || !name.endsWith(".incomplete")) continue;
     const rest = name.slice(basename(place).length + 1, -"incomplete".length);
     const [, where, pid] = /^([0-9a-f]{8})-(\d+)\.[0-9a-f-]{36}\.$/.exec(rest) ?? [];
-    const free = rest === "" || (where === machine && !isRunning(Number(pid)));
+    const free = rest === "" || (where === machine && !isProcessRunning(Number(pid)));
     if (!free) continue;
     try {
       await rename(join(dirname(place), name), own);

@@ -53,7 +53,7 @@ const starters: Record<PeerName, (name: string) => Promise<Contender>> = {
     const manifest = createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/package.json");
     setWasmPaths(join(dirname(manifest), "wasm-out") + sep);
     const contender = await tfjsContender(name, "wasm", "stock");
-    // Our kernels for this backend are registered by `initialize` alone, which nothing here calls.
+    // Only `initialize` registers our kernels for this backend, and nothing here calls it.
     if (tf.getKernel("Gelu", "wasm")) throw new Error(`${name}: has kernels of ours`);
     return contender;
   },

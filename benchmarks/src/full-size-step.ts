@@ -16,7 +16,7 @@ const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 function line({ batchSize, timed, ...result }: FullSizeResult): string {
   const { weightsSeconds, weightsResidentBytes, peakResidentBytes, deviceBytesAllocated } = result;
-  const memory = `peak of the process ${mib(peakResidentBytes)} (${mib(weightsResidentBytes)} with the weights alone), buffers of the device ${mib(deviceBytesAllocated)}`;
+  const memory = `peak of the process ${mib(peakResidentBytes)} (${mib(weightsResidentBytes)} with the weights only), buffers of the device ${mib(deviceBytesAllocated)}`;
   const last = timed[timed.length - 1];
   if (!last) return `N = ${batchSize}: weights made in ${weightsSeconds.toFixed(0)} s; ${memory}`;
   return `N = ${batchSize}, step ${timed.length - 1}: ${last.seconds.toFixed(1)} s, ${last.cpuSeconds.toFixed(1)} CPU s, loss ${last.loss}, ${last.buffersCreated} new buffers of ${mib(last.bytesAllocated)}; ${memory}`;

@@ -109,7 +109,7 @@ async function memory(folder: string): Promise<void> {
   const small = await sharp({ create: { width: 32, height: 32, channels: 3, background: "red" } })
     .jpeg()
     .toBuffer();
-  // A decoder stops at the end of the image, so the rest of a megabyte costs reading alone.
+  // A decoder stops at the end of the image, so the rest of a megabyte costs reading only.
   const body = new Uint8Array(2 ** 20);
   body.set(small);
   const members = Array.from({ length: 256 }, (_, i) => ({

@@ -9,7 +9,7 @@ const setup = fileURLToPath(new URL("hook-coverage.mjs", import.meta.url));
 
 /**
  * Stryker's test runner for vitest, with three changes:
- * - A mutant that hooks and tests alone reach runs against the test files that reach it. Stryker runs all tests where a hook reaches it.
+ * - A mutant that only hooks and tests reach runs against the test files that reach it. Stryker runs all tests where a hook reaches it.
  * - Test files run in the order in which one may expect a failure soonest: the mutated file's own test first, then the quick ones.
  * - A test file that fails before it has tests counts as a failed test. Stryker overlooks it.
  */

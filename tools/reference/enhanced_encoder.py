@@ -7,7 +7,7 @@
 
 and the same with models/siglip, models/stable-diffusion-xl, and `siglip` for `clip`.
 
-Asserts that encoder/ as the whole model, encoder/ as the image tower alone, and adapter/ on the encoder as it was give the same
+Asserts that encoder/ as the whole model, encoder/ as the image tower only, and adapter/ on the encoder as it was give the same
 features, within 1e-5 of the largest, and that the adapters changed them. Writes packages/cli/fixtures/enhanced/<family>: adapter/ as
 it is, and golden.safetensors with pixels [4, 3, 32, 32], features [4, d] of encoder/, and the model's zero-shot probabilities [4, 3] of
 TEXTS: softmax of CLIP's logits, sigmoid of SigLIP's.

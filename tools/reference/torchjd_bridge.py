@@ -1,7 +1,7 @@
 """Runs TorchJD's own tests of its aggregators on ours.
 
 TorchJD's tests make their matrices, call an aggregator (or a weighting) and assert on what it returns. Here each call goes to
-@dcr-js/gradient-conflict in a Node process (torchjd_bridge.mjs), which aggregates float32 tensors on tfjs's CPU backend. Tests of what TorchJD alone
+@dcr-js/gradient-conflict in a Node process (torchjd_bridge.mjs), which aggregates float32 tensors on tfjs's CPU backend. Tests of what only TorchJD
 has (errors of constructors, texts of objects, autograd through an aggregator) are left out, and so are the values of random draws.
 
 Run: git clone https://github.com/TorchJD/torchjd; git -C torchjd checkout 46962c2b; npm run build;

@@ -40,7 +40,7 @@ async function measure({ name, flops, inputBytes, prepare }: Case): Promise<obje
       wallMs,
       dispatches,
       gflopPerSecond: flops === undefined ? undefined : flops / deviceMs / 1e6,
-      // Of inputs and outputs alone: what an op keeps between its passes is not counted.
+      // Of inputs and outputs only: what an op keeps between its passes is not counted.
       gbPerSecond: bytes === undefined ? undefined : bytes / deviceMs / 1e6,
     };
   } finally {

@@ -18,7 +18,7 @@ const libraryFolders = [
 
 /**
  * The settings to try, in this order: the driver's own manifest; a manifest of ours for its libraries, which containers often have without it; whatever the loader
- * finds by itself. Each with the bundle's loader alone, then with the X11 libraries too that libGLX_nvidia needs.
+ * finds by itself. Each with the bundle's loader only, then with the X11 libraries too that libGLX_nvidia needs.
  *
  * @param lib the folder with the bundle's libraries, with `x11` in it
  * @param options `folder`: for manifests of ours; `root`: where the machine's files are, `"/"` by default

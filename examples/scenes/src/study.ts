@@ -29,14 +29,14 @@ const { only, jobs, dryRun, check, pages } = new Command("study")
   .description(
     "Runs what is missing of docs/study/protocol.md, and writes the study's pages. Ctrl-C stops; the same command goes on.",
   )
-  .option("--only <part>", "one part alone, such as tuning-rec or question-1")
+  .option("--only <part>", "one part only, such as tuning-rec or question-1")
   .option("--jobs <n>", "jobs at the same time", count, 1)
   .option("--dry-run", "list the runs and how long they may take, and run nothing")
   .option(
     "--check",
     "compare every table and figure of docs/study with what the committed results give; fail if they differ",
   )
-  .option("--pages", "write the pages alone")
+  .option("--pages", "write the pages only")
   .parse()
   .opts<{ only?: string; jobs: number; dryRun?: boolean; check?: boolean; pages?: boolean }>();
 

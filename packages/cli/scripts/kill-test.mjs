@@ -102,7 +102,7 @@ try {
             if (answer) refused++;
           }
         }
-        // Half of the kills hit the starter alone, whose workers must then end by themselves.
+        // Half of the kills hit only the starter, whose workers must then end by themselves.
         if (child.exitCode === null) {
           kills++;
           try {

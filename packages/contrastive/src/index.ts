@@ -52,8 +52,8 @@ export { type NTXentFromLabelsOptions, ntXentFromLabels } from "./losses/nt-xent
 export { type ProxyAnchorOptions, proxyAnchor } from "./losses/proxy-anchor.js";
 export { type ProxyNCAOptions, proxyNCA } from "./losses/proxy-nca.js";
 export { type RankedListOptions, rankedList } from "./losses/ranked-list.js";
-export { sigLipLoss } from "./losses/siglip.js";
 export { type SIGRegOptions, sigReg } from "./losses/sig-reg.js";
+export { sigLipLoss } from "./losses/siglip.js";
 export { type SinkhornOptions, sinkhorn } from "./losses/sinkhorn.js";
 export { snrContrastive } from "./losses/snr-contrastive.js";
 export { type SoftTripleOptions, softTriple } from "./losses/soft-triple.js";

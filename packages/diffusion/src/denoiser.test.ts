@@ -60,7 +60,7 @@ function predict(conditions: tf.Tensor, options?: DenoiserOptions): [tf.Tensor, 
   });
 }
 
-/** The same by the UNet alone, a row at a time, with the states written out. */
+/** The same by the UNet itself, a row at a time, with the states written out. */
 function plain(conditions: tf.Tensor): [tf.Tensor, tf.Tensor] {
   return tf.tidy(() => {
     const run = (e: tf.Tensor) =>
@@ -112,7 +112,7 @@ describe("createUNetDenoiser", () => {
             denoiser.predict(prepared, rows, tf.ones([3, 2, 12]));
             prepared.dispose();
           });
-          // A vector alone is added after the attention, several are attended to.
+          // A single vector is added after the attention, several are attended to.
           expect(suffix.mock.calls.map(([, condition]) => "additive" in condition)).toEqual([
             additive,
             false,

@@ -10,7 +10,7 @@ import { gatherPrefix, type UNetPrefix } from "./unet/unet-2d-condition-model.js
 export interface DenoiserCapabilities {
   /** A condition that is one vector costs no attention of its own: its share is added after the attention. */
   additiveConditions: boolean;
-  /** The denoiser computes once for all conditions whatever depends on the noisy image and the timestep alone. */
+  /** The denoiser computes once for all conditions whatever depends only on the noisy image and the timestep. */
   sharedPrefix: boolean;
   /** A condition may be several vectors, `[rows, tokens, conditionSize]`. */
   tokenConditions: boolean;
@@ -38,7 +38,7 @@ export interface Denoiser {
   readonly latentChannels: number;
   readonly capabilities: DenoiserCapabilities;
   /**
-   * Computes whatever depends on the noisy batch alone.
+   * Computes whatever depends only on the noisy batch.
    *
    * @param noisy `x_t`, `[N, h, w, latentChannels]`; it must live as long as the result
    * @param timesteps one for each image
@@ -219,7 +219,7 @@ export function createUNetDenoiser(
   };
 }
 
-/** The empty prompt's added conditions for latents of a size. The caller disposes `timeIds` alone. */
+/** The empty prompt's added conditions for latents of a size. The caller disposes `timeIds` only. */
 function addedFor(
   { shape: [, height, width] }: tf.Tensor4D,
   { textEmbeds, vaeFactor }: NonNullable<UNetDenoiserOptions["added"]>,

@@ -93,7 +93,7 @@ if (hasHalves)
     const outputs = (model: Model) => tf.tidy(() => run(model as never, golden));
     const bytes = () => (tf.memory() as never as { numBytesInGPU: number }).numBytesInGPU;
 
-    it("lies on the device in half the bytes alone, and is frozen", async () => {
+    it("lies on the device in only half the bytes, and is frozen", async () => {
       await expectNoLeaks(async () => {
         const [before, counts] = [bytes(), webgpuStatistics()];
         const model = await load(folder, { storage: "float16" });

@@ -21,7 +21,7 @@ export interface ModelClass<M extends Module = Module> {
 }
 
 /**
- * Makes the model of a folder that diffusers wrote, without weights: `config.json` alone is read.
+ * Makes the model of a folder that diffusers wrote, without weights: only `config.json` is read.
  *
  * @throws if the file is missing, names another class, or a key of the configuration is not supported
  */

@@ -57,7 +57,7 @@ export class ResnetBlock2D extends Module {
 export class Downsample2D extends Module {
   readonly conv: Conv2d;
 
-  /** @param asymmetric pads right and bottom alone, as the VAE's encoder does. */
+  /** @param asymmetric pads right and bottom only, as the VAE's encoder does. */
   constructor(channels: number, asymmetric = false) {
     super();
     const padding = asymmetric

@@ -22,12 +22,12 @@ export interface ShapedLoader<M> extends Loader<M> {
   fromConfig(folder: string, options?: PretrainedOptions): Promise<M>;
 }
 
-/** A tower that sees, or a whole model with the class of its image tower alone. */
+/** A tower that sees, or a whole model with the class of its image tower only. */
 type ImageClass =
   | { load: ShapedLoader<ImageEncoder>; tower?: undefined }
   | { load: ShapedLoader<ImageTextEncoder>; tower: ShapedLoader<ImageEncoder> };
 
-/** Classes that see, and for a whole model the class of its image tower alone. */
+/** Classes that see, and for a whole model the class of its image tower only. */
 export const imageClasses: Record<string, { family: EncoderFamily } & ImageClass> = {
   CLIPModel: { family: "clip", load: CLIPModel, tower: CLIPVisionModelWithProjection },
   CLIPVisionModelWithProjection: { family: "clip", load: CLIPVisionModelWithProjection },

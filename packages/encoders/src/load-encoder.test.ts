@@ -63,7 +63,7 @@ describe.each([
     loaded.dispose();
   });
 
-  it("gives the image tower alone, and saves the whole model with its weights", async () => {
+  it("gives the image tower only, and saves the whole model with its weights", async () => {
     const loaded = await loadImageEncoder(fixture(name), { text: false });
     expect(loaded.textEncoder).toBeUndefined();
     const names = Array.from(loaded.encoder.namedParameters(), ([key]) => key);
@@ -108,7 +108,7 @@ describe.each([
     await expect(createImageEncoder(wrong)).rejects.toThrow(/processor makes images of 999 x 999, but/);
   });
 
-  it("loadTextEncoder gives its text tower alone", async () => {
+  it("loadTextEncoder gives its text tower only", async () => {
     const loaded = await loadTextEncoder(fixture(name));
     expect(loaded).toMatchObject({ family, architecture });
     expect(loaded).not.toHaveProperty("tokenizer");

@@ -32,7 +32,7 @@ const tokenizers = { clip: CLIPTokenizer, siglip: SiglipTokenizer };
 /** How {@link loadImageEncoder} loads. */
 export interface LoadImageEncoderOptions extends PretrainedOptions {
   /**
-   * Whether the text tower of a whole model is loaded, with its tokenizer. Where it is false, the image tower alone is in memory;
+   * Whether the text tower of a whole model is loaded, with its tokenizer. Where it is false, only the image tower is in memory;
    * {@link LoadedImageEncoder.savePretrained} writes the whole model nevertheless. Default true.
    */
   text?: boolean;
@@ -51,7 +51,7 @@ export interface LoadedImageEncoder {
   /** The text tower's tokenizer, if the folder has its files. */
   tokenizer?: TextTokenizer;
   /**
-   * Writes the model of the folder with the encoder's weights as they are now: a whole model also where its image tower alone
+   * Writes the model of the folder with the encoder's weights as they are now: a whole model also where only its image tower
    * was loaded, whose other weights are read from the folder again.
    *
    * @param folder made if it is missing
@@ -120,7 +120,7 @@ export interface ImageEncoderShape {
   family: EncoderFamily;
   /** transformers' name of the class that the folder holds. */
   architecture: string;
-  /** The image tower, without weights: of a whole model the tower alone. */
+  /** The image tower, without weights: of a whole model only the tower. */
   encoder: ImageEncoder;
   /** How the encoder wants its images. */
   processor: ImageProcessor;

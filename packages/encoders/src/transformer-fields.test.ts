@@ -43,7 +43,7 @@ describe.each<[string, (config: object) => object, Bounds[]]>([
     : [["pruned_heads", [{}], [{ 0: [1] }]]];
   const heads = { hidden_size: 1024, num_attention_heads: 4 };
 
-  it.each([...bounds, ...own])("takes %s within its bounds alone", (key, inside, outside) => {
+  it.each([...bounds, ...own])("takes %s only within its bounds", (key, inside, outside) => {
     for (const value of inside)
       expect(parse({ ...heads, [key]: value }), String(value)).toHaveProperty(key, value);
     for (const value of outside) expect(() => parse({ ...heads, [key]: value }), String(value)).toThrow(key);
@@ -76,7 +76,7 @@ describe("parseCLIPConfig", () => {
   it.each<Bounds>([
     ["projection_dim", [1, 131_072], [0, 131_073, null]],
     ["logit_scale_init_value", [-1e4, 0, 1e4], [-1.0001e4, 1.0001e4, "1"]],
-  ])("takes %s within its bounds alone", (key, inside, outside) => {
+  ])("takes %s only within its bounds", (key, inside, outside) => {
     for (const value of inside) expect(parseCLIPConfig({ [key]: value })).toHaveProperty(key, value);
     for (const value of outside) expect(() => parseCLIPConfig({ [key]: value }), String(value)).toThrow(key);
   });

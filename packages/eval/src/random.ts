@@ -1,6 +1,6 @@
 import { philox } from "./shared/philox.js";
 
-/** Uniform numbers in [0, 1), 32 bits each: a function of the seed and the stream alone. */
+/** Uniform numbers in [0, 1), 32 bits each: a function of the seed and the stream only. */
 export function uniforms(seed: number, stream: number): () => number {
   const words = new Uint32Array(4);
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0] as const;

@@ -1,5 +1,5 @@
 // node copy-into.mjs: run in a package's folder, before tsc. Copies those sources of packages/shared that the package imports to src/shared, so
-// that packages that stand on tfjs-core alone share code without a package of their own to install.
+// that packages that depend on tfjs-core only share code without a package of their own to install.
 //
 // With --gradients it also bundles tfjs-core's gradients: in Node's ESM tfjs-core resolves to a CommonJS bundle that
 // registers none, and its gradient files have extensionless imports that Node refuses.

@@ -16,7 +16,7 @@ describe("expectClose", () => {
     expect(() => expectClose([103.1], [100], { absolute: 1, relative: 0.02 })).toThrow(/differ/);
   });
 
-  it("matches NaN and the infinities with themselves alone", () => {
+  it("matches NaN and the infinities with themselves only", () => {
     expectClose([nan, infinity, -infinity], [nan, infinity, -infinity]);
     for (const pair of [
       [nan, infinity],

@@ -34,7 +34,7 @@ describe("parseJson", () => {
     expect(parse(text, 3)).toEqual(JSON.parse(text));
   });
 
-  it("reads the infinities that Python writes, outside strings alone", () => {
+  it("reads the infinities that Python writes, outside strings only", () => {
     expect(parse('{"Infinity": [-Infinity, Infinity,1], "a": "-Infinity, \\"Infinity"}')).toEqual({
       Infinity: [-Infinity, Infinity, 1],
       a: '-Infinity, "Infinity',

@@ -27,7 +27,7 @@ export function parseJson(bytes: Uint8Array | ArrayBuffer, { depth = 64 }: JsonL
   }
 }
 
-/** Looks at brackets and keys alone; whatever else is wrong, `JSON.parse` finds. */
+/** Looks at brackets and keys only; whatever else is wrong, `JSON.parse` finds. */
 function checkStructure(text: string, depth: number): void {
   /** For each open object its keys so far, for each open list undefined. */
   const open: (Set<string> | undefined)[] = [];

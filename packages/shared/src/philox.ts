@@ -1,6 +1,6 @@
 /**
  * One block of counter-based random numbers, Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
- * 3"): a function of the key and the counter alone.
+ * 3"): a function of the key and the counter only.
  *
  * @param key two unsigned 32-bit words
  * @param counter four unsigned 32-bit words

@@ -4,7 +4,7 @@ import { nodeModule } from "./node-modules.js";
 
 /**
  * Opens a file for reading. Anything else than a regular file is refused: a FIFO would wait for a writer, and a device has no end.
- * Node alone.
+ * Node only.
  *
  * @returns the open file, which the caller closes, and its size
  * @throws one line that begins with the path

@@ -115,7 +115,7 @@ function dot(bytes: usize, a: usize, b: usize): f32 {
 
 /**
  * Computes the gradient of `x`, or of the filter, from `dy`; the other of `dx` and `dw` is 0. Where `full`, the filter is [taps, channels,
- * outChannels]; else it is depthwise, [taps, outChannels], and an input channel has its share of the output channels alone.
+ * outChannels]; else it is depthwise, [taps, outChannels], and an input channel has its share of the output channels only.
  */
 export function windowGradient(
   window: usize, full: bool, x: usize, filter: usize, dy: usize, dx: usize, dw: usize,

@@ -1,5 +1,5 @@
 // Peak memory of loading a model beside the bytes of its weights: resident memory (VmHWM) of a fresh process that makes a file of
-// random weights and of one that loads it, less what the process holds before. Linux alone.
+// random weights and of one that loads it, less what the process holds before. Linux only.
 //
 // Usage: node scripts/load-memory.mjs [wasm] [software] [--megabytes 500]
 

@@ -14,7 +14,7 @@ describe("Random", () => {
     expectClose(words, expected, { relative: 1e-7 });
   });
 
-  it("goes on from a state, and forks by label alone", () => {
+  it("goes on from a state, and forks by label only", () => {
     const random = new Random(7);
     random.number();
     const { state } = random;

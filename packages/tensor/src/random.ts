@@ -48,7 +48,7 @@ export class Random {
     this.counter = counter;
   }
 
-  /** An independent stream, a function of this stream's key and the label alone. */
+  /** An independent stream, a function of this stream's key and the label only. */
   fork(label: string | number): Random {
     let [a, b] = [this.key[0], this.key[1] ^ 0x5bd1e995];
     const block = new Uint32Array(4);

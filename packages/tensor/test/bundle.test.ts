@@ -10,7 +10,7 @@ import { afterAll, expect, it } from "vitest";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** An application that takes gradients with the light entry alone, and gives them back. */
+/** An application that takes gradients with the light entry only, and gives them back. */
 const application = `
 import "@dcr-js/tensor/gradients";
 import "@tensorflow/tfjs-backend-cpu";

@@ -35,7 +35,7 @@ const encode = (seen: readonly Factor[]) =>
   tf.tensor2d(pairs.flatMap(({ scenes }) => scenes.map((scene) => vector(scene, seen))));
 
 describe("imageDetails", () => {
-  it("finds every pair with a feature that knows all factors, and none with one that knows identity alone", async () => {
+  it("finds every pair with a feature that knows all factors, and none with one that knows only the identity", async () => {
     await expectNoLeaks(async () => {
       const [all, none] = [encode(factorNames), encode([])];
       const knows = await imageDetails(all, pairs);

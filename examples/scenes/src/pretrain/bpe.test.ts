@@ -30,7 +30,7 @@ describe("trainBpe", () => {
     expect(tokenizer.tokenize("red heart")).toHaveLength(2);
   });
 
-  it("is a function of the corpus alone, not of its order", () => {
+  it("is a function of the corpus only, not of its order", () => {
     const corpus = ["red heart", "green heart", "green circle", "red square"];
     expect(trainBpe([...corpus].reverse(), 20)).toEqual(trainBpe(corpus, 20));
   });

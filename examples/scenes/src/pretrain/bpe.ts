@@ -18,7 +18,7 @@ export interface Vocabulary {
 
 /**
  * Byte-pair encoding (Sennrich et al. 2016) over a corpus, in CLIP's form: lower case, words end in `</w>`.
- * Ties go to the pair that sorts first, so that the result is a function of the corpus alone.
+ * Ties go to the pair that sorts first, so that the result is a function of the corpus only.
  */
 export function trainBpe(corpus: readonly string[], mergeCount: number): Vocabulary {
   const characters = byteCharacters();

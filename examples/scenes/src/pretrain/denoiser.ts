@@ -31,7 +31,7 @@ const BATCH_SIZE = 64;
 /**
  * Trains a denoiser on the frozen auto-encoder's latents, and with it the text encoder.
  *
- * Attention is at the 4 x 4 level alone: at 8 x 8 it costs more than all convolutions, and the layers before the first cross-attention are computed
+ * Attention is at the 4 x 4 level only: at 8 x 8 it costs more than all convolutions, and the layers before the first cross-attention are computed
  * once for all conditions of an image.
  */
 export async function pretrainDenoiser(options: {

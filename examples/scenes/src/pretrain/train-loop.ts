@@ -19,7 +19,7 @@ export interface TrainLoopOptions {
   /** Names the checkpoint and the bar. */
   name: string;
   parameters: Parameter[];
-  /** The loss of a step; everything random in it is a function of the step alone. */
+  /** The loss of a step; everything random in it is a function of the step only. */
   loss: (step: number) => tf.Scalar;
   steps: number;
   learningRate: number;

@@ -46,7 +46,7 @@ function describeScene(
   return words.filter((word) => word !== "").join(" ");
 }
 
-/** The name alone, such as "tiger": the prompt of zero-shot classification. */
+/** The name only, such as "tiger": the prompt of zero-shot classification. */
 export function nameCaption({ identity }: Pick<Scene, "identity">): string {
   return identity;
 }

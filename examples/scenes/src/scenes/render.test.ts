@@ -58,7 +58,7 @@ describe("renderScene", () => {
   });
 
   it("mirrors left to right by facing and top to bottom by rotation", () => {
-    // In a scene with no slope of light the drawing alone differs.
+    // In a scene with no slope of light only the drawing differs.
     const still = { uniform: () => 0.5 };
     const random = () => {
       const own = new Random(0);

@@ -46,7 +46,7 @@ describe("sampleScene", () => {
     expect(fixed.state).toEqual(free.state);
   });
 
-  it("draws from a pool alone", () => {
+  it("draws from a pool only", () => {
     const pool = { identities: ["ox", "cat"], styles: ["twemoji"] } as const;
     const some = Array.from({ length: 50 }, () => sampleScene(random, pool));
     expect(new Set(some.map((scene) => scene.identity))).toEqual(new Set(["ox", "cat"]));

@@ -67,7 +67,7 @@ describe("sceneSet", () => {
 });
 
 describe("scenePairs", () => {
-  it("differs in exactly one factor, and twins in style alone, in half of the pairs", () => {
+  it("differs in exactly one factor, and twins only in style, in half of the pairs", () => {
     const { pairs, images } = scenePairs({ split: "test", perFactor: 40, sprites, seed: 2 });
     expect(pairs.length).toBe(320);
     expect(pairs.map(({ factor }) => factor)).toEqual(factorNames.flatMap((name) => Array(40).fill(name)));

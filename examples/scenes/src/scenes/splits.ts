@@ -32,7 +32,7 @@ export interface SceneSet {
 }
 
 /**
- * Scenes drawn from a pool. The i-th is a function of split, name, seed, pool and i alone: a longer set begins with the shorter one, and
+ * Scenes drawn from a pool. The i-th is a function of split, name, seed, pool and i only: a longer set begins with the shorter one, and
  * another size shows the same scenes.
  */
 export function sceneSet(options: SceneSetOptions): SceneSet {
@@ -104,7 +104,7 @@ export interface ScenePairs {
 
 /**
  * Pairs of scenes that differ in exactly one factor, `perFactor` of each factor in the order of the factors. A pair is a function of
- * split, seed, pool, factor, kind of style and number alone.
+ * split, seed, pool, factor, kind of style and number only.
  */
 export function scenePairs(options: ScenePairsOptions): ScenePairs {
   const {

@@ -27,7 +27,7 @@ const order = [
   ...["question-4", "question-4-layers", "question-5", "question-6", "question-7"],
 ];
 
-/** The pages of the study and their figures, by file name: a function of the committed results alone. */
+/** The pages of the study and their figures, by file name: a function of the committed results only. */
 export async function studyPages(folder?: string): Promise<Record<string, string>> {
   const pages: Record<string, string> = {};
   const tuning = [

@@ -60,7 +60,7 @@ const ownSettings: Record<TrainedMethod, Record<string, object>> = {
   rec: { "t 300-800": {}, "t all": { timesteps: null } },
   con: { flips: {}, "no flips": noFlips },
   naive: { flips: {}, "no flips": noFlips },
-  // The conflict between the two positives is measured in question 4 alone: it costs a third of a step.
+  // The conflict between the two positives is measured in question 4 only: it costs a third of a step.
   dcr: { "tau 0.1": { conflict: false }, "tau auto": { conflict: false, temperature: "auto" } },
 };
 

@@ -12,7 +12,7 @@ export function text(value: string): string {
   return value;
 }
 
-/** JavaScript alone would also take `0x10`, `0b11` and spaces for numbers. */
+/** JavaScript's Number would also take `0x10`, `0b11` and spaces for numbers. */
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 export function number(value: string): number {

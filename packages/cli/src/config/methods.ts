@@ -29,7 +29,7 @@ const isVariant = (method: unknown): method is Variant =>
 
 /**
  * Methods with the settings of their own that a run's file gives under their names. A method with an aggregator (`naive+pcgrad`) that the file does
- * not have takes those of the method alone, so that it differs by the aggregator.
+ * not have takes those of the method only, so that it differs by the aggregator.
  *
  * @param methods as they were asked for, unchecked @param file the file's
  */

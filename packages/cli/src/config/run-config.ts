@@ -78,7 +78,7 @@ const methodSettings = z.strictObject({
     /** Names of the layers that are adapted; null takes every linear layer of the transformer. */
     targetModules: z.array(text).nonempty().nullable(),
   }),
-  /** Of the contrastive losses; `auto`, of the DCR loss alone, measures it. */
+  /** Of the contrastive losses; `auto`, of the DCR loss only, measures it. */
   temperature: z.union([z.number().positive(temperatureError), z.literal("auto")], {
     error: temperatureError,
   }),
@@ -169,7 +169,7 @@ export const runConfigSchema = methodSettings.extend({
     /** Images that the encoder's gradient holds at once; null takes what fits. */
     microBatch: z.int().positive().nullable(),
   }),
-  /** A folder that keeps the VAE's latents of images for this run and later ones; null keeps them in memory alone. */
+  /** A folder that keeps the VAE's latents of images for this run and later ones; null keeps them in memory only. */
   latentCache: text.nullable(),
   checkpoint: z.strictObject({
     everySteps: z.int().positive(),

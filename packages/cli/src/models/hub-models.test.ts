@@ -159,7 +159,7 @@ describe("models of the hub", () => {
     expect(hub.requests).not.toContain("a token to another host");
   });
 
-  it("of a variant are taken with --variant alone", async () => {
+  it("of a variant are taken only with --variant", async () => {
     const diffusion = "owner/halves";
     await expect(find({ diffusion })).rejects.toThrow(
       /^--diffusion: owner\/halves\/\w+ has no weights without a variant, only "fp16"$/,
@@ -185,7 +185,7 @@ describe("models of the hub", () => {
 
   it("that cannot be had are named on one line", async () => {
     await expect(find({ encoder: presets["openai-l14-336"].encoder })).rejects.toThrow(
-      /^--encoder: openai\/clip-vit-large-patch14-336 has its weights as pytorch_model\.bin alone, .* python -c "/,
+      /^--encoder: openai\/clip-vit-large-patch14-336 has its weights only as pytorch_model\.bin, .* python -c "/,
     );
     const missing = { encoder: "owner/missing" };
     await expect(find(missing, { HF_TOKEN: "some" })).rejects.toThrow(

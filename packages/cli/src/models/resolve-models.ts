@@ -27,7 +27,7 @@ function checkRevision({ name, revision, option }: WantedRevision): void {
 }
 
 /**
- * The folder of an encoder, which is downloaded where the hub alone has it.
+ * The folder of an encoder, which is downloaded where only the hub has it.
  *
  * @param option by which the revision was asked for
  */
@@ -62,7 +62,7 @@ export async function resolveDiffusion({
 /** Milliseconds from one line to the next. */
 const interval = 5000;
 
-/** A line on standard error when a download begins and now and then, so that a pipe's reader sees results alone. */
+/** A line on standard error when a download begins and now and then, so that a pipe's reader sees only results. */
 function showDownload(id: string): (progress: DownloadProgress) => void {
   let shownAt = Number.NEGATIVE_INFINITY;
   return ({ file, bytes, total }) => {

@@ -121,7 +121,7 @@ describe("activation memory against measured peaks", () => {
         tf
           .grad((x) => tf.sum(denoiser.predict(prepared, numbers, x)))(conditions)
           .dispose();
-      // The first pass keeps what depends on the weights alone.
+      // The first pass keeps what depends on the weights only.
       gradient();
       const measured = peakValues(gradient);
       const estimate = denoiserBackwardValues(unet.config, { rows, side });

@@ -220,7 +220,7 @@ function refusal(
 function adviceTo(device: DeviceMemory, config: RunConfig): string {
   const isWasm = device.name === "WebAssembly";
   const advice = [
-    // WebGPU alone stores float16.
+    // Only WebGPU stores float16.
     device.largestTensor !== undefined &&
       !isWasm &&
       config.storage === "float32" &&

@@ -35,4 +35,4 @@ export const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Ma
 
 /** The basis of the intervals of {@link difference}. */
 export const basisOf = (seeds: readonly number[]): string =>
-  seeds.length > 1 ? `over ${seeds.length} seeds, paired` : "one seed: from the number of examples alone";
+  seeds.length > 1 ? `over ${seeds.length} seeds, paired` : "one seed: from the number of examples only";

@@ -79,7 +79,7 @@ describe("remediesOf", () => {
 
   const alone = "is not compared: the run has no method naive that adds its two gradients.";
   const more = (settings: string) =>
-    `naive+pcgrad is not compared: it differs from naive in ${settings} too, not in the aggregator alone.`;
+    `naive+pcgrad is not compared: it differs from naive in ${settings} too, not only in the aggregator.`;
   const variant = (settings: object) => ({ methods: ["naive", { ...pcgrad, ...settings } as Method, "dcr"] });
   it.each([
     ["there is no naive", { methods: [pcgrad, "dcr"] }, [`naive+pcgrad ${alone}`]],
@@ -111,7 +111,7 @@ describe("remediesOf", () => {
     expect(remedySection(remedies).html).toMatch(/<\/table>\n<p>naive\+mgda is not compared/);
   });
 
-  it("compares with naive alone where the run has no dcr, and takes all figures where there are no means", () => {
+  it("compares with only naive where the run has no dcr, and takes all figures where there are no means", () => {
     const { results, evaluations, metrics } = findings(
       { naive: [[0.2, 0.5]], "naive+pcgrad": [[0.3, 0.5]] },
       "x",

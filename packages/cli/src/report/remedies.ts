@@ -27,7 +27,7 @@ interface RemedyRow {
 
 /**
  * Undefined where the run has no remedy, a variant of `naive` whose aggregator is not the sum. A remedy is compared with the `naive` that
- * adds its two gradients, where it differs from that by the aggregator alone.
+ * adds its two gradients, where it differs from that only by the aggregator.
  */
 export function remediesOf(config: RunConfig, findings: RunFindings): Remedies | undefined {
   const isSum = (method: Method) => settingsOf(method, config).aggregator === "sum";
@@ -75,7 +75,7 @@ export function remediesOf(config: RunConfig, findings: RunFindings): Remedies |
 function whyLeftOut(name: string, settings: readonly string[]): string {
   if (settings.length === 0)
     return `${name} is not compared: the run has no method naive that adds its two gradients.`;
-  return `${name} is not compared: it differs from naive in ${settings.join(", ")} too, not in the aggregator alone.`;
+  return `${name} is not compared: it differs from naive in ${settings.join(", ")} too, not only in the aggregator.`;
 }
 
 /** The settings beside the aggregator in which two methods differ, such as `enhance.learningRate`. */

@@ -83,7 +83,7 @@ describe("tradeOffSentence", () => {
   it("takes standard errors with one seed, as if examples were others, and claims nothing without", () => {
     const one = findings({ original: [[0.6, 0.2]], rec: [[0.5, 0.3]], dcr: [[0.5, 0.4]] }, { P: 0.01 });
     expect(sentence(one)).toBe(
-      "Against original, in percent points with 95 % intervals (one seed: from the number of examples alone): " +
+      "Against original, in percent points with 95 % intervals (one seed: from the number of examples only): " +
         "P rises with rec (+10.0, +7.2 to +12.8) and dcr (+20.0, +17.2 to +22.8); dcr's P is above rec's; " +
         "these figures cannot tell whether D changes with rec (−10.0) and dcr (−10.0).",
     );

@@ -102,7 +102,7 @@ export function checkJobNames(config: RunConfig): void {
   }
   const jobs = new Map<string, Job>();
   for (const job of listJobs({ ...config, seeds: [0] })) {
-    // Some file systems take names that differ in case alone for one.
+    // Some file systems take names that differ only in case for one.
     const name = jobName(job).toLowerCase();
     const other = jobs.get(name);
     if (other) {

@@ -25,12 +25,12 @@ const patience = { steps: 4, leastMs: 60_000 };
 
 /**
  * Runs every job that has no result yet, each in a process of its own, `atOnce` of them at the same time. A job is a function of
- * the configuration and its seed alone, so their order does not matter to the numbers.
+ * the configuration and its seed only, so their order does not matter to the numbers.
  *
  * After Ctrl-C, SIGTERM, SIGHUP, or when nobody reads the output any more, every worker saves the step just done; a second
  * Ctrl-C, or a worker that does not answer, ends the workers at once.
  *
- * @param options `atOnce`; `measures`: whether steps alone are wanted, and no encoders
+ * @param options `atOnce`; `measures`: whether only steps are wanted, and no encoders
  * @throws {RunStopped} when the run was stopped; another error where a job has no result in the end
  */
 export async function runJobs(

@@ -22,7 +22,7 @@ export interface RunLock {
 const lockName = /^lock\.(\d+)$/;
 
 /**
- * Takes a run folder for this process, so that one run alone writes to it.
+ * Takes a run folder for this process, so that only one run writes to it.
  *
  * The lock is the file `lock.<n>` with the owner's process id, host and start time. A lock of a process that has ended is
  * taken over: of several that try, the one that makes `lock.<n + 1>` wins.

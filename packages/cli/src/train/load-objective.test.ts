@@ -29,7 +29,7 @@ describe("loadObjective", () => {
     expect((await loadObjective(path, defaultConfig)).name).toBe("mine");
   });
 
-  it("takes a measured temperature for the DCR loss alone", async () => {
+  it("takes a measured temperature for the DCR loss only", async () => {
     const auto = { ...defaultConfig, temperature: "auto" as const };
     expect((await loadObjective("dcr", auto)).remember).toBeInstanceOf(Function);
     for (const name of ["con", "naive"]) {

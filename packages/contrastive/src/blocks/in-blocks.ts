@@ -18,7 +18,7 @@ export function rowsThatFit(x: tf.Tensor2D, y: tf.Tensor2D): number {
 
 /**
  * Computes a function of rows a block of them at a time, forward and again backward (gradient checkpointing; Chen et al. 2016, section 4),
- * so that what it makes of a block against all others, such as a part of a similarity matrix, is in memory for one block alone. Values and
+ * so that what it makes of a block against all others, such as a part of a similarity matrix, is in memory for one block only. Values and
  * gradients are those of all rows at once. Gradients flow to the inputs and to every other tensor that `f` reads, such as a variable in a
  * user's similarity, and they can be differentiated again.
  *

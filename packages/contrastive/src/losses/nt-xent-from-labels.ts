@@ -25,7 +25,7 @@ export interface NTXentFromLabelsOptions<R extends Reduction = Reduction> extend
 
 /**
  * NT-Xent with labels (pytorch-metric-learning's `NTXentLoss`): for each positive pair (a, p)
- * `-log( exp(s_ap/t) / (exp(s_ap/t) + sum_n exp(s_an/t)) )`, over the negatives of the anchor alone. {@link supCon} has the other
+ * `-log( exp(s_ap/t) / (exp(s_ap/t) + sum_n exp(s_an/t)) )`, over the negatives of the anchor only. {@link supCon} has the other
  * positives in the denominator too.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.

@@ -13,7 +13,7 @@ export interface NTXentOptions<R extends Reduction = Reduction> extends Contrast
   blockSize?: number;
   /**
    * Whether view j takes no part for view i, such as a false negative, row by row, `2n * 2n`, view A's first.
-   * Default: the view itself alone.
+   * Default: the view itself only.
    */
   excluded?: Flags;
 }

@@ -46,8 +46,8 @@ import { type NTXentFromLabelsOptions, ntXentFromLabels } from "./nt-xent-from-l
 import { type ProxyAnchorOptions, proxyAnchor } from "./proxy-anchor.js";
 import { type ProxyNCAOptions, proxyNCA } from "./proxy-nca.js";
 import { type RankedListOptions, rankedList } from "./ranked-list.js";
-import { sigLipLoss } from "./siglip.js";
 import { type SIGRegOptions, sigReg } from "./sig-reg.js";
+import { sigLipLoss } from "./siglip.js";
 import { type SinkhornOptions, sinkhorn } from "./sinkhorn.js";
 import { snrContrastive } from "./snr-contrastive.js";
 import { type SoftTripleOptions, softTriple } from "./soft-triple.js";

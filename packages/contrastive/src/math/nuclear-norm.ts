@@ -9,7 +9,7 @@ const STEPS = 42;
 
 /**
  * The nuclear norm, the sum of the singular values, of a stack of matrices, differentiable once. Its gradient is the orthogonal polar
- * factor `U V^T`, which the Newton-Schulz iteration finds by products alone, on any backend.
+ * factor `U V^T`, which the Newton-Schulz iteration finds by products only, on any backend.
  *
  * @param x `[..., rows, columns]`
  * @returns `[...]`; singular values below 1e-6 of the matrix's norm count for less than they are

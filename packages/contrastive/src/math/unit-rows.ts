@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { l2Normalize } from "../shared/l2-normalize.js";
 
 /**
- * `l2Normalize` of the rows of large matrices: the gradient tape keeps the rows alone, and not a copy for each operation.
+ * `l2Normalize` of the rows of large matrices: the gradient tape keeps only the rows, and not a copy for each operation.
  *
  * With `y = x / |x|` the gradient is `(dy - y (y . dy)) / |x|`, and 0 for zero rows.
  *

@@ -36,7 +36,7 @@ describe("theoremOne", () => {
     expect([upper, kappa]).toEqual([Number.POSITIVE_INFINITY, 0]);
     const measured = await theoremOne(z, equal, [0, 0, 1, 1]);
     expectClose([measured.lower, measured.upper], [5 / 3, 4], { relative: 1e-6 });
-    // Three classes: a bound of pairs with different features alone, 2/3, would be above S_inter, 2/9.
+    // Three classes: a bound of pairs with different features only, 2/3, would be above S_inter, 2/9.
     const [few, spread] = [tf.tensor2d([0, 0, 1], [3, 1]), tf.tensor2d([-5, 5, 0], [3, 1])];
     const three = await theoremOne(few, spread, [0, 1, 2]);
     expectClose([three.features.inter], [2 / 9], { relative: 1e-6 });

@@ -17,7 +17,7 @@ it("keeps a folder that several processes write to within its bytes", async () =
   await open(2 ** 30).write("0000", row);
   const one = await bytes();
   const maxBytes = 20 * one;
-  // Each counts its own writes alone until it looks again.
+  // Each counts only its own writes until it looks again.
   const processes = [open(maxBytes), open(maxBytes), open(maxBytes)];
   for (let i = 1; i <= 90; i++) {
     await processes[i % 3].write(String(i).padStart(4, "0"), row);

@@ -22,7 +22,7 @@ const abandonedMs = 3_600_000;
 
 /**
  * Rows as files in a folder, which several processes may share: a file is written whole or not at all, and one that is damaged or that
- * another process deleted counts as missing. Node alone.
+ * another process deleted counts as missing. Node only.
  */
 export function createRowFolder({ folder, maxBytes, precision }: RowFolderOptions): RowStore {
   const { mkdir, readdir, readFile, rm, stat, utimes } = nodeFiles();

@@ -211,8 +211,8 @@ describe("createLatentEncoder", () => {
       [{ cacheFolder: "" }, 'cacheFolder must be the path of a folder, got ""'],
       [{ cacheFolderBytes: 0 }, "cacheFolderBytes must be an integer, at least 1, got 0"],
       [{ cachePrecision: "bfloat16" }, 'cachePrecision must be one of float16, float32, got "bfloat16"'],
-      [{ cachePrecision: "float32" }, "cachePrecision is of a cacheFolder alone, and none is given"],
-      [{ cacheFolderBytes: 2 ** 30 }, "cacheFolderBytes is of a cacheFolder alone, and none is given"],
+      [{ cachePrecision: "float32" }, "cachePrecision applies to a cacheFolder only, and none is given"],
+      [{ cacheFolderBytes: 2 ** 30 }, "cacheFolderBytes applies to a cacheFolder only, and none is given"],
       [{ cache: true }, 'unknown option "cache"'],
     ] as [LatentEncoderOptions, string][]) {
       expect(() => createLatentEncoder(vae, options)).toThrow(`createLatentEncoder: ${message}`);

@@ -13,7 +13,7 @@ export interface LatentEncoder {
   /** The factor that samples of the posterior are multiplied by before noise is added. */
   readonly scalingFactor: number;
   /**
-   * The posterior of each image's latents: a function of the image alone.
+   * The posterior of each image's latents: a function of the image only.
    *
    * @param images `n * size * size * 3` values in [0, 1], row by row, channels last @param size width and height, in pixels
    * @returns mean and log-variance, `[n, h, w, latentChannels]`, before scaling; the caller disposes both
@@ -30,7 +30,7 @@ export interface LatentEncoderOptions {
   cacheBytes?: number;
   /**
    * A folder for the moments of images, by the content of the image and of the VAE's settings and weights; processes may share it. It helps where the
-   * same crops come again, in a later run too. Node alone. Default none.
+   * same crops come again, in a later run too. Node only. Default none.
    */
   cacheFolder?: string;
   /**
@@ -72,7 +72,7 @@ export function createLatentEncoder(vae: AutoencoderKL, options?: LatentEncoderO
   const ofFolder = { cacheFolderBytes: options?.cacheFolderBytes, cachePrecision: options?.cachePrecision };
   const useless = Object.entries(ofFolder).find(([, value]) => value !== undefined);
   if (cacheFolder === undefined && useless) {
-    throw new Error(`createLatentEncoder: ${useless[0]} is of a cacheFolder alone, and none is given`);
+    throw new Error(`createLatentEncoder: ${useless[0]} applies to a cacheFolder only, and none is given`);
   }
   vae.requiresGrad(false);
   const openFolder =

@@ -64,7 +64,7 @@ function naive(
   return sum / n;
 }
 
-/** The loss towards the augmented view alone, by log1p of sums of exp of differences: exact in float64 where it is tiny. */
+/** The loss towards the augmented view only, by log1p of sums of exp of differences: exact in float64 where it is tiny. */
 function naiveSmall(
   predictions: ArrayLike<number>,
   augmented: ArrayLike<number>,

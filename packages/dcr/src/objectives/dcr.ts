@@ -17,7 +17,7 @@ export interface DCRObjectiveOptions extends Omit<DCRTermsOptions, "temperature"
   temperature?: number | "auto";
   /**
    * Through which predictions the gradient flows: all, as in the paper (`N^2 + N` backward passes of the denoiser), the
-   * anchors alone (`N`), or the anchors and the augmented views (`2N`). Default `"all"`.
+   * anchors only (`N`), or the anchors and the augmented views (`2N`). Default `"all"`.
    */
   gradient?: DCRGradientFlow;
 }
@@ -37,7 +37,7 @@ const termNames = { augmented: "dcrAugmented", target: "dcrTarget" };
  * All `N^2 + N` predictions are made without a graph; then, from the loss's gradient at the predictions, the denoiser runs
  * again in chunks. The two losses share everything but `s(a, A+)` and `s(a, G)`, so where they are needed apart, their gradients
  * are the whole gradient plus and minus half of that difference's, which passes through the 2N predictions of anchors and
- * augmented views alone.
+ * augmented views only.
  */
 export function dcrObjective(options?: DCRObjectiveOptions): Objective {
   const names = { temperature: true, positives: true, gradient: true } as const;

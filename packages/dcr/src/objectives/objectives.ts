@@ -5,9 +5,9 @@ import { recObjective } from "./rec.js";
 
 /** The paper's comparison (Han et al. 2026, section 5) by name, but for `original`, which trains nothing. */
 export const objectives = {
-  /** The reconstruction loss alone (DIVA, GenHancer). */
+  /** Only the reconstruction loss (DIVA, GenHancer). */
   rec: recObjective,
-  /** A contrastive loss on the features alone. */
+  /** A contrastive loss on the features only. */
   con: conObjective,
   /** Both, summed: the naive joint objective. */
   naive: jointObjective,

@@ -36,7 +36,7 @@ async function align<T>(
 }
 
 describe("createAlignmentStage", () => {
-  it.each(["rec", "dcr"] as const)("trains the projector alone with %s, and leaks nothing", async (name) => {
+  it.each(["rec", "dcr"] as const)("trains only the projector with %s, and leaks nothing", async (name) => {
     const run = () =>
       align({ objective: objectives[name]() }, async (stage, { options, unet }) => {
         const modules = [options.projector, options.encoder, unet];
@@ -57,7 +57,7 @@ describe("createAlignmentStage", () => {
     const one = await align({ source: testSource({ batchSize: 1 }) }, async (stage) => take(stage, 2));
     for (const { loss, gradNorm } of one) expect(loss * gradNorm).toBeGreaterThan(0);
     await expect(align({ objective: objectives.con() }, async () => {})).rejects.toThrow(
-      "createAlignmentStage: objective must use predictions, as the projector is trained through them alone, got con",
+      "createAlignmentStage: objective must use predictions, as the projector is trained through them only, got con",
     );
     await expect(align({ featureCacheBytes: -1 }, async () => {})).rejects.toThrow(
       "createAlignmentStage: featureCacheBytes must be an integer, at least 0, got -1",
@@ -137,7 +137,7 @@ describe("createAlignmentStage", () => {
 });
 
 describe("local tokens", () => {
-  it("condition the denoiser beside the class token; a share of 0 is the class token alone", async () => {
+  it("condition the denoiser beside the class token; a share of 0 is the class token only", async () => {
     const run = (localTokens: number | undefined) =>
       align({ localTokens, objective: objectives.dcr() }, async (stage) => {
         const record = await stage.step();

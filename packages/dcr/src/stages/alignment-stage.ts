@@ -14,7 +14,7 @@ export interface AlignmentOptions extends StageOptions {
 }
 
 /**
- * Stage 1, projector alignment (Han et al. 2026, section 4.3): trains the projector alone; the encoder is frozen.
+ * Stage 1, projector alignment (Han et al. 2026, section 4.3): trains only the projector; the encoder is frozen.
  *
  * The default objective, reconstruction, is the paper's. The reference implementation uses the DCR objective in both stages, at
  * the cost of N times the predictions. With reconstruction here and DCR in stage 2, stage 2 starts from conditions whose predictions
@@ -29,7 +29,7 @@ export function createAlignmentStage(options: AlignmentOptions): Stage {
   const settings = checkStageOptions(caller, { ...rest, objective });
   if (!objective.usesPredictions) {
     throw new Error(
-      `${caller}: objective must use predictions, as the projector is trained through them alone, got ${objective.name}`,
+      `${caller}: objective must use predictions, as the projector is trained through them only, got ${objective.name}`,
     );
   }
   const { encoder, projector } = settings;

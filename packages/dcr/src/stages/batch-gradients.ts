@@ -24,7 +24,7 @@ export interface TermGradients extends TermValues {
 
 export interface BatchInput {
   batch: ImageBatch;
-  /** Of this batch alone. */
+  /** Of this batch only. */
   random: Random;
   frozenFeatures?: FrozenFeatures;
   /** The objective's, from the step before. */

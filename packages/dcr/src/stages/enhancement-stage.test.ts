@@ -36,7 +36,7 @@ describe("createEnhancementStage", () => {
       [name, true] as const,
       [name, false] as const,
     ]),
-  )("trains the adapters alone with %s (conflict: %s), and leaks nothing", async (name, conflict) => {
+  )("trains only the adapters with %s (conflict: %s), and leaks nothing", async (name, conflict) => {
     await expectNoLeaks(() =>
       enhance(objectives[name](), { conflict }, async (stage, { encoder, projector, unet, lora }) => {
         const modules = [encoder, projector, unet];
@@ -196,7 +196,7 @@ describe("createEnhancementStage", () => {
     dispose();
   });
 
-  it("takes a loss that uses the images' features alone", async () => {
+  it("takes a loss that uses the images' features only", async () => {
     const shrink = featureObjective("shrink", (z) => tf.mean(tf.square(z)), { usesAugmented: false });
     await expectNoLeaks(() =>
       enhance(shrink, { warmupSteps: 1 }, async (stage) => {

@@ -68,7 +68,7 @@ describe("checkStageOptions", () => {
       [[-1, 5], [1000, 1001], [0, 1001], [5, 5], [5, 4], [0.5, 2], [0, 1.5], [0, 500, 900], [0], 500, "09"],
     ],
     ["totalSteps", [], [1, 100]],
-  ])("takes %s within its bounds alone", (name, inside, outside) => {
+  ])("takes %s only within its bounds", (name, inside, outside) => {
     const { options, dispose } = setting();
     const given = { ...options, objective: recObjective() };
     for (const value of inside)
@@ -80,7 +80,7 @@ describe("checkStageOptions", () => {
     dispose();
   });
 
-  it("takes totalSteps with the cosine alone, and as few images as a batch, of two at least", () => {
+  it("takes totalSteps with the cosine only, and as few images as a batch, of two at least", () => {
     const { options, dispose } = setting();
     const check = (change: object) =>
       checkStageOptions("test", { ...options, objective: objectives.con(), ...change });
@@ -215,7 +215,7 @@ describe("checkStageOptions", () => {
     dispose();
   });
 
-  it("refuses local tokens where the denoiser takes one vector alone", () => {
+  it("refuses local tokens where the denoiser takes only one vector", () => {
     const { options, dispose } = setting();
     const { denoiser } = options;
     const alone = { ...denoiser, capabilities: { ...denoiser.capabilities, tokenConditions: false } };

@@ -58,7 +58,7 @@ export class DDIMScheduler {
    * @param prediction what the model gave at `t`. @param sample the noisy sample at `t`.
    * @returns the sample at the timestep before; the caller disposes it.
    * @throws where `t` is no timestep or `steps` no number of steps, where the shapes differ, and where the model predicts epsilon
-   *   and the sample at `t` is noise alone (`rescale_betas_zero_snr`)
+   *   and the sample at `t` is pure noise (`rescale_betas_zero_snr`)
    */
   step(prediction: tf.Tensor4D, t: number, sample: tf.Tensor4D, steps: number): tf.Tensor4D {
     const { num_train_timesteps: count, prediction_type, set_alpha_to_one, steps_offset } = this.config;
@@ -76,7 +76,7 @@ export class DDIMScheduler {
     const abar = this.alphasCumprod[t];
     if (abar === 0 && prediction_type === "epsilon") {
       throw new Error(
-        `DDIMScheduler.step: at t = ${t} the sample is noise alone, so that epsilon says nothing of it; use prediction_type "v_prediction" or "sample"`,
+        `DDIMScheduler.step: at t = ${t} the sample is pure noise, so that epsilon says nothing of it; use prediction_type "v_prediction" or "sample"`,
       );
     }
     const previous = t - Math.floor(count / steps);

@@ -26,7 +26,7 @@ export class DDPMScheduler {
 
   /**
    * Reads `scheduler_config.json` of a diffusers folder's `scheduler`. It may name any sampler of DDPM's noise schedule (PNDM,
-   * DDIM, Euler and others), because training needs the schedule and the prediction type alone.
+   * DDIM, Euler and others), because training needs the schedule and the prediction type only.
    *
    * @param options `acceptKeys`: unknown keys of the configuration that may be ignored, by name
    * @throws naming a class of another noise schedule, such as flow matching

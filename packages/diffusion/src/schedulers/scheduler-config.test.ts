@@ -101,7 +101,7 @@ describe("parseSchedulerConfig", () => {
     ["thresholding", [true, false], [null, 1]],
     ["set_alpha_to_one", [true, false], [null, 1]],
     ["trained_betas", [null, undefined], [[], [0.1], "0.1"]],
-  ])("takes %s within its bounds alone", (key, inside, outside) => {
+  ])("takes %s only within its bounds", (key, inside, outside) => {
     for (const value of inside)
       expect(parse({ [key]: value })[key] ?? null, String(value)).toEqual(value ?? null);
     for (const value of outside)

@@ -89,12 +89,12 @@ describe("DDIMScheduler", () => {
     if (message.startsWith("steps")) expect(() => scheduler({}).timesteps(steps)).toThrow(message);
   });
 
-  it("refuses shapes that differ, and epsilon of noise alone", () => {
+  it("refuses shapes that differ, and epsilon of pure noise", () => {
     tf.tidy(() => {
       const wide = tf.ones([1, 1, 2, 2]) as tf.Tensor4D;
       expect(() => scheduler({}).step(wide, 5, x(), 10)).toThrow("[1,1,2,2] and sample [1,1,1,2] must agree");
       const ddim = scheduler({ rescale_betas_zero_snr: true });
-      expect(() => ddim.step(x(), 999, x(), 10)).toThrow(/at t = 999 the sample is noise alone/);
+      expect(() => ddim.step(x(), 999, x(), 10)).toThrow(/at t = 999 the sample is pure noise/);
     });
   });
 });
@@ -123,7 +123,7 @@ it("a schedule of one timestep has its first variance", () => {
   // The cosine schedule's is cut to 0.999.
   const cosine = new DDPMScheduler({ num_train_timesteps: 1, beta_schedule: "squaredcos_cap_v2" });
   expectClose(cosine.alphasCumprod, [0.001], { relative: 1e-9 });
-  // Rescaled, the last timestep, which is the only one, is noise alone.
+  // Rescaled, the last timestep, which is the only one, is pure noise.
   const rescaled = new DDPMScheduler({ num_train_timesteps: 1, rescale_betas_zero_snr: true });
   expectClose(rescaled.alphasCumprod, [0], {});
   expect(new DDIMScheduler({ num_train_timesteps: 1, timestep_spacing: "linspace" }).timesteps(1)).toEqual([

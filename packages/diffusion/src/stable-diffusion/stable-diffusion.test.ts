@@ -44,7 +44,7 @@ describe.each(["stable-diffusion", "stable-diffusion-xl"])("loadStableDiffusion 
     });
   });
 
-  it("loads the parts that are asked for alone", async () => {
+  it("loads only the parts that are asked for", async () => {
     await expectNoLeaks(async () => {
       const { numTensors } = tf.memory();
       const light = await loadStableDiffusion(folder, { components: ["scheduler", "tokenizer"] });

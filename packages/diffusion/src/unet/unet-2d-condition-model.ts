@@ -30,7 +30,7 @@ import {
 } from "./unet-config.js";
 
 /**
- * The denoiser's state where the condition first comes in. It depends on the noisy sample and the timestep alone, so it is
+ * The denoiser's state where the condition first comes in. It depends on the noisy sample and the timestep only, so it is
  * computed once for each image and serves every condition. The tensors have a row for each image.
  */
 export interface UNetPrefix {
@@ -159,7 +159,7 @@ export class UNet2DConditionModel extends Module {
   }
 
   /**
-   * The model of a diffusers folder's `unet` without its weights, which says how large it is. `config.json` alone is read.
+   * The model of a diffusers folder's `unet` without its weights, which says how large it is. Only `config.json` is read.
    *
    * @param options `acceptKeys`: unknown keys of the configuration that may be ignored, by name
    */

@@ -152,7 +152,7 @@ describe("parseUNetConfig", () => {
     ["num_class_embeds", [1, 4_194_304, null], [0, 4_194_305]],
     ["mid_block_type", ["UNetMidBlock2DCrossAttn", null], ["UNetMidBlock2D"]],
     ["block_out_channels", [[32, 64, 32, 64]], [[], [32, 64, 64, 0], Array(17).fill(32)]],
-  ])("takes %s within its bounds alone", (key, inside, outside) => {
+  ])("takes %s only within its bounds", (key, inside, outside) => {
     for (const value of inside)
       expect(parse({ [key]: value } as never), String(value)).toHaveProperty(key, value);
     for (const value of outside) expect(() => parse({ [key]: value } as never), String(value)).toThrow(key);
@@ -191,12 +191,12 @@ describe("parseUNetConfig", () => {
     ["reverse_transformer_layers_per_block", [null], [[[1]]]],
     ["time_cond_proj_dim", [null], [256]],
     ["time_embedding_type", ["positional"], ["fourier"]],
-  ])("takes %s where it changes nothing alone", (key, inside, outside) => {
+  ])("takes %s only where it changes nothing", (key, inside, outside) => {
     for (const value of inside) expect(parse({ [key]: value })).toHaveProperty(key, value);
     for (const value of outside) expect(() => parse({ [key]: value })).toThrow(`${key}: changes the result`);
   });
 
-  it("says of lists of a wrong length that alone", () => {
+  it("says only that of lists of a wrong length", () => {
     expect(() => parse({ attention_head_dim: [7, 7], only_cross_attention: [true] })).toThrow(
       /^UNet2DConditionModel: config\.json: attention_head_dim must have 4 entries, as block_out_channels has, got 2\W+only_cross_attention must have 4 entries, as block_out_channels has, got 1$/,
     );
@@ -222,7 +222,7 @@ describe("parseUNetConfig", () => {
     ["the middle attends", { mid_block_type: "UNetMidBlock2DCrossAttn" }, [8, 12], false],
     ["its up block attends", { up_block_types: ["CrossAttnUpBlock2D", "UpBlock2D"] }, [8, 12], false],
     [
-      "its up block alone attends, on the first level",
+      "only its up block attends, on the first level",
       { down_block_types: ["DownBlock2D", "CrossAttnDownBlock2D"] },
       [12, 8],
       false,

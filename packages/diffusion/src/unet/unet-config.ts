@@ -74,7 +74,7 @@ const harmless = [
   "sample_size",
   // Attention is computed in float32.
   "upcast_attention",
-  // Read by `addition_embed_type: "text"` alone, which is not supported.
+  // Read by `addition_embed_type: "text"` only, which is not supported.
   "addition_embed_type_num_heads",
   // Written by diffusers' `EMAModel`: how the saved weights were averaged.
   "decay",

@@ -74,7 +74,7 @@ export class AutoencoderKL extends Module {
   }
 
   /**
-   * The model of a diffusers folder's `vae` without its weights, which says how large it is. `config.json` alone is read.
+   * The model of a diffusers folder's `vae` without its weights, which says how large it is. Only `config.json` is read.
    *
    * @param options `acceptKeys`: unknown keys of the configuration that may be ignored, by name
    */

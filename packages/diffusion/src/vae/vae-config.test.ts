@@ -60,7 +60,7 @@ describe("parseVaeConfig", () => {
     ["latents_mean", [null], [[0]]],
     ["latents_std", [null], [[1]]],
     ["shift_factor", [null, 0], [0.1]],
-  ])("takes %s within its bounds alone", (key, inside, outside) => {
+  ])("takes %s only within its bounds", (key, inside, outside) => {
     for (const value of inside)
       expect(parse({ [key]: value } as never), String(value)).toHaveProperty(key, value);
     for (const value of outside) expect(() => parse({ [key]: value } as never), String(value)).toThrow(key);

@@ -53,7 +53,7 @@ const format = {
     // It computes in float32.
     "force_upcast",
   ],
-  // Pipelines shift and scale latents by them; here latents are multiplied by `scaling_factor` alone.
+  // Pipelines shift and scale latents by them; here latents are multiplied by `scaling_factor` only.
   neutral: { latents_mean: [null], latents_std: [null], shift_factor: [null, 0] },
 } satisfies ConfigFormat<typeof schema>;
 

@@ -198,7 +198,7 @@ describe("parseCLIPConfig", () => {
     [{ vision_config: { image_size: [224, 336] } }, /vision_config\.image_size/],
     [
       { text_config: { attention_dropout: 0.1 } },
-      /text_config\.attention_dropout: .*supported at 0 alone, got 0\.1/,
+      /text_config\.attention_dropout: .*supported only at 0, got 0\.1/,
     ],
     [{ text_config_dict: { hidden_act: "relu" } }, /text_config_dict\.hidden_act: .*got "relu"/],
     [{ vision_config: { use_rope: true } }, /vision_config\.use_rope: unknown key, got true/],

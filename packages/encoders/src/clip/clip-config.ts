@@ -54,7 +54,7 @@ const clipConfig = z.object({
 });
 
 const harmless = [...transformersKeys, "model_type", "initializer_range", "initializer_factor"];
-// The dropouts change training alone; no published model has them.
+// The dropouts change training only; no published model has them.
 const neutral = { attention_dropout: [0], dropout: [0], pruned_heads: [{}] };
 
 /** Keys that do not change the result are kept as they came. */

@@ -35,7 +35,7 @@ if (hasHalves)
         tf.exp(model.logit_scale.value),
       ]);
 
-    it("lies on the device in half the bytes alone, and is frozen", async () => {
+    it("lies on the device in only half the bytes, and is frozen", async () => {
       const full = await CLIPModel.fromPretrained(folder);
       tf.dispose(run(full));
       full.dispose();
@@ -133,7 +133,7 @@ if (hasHalves)
       });
     });
 
-    it("gives its vision tower alone", async () => {
+    it("gives its vision tower only", async () => {
       await expectNoLeaks(async () => {
         const [model, tower] = [
           await CLIPModel.fromPretrained(folder, float16),

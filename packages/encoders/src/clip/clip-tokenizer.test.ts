@@ -85,12 +85,12 @@ describe("CLIPTokenizer", () => {
     expect(version).toMatch(/^#version/);
     const folder = await folderWith(["vocab.json"], { "merges.txt": lines.join("\n") });
     const other = await CLIPTokenizer.fromPretrained(folder);
-    // A text of the first merge's two pieces alone.
+    // A text of the first merge's two pieces only.
     const texts = [...golden.texts, lines[0]!.replace("</w>", "").replace(" ", "")];
     expect(other.encodeRows(texts)).toEqual(tokenizer.encodeRows(texts));
   });
 
-  it("reads tokenizer.json alone", async () => {
+  it("reads tokenizer.json only", async () => {
     const folder = await folderWith(["tokenizer.json", "tokenizer_config.json"]);
     const other = await CLIPTokenizer.fromPretrained(folder);
     const rows = other.encodeRows(golden.texts);

@@ -52,7 +52,7 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
   }
 
   /**
-   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
    *
    * @param options as of {@link fromPretrained}
    */

@@ -112,7 +112,7 @@ export async function readCLIPVisionConfig(
 }
 
 /**
- * CLIP's vision tower alone, without projection (transformers' `CLIPVisionModel`; weights under `vision_model.`). Its feature
+ * CLIP's vision tower only, without projection (transformers' `CLIPVisionModel`; weights under `vision_model.`). Its feature
  * is the pooled class token.
  */
 export class CLIPVisionModel extends Module implements ImageEncoder {
@@ -135,7 +135,7 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
   }
 
   /**
-   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
    *
    * @param options as of {@link fromPretrained}
    */

@@ -170,7 +170,7 @@ describe("image processors", () => {
     [{ size: { shortest_edge: 224, longest_edge: 448 } }, /size: /],
     [{ size: { max_pixels: 9 } }, /size: /],
     [{ size: 1e9 }, /size: .*got 1000000000/],
-    [{ do_pad: true }, /do_pad: changes the result and is supported at false alone, got true/],
+    [{ do_pad: true }, /do_pad: changes the result and is supported only at false, got true/],
     [{ do_sharpen: true }, /do_sharpen: unknown key, got true/],
     [{ rescale_factor: 0 }, /rescale_factor: .*got 0/],
     [
@@ -193,7 +193,7 @@ describe("image processors", () => {
     ["rescale_factor", [1e-9, 1e4], [0, -1, 1.0001e4]],
     ["image_mean", [-1e4, 1e4, [-2, 0, 2]], [-1.0001e4, 1.0001e4, [0, 0], "0"]],
     ["image_std", [1e-9, 1e4, [1, 2, 3]], [0, -1, 1.0001e4, [1, 1, 0], [1, -1, 1]]],
-  ])("take %s within its bounds alone", (key, inside, outside) => {
+  ])("take %s only within its bounds", (key, inside, outside) => {
     for (const value of inside)
       expect(() => new CLIPImageProcessor({ [key]: value } as never), String(value)).not.toThrow();
     for (const value of outside)

@@ -40,14 +40,14 @@ describe("checkLoRAOptions", () => {
     ["alphaPattern", [{}, { a: 1e-9 }], [{ a: 0 }, { a: "1" }, [1], "a"]],
     ["within", ["", "vision_model"], [3, ["vision_model"]]],
     ["random", [new Random(1)], [1, {}]],
-  ])("takes %s within its bounds alone", (name, inside, outside) => {
+  ])("takes %s only within its bounds", (name, inside, outside) => {
     for (const value of inside)
       expect(checkLoRAOptions({ [name]: value }), String(value)).toHaveProperty(name, value);
     for (const value of outside)
       expect(() => checkLoRAOptions({ [name]: value }), String(value)).toThrow(`addLoRA: ${name}`);
   });
 
-  it("takes layersPattern with layersToTransform alone, and says what is no options object", () => {
+  it("takes layersPattern only with layersToTransform, and names what is no options object", () => {
     for (const layersPattern of ["layers", ["layers", "blocks"]])
       expect(checkLoRAOptions({ layersToTransform: 1, layersPattern })).toMatchObject({ layersPattern });
     for (const layersPattern of ["", [], [1]])

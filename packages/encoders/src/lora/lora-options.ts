@@ -21,7 +21,7 @@ export interface LoRAOptions {
   targetModules?: readonly string[] | string;
   /** Which of these are left out, given as `targetModules` is. Default none. */
   excludeModules?: readonly string[] | string;
-  /** Adapt only layers of these numbers; with a list of targets alone, and not those whose whole path the list names. */
+  /** Adapt only layers of these numbers; with a list of targets only, and not those whose whole path the list names. */
   layersToTransform?: number | readonly number[];
   /** Regular expressions for the name of the stack that `layersToTransform` counts in. Default any. */
   layersPattern?: string | readonly string[];

@@ -242,7 +242,7 @@ describe("addLoRA", () => {
     model.dispose();
   });
 
-  it("drops inputs of the branch alone, while training alone, and replays its masks", () => {
+  it("drops inputs of the branch only, while training only, and replays its masks", () => {
     const model = new Small().initialize(new Random(1));
     const lora = addLoRA(model, {
       rank: 4,

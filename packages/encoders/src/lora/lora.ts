@@ -55,7 +55,7 @@ export class LoRA {
   }
 
   /**
-   * The adapters alone, under peft's names (`base_model.model.<path>.lora_A.weight`); trained biases of adapted
+   * The adapters only, under peft's names (`base_model.model.<path>.lora_A.weight`); trained biases of adapted
    * layers as `<path>.base_layer.bias`, others under their own.
    *
    * @returns fresh tensors; the caller disposes them
@@ -163,7 +163,7 @@ export class LoRA {
 function missing(name: string, bias: string): Error {
   const why = name.endsWith("bias")
     ? `; the adapters have bias "${bias}", but the file was written with bias "none", or by a peft that leaves the biases of ` +
-      'adapted layers out: use bias "none" to load the factors alone'
+      'adapted layers out: use bias "none" to load only the factors'
     : "";
   return new Error(`LoRA.loadStateDict: "${name}" is missing${why}`);
 }

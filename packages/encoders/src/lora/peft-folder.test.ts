@@ -76,7 +76,7 @@ describe("loadAdapter", () => {
 
   it.each([
     [{ peft_type: "LOHA" }, /adapter_config\.json: peft_type: .*"LORA", got "LOHA"/],
-    [{ use_dora: true }, /use_dora: changes the result and is supported at false alone, got true/],
+    [{ use_dora: true }, /use_dora: changes the result and is supported only at false, got true/],
     [
       { modules_to_save: ["visual_projection"] },
       /modules_to_save: changes the result .*got \["visual_projection"\]/,
@@ -204,7 +204,7 @@ describe("loadAdapter", () => {
     ["lora_alpha", [], ["6", null]],
     ["target_modules", [], [null, undefined, 3]],
     ["peft_type", [], ["LOHA", null]],
-  ])("takes %s where it changes nothing alone", async (key, inside, outside) => {
+  ])("takes %s only where it changes nothing", async (key, inside, outside) => {
     for (const value of inside) (await loadAdapter(model, await changed({ [key]: value }))).remove();
     for (const value of outside)
       await expect(loadAdapter(model, await changed({ [key]: value })), String(value)).rejects.toThrow(key);

@@ -70,7 +70,7 @@ describe("parseSiglipConfig", () => {
   it.each([
     [{ vision_config: { num_hidden_layers: 1e8 } }, /vision_config\.num_hidden_layers: .*got 100000000/],
     [{ vision_config: { num_patches: 256 } }, /vision_config\.num_patches: unknown key, got 256/],
-    [{ vision_config: { vision_use_head: false } }, /vision_use_head: .*supported at true alone, got false/],
+    [{ vision_config: { vision_use_head: false } }, /vision_use_head: .*supported only at true, got false/],
     [
       { text_config: { hidden_size: 100 } },
       /hidden_size must be a multiple of num_attention_heads, got 100 and 12/,

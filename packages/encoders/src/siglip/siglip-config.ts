@@ -35,7 +35,7 @@ const section = z.record(z.string(), z.unknown()).nullish();
 const siglipConfig = z.object({ text_config: section, vision_config: section });
 
 const harmless = [...transformersKeys, "model_type", "initializer_range", "initializer_factor"];
-// Attention dropout changes training alone, and no published model has it. Without its head, a vision tower has no feature.
+// Attention dropout changes training only, and no published model has it. Without its head, a vision tower has no feature.
 const neutral = { attention_dropout: [0], pruned_heads: [{}], vision_use_head: [true] };
 
 /** Keys that do not change the result are kept as they came. */

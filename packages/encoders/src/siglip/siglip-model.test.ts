@@ -202,7 +202,7 @@ describe("SiglipModel", () => {
           ...config,
           vision_config: { ...config.vision_config, vision_use_head: false } as never,
         }),
-    ).toThrow(/SiglipVisionConfig: vision_config\.vision_use_head: .*supported at true alone, got false/);
+    ).toThrow(/SiglipVisionConfig: vision_config\.vision_use_head: .*supported only at true, got false/);
     expect(
       () => new SiglipModel({ ...config, text_config: { ...config.text_config, projection_size: 9 } }),
     ).toThrow("SiglipConfig: text_config.projection_size must equal vision_config.hidden_size, got 9 and 8");

@@ -64,7 +64,7 @@ export class SiglipModel extends Module implements ImageTextEncoder {
   }
 
   /**
-   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
    *
    * @param options as of {@link fromPretrained}
    */

@@ -81,7 +81,7 @@ function readVocabulary(model: Record<string, unknown>): Map<string, number> {
   );
 }
 
-/** SigLIP's own tokenizer, which has no post-processor to say so, ends a text with its last token alone. */
+/** SigLIP's own tokenizer, which has no post-processor to say so, ends a text with its last token only. */
 function readTemplate({ post_processor }: Record<string, unknown>): { before: string[]; after: string[] } {
   if (post_processor === null || post_processor === undefined) return { before: [], after: [] };
   const { type, single } = object(post_processor);

@@ -47,14 +47,14 @@ describe("SiglipTokenizer", () => {
     expect(siglip2.decode(siglip2.encodeRows(["A photo of a 😀"])[0]!)).toBe("a photo of a 😀");
   });
 
-  it("says what to do with a sentencepiece model alone", async () => {
+  it("says what to do with only a sentencepiece model", async () => {
     const folder = await emptyFolder();
     await expect(SiglipTokenizer.fromPretrained(folder)).rejects.toThrow(
       /expected tokenizer\.json in .*, but it does not exist$/,
     );
     await writeFile(join(folder, "spiece.model"), "x");
     await expect(SiglipTokenizer.fromPretrained(folder)).rejects.toThrow(
-      /does not exist; spiece\.model alone is not read: copy the tokenizer\.json of the same model/,
+      /does not exist; spiece\.model is not read: copy the tokenizer\.json of the same model/,
     );
   });
 

@@ -98,8 +98,8 @@ export class SiglipTokenizer extends TextTokenizer {
     const { definition, settings } = files;
     if (!definition) {
       const hint = (await readModelFile(folder, "spiece.model"))
-        ? "; spiece.model alone is not read: copy the tokenizer.json of the same model beside it (the hub's google/siglip-* " +
-          "and Xenova/siglip-* have it), or load the image tower alone (text: false)"
+        ? "; spiece.model is not read: copy the tokenizer.json of the same model beside it (the hub's google/siglip-* " +
+          "and Xenova/siglip-* have it), or load only the image tower (text: false)"
         : "";
       throw new Error(`${what}: expected tokenizer.json in ${folder}, but it does not exist${hint}`);
     }

@@ -117,7 +117,7 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
   }
 
   /**
-   * The model of a folder without its weights, which says how large it is. `config.json` alone is read.
+   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
    *
    * @param options as of {@link fromPretrained}
    */

@@ -152,7 +152,7 @@ describe("readTokenizerFolder", () => {
     ["tokenize_chinese_chars", [true], [false]],
     ["strip_accents", [null], [true]],
     ["truncation_side", ["right", null], ["left"]],
-  ])("takes %s where it changes nothing alone", async (key, inside, outside) => {
+  ])("takes %s only where it changes nothing", async (key, inside, outside) => {
     for (const value of inside) await expect(read(config({ [key]: value }))).resolves.toBeDefined();
     for (const value of outside)
       await expect(read(config({ [key]: value }))).rejects.toThrow(`${key}: changes the result`);

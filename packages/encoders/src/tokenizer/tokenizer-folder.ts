@@ -194,7 +194,7 @@ function fromDefinition(definition: Record<string, unknown> | undefined, where: 
   );
 }
 
-/** The older file knows ids alone. Its tokens are found in the normalised text, also special ones that are not described. */
+/** The older file knows ids only. Its tokens are found in the normalised text, also special ones that are not described. */
 function fromEncoder(
   file: Record<string, unknown> | undefined,
   specials: TokenizerFolder["specials"],

@@ -110,7 +110,7 @@ async function fit(caller: string, features: Features, options: KMeansOptions): 
 }
 
 /**
- * The clusters of {@link fitKMeans} alone.
+ * The clusters of {@link fitKMeans} only.
  *
  * @returns the cluster of each row
  */

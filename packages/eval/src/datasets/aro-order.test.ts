@@ -49,7 +49,7 @@ it.each<[string, string, RegExp]>([
   [
     "captions alone",
     '[{"image":"a.jpg","caption":["x","y"]}]',
-    /case 0 must have caption_options.*got undefined; files of captions alone have none/,
+    /case 0 must have caption_options.*got undefined; files of only captions have none/,
   ],
   [
     "no negatives",

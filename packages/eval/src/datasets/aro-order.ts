@@ -73,7 +73,7 @@ async function fromJSON(path: string, images: string): Promise<CaptionChoices> {
       throw new Error(`${where} must have an image, got ${describe(image)}`);
     if (!Array.isArray(texts) || texts.length < 2 || !texts.every((text) => typeof text === "string")) {
       throw new Error(
-        `${where} must have caption_options, a caption and its negatives, got ${describe(texts)}; files of captions alone have none`,
+        `${where} must have caption_options, a caption and its negatives, got ${describe(texts)}; files of only captions have none`,
       );
     }
     if (!places.has(image)) places.set(image, places.size);

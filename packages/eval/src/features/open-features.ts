@@ -5,7 +5,7 @@ import { readSavedFeatures, type SafetensorsFile } from "./read-features.js";
 
 /**
  * Features, a row for each image or text: a tensor `[n, dim]`, a list of rows (plain or typed arrays), flat numbers with
- * their shape (or `dims` and `type`, as transformers.js and ONNX Runtime have them; of `"float16"` the bits are decoded), or a safetensors file with a tensor `"features"` or one tensor alone: its path (Node) or its content. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
+ * their shape (or `dims` and `type`, as transformers.js and ONNX Runtime have them; of `"float16"` the bits are decoded), or a safetensors file with a tensor `"features"` or a single tensor: its path (Node) or its content. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
  *
  * @example
  * await kMeans({ data: new Float32Array(8 * 4), shape: [8, 4] }, { clusters: 2 });

@@ -1,7 +1,7 @@
 import { checkChoice, checkNumber, describe } from "../shared/check-options.js";
 
 /**
- * MMVP's option that an answer names, as Cambrian's script reads it: the letter alone, or the option's text, after "answer is" or "answer:"
+ * MMVP's option that an answer names, as Cambrian's script reads it: only the letter, or the option's text, after "answer is" or "answer:"
  * where it has one. (MMVP's own script asks GPT-4 in its place.)
  *
  * @param options the options' texts, of A first
@@ -69,7 +69,7 @@ export function popeAnswer(answer: string): "yes" | "no" {
 }
 
 /**
- * ScienceQA's option that an answer names, as LLaVA's script reads it: a letter alone, a letter with ". " at the beginning, or one "The answer is B" with
+ * ScienceQA's option that an answer names, as LLaVA's script reads it: only a letter, a letter with ". " at the beginning, or one "The answer is B" with
  * a character behind it.
  *
  * @param choices how many options the question has, 2 to 5

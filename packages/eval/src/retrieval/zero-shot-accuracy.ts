@@ -36,7 +36,7 @@ export async function zeroShotScores(
   return score("zeroShotScores", { images, classTexts }, labels, checked);
 }
 
-/** The top-1 accuracy of {@link zeroShotScores} alone. */
+/** The top-1 accuracy of {@link zeroShotScores} only. */
 export async function zeroShotAccuracy(
   images: Features,
   classTexts: Features,

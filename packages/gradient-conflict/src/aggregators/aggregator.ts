@@ -25,8 +25,8 @@ export interface Weighting {
 
 /**
  * A rule that makes one gradient of several: `sum_i w_i g_i`, the weights computed from the gradients' inner products
- * alone. With `m` losses and `n` parameters the Gram matrix costs `O(m^2 n)` on the device and the sum `O(m n)`; the
- * weights cost what each aggregator states, in `m` alone, in float64.
+ * only. With `m` losses and `n` parameters the Gram matrix costs `O(m^2 n)` on the device and the sum `O(m n)`; the
+ * weights cost what each aggregator states, in `m` only, in float64.
  *
  * An aggregator is immutable; what it must remember goes through `memory`.
  */

@@ -5,7 +5,7 @@ import { softmax } from "./simplex.js";
 
 /**
  * Random loss weighting (Lin et al. 2021, algorithm 2): the softmax of standard normal numbers, drawn anew at each step from the seed and
- * the step alone. `O(m)`.
+ * the step only. `O(m)`.
  */
 export function randomWeighting(
   options: {

@@ -1,6 +1,6 @@
 import { checkNumber } from "../shared/check-options.js";
 
-/** Uniform numbers in [0, 1) that are a function of three integers alone (mulberry32). */
+/** Uniform numbers in [0, 1) that are a function of three integers only (mulberry32). */
 export function seededNumbers([seed, step, index]: readonly [number, number, number]): () => number {
   let state =
     Math.imul(seed ^ Math.imul(step + 1, 0x9e3779b1), 0x85ebca6b) ^ Math.imul(index + 1, 0xc2b2ae35);
@@ -12,7 +12,7 @@ export function seededNumbers([seed, step, index]: readonly [number, number, num
   };
 }
 
-/** The numbers `0..m-1` without `left`, in an order drawn from `seed`, `step` and `left` alone (Fisher-Yates). */
+/** The numbers `0..m-1` without `left`, in an order drawn from `seed`, `step` and `left` only (Fisher-Yates). */
 export function shuffledOthers(m: number, left: number, seed: number, step: number): number[] {
   const next = seededNumbers([seed, step, left]);
   const order = Array.from({ length: m }, (_, i) => i).filter((i) => i !== left);

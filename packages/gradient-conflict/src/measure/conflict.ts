@@ -37,7 +37,7 @@ export async function gramMatrix(gradients: readonly (readonly tf.Tensor[])[]): 
 /**
  * {@link gramMatrix} of all variables and of groups of them, in the same `O(m^2 n)` and still with one readback.
  *
- * @param groups for each tensor of a gradient the group that it belongs to; those of none count for the whole alone.
+ * @param groups for each tensor of a gradient the group that it belongs to; those of none count for the whole only.
  */
 export async function groupedGramMatrices(
   gradients: readonly (readonly tf.Tensor[])[],

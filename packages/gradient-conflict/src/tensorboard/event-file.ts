@@ -18,7 +18,7 @@ export interface EventFile {
 }
 
 /**
- * Starts a TensorBoard event file anew; Node alone. TensorBoard finds it by its name, `events.out.tfevents.` and what follows.
+ * Starts a TensorBoard event file anew; Node only. TensorBoard finds it by its name, `events.out.tfevents.` and what follows.
  *
  * @param startedAt seconds since 1970, for the file's first record
  *

@@ -47,9 +47,9 @@ describe("requestWebGPUDevice", () => {
   ];
 
   it.each([
-    { whichever: "for low power alone", preference: "low-power" },
-    { whichever: "for high performance alone", preference: "high-performance" },
-    { whichever: "without a preference alone", preference: undefined },
+    { whichever: "for low power only", preference: "low-power" },
+    { whichever: "for high performance only", preference: "high-performance" },
+    { whichever: "without a preference only", preference: undefined },
   ])(
     "takes the GPU that is offered $whichever, not the software adapter beside it",
     async ({ preference }) => {

@@ -82,7 +82,7 @@ function isSoftwareAdapter(adapter: GPUAdapter): boolean {
   );
 }
 
-/** Browsers tell vendor and architecture alone. */
+/** Browsers tell vendor and architecture only. */
 const nameOf = ({ device, description, vendor, architecture }: GPUAdapterInfo): string =>
   device || description || `${vendor} ${architecture}`.trim() || "unnamed adapter";
 

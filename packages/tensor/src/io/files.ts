@@ -26,7 +26,7 @@ export interface SafetensorsReader extends WeightsReader {
 }
 
 /**
- * Opens a safetensors file and reads its header alone. Node alone.
+ * Opens a safetensors file and reads its header only. Node only.
  *
  * @throws an error that names the file, and the tensor where it is one's fault: no such file, not a regular file, truncated, header
  * that is no JSON, a name twice, unknown dtype, offsets that overlap, leave holes or disagree with the shape.
@@ -90,7 +90,7 @@ export async function readAll(reader: WeightsReader): Promise<StateDict> {
 
 /**
  * Writes tensors as a safetensors file, whole or not at all, one tensor in memory at a time; the caller keeps the tensors.
- * Node alone.
+ * Node only.
  *
  * @param options `dtype`: how float32 tensors are stored, default "F32" (or "F16", "BF16"; an optimizer's state stays F32);
  * `metadata`: strings for the header. A file meant for Hugging Face's transformers needs `{ format: "pt" }`.

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { checkText } from "../shared/check-options.js";
-import { nodeModule } from "../shared/node-modules.js";
 import { isProcessRunning } from "../shared/is-process-running.js";
+import { nodeModule } from "../shared/node-modules.js";
 import { processTag } from "./process-tag.js";
 
 /** The whole of a file, or its chunks in order. */
@@ -18,7 +18,7 @@ export interface StagedFile {
 /**
  * Writes a whole file or nothing: to a temporary file beside it, flushed to disk, then renamed over `path`. Missing
  * folders are made. A reader sees the old contents or the new, never a part. Temporary files that processes left in the folder when they
- * died are removed. Node alone.
+ * died are removed. Node only.
  *
  * @param contents The file's contents, or the chunks of them in order.
  * @throws an error that names the file when it cannot be written; what was there before is then untouched.

@@ -169,7 +169,7 @@ tf.registerGradient({
     const attributes = attrs as Record<string, unknown>;
     const matrices = gradientMatrices(inputs, attributes);
     let filled = false;
-    // tfjs asks for those that it needs in the order of the inputs: the value's, the last, alone needs no gradient of scores.
+    // tfjs asks for those that it needs in the order of the inputs: only the value's, the last, needs no gradient of scores.
     const run = (which: "Query" | "Key" | "Value") => () => {
       const shares = matrices.length > 0 && (filled || which !== "Value");
       const [probabilities, dScores] = matrices;

@@ -25,7 +25,7 @@ export type DropoutAttributes = {
  * Sets elements to zero with probability `rate`, and multiplies the others by `1 / (1 - rate)` (Srivastava et al. 2014; PyTorch's
  * `dropout` while training).
  *
- * The mask is a function of the stream's state alone, the same on every backend. It is made where it is used and made again for the
+ * The mask is a function of the stream's state only, the same on every backend. It is made where it is used and made again for the
  * gradient, so that nothing is kept for that.
  *
  * @returns of the shape of `x`; the caller disposes it. First-order gradients only.

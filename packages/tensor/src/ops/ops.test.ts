@@ -22,7 +22,7 @@ if (adapter instanceof Error) {
   });
 }
 
-/** WebGPU reads asynchronously alone. */
+/** WebGPU reads asynchronously only. */
 async function expectSame(actual: tf.Tensor, expected: tf.Tensor, tolerance: Tolerance): Promise<void> {
   expect(actual.shape).toEqual(expected.shape);
   expectClose(await actual.data(), await expected.data(), tolerance);

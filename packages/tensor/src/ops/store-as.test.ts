@@ -322,7 +322,7 @@ if (hasHalves)
       });
     });
 
-    it("takes float32 alone, passes gradients on, and gives the same again", async () => {
+    it("takes float32 only, passes gradients on, and gives the same again", async () => {
       expect(() => storeAs(tf.scalar(1, "int32"), "float16")).toThrow(
         "storeAs: x must be float32, got int32 []",
       );

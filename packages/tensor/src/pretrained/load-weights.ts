@@ -25,7 +25,7 @@ export interface WeightsPlace extends PretrainedOptions {
 
 /**
  * Gives a new model the weights of its folder, one tensor after the other, so that no more than the model and one tensor are in
- * memory. Names and shapes are checked before the first tensor is read. Node alone.
+ * memory. Names and shapes are checked before the first tensor is read. Node only.
  *
  * @param model a model without weights
  * @param folder the folder with its safetensors file or shards

@@ -6,7 +6,7 @@ import { shown } from "../shared/shown.js";
 const largestFile = 200_000_000;
 
 /**
- * Reads a file of a model folder, if it is there. Node alone.
+ * Reads a file of a model folder, if it is there. Node only.
  *
  * @param folder the model folder
  * @param name the file in it
@@ -23,7 +23,7 @@ export async function readModelFile(folder: string, name: string): Promise<Uint8
 }
 
 /**
- * Reads a JSON file of a model folder. Node alone.
+ * Reads a JSON file of a model folder. Node only.
  *
  * @param folder the model folder
  * @param name the file in it, for example `config.json`

@@ -11,7 +11,7 @@ export interface ConfigFormat<Schema extends z.ZodObject> {
   /** Keys that do not change what the model computes. They are kept as they are. */
   harmless?: readonly string[];
   /**
-   * Keys that change the result and are supported at some values alone, with those values: `{ conv_in_kernel: [3] }`. A
+   * Keys that change the result and are supported at some values only, with those values: `{ conv_in_kernel: [3] }`. A
    * list in the file is accepted where each of its elements is.
    */
   neutral?: Readonly<Record<string, readonly unknown[]>>;
@@ -154,7 +154,7 @@ function fault(
   if (Object.hasOwn(neutral, key)) {
     const allowed = neutral[key]!;
     if (isNeutral(value, allowed)) return undefined;
-    return `changes the result and is supported at ${allowed.map(shown).join(" or ")} alone, got ${shown(value)}`;
+    return `changes the result and is supported only at ${allowed.map(shown).join(" or ")}, got ${shown(value)}`;
   }
   if (value === null || value === false) return undefined;
   if (acceptKeys.includes(key) || (at !== undefined && acceptKeys.includes(`${at}.${key}`))) return undefined;

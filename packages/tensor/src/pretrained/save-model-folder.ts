@@ -29,7 +29,7 @@ export interface ModelFolder extends SavePretrainedOptions {
  * Writes a model folder as transformers or diffusers does. All files are written beside their places first; then config.json is
  * removed, the others take their places, files of former weights (shards, index, variants) are removed, and config.json comes
  * last. So a folder holds the old model or the new one; one that a kill interrupted between the two has no config.json, and is
- * refused by every reader. Node alone.
+ * refused by every reader. Node only.
  *
  * @param folder made if it is missing; files of other names stay
  * @throws while adapters are in place, and where a weight is missing, is not the model's or has another shape; where a file cannot be

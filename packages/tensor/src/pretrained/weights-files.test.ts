@@ -167,7 +167,7 @@ describe("hostile folders", () => {
 });
 
 describe("isWeightsFile", () => {
-  it("knows the whole, shards, indexes and variants of its base name alone", () => {
+  it("knows the whole, shards, indexes and variants of its base name only", () => {
     const yes = [
       "model.safetensors",
       "model-00001-of-00002.safetensors",

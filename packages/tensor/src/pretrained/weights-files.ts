@@ -49,8 +49,8 @@ export function weightsNames(baseName: string, variant?: string): { single: stri
 }
 
 /**
- * Opens the weights of a Hugging Face folder and reads headers alone: `<baseName>.safetensors`, or the shards that
- * `<baseName>.safetensors.index.json` lists; of a variant `<baseName>.<variant>.safetensors` or its index. Node alone.
+ * Opens the weights of a Hugging Face folder and reads headers only: `<baseName>.safetensors`, or the shards that
+ * `<baseName>.safetensors.index.json` lists; of a variant `<baseName>.<variant>.safetensors` or its index. Node only.
  *
  * @param baseName `"model"` in transformers' folders, `"diffusion_pytorch_model"` in diffusers'
  * @throws an error that names the file: no such folder, neither file there, another format (with the command that converts it), an

@@ -14,7 +14,7 @@ const explicit: Pad = [
   [0, 0],
 ];
 
-/** Functions whose values and gradients training may need, and the shapes of their inputs. Some windows hold negative values alone. */
+/** Functions whose values and gradients training may need, and the shapes of their inputs. Some windows hold negative values only. */
 const functions: Record<string, [(...inputs: tf.Tensor[]) => tf.Tensor, number[][]]> = {};
 for (const [name, x, filter, strides, pad] of [
   ["same", [2, 6, 5, 9], [3, 3, 9, 1], 1, "same"],

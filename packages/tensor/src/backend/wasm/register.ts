@@ -19,7 +19,7 @@ import { convolutions, understood, wrongFor } from "./wrong-kernels.js";
 
 const size = tf.util.sizeFromShape;
 
-/** Kernels of ours; they take non-empty float32 tensors alone. */
+/** Kernels of ours; they take non-empty float32 tensors only. */
 const simdKernels: Record<string, Kernel> = {
   ...elementwiseKernels,
   ...normKernels,

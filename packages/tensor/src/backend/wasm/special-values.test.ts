@@ -225,7 +225,7 @@ const others: Record<string, Op> = {
   ],
 };
 
-/** Where tfjs's cpu backend is the coarser one, or zeros differ in sign alone. */
+/** Where tfjs's cpu backend is the coarser one, or zeros differ in sign only. */
 const tolerances: Record<string, Tolerance> = {
   elu: { absolute: 1e-7 },
   erf: { absolute: 2e-7 },

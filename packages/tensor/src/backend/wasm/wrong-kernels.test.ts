@@ -63,7 +63,7 @@ for (const activation of activations) {
     ];
   };
 }
-cases["convolutions of NaN and infinities alone"] = () => {
+cases["convolutions of NaN and infinities only"] = () => {
   const x = tf.tensor4d([NaN, 1, -1, -Infinity, Infinity, 2, 3, -4, 5, 6, 7, 8], [2, 3, 2, 1]);
   return [
     tf.conv2d(x, tf.ones([1, 1, 1, 3]), 1, "same"),
@@ -119,7 +119,7 @@ for (const value of [Infinity, -Infinity, NaN]) {
     ];
   };
 }
-cases["infinite weights over padding alone"] = () => {
+cases["infinite weights over padding only"] = () => {
   const filter = Float32Array.from({ length: 18 }, (_, i) => (i < 8 || i > 9 ? Infinity : i));
   const given = { x: tf.tensor4d([3], [1, 1, 1, 1]), filter: tf.tensor4d(filter, [3, 3, 1, 2]) };
   return tf.fused.conv2d({
@@ -213,7 +213,7 @@ beforeAll(async () => {
   await initialize({ device: "wasm" });
 });
 
-describe("what tfjs-backend-wasm alone gets wrong", () => {
+describe("kernels that tfjs-backend-wasm gets wrong", () => {
   it.each(Object.entries(cases))("%s", async (_name, run) => {
     const expected = await valuesOn("cpu", run);
     const actual = await valuesOn("wasm", run);

@@ -43,7 +43,7 @@ if (device?.features.has("timestamp-query"))
       expect(spent[0]).toBeGreaterThan(0);
     });
 
-    it("times what f does alone, and nothing where f does nothing", async () => {
+    it("times only what f does, and nothing where f does nothing", async () => {
       const [x, before] = [tf.fill([64], 1), tf.neg(tf.fill([64], 1))];
       const times = await profile(() => tf.dispose(tf.square(x)));
       expect(Object.keys(times)).toEqual(["Square"]);

@@ -50,7 +50,7 @@ describe("chooseFiles", () => {
       'owner/name has no weights without a variant, only "fp16"',
     );
     expect(() => chooseFiles("owner/name", [...small, ...noise], {})).toThrow(
-      "owner/name has its weights as pytorch_model.bin alone, which is not read; convert them once, and name the folder ./name: " +
+      "owner/name has its weights only as pytorch_model.bin, which is not read; convert them once, and name the folder ./name: " +
         "python -c \"import json, huggingface_hub; f=huggingface_hub.snapshot_download('owner/name', local_dir='./name', ignore_patterns=['*.h5', '*.msgpack']); " +
         "c=json.load(open(f+'/config.json')); m=__import__('diffusers' if '_class_name' in c else 'transformers'); " +
         "getattr(m, c.get('_class_name') or c['architectures'][0]).from_pretrained(f).save_pretrained(f)\"",

@@ -32,7 +32,7 @@ function variantOf(name: string): string | undefined {
   return rest.slice(1);
 }
 
-/** Of weights both whole and in shards, the whole alone is read. */
+/** Of weights both whole and in shards, only the whole is read. */
 function withoutShards(names: readonly string[]): string[] {
   const whole = names.filter((name) => !/-\d+-of-\d+|\.index\./.test(name));
   return whole.length > 0 ? whole : [...names];
@@ -65,7 +65,7 @@ export function chooseFiles(
   if (pickle !== undefined && names.includes("config.json")) {
     const { line, folder } = convertFromHub(where);
     throw new Error(
-      `${where} has its weights as ${pickle} alone, which is not read; convert them once, and name the folder ${folder}: ${line}`,
+      `${where} has its weights only as ${pickle}, which is not read; convert them once, and name the folder ${folder}: ${line}`,
     );
   }
   return small;

@@ -79,7 +79,7 @@ describe("downloadBlob", () => {
     );
   });
 
-  it("takes a git hash for what it is, and gives the token to the hub alone", async () => {
+  it("takes a git hash for what it is, and gives the token to the hub only", async () => {
     const seen: (string | undefined)[] = [];
     answer = (request, response) => {
       seen.push(request.headers.authorization);

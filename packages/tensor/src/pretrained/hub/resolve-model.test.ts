@@ -161,7 +161,7 @@ describe("resolveModel", () => {
       'tiny/clip has no weights of variant "bf16", only without a variant, "fp16"',
     );
     await expect(resolve("tiny/pickle")).rejects.toThrow(
-      "tiny/pickle has its weights as pytorch_model.bin alone, which is not read; convert them once, and name the folder ./pickle: python -c",
+      "tiny/pickle has its weights only as pytorch_model.bin, which is not read; convert them once, and name the folder ./pickle: python -c",
     );
   });
 
@@ -205,7 +205,7 @@ describe("resolveModel", () => {
     );
   });
 
-  it("sends a token to the hub alone, from the option, the environment or the file of a login", async () => {
+  it("sends a token to the hub only, from the option, the environment or the file of a login", async () => {
     await expect(resolve("tiny/gated")).rejects.toThrow("answers 401");
     await expect(resolve("tiny/gated", { token: false })).rejects.toThrow("answers 401");
     const folder = await resolve("tiny/gated", { token: "secret" });

@@ -36,7 +36,7 @@ const names: OptionNames<ResolveOptions> = {
 /**
  * The folder of a model: a local one, else the model's in the Hugging Face cache, else downloaded into that cache, where Python's
  * huggingface_hub finds it too. Only what the model needs is downloaded: settings, vocabularies, and the safetensors of the
- * variant. A download that was cut is taken up where it was. Node alone.
+ * variant. A download that was cut is taken up where it was. Node only.
  *
  * @param idOrFolder a folder, or a model's id on the hub such as `"openai/clip-vit-large-patch14"`
  * @param options which revision, variant and subfolder; the environment's variables (HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN,

@@ -98,7 +98,7 @@ for (const [name, x, filter, strides, pad] of geometries) {
       return [y, tf.grad((w) => run(at(x, []), w))(weights, at(y.shape, [value]))];
     };
   }
-  cases[`${name}: weights of infinity alone`] = () => run(at(x, []), tf.fill(filter, Infinity));
+  cases[`${name}: weights of infinity only`] = () => run(at(x, []), tf.fill(filter, Infinity));
 }
 cases["infinite weights in padding, with a bias and an activation"] = () =>
   tf.fused.conv2d({

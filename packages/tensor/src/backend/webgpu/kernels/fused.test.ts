@@ -73,7 +73,7 @@ for (const [rows, width, out] of [
     ),
     ...near,
   };
-  cases[`linear of ${rows} x ${width}, with a residual alone`] = {
+  cases[`linear of ${rows} x ${width}, with a residual only`] = {
     run: withGradients(
       (x, w, residual) => linear(x, w as tf.Tensor2D, null, residual),
       ...shapes.filter((_, i) => i !== 2),

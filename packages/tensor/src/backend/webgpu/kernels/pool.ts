@@ -100,7 +100,7 @@ export const maximumTaps = (backend: WebGPUBackend, x: TensorInfo, op: Windowed)
 
 /**
  * The gradient of a reduction at its input: each element sums `dy` over the windows that hold it, over all of them or,
- * where `taps` says which was each window's maximum, over those alone; then times `scale`.
+ * where `taps` says which was each window's maximum, over those only; then times `scale`.
  */
 export function windowGradient(
   backend: WebGPUBackend,

@@ -35,7 +35,7 @@ const computations: Record<string, Computation> = {
   "batch to space along one axis": () => tf.batchToSpaceND(normal(4, 3, 5), [2], [[1, 0]]),
   "depth to space": () => tf.depthToSpace(normal(2, 3, 2, 12), 2, "NHWC"),
   "depth to space by three": () => tf.depthToSpace(normal(1, 2, 3, 9), 3, "NHWC"),
-  // tfjs's cpu backend knows channels last alone.
+  // tfjs's cpu backend knows channels last only.
   "depth to space, channels first": () =>
     tf.getBackend() === "cpu"
       ? tf.transpose(

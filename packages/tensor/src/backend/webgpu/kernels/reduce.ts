@@ -215,7 +215,7 @@ const mean: Kernel = ({ inputs: { x }, attrs, backend }) => {
   return result;
 };
 
-/** The index of the first largest or smallest element along one axis. A NaN counts where it is the first alone, as on tfjs's cpu backend. */
+/** The index of the first largest or smallest element along one axis. A NaN counts only where it is the first, as on tfjs's cpu backend. */
 const argument =
   (name: "ArgMax" | "ArgMin"): Kernel =>
   ({ inputs: { x }, attrs, backend }) => {

@@ -8,7 +8,7 @@ type Resize = (x: tf.Tensor4D) => tf.Tensor4D;
 
 /**
  * The gradient by its definition: resizing is linear, and what each input pixel makes of the output is found by resizing an image
- * of that pixel alone. tfjs's cpu backend takes no notice of half-pixel centres in gradients.
+ * of that pixel only. tfjs's cpu backend takes no notice of half-pixel centres in gradients.
  */
 function adjoint(resize: Resize, [batch, height, width, channels]: number[], dy: tf.Tensor4D): tf.Tensor {
   const pixels = tf.reshape(tf.eye(height * width), [height * width, height, width, 1]) as tf.Tensor4D;

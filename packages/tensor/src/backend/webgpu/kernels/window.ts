@@ -100,7 +100,7 @@ export function split(axes: readonly Axis[], extent: Extent, from: string, suffi
   return lines.join(" ");
 }
 
-/** WGSL of the index over images and `axes` that coordinates make, or over the window alone. */
+/** WGSL of the index over images and `axes` that coordinates make, or over the window only. */
 export function join(axes: readonly Axis[], extent: Extent, suffix = ""): string {
   const start = extent === "size" ? "0u" : `image${suffix}`;
   return axes.reduce(

@@ -138,7 +138,7 @@ export class CLIPModel extends Module implements ImageTextEncoder {
   /**
    * The text feature: the state at the end-of-text token, projected, not L2-normalised (`get_text_features`).
    *
-   * @param inputIds int32 `[batch, tokens]`, from a {@link CLIPTokenizer}
+   * @param inputIds int32 `[batch, tokens]`, from a `CLIPTokenizer`
    * @returns `[batch, projection_dim]`; the caller disposes it
    * @throws on another shape or type, and on an id outside the vocabulary (where the backend can tell)
    */

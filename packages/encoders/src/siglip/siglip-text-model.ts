@@ -133,7 +133,13 @@ export class SiglipTextModel extends Module implements TextEncoder {
     return this.config.vocab_size;
   }
 
-  /** See {@link SiglipTextTransformer.forward}. */
+  /**
+   * Pools the state at the last token, padding or not: pad texts to the length that the model was trained with, 64.
+   *
+   * @param inputIds int32 `[batch, tokens]`, tokens at most `max_position_embeddings`
+   * @returns every token's last hidden state, and the pooled one; the caller disposes both
+   * @throws on another shape or type, and on an id outside the vocabulary (where the backend can tell)
+   */
   forward(inputIds: tf.Tensor2D): SiglipTextOutput {
     return this.text_model.forward(inputIds);
   }

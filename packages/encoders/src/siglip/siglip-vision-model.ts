@@ -148,7 +148,11 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
     return this.config.hidden_size;
   }
 
-  /** See {@link SiglipVisionTransformer.forward}. */
+  /**
+   * @param pixels `[batch, image_size, image_size, channels]`, normalised as the image processor does
+   * @returns every token's last hidden state, and the pooled one; the caller disposes both
+   * @throws if pixels have another shape
+   */
   forward(pixels: tf.Tensor4D): SiglipVisionOutput {
     return this.vision_model.forward(pixels);
   }

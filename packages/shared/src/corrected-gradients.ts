@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { explicitPadding } from "./explicit-padding.js";
 import { gradientConfigs } from "./tfjs-gradients.js";
 
 type Gradient = Record<string, () => tf.Tensor>;
@@ -184,7 +185,8 @@ const averagePool = (kernelName: "AvgPool" | "AvgPool3D"): tf.GradConfig => ({
   inputsToSave: ["x"],
   gradFunc: (dy, [x], attrs) => ({
     x: () => {
-      const { filterSize, strides, pad, dimRoundingMode } = attrs as never as Record<string, never>;
+      const { filterSize, strides, pad: given, dimRoundingMode } = attrs as never as Record<string, never>;
+      const pad = (kernelName === "AvgPool" ? explicitPadding(given) : given) as never;
       const axes =
         kernelName === "AvgPool" ? (["Height", "Width"] as const) : (["Depth", "Height", "Width"] as const);
       const info = (kernelName === "AvgPool"

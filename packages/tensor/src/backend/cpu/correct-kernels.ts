@@ -3,6 +3,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { einsumOn } from "../einsum.js";
+import { settledAttributes, settledKernels } from "../settled-attributes.js";
 import { sumSegments } from "../sum-segments.js";
 import { maxPool3dGradient } from "./max-pool-3d-gradient.js";
 import { resizeGradient } from "./resize-gradient.js";
@@ -88,16 +89,6 @@ const corrected = new Set<KernelFunc>();
 
 /** Replaces kernels of tfjs's backend "cpu" whose results are wrong; calling it again changes nothing. */
 export function correctCpuKernels(): void {
-  for (const kernelName of ["Cumsum", "Cumprod"]) {
-    replace(kernelName, (theirs) => (params) => {
-      // It takes a negative axis for none.
-      const [axis] = tf.util.parseAxisParam(
-        (params.attrs as { axis: number }).axis,
-        (params.inputs as { x: TensorInfo }).x.shape,
-      );
-      return theirs({ ...params, attrs: { ...params.attrs, axis } });
-    });
-  }
   replace("Pow", (theirs) => (params) => power(theirs, params));
   replace("Einsum", () => einsumOn("cpu"));
   replace("TensorScatterUpdate", (theirs) => (params) => {
@@ -134,6 +125,13 @@ export function correctCpuKernels(): void {
       const data = (params.backend as MathBackendCPU).data.get(result.dataId);
       (data.values as tf.TypedArray).fill(value(result.dtype));
       return result;
+    });
+  }
+  for (const kernelName of settledKernels) {
+    if (!tf.getKernel(kernelName, "cpu")) continue;
+    replace(kernelName, (theirs) => ({ inputs, attrs, backend }) => {
+      const settled = settledAttributes(kernelName, inputs as Record<string, TensorInfo>, attrs ?? {});
+      return theirs({ inputs, attrs: settled, backend });
     });
   }
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkSizes } from "../check-sizes.js";
 import type { WasmBackend } from "./simd-kernels.js";
 
 /**
@@ -19,9 +20,15 @@ const uses = new WeakMap<object, Use>();
 /** The kernels that run, innermost last. */
 const running: string[] = [];
 
-/** Counts what is allocated, and makes a refusal an error that says so. */
-export function guardMemory({ wasm }: WasmBackend): void {
+/** Counts what is allocated, and makes a refusal an error that says so, as a tensor of a negative size. */
+export function guardMemory(backend: WasmBackend): void {
+  const { wasm } = backend;
   if (uses.has(wasm)) return;
+  const makeOutput = backend.makeOutput.bind(backend);
+  backend.makeOutput = (shape, ...rest) => {
+    checkSizes(shape);
+    return makeOutput(shape, ...rest);
+  };
   const use: Use = { blocks: new Map(), bytes: 0 };
   uses.set(wasm, use);
   // Emscripten's stubs replace themselves, and what is put in their place, at the first call.

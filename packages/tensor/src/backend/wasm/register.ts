@@ -2,6 +2,8 @@ import type { KernelConfig, KernelFunc, TensorInfo } from "@tensorflow/tfjs-core
 import * as tf from "@tensorflow/tfjs-core";
 import { compositeOf } from "../../ops/fused-kernel.js";
 import { einsumOn } from "../einsum.js";
+import { settledAttributes } from "../settled-attributes.js";
+import { channelsLast, isChannelsFirst } from "./channels-last.js";
 import { elementwiseKernels } from "./elementwise-kernels.js";
 import { exactConv2d } from "./exact-convolution.js";
 import { runOnHost } from "./host.js";
@@ -15,7 +17,7 @@ import { unsortedSegmentSum } from "./segment-sum.js";
 import { address, wasmBackend } from "./simd-kernels.js";
 import { splitOn } from "./split.js";
 import { windowKernels } from "./window-kernels.js";
-import { convolutions, understood, wrongFor } from "./wrong-kernels.js";
+import { convolutions, wrongFor } from "./wrong-kernels.js";
 
 const size = tf.util.sizeFromShape;
 
@@ -39,8 +41,8 @@ const activations: Record<string, string> = {
   leakyrelu: "LeakyRelu",
 };
 
-/** Kernels that tfjs-backend-cpu has for strings and complex numbers, which this backend does not hold. */
-const hostOnly = /Complex|FFT|Imag|Real$|String|Ragged|Sparse|Unique/;
+/** Kernels of tfjs-backend-cpu for strings and complex numbers, which this backend does not hold. */
+const notHeldHere = /Complex|FFT|Imag|Real$|String|Ragged|Sparse|Unique/;
 
 const originals = new Map<string, KernelConfig | undefined>();
 
@@ -73,8 +75,12 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
     const composite = compositeOf(kernelName);
     const hasHost = !composite && tf.getKernel(kernelName, "cpu") !== undefined;
     const isWrong = wrongFor(kernelName, hasNonFinite);
-    return ({ inputs, attrs: given }) => {
-      const attrs = understood(kernelName, { inputs: inputs as Inputs, attrs: given as Attrs });
+    const run: KernelFunc = ({ inputs, attrs: given }) => {
+      const attrs = settledAttributes(kernelName, inputs as Inputs, (given ?? {}) as Attrs);
+      if (isChannelsFirst(kernelName, attrs)) {
+        const call = { inputs: inputs as Inputs, attrs, backend };
+        return channelsLast(kernelName, call, (turned) => run({ ...turned, backend }) as TensorInfo);
+      }
       const tensors = tensorsOf(inputs);
       if (composite && tensors.some(({ shape }) => size(shape) === 0)) {
         return composite(inputs as tf.NamedTensorMap, attrs) as TensorInfo;
@@ -101,6 +107,7 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
       backend.disposeData(x.dataId);
       return y;
     };
+    return run;
   };
 
   /** A convolution's results, of which some are not finite, without the infinities that NaN was clamped to. */
@@ -121,7 +128,7 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
   const hostNames = tf
     .getKernelsForBackend("cpu")
     .map(({ kernelName }) => kernelName)
-    .filter((kernelName) => !hostOnly.test(kernelName) && !compositeOf(kernelName));
+    .filter((kernelName) => !notHeldHere.test(kernelName) && !compositeOf(kernelName));
   simdKernels.UnsortedSegmentSum = unsortedSegmentSum;
   simdKernels.Einsum = (call) => einsumOn("wasm")(call) as TensorInfo;
   for (const kernelName of new Set([...theirNames, ...Object.keys(simdKernels), ...hostNames])) {

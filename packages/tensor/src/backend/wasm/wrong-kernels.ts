@@ -49,6 +49,12 @@ function isOutside({ backend }: Given, indices: TensorInfo, shape: number[]): bo
 const resizing = ({ inputs, attrs }: Given): boolean =>
   attrs.halfPixelCenters || (attrs.alignCorners && inputs.images.shape.slice(1, 3).includes(1));
 
+/** Whether a window may lie in the padding alone: there tfjs-backend-wasm takes elements from elsewhere. */
+function hasEmptyWindow({ attrs: { pad, filterSize } }: Given): boolean {
+  const sizes = [filterSize].flat();
+  return Array.isArray(pad) && [1, 2].some((axis) => Math.max(...pad[axis]) >= (sizes[axis - 1] ?? sizes[0]));
+}
+
 /** Wrong for some inputs. */
 const sometimes: Record<string, (given: Given) => boolean> = {
   Cast: ({ attrs }) => attrs.dtype === "bool",
@@ -68,6 +74,8 @@ const sometimes: Record<string, (given: Given) => boolean> = {
   ScatterNd: (given) => isOutside(given, given.inputs.indices, given.attrs.shape),
   TensorScatterUpdate: (given) => isOutside(given, given.inputs.indices, given.inputs.tensor.shape),
   SparseToDense: (given) => isOutside(given, given.inputs.sparseIndices, given.attrs.outputShape),
+  AvgPool: hasEmptyWindow,
+  MaxPool: hasEmptyWindow,
   ResizeBilinearGrad: resizing,
   ResizeNearestNeighborGrad: resizing,
 };
@@ -85,8 +93,9 @@ export function wrongFor(
   return (given, tensors) =>
     tensors.some(
       (x) =>
-        // Given no elements, it hands out memory as it finds it.
+        // Given no elements, or more axes than XNNPACK takes, it hands out memory as it finds it.
         size(x.shape) === 0 ||
+        (theirs && x.shape.length > mostAxes) ||
         (integers && x.dtype === "int32") ||
         (bools && x.dtype === "bool") ||
         (nonFinite && hasNonFinite(x)),
@@ -94,31 +103,8 @@ export function wrongFor(
     (some?.(given) ?? false);
 }
 
+/** How many axes the kernels of XNNPACK take. */
+const mostAxes = 6;
+
 /** The kernels of convolutions, which clamp their results to [-Infinity, Infinity]: that makes an infinity of NaN. */
 export const convolutions = words("Conv2D FusedConv2D DepthwiseConv2dNative FusedDepthwiseConv2D");
-
-/** The attributes as tfjs-backend-wasm reads them right. */
-export function understood(kernelName: string, { inputs, attrs }: Omit<Given, "backend">): Attrs {
-  if (kernelName === "Cumsum" || kernelName === "Cumprod") {
-    return { ...attrs, axis: tf.util.parseAxisParam(attrs.axis, inputs.x.shape)[0] };
-  }
-  if (!convolutions.has(kernelName) || attrs.pad !== "same") return attrs;
-  // It returns zeros where strides leave out the last pixels of an axis, unless it is told that no padding is needed.
-  const { strides, dilations, dimRoundingMode } = attrs;
-  const { padInfo } = tf.backend_util.computeConv2DInfo(
-    inputs.x.shape as [number, number, number, number],
-    inputs.filter.shape as [number, number, number, number],
-    strides,
-    dilations,
-    "same",
-    dimRoundingMode,
-    /Depthwise/.test(kernelName),
-  );
-  const pad = [
-    [0, 0],
-    [padInfo.top, padInfo.bottom],
-    [padInfo.left, padInfo.right],
-    [0, 0],
-  ];
-  return { ...attrs, pad };
-}

@@ -1,6 +1,7 @@
 import type { BackendValues, DataId, DataType, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { areHalves, float16ToFloat32Array } from "../../shared/half-floats.js";
+import { checkSizes } from "../check-sizes.js";
 import { BufferPool } from "./buffer-pool.js";
 import type { CommandRecorder } from "./command-recorder.js";
 import { Failures } from "./failures.js";
@@ -131,6 +132,7 @@ export abstract class TensorStorage extends tf.KernelBackend {
 
   /** A new tensor whose values a kernel will write. */
   output(shape: number[], dtype: DataType, storage: FloatStorage = "float32"): TensorInfo {
+    checkSizes(shape);
     const store = newStore(shape, storage === "float16");
     store.unmaterialized = this.warming !== null;
     return this.made(store, dtype);

@@ -1,5 +1,6 @@
 import type { DataType } from "@tensorflow/tfjs-core";
 import { getKernel, registerKernel } from "@tensorflow/tfjs-core";
+import { settledAttributes } from "../../settled-attributes.js";
 import { backendName } from "../backend-name.js";
 import { activationKernels } from "./activation.js";
 import { adamWKernels } from "./adamw.js";
@@ -90,7 +91,7 @@ const kernel =
           : "real";
     const found = kernels[kind][name];
     if (!found) throw new Error(`${name}: dcr-webgpu does not compute it of ${kind} tensors`);
-    return found(call);
+    return found({ ...call, attrs: settledAttributes(name, call.inputs, call.attrs ?? {}) });
   };
 
 /** Registers each kernel once, whatever device the backend then runs on. */

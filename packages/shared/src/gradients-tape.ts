@@ -35,7 +35,7 @@ export function isRecording(): boolean {
 export function record(node: Omit<TapeNode, "id">): void {
   const { activeTape } = state();
   if (!activeTape) throw new Error(`${node.kernelName}: no gradient is being recorded`);
-  activeTape.push({ id: state().nextTapeNodeId++, ...node });
+  activeTape.push({ id: state().nextTapeNodeId++, ...node, outputs: [...node.outputs] });
 }
 
 /** Runs `f` and shows each of its ops to `visit`; none is recorded, and what an op saved for its gradient is freed at once. */
@@ -56,6 +56,9 @@ export function visitOps<T>(f: () => T, visit: (node: TapeNode) => void): T {
     state().activeTape = before;
   }
 }
+
+/** Runs `f` without recording its ops. */
+export const unrecorded = <T>(f: () => T): T => visitOps(f, () => {});
 
 /** Frees what the tape saved, unless an outer gradient still needs it. */
 export function dropTape(): void {
@@ -87,10 +90,7 @@ export function relinkOutputs(saved: tf.Tensor[], isOutput: (i: number) => boole
   return saved.map((copy, i) => {
     const node = isOutput(i) ? activeTape?.findLast(({ outputs }) => outputs.includes(copy)) : undefined;
     if (!node) return copy;
-    const linked = visitOps(
-      () => tf.clone(copy),
-      () => {},
-    );
+    const linked = unrecorded(() => tf.clone(copy));
     record({
       kernelName: "Identity",
       inputs: node.inputs,

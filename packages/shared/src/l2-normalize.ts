@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "./check-options.js";
-import { visitOps } from "./gradients-tape.js";
+import { unrecorded } from "./gradients-tape.js";
 
 /** The smallest normal float32. A smaller one may be 0 on a GPU, and its direction has a gradient beyond float32. */
 const smallest = 2 ** -126;
@@ -23,14 +23,11 @@ export function l2Normalize<T extends tf.Tensor>(x: T, axis = -1): T {
   tf.util.parseAxisParam(axis, x.shape);
   return tf.tidy(() => {
     // The result does not depend on the scale, which only keeps squares in range: it is a constant, 1 / 0 for zero vectors.
-    const [scale, isZero] = visitOps(
-      () => {
-        const largest = tf.max(tf.abs(x), axis, true);
-        const zero = tf.less(largest, smallest);
-        return [tf.where(zero, Infinity, largest), tf.cast(zero, "float32")];
-      },
-      () => {},
-    );
+    const [scale, isZero] = unrecorded(() => {
+      const largest = tf.max(tf.abs(x), axis, true);
+      const zero = tf.less(largest, smallest);
+      return [tf.where(zero, Infinity, largest), tf.cast(zero, "float32")];
+    });
     const scaled = tf.div(x, scale!);
     const squared = tf.add(tf.sum(tf.square(scaled), axis, true), isZero!);
     return tf.div(scaled, tf.sqrt(squared)) as T;

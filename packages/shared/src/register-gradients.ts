@@ -10,6 +10,7 @@ import { correctedGradients } from "./corrected-gradients.js";
 import { freeFailedGradients } from "./failed-gradients.js";
 import { guardCustomGradients } from "./gradients-custom.js";
 import { isRecording, relinkOutputs } from "./gradients-tape.js";
+import { keepTapeOutputs } from "./tape-outputs.js";
 import { gradientConfigs } from "./tfjs-gradients.js";
 
 /** A gradient whose own derivative is right too, where it reads the op's output. */
@@ -35,3 +36,4 @@ for (const config of [...gradientConfigs, ...correctedGradients, ...addedGradien
 }
 guardCustomGradients();
 freeFailedGradients();
+keepTapeOutputs();

@@ -1,6 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
-import { apartFromTape, isRecording, record, refuseSecondOrder, visitOps } from "../shared/gradients-tape.js";
+import {
+  apartFromTape,
+  isRecording,
+  record,
+  refuseSecondOrder,
+  unrecorded,
+  visitOps,
+} from "../shared/gradients-tape.js";
 import { recordDraws } from "./repeat-draws.js";
 import { activationStorage, float16Activations } from "./store-as.js";
 
@@ -40,10 +47,7 @@ export function checkpoint<T extends Result, I extends tf.Tensor[]>(
   // The backward pass is no longer inside the caller's `float16Activations`.
   const storage = activationStorage();
   return tf.tidy(() => {
-    const saved = visitOps(
-      () => inputs.map((x) => tf.keep(tf.clone(x))),
-      () => {},
-    );
+    const saved = unrecorded(() => inputs.map((x) => tf.keep(tf.clone(x))));
     const variables = new Set<tf.Variable>();
     const constants = new Set<tf.Tensor>();
     const firstOwn = tf.scalar(0).id;

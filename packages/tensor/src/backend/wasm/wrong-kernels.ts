@@ -90,12 +90,13 @@ export function wrongFor(
   const bools = !rightForBools.has(kernelName);
   const nonFinite = forNonFinite.has(kernelName);
   const some = sometimes[kernelName];
+  const ranks = !rightForAllRanks.has(kernelName);
   return (given, tensors) =>
     tensors.some(
       (x) =>
         // Given no elements, or more axes than XNNPACK takes, it hands out memory as it finds it.
         size(x.shape) === 0 ||
-        (theirs && x.shape.length > mostAxes) ||
+        (ranks && x.shape.length > mostAxes) ||
         (integers && x.dtype === "int32") ||
         (bools && x.dtype === "bool") ||
         (nonFinite && hasNonFinite(x)),
@@ -103,8 +104,9 @@ export function wrongFor(
     (some?.(given) ?? false);
 }
 
-/** How many axes the kernels of XNNPACK take. */
+/** How many axes the kernels of XNNPACK take, and kernels that take all since they move no element. */
 const mostAxes = 6;
+const rightForAllRanks = words("ExpandDims Identity Reshape");
 
 /** The kernels of convolutions, which clamp their results to [-Infinity, Infinity]: that makes an infinity of NaN. */
 export const convolutions = words("Conv2D FusedConv2D DepthwiseConv2dNative FusedDepthwiseConv2D");

@@ -3,6 +3,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { einsumOn } from "../einsum.js";
+import { rewritten, rewrittenKernels } from "../rewritten-calls.js";
 import { settledAttributes, settledKernels } from "../settled-attributes.js";
 import { sumSegments } from "../sum-segments.js";
 import { maxPool3dGradient } from "./max-pool-3d-gradient.js";
@@ -85,10 +86,16 @@ function power(theirs: KernelFunc, params: Parameters<KernelFunc>[0]): TensorInf
   return y;
 }
 
+/** A kernel in the place of another, which it may call. */
+type Correction = (theirs: KernelFunc) => KernelFunc;
+
 const corrected = new Set<KernelFunc>();
 
 /** Replaces kernels of tfjs's backend "cpu" whose results are wrong; calling it again changes nothing. */
 export function correctCpuKernels(): void {
+  const corrections = new Map<string, Correction[]>();
+  const replace = (kernelName: string, by: Correction) =>
+    corrections.set(kernelName, [...(corrections.get(kernelName) ?? []), by]);
   replace("Pow", (theirs) => (params) => power(theirs, params));
   replace("Einsum", () => einsumOn("cpu"));
   replace("TensorScatterUpdate", (theirs) => (params) => {
@@ -127,6 +134,12 @@ export function correctCpuKernels(): void {
       return result;
     });
   }
+  for (const kernelName of rewrittenKernels) {
+    replace(kernelName, (theirs) => {
+      const run = theirs as (params: Parameters<KernelFunc>[0]) => TensorInfo;
+      return (params) => rewritten("cpu", kernelName, params, run) ?? run(params);
+    });
+  }
   for (const kernelName of settledKernels) {
     if (!tf.getKernel(kernelName, "cpu")) continue;
     replace(kernelName, (theirs) => ({ inputs, attrs, backend }) => {
@@ -134,13 +147,12 @@ export function correctCpuKernels(): void {
       return theirs({ inputs, attrs: settled, backend });
     });
   }
-}
-
-function replace(kernelName: string, by: (theirs: KernelFunc) => KernelFunc): void {
-  const config = tf.getKernel(kernelName, "cpu");
-  if (corrected.has(config.kernelFunc)) return;
-  const kernelFunc = by(config.kernelFunc);
-  corrected.add(kernelFunc);
-  tf.unregisterKernel(kernelName, "cpu");
-  tf.registerKernel({ ...config, kernelFunc });
+  for (const [kernelName, list] of corrections) {
+    const config = tf.getKernel(kernelName, "cpu");
+    if (corrected.has(config.kernelFunc)) continue;
+    const kernelFunc = list.reduce((theirs, by) => by(theirs), config.kernelFunc);
+    corrected.add(kernelFunc);
+    tf.unregisterKernel(kernelName, "cpu");
+    tf.registerKernel({ ...config, kernelFunc });
+  }
 }

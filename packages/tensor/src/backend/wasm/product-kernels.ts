@@ -7,6 +7,7 @@ import { conv2dGradientWithoutPadding } from "./window-kernels.js";
 const size = tf.util.sizeFromShape;
 const flag = (value: unknown) => (value ? 1 : 0);
 
+/** Each operand has the whole batch or one matrix: `rewritten` has seen to it. */
 const batchMatMul: Kernel = ({ inputs, attrs, split, at, output }) => {
   const { a, b } = inputs;
   const { transposeA, transposeB } = attrs;
@@ -22,9 +23,6 @@ const batchMatMul: Kernel = ({ inputs, attrs, split, at, output }) => {
   const batchB = size(b.shape.slice(0, -2));
   const lead = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const batch = size(lead);
-  if ((batchA !== batch && batchA !== 1) || (batchB !== batch && batchB !== 1)) {
-    throw new Error(`matMul: batches [${a.shape}] and [${b.shape}] broadcast along some axes only`);
-  }
   const c = output([...lead, m, n]);
   const [aBatch, bBatch] = [batchA === 1 ? 0 : m * k, batchB === 1 ? 0 : n * k];
   const [aRow, aColumn] = transposeA ? [1, m] : [k, 1];

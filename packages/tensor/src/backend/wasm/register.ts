@@ -2,6 +2,7 @@ import type { KernelConfig, KernelFunc, TensorInfo } from "@tensorflow/tfjs-core
 import * as tf from "@tensorflow/tfjs-core";
 import { compositeOf } from "../../ops/fused-kernel.js";
 import { einsumOn } from "../einsum.js";
+import { rewritten } from "../rewritten-calls.js";
 import { settledAttributes } from "../settled-attributes.js";
 import { channelsLast, isChannelsFirst } from "./channels-last.js";
 import { elementwiseKernels } from "./elementwise-kernels.js";
@@ -81,6 +82,9 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
         const call = { inputs: inputs as Inputs, attrs, backend };
         return channelsLast(kernelName, call, (turned) => run({ ...turned, backend }) as TensorInfo);
       }
+      const again = (call: Parameters<KernelFunc>[0]) => run(call) as TensorInfo;
+      const rewriting = rewritten("wasm", kernelName, { inputs, attrs, backend }, again);
+      if (rewriting) return rewriting;
       const tensors = tensorsOf(inputs);
       if (composite && tensors.some(({ shape }) => size(shape) === 0)) {
         return composite(inputs as tf.NamedTensorMap, attrs) as TensorInfo;

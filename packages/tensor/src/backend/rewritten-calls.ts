@@ -1,0 +1,85 @@
+import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+
+type Parameters = globalThis.Parameters<KernelFunc>[0];
+type Run = (params: Parameters) => TensorInfo;
+
+/** A call of a kernel as calls that tfjs-backend-cpu and tfjs-backend-wasm compute right; null where it is one. */
+type Rewrite = (backendName: string, params: Parameters, run: Run) => TensorInfo | null;
+
+interface SliceAttributes {
+  begin: number[];
+  end: number[];
+  strides: number[];
+  beginMask: number;
+  endMask: number;
+  ellipsisMask: number;
+  newAxisMask: number;
+  shrinkAxisMask: number;
+}
+
+/** A strided slice that drops axes, as one that keeps all axes of x and no others: their kernels count axes after they dropped some. */
+const allAxes: Rewrite = (_backendName, { inputs, attrs, backend }, run) => {
+  const given = attrs as unknown as SliceAttributes;
+  if (!given.shrinkAxisMask) return null;
+  const { shape } = (inputs as Record<"x", TensorInfo>).x;
+  const info = tf.slice_util.sliceInfo(
+    shape,
+    given.begin,
+    given.end,
+    given.strides,
+    given.beginMask,
+    given.endMask,
+    given.ellipsisMask,
+    given.newAxisMask,
+    given.shrinkAxisMask,
+  );
+  const [begin, end] = [[...info.begin], [...info.end]];
+  let endMask = 0;
+  for (const [axis, stride] of info.strides.entries()) {
+    // Before the first element is -1 here, which is the last element there.
+    if (begin[axis] < 0) [begin[axis], end[axis]] = [0, 0];
+    else if (stride < 0 && end[axis] < 0) endMask |= 1 << axis;
+  }
+  const masks = { beginMask: 0, endMask, ellipsisMask: 0, newAxisMask: 0, shrinkAxisMask: 0 };
+  const y = run({ inputs, attrs: { begin, end, strides: info.strides, ...masks }, backend });
+  return { ...y, shape: info.finalShape };
+};
+
+/** A product whose operands are both repeated along batch axes, with whole operands: their kernels step through one axis of batches. */
+const wholeBatches: Rewrite = (backendName, { inputs, attrs, backend }, run) => {
+  const { a, b } = inputs as Record<"a" | "b", TensorInfo>;
+  const leads = [a, b].map(({ shape }) => shape.slice(0, -2));
+  const lead = tf.broadcast_util.assertAndGetBroadcastShape(leads[0], leads[1]);
+  const batch = tf.util.sizeFromShape(lead);
+  const isPartial = leads.map(tf.util.sizeFromShape).some((own) => own !== batch && own !== 1);
+  if (batch === 0 || !isPartial) return null;
+  const [wholeA, wholeB] = [a, b].map((x, i) => {
+    const own = [...new Array(lead.length - leads[i].length).fill(1), ...leads[i]];
+    const reps = [...lead.map((size, axis) => size / own[axis]), 1, 1];
+    const operand = { ...x, shape: [...own, ...x.shape.slice(-2)] };
+    const tile = tf.getKernel("Tile", backendName).kernelFunc;
+    return tile({ inputs: { x: operand }, attrs: { reps }, backend }) as TensorInfo;
+  });
+  const y = run({ inputs: { ...inputs, a: wholeA, b: wholeB }, attrs, backend });
+  for (const { dataId } of [wholeA, wholeB]) (backend as tf.KernelBackend).disposeData(dataId);
+  return y;
+};
+
+const rewrites: Record<string, Rewrite> = {
+  StridedSlice: allAxes,
+  BatchMatMul: wholeBatches,
+};
+
+/** The kernels whose calls are rewritten on backends that run tfjs's own. */
+export const rewrittenKernels: readonly string[] = Object.keys(rewrites);
+
+/** The result of `run` for a call as the kernel computes it right, or null where the call is one already. */
+export function rewritten(
+  backendName: string,
+  kernelName: string,
+  params: Parameters,
+  run: Run,
+): TensorInfo | null {
+  return rewrites[kernelName]?.(backendName, params, run) ?? null;
+}

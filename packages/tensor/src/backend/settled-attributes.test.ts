@@ -7,7 +7,7 @@ import { testBackends } from "../../test/test-backends.js";
 type Size = [number, number];
 type Run = (x: tf.Tensor4D, size: Size, strides: Size, pad: number | "valid") => tf.Tensor;
 
-const filter = (shape: number[]) => normalTensor<tf.Rank.R4>(2, shape);
+const filter = (shape: number[]) => normalTensor<tf.Rank.R4>(2, shape as tf.Tensor4D["shape"]);
 /** Ops by how they pad: the value that makes "valid" of an image with a border of it what the number as padding is. */
 const ops: Record<string, { run: Run; border: number }> = {
   conv2d: { run: (x, size, strides, pad) => tf.conv2d(x, filter([...size, 3, 4]), strides, pad), border: 0 },
@@ -28,10 +28,11 @@ const ops: Record<string, { run: Run; border: number }> = {
   maxPool: { run: (x, size, strides, pad) => tf.maxPool(x, size, strides, pad), border: -Infinity },
   dilation2d: {
     run: (x, size, strides, pad) =>
-      tf.dilation2d(x, filter([...size, 3]) as tf.Tensor, strides, pad as "valid"),
+      tf.dilation2d(x, filter([...size, 3]) as tf.Tensor as tf.Tensor3D, strides, pad as "valid"),
     border: -Infinity,
   },
 };
+const ones = (shape: number[]) => tf.ones(shape) as tf.Tensor4D;
 const sizes: Size[] = [
   [3, 2],
   [2, 3],
@@ -55,7 +56,7 @@ const bordered = (x: tf.Tensor4D, pad: number, value: number) =>
       [0, 0],
     ],
     value,
-  ); // prettier-ignore
+  );
 
 describe.each(await testBackends())("settled attributes on $name", ({ start }) => {
   beforeAll(start);
@@ -133,7 +134,7 @@ describe.each(await testBackends())("settled attributes on $name", ({ start }) =
 
   it("conv2dTranspose fills its last column", async () => {
     const run = (pad: number | "valid") => () =>
-      tf.conv2dTranspose(tf.ones([1, 3, 3, 1]), tf.ones([3, 2, 1, 1]), [1, 5, 4, 1], 1, pad);
+      tf.conv2dTranspose(ones([1, 3, 3, 1]), ones([3, 2, 1, 1]), [1, 5, 4, 1], 1, pad);
     const got = await values(run(0));
     // The transposed product of ones: 1, 2, 3, 2, 1 rows times 1, 2, 2, 1 columns.
     expect(Array.from(got.data)).toEqual(
@@ -143,15 +144,15 @@ describe.each(await testBackends())("settled attributes on $name", ({ start }) =
   });
 
   it("refuses a window that does not fit, by its sizes", () => {
-    const image = tf.ones<tf.Rank.R4>([1, 2, 2, 1]);
+    const image = ones([1, 2, 2, 1]);
     const before = tf.memory().numTensors;
     const refused: (() => tf.Tensor | tf.NamedTensorMap)[] = [
-      () => tf.conv2d(image, tf.ones([5, 5, 1, 1]), 1, "valid"),
-      () => tf.conv2d(image, tf.ones([7, 1, 1, 1]), 1, 1),
-      () => tf.conv2d(image, tf.ones([2, 2, 1, 1]), 1, "valid", "NHWC", 4),
-      () => tf.fused.conv2d({ x: image, filter: tf.ones([1, 5, 1, 1]), strides: 1, pad: 0 }),
-      () => tf.depthwiseConv2d(image, tf.ones([5, 5, 1, 1]), 1, "valid"),
-      () => tf.dilation2d(image, tf.ones([5, 5, 1]), 1, "valid"),
+      () => tf.conv2d(image, ones([5, 5, 1, 1]), 1, "valid"),
+      () => tf.conv2d(image, ones([7, 1, 1, 1]), 1, 1),
+      () => tf.conv2d(image, ones([2, 2, 1, 1]), 1, "valid", "NHWC", 4),
+      () => tf.fused.conv2d({ x: image, filter: ones([1, 5, 1, 1]), strides: 1, pad: 0 }),
+      () => tf.depthwiseConv2d(image, ones([5, 5, 1, 1]), 1, "valid"),
+      () => tf.dilation2d(image, tf.ones([5, 5, 1]) as tf.Tensor3D, 1, "valid"),
       () => tf.maxPool(image, [5, 5], 1, "valid"),
       () => tf.avgPool(image, [1, 5], 1, 0),
       () => tf.maxPoolWithArgmax(image, 4, 1, "valid"),
@@ -203,7 +204,7 @@ describe.each(await testBackends())("settled attributes on $name", ({ start }) =
   });
 
   it("refuses a depthwise convolution of NCHW", () => {
-    const run = () => tf.depthwiseConv2d(tf.ones([1, 2, 3, 3]), tf.ones([2, 2, 2, 1]), 1, "same", "NCHW");
+    const run = () => tf.depthwiseConv2d(ones([1, 2, 3, 3]), ones([2, 2, 2, 1]), 1, "same", "NCHW");
     expect(() => tf.tidy(run)).toThrow('depthwiseConv2d: dataFormat must be "NHWC", got "NCHW"');
   });
 });

@@ -8,8 +8,17 @@ import { total } from "./sum";
  * [first, end) are computed.
  */
 
-/** In place: exp(row - logSumExp(row)); returns the row's logSumExp. Columns from `visible` on become 0. */
-function softmaxRow(row: usize, visible: i32, columns: i32): f32 {
+/**
+ * From this size of a row's largest score on, its log-sum-exp in float32 loses what makes probabilities sum to 1: then the row keeps
+ * its maximum and the reciprocal of its sum instead.
+ */
+const steepScore: f32 = 128;
+
+/**
+ * In place: the softmax of a row. Columns from `visible` on become 0. What makes a probability of a score again, in
+ * `exp(score - shift) * factor`, is written to `shiftAt` and `factorAt`.
+ */
+function softmaxRow(row: usize, visible: i32, columns: i32, shiftAt: usize, factorAt: usize): void {
   let highest: f32 = -f32.MAX_VALUE;
   for (let j = 0; j < visible; j++) highest = max(highest, load<f32>(row + <usize>4 * <usize>j));
   const shift = f32x4.splat(highest);
@@ -26,10 +35,12 @@ function softmaxRow(row: usize, visible: i32, columns: i32): f32 {
   for (let i = 0; i < visible; i++)
     store<f32>(row + <usize>4 * <usize>i, load<f32>(row + <usize>4 * <usize>i) * factor);
   for (let i = visible; i < columns; i++) store<f32>(row + <usize>4 * <usize>i, 0);
-  return highest + <f32>log(sum);
+  const isSteep = abs(highest) >= steepScore;
+  store<f32>(shiftAt, isSteep ? highest : highest + <f32>log(sum));
+  store<f32>(factorAt, isSteep ? factor : 1);
 }
 
-/** `scratch` of both passes is sized by `attentionScratch` of backend/wasm/scratch.ts. */
+/** `rows` is `[2, batch, heads, queries]`: shifts, then factors. `scratch` of both passes is sized by `attentionScratch` of backend/wasm/scratch.ts. */
 export function attention(
   first: i32,
   end: i32,
@@ -45,10 +56,11 @@ export function attention(
   k: usize,
   v: usize,
   output: usize,
-  logSumExp: usize,
+  rows: usize,
   scratch: usize,
 ): void {
   const row = heads * width;
+  const factors = <usize>4 * <usize>(batch * heads * queries);
   const scores = scratch;
   const room = scratch + <usize>4 * <usize>queries * <usize>keys;
   for (let pair = first; pair < end; pair++) {
@@ -58,8 +70,9 @@ export function attention(
     const other = <usize>4 * <usize>((sharedKeys ? 0 : b * keys * row) + h * width);
     gemm(queries, keys, width, q + own, row, 1, k + other, 1, row, scores, keys, scale, false, room);
     for (let i = 0; i < queries; i++) {
-      const value = softmaxRow(scores + <usize>4 * <usize>(i * keys), causal ? i + 1 : keys, keys);
-      store<f32>(logSumExp + <usize>4 * <usize>((b * heads + h) * queries + i), value);
+      const shiftAt = rows + <usize>4 * <usize>((b * heads + h) * queries + i);
+      const line = scores + <usize>4 * <usize>(i * keys);
+      softmaxRow(line, causal ? i + 1 : keys, keys, shiftAt, shiftAt + factors);
     }
     gemm(queries, width, keys, scores, keys, 1, v + other, row, 1, output + own, row, 1, false, room);
   }
@@ -83,7 +96,7 @@ export function attentionGradient(
   k: usize,
   v: usize,
   output: usize,
-  logSumExp: usize,
+  rows: usize,
   dy: usize,
   dq: usize,
   dk: usize,
@@ -91,6 +104,7 @@ export function attentionGradient(
   scratch: usize,
 ): void {
   const row = heads * width;
+  const factors = <usize>4 * <usize>(batch * heads * queries);
   const probabilities = scratch;
   const dScores = scratch + <usize>4 * <usize>queries * <usize>keys;
   const room = dScores + <usize>4 * <usize>queries * <usize>keys;
@@ -104,17 +118,22 @@ export function attentionGradient(
     for (let i = 0; i < queries; i++) {
       const line = probabilities + <usize>4 * <usize>(i * keys);
       const visible = causal ? i + 1 : keys;
-      const shift = load<f32>(logSumExp + <usize>4 * <usize>((b * heads + h) * queries + i));
+      const shiftAt = rows + <usize>4 * <usize>((b * heads + h) * queries + i);
+      const shift = load<f32>(shiftAt);
+      const factor = load<f32>(shiftAt + factors);
       let j = 0;
       for (; j + 4 <= visible; j += 4) {
         v128.store(
           line + <usize>4 * <usize>j,
-          exp4(f32x4.sub(v128.load(line + <usize>4 * <usize>j), f32x4.splat(shift))),
+          f32x4.mul(
+            exp4(f32x4.sub(v128.load(line + <usize>4 * <usize>j), f32x4.splat(shift))),
+            f32x4.splat(factor),
+          ),
         );
       }
       for (; j < visible; j++) {
         const e = exp4(f32x4.splat(load<f32>(line + <usize>4 * <usize>j) - shift));
-        store<f32>(line + <usize>4 * <usize>j, f32x4.extract_lane(e, 0));
+        store<f32>(line + <usize>4 * <usize>j, f32x4.extract_lane(e, 0) * factor);
       }
       for (; j < keys; j++) store<f32>(line + <usize>4 * <usize>j, 0);
     }

@@ -12,8 +12,7 @@ const filter = (shape: number[]) => normalTensor<tf.Rank.R4>(2, shape as tf.Tens
 const ops: Record<string, { run: Run; border: number }> = {
   conv2d: { run: (x, size, strides, pad) => tf.conv2d(x, filter([...size, 3, 4]), strides, pad), border: 0 },
   "fused.conv2d": {
-    run: (x, size, strides, pad) =>
-      tf.fused.conv2d({ x, filter: filter([...size, 3, 4]), strides, pad }),
+    run: (x, size, strides, pad) => tf.fused.conv2d({ x, filter: filter([...size, 3, 4]), strides, pad }),
     border: 0,
   },
   depthwiseConv2d: {

@@ -88,10 +88,11 @@ function scores(query: tf.Tensor, key: tf.Tensor, { scale, causal }: Attributes)
   const raw = tf.mul(tf.matMul(query, key, false, true), scale);
   if (!causal) return raw;
   const [queries, keys] = raw.shape.slice(-2);
-  const visible = tf.linalg.bandPart(tf.ones([queries, keys]) as tf.Tensor2D, -1, 0);
-  return tf.add(raw, tf.mul(tf.sub(1, visible), -1e9));
+  const visible = tf.greaterEqual(tf.reshape(tf.range(0, queries), [-1, 1]), tf.range(0, keys));
+  return tf.where(visible, raw, -Infinity);
 }
 
+/** Returns the output, and what makes a probability of a score, `exp(score - shift) * factor`: `[2, batch, heads, queries]`, shifts first. */
 defineComposite({
   kernelName: "ScaledDotProductAttention",
   compute: ({ query, key, value }, attrs) => {
@@ -99,18 +100,21 @@ defineComposite({
     const [batch] = query.shape;
     const [q, k, v] = [query, key, value].map((x) => splitHeads(x, attributes.heads, batch));
     const s = scores(q, k, attributes);
-    const logSumExp = tf.logSumExp(s, -1);
-    const probabilities = tf.exp(tf.sub(s, tf.expandDims(logSumExp, -1)));
-    return [mergeHeads(tf.matMul(probabilities, v), false), logSumExp];
+    const shift = tf.max(s, -1, true);
+    const shares = tf.exp(tf.sub(s, shift));
+    const factor = tf.reciprocal(tf.sum(shares, -1, true));
+    const rows = tf.stack([shift, factor].map((x) => tf.squeeze(x, [-1])));
+    return [mergeHeads(tf.mul(tf.matMul(shares, v), factor), false), rows];
   },
 });
 
 /** Probabilities and the gradient of the scores, which each of the three gradients starts from. */
 function backward(inputs: tf.NamedTensorMap, attributes: Attributes) {
-  const { query, key, value, output, logSumExp, dy } = inputs;
+  const { query, key, value, output, rows, dy } = inputs;
   const [batch] = query.shape;
   const [q, k, v, dOut] = [query, key, value, dy].map((x) => splitHeads(x, attributes.heads, batch));
-  const probabilities = tf.exp(tf.sub(scores(q, k, attributes), tf.expandDims(logSumExp, -1)));
+  const [shift, factor] = tf.unstack(tf.expandDims(rows, -1));
+  const probabilities = tf.mul(tf.exp(tf.sub(scores(q, k, attributes), shift)), factor);
   const dScores = () => {
     const dProbabilities = tf.matMul(dOut, v, false, true);
     // The softmax's inner product sum_j P_ij dP_ij equals out_i . dOut_i, which needs no N x N sum.
@@ -144,7 +148,7 @@ defineComposite({
   },
 });
 
-/** The intermediates that the gradients of the attention share that was differentiated last, where its value's was not asked for. */
+/** What `gradientMatrices` made last, to be freed where the value's gradient, which does so, was not asked for. */
 let unused: tf.Tensor[] = [];
 
 /**
@@ -164,8 +168,8 @@ tf.registerGradient({
   outputsToSave: [true, true],
   gradFunc: (dys, saved, attrs) => {
     const dy = (Array.isArray(dys) ? dys[0] : dys) as tf.Tensor;
-    const [query, key, value, output, logSumExp] = saved;
-    const inputs = { query, key, value, output, logSumExp, dy };
+    const [query, key, value, output, rows] = saved;
+    const inputs = { query, key, value, output, rows, dy };
     const attributes = attrs as Record<string, unknown>;
     const matrices = gradientMatrices(inputs, attributes);
     let filled = false;

@@ -162,8 +162,8 @@ const attention: Kernel = ({ inputs, attrs, split, at, output }) => {
   const { query, key, value } = inputs;
   const { args, extent } = attentionGeometry(inputs, attrs);
   const y = output(query.shape);
-  const logSumExp = output([query.shape[0], attrs.heads, query.shape[1]]);
-  const pointers = [query, key, value, y, logSumExp].map(at);
+  const rows = output([2, query.shape[0], attrs.heads, query.shape[1]]);
+  const pointers = [query, key, value, y, rows].map(at);
   split.run("attention", extent, (from, count, scratch) => [
     from,
     from + count,
@@ -171,17 +171,17 @@ const attention: Kernel = ({ inputs, attrs, split, at, output }) => {
     ...pointers,
     scratch,
   ]);
-  return [y, logSumExp];
+  return [y, rows];
 };
 
 const attentionGradient =
   (which: "query" | "key" | "value"): Kernel =>
   ({ inputs, attrs, split, at, output }) => {
-    const { query, key, value, output: y, logSumExp, dy } = inputs;
+    const { query, key, value, output: y, rows, dy } = inputs;
     const { args, extent } = attentionGeometry(inputs, attrs);
     const gradient = output(inputs[which].shape);
     const targets = (["query", "key", "value"] as const).map((name) => (name === which ? at(gradient) : 0));
-    const pointers = [...[query, key, value, y, logSumExp, dy].map(at), ...targets];
+    const pointers = [...[query, key, value, y, rows, dy].map(at), ...targets];
     split.run("attentionGradient", extent, (from, count, scratch) => [
       ...[from, from + count],
       ...args,

@@ -116,12 +116,13 @@ function matricesOf(info: TensorInfo, { g: { keys }, part: { heads, queries } }:
 const matrices = (backend: WebGPUBackend, { keys }: Geometry, { batches, heads, queries }: Part) =>
   backend.output([batches, heads, queries, keys], "float32");
 
-/** `rowAt` needs this to find the value of a part's row inside `[batch, heads, queries]`. */
+/** `rowAt` needs this to find a part's row inside `[batch, heads, queries]`, and its factor behind all shifts. */
 const rowUniforms = (g: Geometry, part: Part): Uniform[] => [
   u32("firstQuery", part.query),
   u32("rowOuter", g.heads * g.queries),
   u32("rowInner", g.queries),
   u32("rowOffset", (part.batch * g.heads + part.head) * g.queries + part.query),
+  u32("rowCount", g.batch * g.heads * g.queries),
   f32("scale", g.scale),
 ];
 const rowAt = `
@@ -151,11 +152,20 @@ function towardsMatrices(
   });
 }
 
-/** The log-sum-exp of each row of a part's scores, read four at a time where rows allow it. */
-function fillLogSumExp(
+/**
+ * From this size of a row's largest score on, its log-sum-exp in float32 loses what makes probabilities sum to 1: then the row keeps
+ * its maximum and the reciprocal of its sum instead.
+ */
+const steepScore = "128.0";
+
+/**
+ * What makes a probability of a score, `exp(score - shift) * factor`, for each row of a part: `[2, batch, heads, queries]`, shifts before
+ * factors. Scores are read four at a time where rows allow it.
+ */
+function fillRows(
   backend: WebGPUBackend,
   { g, part }: Work,
-  { scores, logSumExp }: { scores: TensorInfo; logSumExp: TensorInfo },
+  { scores, rows }: { scores: TensorInfo; rows: TensorInfo },
 ): void {
   const width = g.keys % 4 === 0 ? 4 : 1;
   const [type, keys, combine] =
@@ -168,10 +178,10 @@ function fillLogSumExp(
       : ["f32", "j", (_: string, v: string) => v];
   const sees = `${keys} <= ${width === 4 ? "vec4<u32>(last)" : "last"}`;
   launchRows(backend, {
-    name: "ScaledDotProductAttention: log-sum-exp",
+    name: "ScaledDotProductAttention: rows",
     key: `${type}${g.causal ? "/causal" : ""}`,
     inputs: [{ name: "s", info: scores, type }],
-    outputs: [{ name: "logSumExp", info: logSumExp }],
+    outputs: [{ name: "rows", info: rows }],
     rows: part.batches * part.heads * part.queries,
     rowLength: g.keys,
     uniforms: [
@@ -195,23 +205,28 @@ fn scoresAt(row: u32, j: u32, last: u32) -> ${type} {
   var share = ${type}();
   for (var j = invocation; j < seen; j += invocations) { share += exps(scoresAt(row, j, last) - top); }
   let total = workgroupSum(${combine("add", "share")});
-  if (invocation == 0u) { store_logSumExp(rowAt(row / u.queries, row % u.queries), top + logOf(total)); }`,
+  if (invocation == 0u) {
+    let at = rowAt(row / u.queries, row % u.queries);
+    let isSteep = abs(top) >= ${steepScore};
+    store_rows(at, select(top + logOf(total), top, isSteep));
+    store_rows(at + u.rowCount, select(1.0, 1.0 / total, isSteep));
+  }`,
   });
 }
 
 /**
- * Scores, the log-sum-exp of each row (kept for the gradients), and the product of their softmax with the values, which takes the
- * exponentials as it reads the scores. Heads are read and written where they lie, by strides.
+ * Scores, what makes probabilities of each row's (kept for the gradients), and the product of their softmax with the values, which
+ * takes the exponentials as it reads the scores. Heads are read and written where they lie, by strides.
  */
 const attention: Kernel = ({ inputs, attrs, backend }) => {
   const name = "ScaledDotProductAttention";
   const g = geometryOf(inputs, attrs);
-  const logSumExp = backend.output([g.batch, g.heads, g.queries], "float32");
+  const rows = backend.output([2, g.batch, g.heads, g.queries], "float32");
   const output = backend.activation(inputs.query.shape);
   for (const part of partsOf(g)) {
     const scores = matrices(backend, g, part);
     towardsMatrices(backend, { g, part }, { x: inputs.query, keys: inputs.key, target: scores });
-    fillLogSumExp(backend, { g, part }, { scores, logSumExp });
+    fillRows(backend, { g, part }, { scores, rows });
     product(backend, part, {
       name: `${name}: output`,
       key: g.causal ? "causal" : "",
@@ -223,21 +238,22 @@ const attention: Kernel = ({ inputs, attrs, backend }) => {
       n: g.depth,
       k: g.keys,
       mapA: true,
-      inputs: [{ name: "logSumExp", info: logSumExp }],
+      inputs: [{ name: "rows", info: rows }],
+      value: "value * load_rows(rowAt(z, row) + u.rowCount)",
       declarations: `${rowAt}${floatFunctions("fastExp")}
-fn ofRow(z: u32, row: u32) -> f32 { return load_logSumExp(rowAt(z, row)); }
-fn mapA(value: f32, level: f32, row: u32, k: u32) -> f32 {
+fn ofRow(z: u32, row: u32) -> f32 { return load_rows(rowAt(z, row)); }
+fn mapA(value: f32, shift: f32, row: u32, k: u32) -> f32 {
   ${g.causal ? "if (k > row + u.firstQuery) { return 0.0; }" : ""}
-  return fastExp(value * u.scale - level);
+  return fastExp(value * u.scale - shift);
 }`,
     });
     backend.disposeAll(scores);
   }
-  return [output, logSumExp];
+  return [output, rows];
 };
 
 /**
- * Probabilities again, from the scores and the log-sum-exp that the forward pass kept, and with `dScores` the gradient at the scores
+ * Probabilities again, from the scores and what the forward pass kept of their rows, and with `dScores` the gradient at the scores
  * before scaling, times the scale: `P * (dP - inner) * scale` with `dP = dy value^T`. Each is made where its product is written.
  */
 function fillMatrices(
@@ -251,7 +267,8 @@ function fillMatrices(
 ): void {
   const name = "ScaledDotProductAttentionGrad";
   const uniforms = rowUniforms(g, part);
-  const probability = "fastExp(value * u.scale - load_logSumExp(rowAt(z, row)))";
+  const probability =
+    "fastExp(value * u.scale - load_rows(rowAt(z, row))) * load_rows(rowAt(z, row) + u.rowCount)";
   const work = { g, part };
   towardsMatrices(backend, work, {
     x: inputs.query,
@@ -259,7 +276,7 @@ function fillMatrices(
     target: probabilities,
     name: `${name}: probabilities`,
     key: g.causal ? "causal" : "",
-    inputs: [{ name: "logSumExp", info: inputs.logSumExp }],
+    inputs: [{ name: "rows", info: inputs.rows }],
     uniforms,
     declarations: rowAt + floatFunctions("fastExp"),
     value: g.causal ? `select(0.0, ${probability}, column <= row + u.firstQuery)` : probability,

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
 
 /**
- * Checks that the inputs of an op are float32 tensors: our kernels would read the bits of other types as floats.
+ * Checks that the inputs of an op are float32 tensors, and alive: our kernels would read the bits of other types as floats.
  *
  * @param caller the public function, for the error
  * @param tensors by their names
@@ -18,6 +18,7 @@ export function checkFloatTensors(
     if (!(x instanceof tf.Tensor)) {
       throw new TypeError(`${caller}: ${name} must be a tensor, got ${describe(x)}`);
     }
+    if (x.isDisposed) throw new Error(`${caller}: ${name} [${x.shape}] is disposed`);
     if (x.dtype !== "float32") {
       throw new TypeError(
         `${caller}: ${name} must be float32, got ${x.dtype} [${x.shape}]; use tf.cast(${name}, "float32")`,

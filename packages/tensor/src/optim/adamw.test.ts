@@ -294,6 +294,46 @@ describe("options", () => {
   });
 });
 
+describe.each(await testBackends())("AdamW of disposed tensors on $name", ({ start }) => {
+  beforeAll(start);
+
+  it("refuses them by name, changes nothing, and steps on", async () => {
+    await expectNoLeaks(async () => {
+      const parameters = [1, 2].map((n) => parameterOf(tf.fill([n], n)));
+      const optimizer = new AdamW(parameters, { learningRate: 0.1, weightDecay: 0 });
+      const gradients = [tf.ones([1]), tf.ones([2])];
+      optimizer.step(gradients);
+      const state = optimizer.stateDict();
+      const held = async () => {
+        const now = Object.values(optimizer.stateDict());
+        const values = await Promise.all(
+          [...now, ...parameters.map(({ value }) => value)].map((x) => x.data()),
+        );
+        tf.dispose(now);
+        return values.map((x) => Array.from(x));
+      };
+      const before = await held();
+      const dead = tf.ones([2]);
+      dead.dispose();
+      expect(() => optimizer.step([gradients[0], dead])).toThrow("AdamW.step: gradient 1 [2] is disposed");
+      expect(() => optimizer.loadStateDict({ ...state, "exp_avg_sq.1": dead })).toThrow(
+        'AdamW.loadStateDict: "exp_avg_sq.1" is disposed',
+      );
+      const noStep = tf.scalar(5, "int32");
+      noStep.dispose();
+      expect(() => optimizer.loadStateDict({ ...state, step: noStep })).toThrow('"step" is disposed');
+      expect(await held()).toEqual(before);
+      optimizer.step(gradients);
+      expect(optimizer.stepCount).toBe(2);
+      optimizer.dispose();
+      expect(() => optimizer.step(gradients)).toThrow("AdamW.step: the optimizer is disposed");
+      expect(() => optimizer.loadStateDict(state)).toThrow("AdamW.loadStateDict: the optimizer is disposed");
+      tf.dispose([gradients, state]);
+      for (const parameter of parameters) parameter.dispose();
+    });
+  });
+});
+
 describe("schedules", () => {
   it("rise linearly and then stay or fall", () => {
     const constant = warmupConstant({ warmupSteps: 4 });
@@ -302,6 +342,10 @@ describe("schedules", () => {
     expectClose([5, 10, 35, 60, 110, 150].map(cosine), [0.5, 1, 0.5 + Math.SQRT1_2 / 2, 0.5, 0, 0], {
       absolute: 1e-12,
     });
+    for (const step of [-5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => constant(step)).toThrow("warmupConstant: step must be");
+      expect(() => cosine(step)).toThrow("warmupCosine: step must be");
+    }
     expectClose([0, 5, 10].map(warmupCosine({ warmupSteps: 0, totalSteps: 10 })), [1, 0.5, 0], {
       absolute: 1e-12,
     });

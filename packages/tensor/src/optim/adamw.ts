@@ -64,10 +64,11 @@ export class AdamW {
    *
    * @param gradients one for each parameter, in the constructor's order; the caller keeps them.
    * @param learningRate for this step; the constructor's by default.
-   * @throws when number or shapes of the gradients differ from the parameters' or one is not float32, and when a parameter has no value
-   * yet or is stored as float16; nothing is changed then.
+   * @throws when number or shapes of the gradients differ from the parameters' or one is disposed or not float32, when a parameter is
+   * disposed, has no value yet or is stored as float16, and after `dispose`; nothing is changed then.
    */
   step(gradients: readonly tf.Tensor[], learningRate = this.options.learningRate): void {
+    this.checkAlive("step");
     if (gradients.length !== this.parameters.length) {
       throw new Error(
         `AdamW.step: expected ${this.parameters.length} gradients, one for each parameter, got ${gradients.length}`,
@@ -75,6 +76,9 @@ export class AdamW {
     }
     for (const [i, { shape, storage, isMaterialized }] of this.parameters.entries()) {
       if (!isMaterialized) throw new Error(`AdamW.step: parameter ${i} [${shape}] has no value yet`);
+      if (this.parameters[i].value.isDisposed) {
+        throw new Error(`AdamW.step: parameter ${i} [${shape}] is disposed`);
+      }
       if (storage === "float16") {
         throw new Error(
           `AdamW.step: parameter ${i} [${shape}] is stored as float16, where steps would be lost`,
@@ -120,9 +124,10 @@ export class AdamW {
   /**
    * Copies a `stateDict()` in; the caller keeps its tensors.
    *
-   * @throws when a tensor is missing or unknown, has another shape, or holds no number of steps; nothing is changed then.
+   * @throws when a tensor is missing or unknown, is disposed, has another shape, or holds no number of steps; nothing is changed then.
    */
   loadStateDict(state: StateDict): void {
+    this.checkAlive("loadStateDict");
     const expected = new Map<string, number[]>([["step", []]]);
     for (const [i, { shape }] of this.parameters.entries()) {
       expected.set(`exp_avg.${i}`, shape).set(`exp_avg_sq.${i}`, shape);
@@ -130,6 +135,7 @@ export class AdamW {
     for (const [name, shape] of expected) {
       const given = state[name];
       if (!given) throw new Error(`AdamW.loadStateDict: "${name}" is missing`);
+      if (given.isDisposed) throw new Error(`AdamW.loadStateDict: "${name}" is disposed`);
       if (!tf.util.arraysEqual(given.shape, shape)) {
         throw new Error(`AdamW.loadStateDict: "${name}" must have shape [${shape}], got [${given.shape}]`);
       }
@@ -154,6 +160,12 @@ export class AdamW {
     for (let i = 0; i < this.parameters.length; i++) {
       this.first[i].assign(state[`exp_avg.${i}`]);
       this.second[i].assign(state[`exp_avg_sq.${i}`]);
+    }
+  }
+
+  private checkAlive(method: string): void {
+    if (this.first.some(({ isDisposed }) => isDisposed)) {
+      throw new Error(`AdamW.${method}: the optimizer is disposed`);
     }
   }
 

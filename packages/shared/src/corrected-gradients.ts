@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { explicitPadding } from "./explicit-padding.js";
+import { sumBroadcast } from "./sum-broadcast.js";
 import { gradientConfigs } from "./tfjs-gradients.js";
 
 type Gradient = Record<string, () => tf.Tensor>;
@@ -7,13 +8,6 @@ type Attributes = Record<string, unknown>;
 
 /** tfjs-core's own gradient of a kernel. */
 const own = (kernelName: string) => gradientConfigs.find((config) => config.kernelName === kernelName)!;
-
-/** Sums over the axes along which an operand of this shape was broadcast. */
-function sumBroadcast(dx: tf.Tensor, shape: number[]): tf.Tensor {
-  if (tf.util.arraysEqual(dx.shape, shape)) return dx;
-  const axes = tf.broadcast_util.getReductionAxes(shape, dx.shape);
-  return tf.reshape(axes.length > 0 ? tf.sum(dx, axes) : dx, shape);
-}
 
 /** tfjs-core's gradient fails where the operands broadcast. */
 const squaredDifference: tf.GradConfig = {
@@ -34,6 +28,7 @@ const prod: tf.GradConfig = {
   inputsToSave: ["x"],
   gradFunc: (dy, [x], attrs): Gradient => ({
     x: () => {
+      if (x.size === 0) return tf.zerosLike(x);
       const axes = tf.util.parseAxisParam((attrs as Attributes)["axis"] as number[], x.shape);
       const kept = [...x.shape.keys()].filter((axis) => !axes.includes(axis));
       const order = [...kept, ...axes];
@@ -290,7 +285,13 @@ const gatherNd: tf.GradConfig = {
   kernelName: "GatherNd",
   inputsToSave: ["params", "indices"],
   gradFunc: (dy, [params, indices]): Gradient => ({
-    params: () => tf.scatterND(indices, dy as tf.Tensor, params.shape),
+    params: () => {
+      // One place in a list of its own is a row of one place.
+      const depth = indices.shape.at(-1)!;
+      const places = tf.reshape(indices, [-1, depth]);
+      const updates = tf.reshape(dy as tf.Tensor, [places.shape[0]!, ...params.shape.slice(depth)]);
+      return tf.scatterND(places, updates, params.shape);
+    },
     indices: () => tf.zeros(indices.shape),
   }),
 };

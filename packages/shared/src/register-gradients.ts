@@ -10,7 +10,8 @@ import { correctedGradients } from "./corrected-gradients.js";
 import { freeFailedGradients } from "./failed-gradients.js";
 import { guardCustomGradients } from "./gradients-custom.js";
 import { isRecording, relinkOutputs } from "./gradients-tape.js";
-import { keepTapeOutputs } from "./tape-outputs.js";
+import { specialGradients } from "./special-gradients.js";
+import { mendTapeEntries } from "./tape-entries.js";
 import { gradientConfigs } from "./tfjs-gradients.js";
 
 /** A gradient whose own derivative is right too, where it reads the op's output. */
@@ -30,10 +31,10 @@ function twiceDifferentiable(config: GradConfig): GradConfig {
 
 // The registry is one object in the process, whichever copy of tfjs-core asks. A bundler's ESM copy has registered its own, of which
 // some are wrong, so ours take their place.
-for (const config of [...gradientConfigs, ...correctedGradients, ...addedGradients]) {
+for (const config of [...gradientConfigs, ...correctedGradients, ...specialGradients, ...addedGradients]) {
   if (getGradient(config.kernelName)) unregisterGradient(config.kernelName);
   registerGradient(twiceDifferentiable(config));
 }
 guardCustomGradients();
 freeFailedGradients();
-keepTapeOutputs();
+mendTapeEntries();

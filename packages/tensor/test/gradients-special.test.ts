@@ -1,6 +1,7 @@
-import { expectClose } from "@dcr-js/testing";
+import { checkGradients, expectClose } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { normalTensor } from "./normal-tensor.js";
 import { testBackends } from "./test-backends.js";
 
 // Gradients where finite differences do not reach: at kinks, of NaN, of lists that change after the op.
@@ -31,5 +32,81 @@ describe.each(await testBackends())("gradients on $name", ({ start }) => {
     };
     expect(await gradientOf(longer, [3, 5])).toEqual([1 + 600, 10]);
     expectClose(await gradientOf((x) => tf.topk(x, 2).values, [1, 3, 2]), [0, 1, 1]);
+  });
+
+  it("of abs at 0 is 0, as PyTorch's, and NaN stays NaN", async () => {
+    expect(await gradientOf(tf.abs, [-2, -0, 0, 3, Number.NaN, -Infinity])).toEqual([
+      -1,
+      0,
+      0,
+      1,
+      Number.NaN,
+      -1,
+    ]);
+    const loss = (x: tf.Tensor) => tf.losses.absoluteDifference(tf.tensor1d([1, 3]), x);
+    expectClose(await gradientOf(loss, [1, 2]), [0, -0.5]);
+  });
+
+  it("of an extremum that is NaN goes to NaN, as PyTorch's", async () => {
+    for (const f of [tf.max, tf.min]) {
+      expect(await gradientOf((x) => f(x), [2, Number.NaN, 1])).toEqual([0, 1, 0]);
+      const rows = [
+        [2, Number.NaN],
+        [3, 3],
+      ]; // prettier-ignore
+      expect(await gradientOf((x) => f(x, 1), rows)).toEqual([0, 1, 1, 1]);
+    }
+    expect(await gradientOf((x) => tf.max(x, 0, true), [2, 5, 1])).toEqual([0, 1, 0]);
+  });
+
+  it("of gatherND at one place, and of a product over nothing", async () => {
+    const place = tf.tensor1d([1, 0], "int32");
+    expect(
+      await gradientOf(
+        (x) => tf.mul(tf.gatherND(x, place), 7),
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      ),
+    ).toEqual([0, 0, 7, 0]); // prettier-ignore
+    place.dispose();
+    const none = tf.tidy(() => tf.grad((x) => tf.prod(x, 1))(tf.zeros([2, 0])));
+    expect(none.shape).toEqual([2, 0]);
+    none.dispose();
+  });
+
+  it("of prelu with more slopes than inputs", async () => {
+    const alpha = [
+      [0.5, 0.25],
+      [2, 4],
+    ]; // prettier-ignore
+    expect(await gradientOf((x) => tf.prelu(x, alpha), [-1, 3])).toEqual([2.5, 2]);
+    expect(await gradientOf((a) => tf.prelu([-1, 3], a), alpha)).toEqual([-1, 0, -1, 0]);
+  });
+
+  it.each([2, 3, 4])("of batchNorm of %s axes, scale and offset given or not", async (rank) => {
+    const shape = [3, 2, 2].slice(0, rank - 1);
+    const x = normalTensor(1, [...shape, 4]);
+    const [mean, offset, scale] = [2, 3, 4].map((seed) => normalTensor<tf.Rank.R1>(seed, [4]));
+    const variance = tf.tensor1d([0.5, 1, 1.5, 2]);
+    const before = tf.memory().numTensors;
+    for (const given of [[], [offset], [scale], [offset, scale]]) {
+      const f = (y: tf.Tensor, m: tf.Tensor, v: tf.Tensor, ...others: tf.Tensor[]) => {
+        const named = Object.fromEntries(
+          given.map((one, i) => [one === scale ? "scale" : "offset", others[i]]),
+        );
+        return tf.batchNorm(
+          y as tf.Tensor4D,
+          m as tf.Tensor1D,
+          v as tf.Tensor1D,
+          named.offset as tf.Tensor1D,
+          named.scale as tf.Tensor1D,
+        );
+      };
+      await checkGradients(f as () => tf.Tensor, [x, mean, variance, ...given]);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([x, mean, offset, scale, variance]);
   });
 });

@@ -1,0 +1,51 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { sumBroadcast } from "./sum-broadcast.js";
+
+// Gradients whose own in tfjs-core are wrong at a kink, of NaN, or of operands that broadcast.
+
+/** tfjs-core's is -1 at 0: PyTorch, TensorFlow and JAX take 0 there. */
+const abs: tf.GradConfig = {
+  kernelName: "Abs",
+  inputsToSave: ["x"],
+  gradFunc: (dy, [x]) => ({
+    x: () => {
+      const float = tf.cast(x, "float32");
+      return tf.mul(dy as tf.Tensor, tf.sub(tf.step(float), tf.step(tf.neg(float))));
+    },
+  }),
+};
+
+/** tfjs-core's is 0 everywhere where the result is NaN, so that a loss of NaN would have a clean gradient: NaN gets what the result got. */
+const extremum = (kernelName: "Max" | "Min"): tf.GradConfig => ({
+  kernelName,
+  inputsToSave: ["x"],
+  outputsToSave: [true],
+  gradFunc: (dy, [x, y], attrs) => ({
+    x: () => {
+      // tf.max says reductionIndices, and tf.min says axis.
+      const { reductionIndices, axis } = attrs as unknown as Record<"reductionIndices" | "axis", number[]>;
+      const axes = tf.util.parseAxisParam(reductionIndices ?? axis, x.shape);
+      const kept = x.shape.map((size, i) => (axes.includes(i) ? 1 : size));
+      const [slope, result] = [dy as tf.Tensor, y].map((z) => tf.reshape(z, kept)) as [tf.Tensor, tf.Tensor];
+      const isResult = tf.logicalOr(tf.equal(x, result), tf.isNaN(tf.cast(x, "float32")));
+      return tf.mul(slope, tf.cast(isResult, slope.dtype));
+    },
+  }),
+});
+
+/** tfjs-core's fails where alpha has the larger shape. */
+const prelu: tf.GradConfig = {
+  kernelName: "Prelu",
+  inputsToSave: ["x", "alpha"],
+  gradFunc: (dy, [x, alpha]) => {
+    const isPositive = tf.greater(x, 0);
+    const slope = dy as tf.Tensor;
+    return {
+      x: () => sumBroadcast(tf.where(isPositive, slope, tf.mul(slope, alpha)), x.shape),
+      alpha: () => sumBroadcast(tf.where(isPositive, tf.zerosLike(slope), tf.mul(slope, x)), alpha.shape),
+    };
+  },
+};
+
+/** Gradients that take the place of tfjs-core's own at points where those are wrong. */
+export const specialGradients: readonly tf.GradConfig[] = [abs, extremum("Max"), extremum("Min"), prelu];

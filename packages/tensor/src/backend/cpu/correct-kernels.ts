@@ -108,6 +108,18 @@ export function correctCpuKernels(): void {
     host.disposeIntermediateTensorInfo(copy);
     return y;
   });
+  replace("CropAndResize", (theirs) => (params) => {
+    // It takes a negative image for memory before the first, and leaves out one behind the last.
+    const { image, boxInd } = params.inputs as Record<"image" | "boxInd", TensorInfo>;
+    const images = (params.backend as MathBackendCPU).data.get(boxInd.dataId).values as Int32Array;
+    const wrong = images.findIndex((i) => !(i >= 0 && i < image.shape[0]));
+    if (wrong >= 0) {
+      throw new RangeError(
+        `cropAndResize: boxInd must be at least 0 and below the batch of ${image.shape[0]}, got ${images[wrong]} at ${wrong}`,
+      );
+    }
+    return theirs(params);
+  });
   replace("MaxPool3DGrad", () => maxPool3dGradient);
   replace("ResizeBilinearGrad", () => resizeGradient(true));
   replace("ResizeNearestNeighborGrad", () => resizeGradient(false));

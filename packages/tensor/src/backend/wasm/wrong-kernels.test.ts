@@ -183,6 +183,21 @@ Object.assign(cases, {
     ]),
   "bilinear beside infinity": () =>
     tf.image.resizeBilinear(tf.tensor4d([1, Infinity, 2, 3, -Infinity, 4], [1, 2, 3, 1]), [2, 6], true),
+  "images moved with each fill and interpolation": () =>
+    (["constant", "reflect", "wrap", "nearest"] as const).flatMap((fill) =>
+      (["nearest", "bilinear"] as const).flatMap((interpolation) =>
+        [-9, -4.75, -3, -1, 0, 1, 2.25, 3, 9].map((shift) =>
+          tf.image.transform(
+            ramp(1, 1, 4, 1),
+            tf.tensor2d([[1, 0, shift, 0, 1, 0, 0, 0]]),
+            interpolation,
+            fill,
+            2,
+            [1, 8],
+          ),
+        ),
+      ),
+    ),
   "crops of boxes that are no place": () =>
     tf.image.cropAndResize(
       ramp(1, 3, 3, 1),
@@ -195,6 +210,11 @@ Object.assign(cases, {
       [2, 2],
     ),
 } satisfies Record<string, Run>);
+
+const crops = (images: number[]) => {
+  const boxes = tf.tensor2d(images.map(() => [0, 0, 1, 1]));
+  return tf.image.cropAndResize(ramp(2, 3, 3, 1), boxes, tf.tensor1d(images, "int32"), [2, 2]);
+};
 
 async function valuesOn(backend: "cpu" | "wasm", run: Run) {
   await tf.setBackend(backend);
@@ -224,7 +244,7 @@ describe("kernels that tfjs-backend-wasm gets wrong", () => {
     }
   });
 
-  it.each<[string, Run, RegExp]>([
+  it.each<[string, () => tf.Tensor, RegExp]>([
     [
       "gatherND",
       () => tf.gatherND(ramp(3, 4), ints([3, 0], [1, 2])),
@@ -245,6 +265,18 @@ describe("kernels that tfjs-backend-wasm gets wrong", () => {
       () => tf.sparseToDense(ints([7]), tf.tensor1d([1]), [5], tf.scalar(0)),
       /Invalid indices: 7 does not index into 5/,
     ],
+    [
+      "cropAndResize",
+      () => crops([0, 2]),
+      /cropAndResize: boxInd must be at least 0 and below the batch of 2, got 2 at 1/,
+    ],
+    [
+      "cropAndResize of an image before the first",
+      () => crops([-1]),
+      /cropAndResize: boxInd must be at least 0 and below the batch of 2, got -1 at 0/,
+    ],
+    ["bincount", () => tf.bincount(tf.tensor1d([1, -1], "int32"), [], 3), /must be non-negative/],
+    ["denseBincount", () => tf.denseBincount(tf.tensor1d([1, -1], "int32"), [], 3), /must be non-negative/],
   ])("%s refuses an index outside, as tfjs's backend cpu does", async (_name, run, message) => {
     for (const backend of ["cpu", "wasm"] as const) {
       await tf.setBackend(backend);

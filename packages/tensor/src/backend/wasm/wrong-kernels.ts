@@ -49,6 +49,10 @@ function isOutside({ backend }: Given, indices: TensorInfo, shape: number[]): bo
 const resizing = ({ inputs, attrs }: Given): boolean =>
   attrs.halfPixelCenters || (attrs.alignCorners && inputs.images.shape.slice(1, 3).includes(1));
 
+/** Whether some value lies outside [0, below): memory of others would be read for it. */
+const exceeds = ({ backend }: Given, x: TensorInfo, below = Infinity): boolean =>
+  backend.typedArrayFromHeap(x).some((value) => value < 0 || value >= below);
+
 /** Whether a window may lie in the padding alone: there tfjs-backend-wasm takes elements from elsewhere. */
 function hasEmptyWindow({ attrs: { pad, filterSize } }: Given): boolean {
   const sizes = [filterSize].flat();
@@ -75,8 +79,12 @@ const sometimes: Record<string, (given: Given) => boolean> = {
   TensorScatterUpdate: (given) => isOutside(given, given.inputs.indices, given.inputs.tensor.shape),
   SparseToDense: (given) => isOutside(given, given.inputs.sparseIndices, given.attrs.outputShape),
   AvgPool: hasEmptyWindow,
+  Bincount: (given) => exceeds(given, given.inputs.x),
+  DenseBincount: (given) => exceeds(given, given.inputs.x),
+  CropAndResize: (given) => exceeds(given, given.inputs.boxInd, given.inputs.image.shape[0]),
   MaxPool: hasEmptyWindow,
   ResizeBilinearGrad: resizing,
+  Transform: ({ attrs }) => attrs.fillMode === "reflect",
   ResizeNearestNeighborGrad: resizing,
 };
 

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloatTensors } from "./check-float-tensors.js";
 import { defineComposite, runFused } from "./fused-kernel.js";
 
 /**
@@ -10,6 +11,10 @@ import { defineComposite, runFused } from "./fused-kernel.js";
 export function upsampleNearest2d(x: tf.Tensor4D, factor = 2): tf.Tensor4D {
   if (!Number.isInteger(factor) || factor < 1) {
     throw new Error(`upsampleNearest2d: factor must be a positive integer, got ${factor}`);
+  }
+  checkFloatTensors("upsampleNearest2d", { x });
+  if (x.rank !== 4) {
+    throw new Error(`upsampleNearest2d: x must be [batch, height, width, channels], got [${x.shape}]`);
   }
   return runFused<tf.Tensor4D>("UpsampleNearest2d", { x }, { factor });
 }

@@ -31,7 +31,10 @@ const ops: Record<string, { run: Run; border: number }> = {
     border: -Infinity,
   },
 };
-const ones = (shape: number[]) => tf.ones(shape) as tf.Tensor4D;
+function ones(shape: number[]): tf.Tensor4D {
+  const x: tf.Tensor = tf.ones(shape);
+  return x as tf.Tensor4D;
+}
 const sizes: Size[] = [
   [3, 2],
   [2, 3],

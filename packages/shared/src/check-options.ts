@@ -64,10 +64,8 @@ export function checkOptions<T extends object>(
 
 function checkKind(name: string, value: unknown, kind: OptionKind): void {
   if (kind === "boolean") checkBoolean(name, value);
-  else if (kind === "function") {
-    if (typeof value !== "function")
-      throw new TypeError(`${name} must be a function, got ${describe(value)}`);
-  } else if (kind === true && value === null) {
+  else if (kind === "function") checkFunction(name, value);
+  else if (kind === true && value === null) {
     throw new TypeError(`${name} must have a value, got null`);
   }
 }
@@ -81,6 +79,11 @@ function checkKind(name: string, value: unknown, kind: OptionKind): void {
 export function checkBoolean(name: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   throw new TypeError(`${name} must be a boolean, got ${describe(value)}`);
+}
+
+/** Checks that a value is a function. @param name how the error names it, such as `"featureObjective: loss"` */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") throw new TypeError(`${name} must be a function, got ${describe(value)}`);
 }
 
 /** The range of a number. Bounds are inclusive unless they are `above` or `below`. */

@@ -34,8 +34,8 @@ export interface SafetensorsHeader {
   metadata: Record<string, string>;
 }
 
-/** The reference implementation's limit: a longer header is not one. */
-const largestHeader = 100_000_000;
+/** The reference implementation's limit, in bytes: a longer header is not one. */
+export const largestHeader = 100_000_000;
 /** The largest model folders hold some 100,000 tensors in all their shards. */
 const mostTensors = 1_000_000;
 /** A header is an object of objects of lists. */

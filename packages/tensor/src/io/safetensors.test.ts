@@ -254,3 +254,11 @@ describe("serializeSafetensors", () => {
     },
   );
 });
+
+it("writes no header that is longer than a reader takes", async () => {
+  const header = (text: number) => serializeSafetensors({}, { metadata: { text: "a".repeat(text) } });
+  const around = JSON.stringify({ __metadata__: { text: "" } }).length;
+  await expect(header(100_000_001 - around)).rejects.toThrow(
+    "serializeSafetensors: names and metadata must take at most 100000000 bytes, as no reader takes a longer header, got 100000008",
+  );
+});

@@ -6,6 +6,7 @@ import {
   checkHeaderLength,
   checkMetadata,
   dtypeBytes,
+  largestHeader,
   parseHeader,
   type SafetensorsDtype,
   type SafetensorsInfo,
@@ -108,7 +109,7 @@ export async function* safetensorsChunks(
     offset += tensor.size * dtypeBytes[stored];
     return [name, { dtype: stored, shape: tensor.shape, data_offsets: [begin, offset] }];
   });
-  yield encodeHeader({ ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(header) });
+  yield encodeHeader(caller, { ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(header) });
   for (const { tensor, stored } of entries) {
     const values = await tensor.data();
     if (stored === "F16") yield bytesOf(float32ToFloat16Array(values as Float32Array));
@@ -118,9 +119,14 @@ export async function* safetensorsChunks(
 }
 
 /** The header's length in eight bytes, then its JSON, padded with spaces to a multiple of eight. */
-function encodeHeader(header: Record<string, unknown>): Uint8Array {
+function encodeHeader(caller: string, header: Record<string, unknown>): Uint8Array {
   const json = new TextEncoder().encode(JSON.stringify(header));
   const padded = Math.ceil(json.length / 8) * 8;
+  if (padded > largestHeader) {
+    throw new RangeError(
+      `${caller}: names and metadata must take at most ${largestHeader} bytes, as no reader takes a longer header, got ${padded}`,
+    );
+  }
   const bytes = new Uint8Array(8 + padded).fill(0x20);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
   bytes.set(json, 8);

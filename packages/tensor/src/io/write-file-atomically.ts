@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { checkText } from "../shared/check-options.js";
 import { isProcessRunning } from "../shared/is-process-running.js";
 import { nodeModule } from "../shared/node-modules.js";
-import { processTag } from "./process-tag.js";
+import { processTag, temporaryName } from "../shared/process-tag.js";
 
 /** The whole of a file, or its chunks in order. */
 export type FileContents = Uint8Array | string | AsyncIterable<Uint8Array>;
@@ -82,8 +82,8 @@ const searched = new Set<string>();
 const day = 24 * 60 * 60 * 1000;
 
 /**
- * Removes the temporary files in a folder whose process no longer runs. Nobody can tell of a process of another machine, or where an id was
- * given out again, as in containers, each of which has a name of its own or the same ids: there the file's age decides.
+ * Removes the temporary files in a folder whose process no longer runs. Nobody can tell of a process of another machine or container, or where an
+ * id was given out again: there the file's age decides.
  */
 async function removeLeftovers(folder: string): Promise<void> {
   const { readdir, rm, stat } = nodeModule("node:fs/promises");
@@ -94,7 +94,7 @@ async function removeLeftovers(folder: string): Promise<void> {
   const start = Date.now() - 1000 * process.uptime();
   // A folder may allow to write and not to look.
   for (const entry of await readdir(folder).catch(() => [])) {
-    const [, where, id] = /\.([0-9a-f]{8})-(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(entry) ?? [];
+    const [, where, id] = temporaryName.exec(entry) ?? [];
     if (where === undefined) continue;
     const path = join(folder, entry);
     const touched = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;

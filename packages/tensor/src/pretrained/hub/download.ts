@@ -1,6 +1,6 @@
-import { processTag } from "../../io/process-tag.js";
 import { isProcessRunning } from "../../shared/is-process-running.js";
 import { nodeModule } from "../../shared/node-modules.js";
+import { processTag } from "../../shared/process-tag.js";
 
 /** One file of a repository, as the hub's answer to HEAD says. */
 export interface RemoteFile {

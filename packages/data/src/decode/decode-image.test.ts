@@ -62,6 +62,14 @@ describe("decodeImage", () => {
     await expect(decodeImage(file, { maxPixels: 117 })).resolves.toMatchObject({ width: 13 });
   });
 
+  it("refuses a side that no photo has", async () => {
+    // maxPixels lets it pass, and the filters that resize it would fill the memory.
+    const create = { width: 2 ** 20 + 1, height: 1, channels: 3, background: "red" } as const;
+    await expect(decodeImage(await sharp({ create }).png().toBuffer())).rejects.toThrow(
+      "decodeImage: the image has a side of 1048577 pixels, more than 1048576",
+    );
+  });
+
   it("names bytes that are no image, and options that it does not know", async () => {
     await expect(decodeImage(new TextEncoder().encode("<html>oops"))).rejects.toThrow(
       /^decodeImage: the image is not a JPEG, PNG, .* \(it begins with 3c 68 74 6d 6c 3e 6f 6f\)$/,

@@ -1,7 +1,7 @@
 import type { Sharp } from "sharp";
 import { MachineFault } from "../pipeline/machine-fault.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import type { RGBImage } from "../transforms/image.js";
+import { maxSide, type RGBImage } from "../transforms/image.js";
 import { checkRGB, type RGB } from "../transforms/rescale.js";
 import { describeBytes, imageFormat } from "./image-format.js";
 
@@ -36,7 +36,7 @@ export function checkDecodeOptions(caller: string, options?: DecodeOptions): Che
  *
  * @param bytes the file's content
  * @returns uint8 pixels, `[height, width, 3]`
- * @throws where the bytes are no such image, are cut short or damaged, or hold more than `maxPixels` pixels
+ * @throws where the bytes are no such image, are cut short or damaged, hold more than `maxPixels` pixels, or have a side above 2^20
  *
  * @example
  * const image = await decodeImage(await readFile("photo.jpg"));
@@ -67,6 +67,8 @@ export async function decodeBytes(
   if (width * height > maxPixels) {
     throw new Error(`has ${width} x ${height} = ${width * height} pixels, more than maxPixels ${maxPixels}`);
   }
+  const side = Math.max(width, height);
+  if (side > maxSide) throw new Error(`has a side of ${side} pixels, more than ${maxSide}`);
   return await toRGB(open(), space === "cmyk", background).catch(unreadable);
 }
 

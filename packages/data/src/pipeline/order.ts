@@ -35,7 +35,7 @@ const maxWindowBytes = 2 ** 28;
 /**
  * The images of all epochs, in an order that is a function of the data and the options only.
  *
- * Images with an index are permuted, and ranks take every `world`-th. Of streamed data the order of the shards is permuted, ranks
+ * Images with an index are permuted, and ranks take every `world`-th; what is left over is left out. Of streamed data the order of the shards is permuted, ranks
  * take every `world`-th shard (every `world`-th image where there are fewer shards than ranks), and images are shuffled in
  * windows. A window can be read again from its beginning, so a place in it is a few numbers and holds no images.
  */
@@ -54,10 +54,8 @@ export async function* inOrder(
   }
 }
 
-/** How many of `length` images belong to a rank. */
-export function shareOf(length: number, { rank, world }: { rank: number; world: number }): number {
-  return Math.floor((length - 1 - rank) / world) + 1;
-}
+/** How many of `length` images a rank has in an epoch: as many as every other, so that all ranks begin an epoch at the same step. */
+export const shareOf = (length: number, { world }: { world: number }): number => Math.floor(length / world);
 
 /** 0..n-1, in the epoch's order. */
 function ordered(n: number, { seed, shuffle }: OrderOptions, epoch: number): Int32Array {

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
 import { syntheticPixels } from "@dcr-js/testing";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { checkDecodeOptions } from "../decode/decode-image.js";
 import type { ImageTask, Recipe } from "./image-task.js";
 import { startWorkerPool } from "./worker-pool.js";
@@ -43,6 +44,40 @@ describe("startWorkerPool", () => {
     const result = await pool.run({ name: "x", content: { path: "src" }, epoch: 0 });
     await pool.close();
     expect(result).toEqual({ broken: "is no file" });
+  });
+
+  it("sends an image alone, and not the buffer that it is a part of", async () => {
+    const sent: ImageTask[] = [];
+    const post = vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (
+      this: Worker,
+      { task }: { task: ImageTask },
+    ) {
+      sent.push(task);
+    });
+    const pool = startWorkerPool("test", recipe, 1);
+    const rest = pool.run(task(0)).catch(() => {});
+    const bytes = new Uint8Array(2 ** 26).fill(7);
+    const floats = new Float32Array(bytes.buffer);
+    for (const content of [
+      { image: { data: bytes.subarray(30, 33), width: 1, height: 1 } },
+      { image: { data: floats.subarray(3, 6), width: 1, height: 1 } },
+      { bytes: bytes.subarray(8, 20) },
+      { bytes: Buffer.from(bytes.buffer, 5, 7) },
+    ]) {
+      pool.run({ name: "view", content, epoch: 0 }).catch(() => {});
+      const own = sent.at(-1)!.content;
+      const view = "image" in own ? own.image.data : (own as { bytes: Uint8Array }).bytes;
+      const given = "image" in content ? content.image!.data : content.bytes!;
+      expect(view.buffer.byteLength).toBe(given.byteLength);
+      expect(Array.from(view)).toEqual(Array.from(given));
+    }
+    // Nothing is copied where the buffer is the image's own.
+    const whole = task(1);
+    pool.run(whole).catch(() => {});
+    expect(sent.at(-1)!.content).toEqual(whole.content);
+    post.mockRestore();
+    await pool.close();
+    await rest;
   });
 
   it("lets the process end although nobody closed it", async () => {

@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import { nodeModule } from "../shared/node-modules.js";
+import type { PixelData } from "../transforms/image.js";
 import { type ImageResult, type ImageTask, type Recipe, runImageTask } from "./image-task.js";
 
 /** Runs image tasks side by side. */
@@ -87,7 +88,7 @@ function inWorkers(caller: string, recipe: Recipe, count: number): WorkerPool {
       const { worker, pending } = threads.reduce((a, b) => (b.pending.size < a.pending.size ? b : a));
       return new Promise((resolve, reject) => {
         pending.set(id, { resolve, reject });
-        worker.postMessage({ id, task });
+        worker.postMessage({ id, task: withOwnBuffer(task) });
       });
     },
     ref: () => {
@@ -101,6 +102,20 @@ function inWorkers(caller: string, recipe: Recipe, count: number): WorkerPool {
       await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
   };
+}
+
+/** A message clones the whole buffer that a view lies in, for each image: an array of 60,000 images would be cloned for every one of them. */
+function withOwnBuffer(task: ImageTask): ImageTask {
+  const { content } = task;
+  if ("bytes" in content) return { ...task, content: { bytes: ownCopy(content.bytes) } };
+  if (!("image" in content)) return task;
+  return { ...task, content: { image: { ...content.image, data: ownCopy(content.image.data) } } };
+}
+
+/** `slice` of a Buffer would be a view again. */
+function ownCopy<D extends PixelData>(view: D): D {
+  if (view.byteLength === view.buffer.byteLength) return view;
+  return (view instanceof Float32Array ? new Float32Array(view) : new Uint8Array(view)) as D;
 }
 
 /** Half of the processor's threads, at most 8: the step needs the others. None outside Node. */

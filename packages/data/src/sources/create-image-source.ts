@@ -37,7 +37,9 @@ const caller = "createImageSource";
  *
  * Worker threads decode and transform ahead of the reader, by `prefetch` batches and no more. The batches are a function of the
  * data, the options and the seed; `workers` and `prefetch` change nothing. Images that do not fill a batch at an epoch's end are left
- * out, so that no batch holds an image twice.
+ * out, so that no batch holds an image twice. Of a folder, a table or a list every rank has the same number of images in an epoch, so
+ * that this holds for the batches of all ranks together too; ranks of shards and streams, and those that skip broken images, may end
+ * their epochs at different steps.
  *
  * Broken images are skipped and reported, and the next image takes their place; see `strict`, `maxBroken` and `onBroken`.
  *

@@ -2,6 +2,7 @@ import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import { parseJson } from "../shared/json.js";
 import { nodeModule } from "../shared/node-modules.js";
 import { fingerprintOf, type ImageEntry, type IndexedDataset, sortedLabels } from "./dataset.js";
+import { firstRepeated } from "./first-repeated.js";
 
 export interface ImageTableOptions {
   /** Names of columns (of keys, in JSONL). By default the first of the usual names that the file has. */
@@ -157,7 +158,7 @@ async function* readRecords(file: string, isTabbed: boolean): AsyncGenerator<Row
 
 /** Two columns of one name would leave the values of the first unread. */
 function checkHeader(names: string[]): string[] {
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  const twice = firstRepeated(names);
   if (twice === undefined) return names;
   throw new Error(`line 1: the column ${describe(twice)} is there twice`);
 }

@@ -31,6 +31,14 @@ describe("openImages", () => {
     expect(await description((async function* () {})())).toBe('the stream "stream"');
   });
 
+  it("takes a folder for a folder, whatever its name ends in", async () => {
+    for (const name of ["photos.csv", "photos.tar", "photos.jsonl"]) {
+      const folder = join(root, name);
+      await mkdir(folder);
+      await expect(openImages(folder)).rejects.toThrow(`imageFolder: ${folder} holds no images`);
+    }
+  });
+
   it("names what it cannot open", async () => {
     const missing = join(root, "missing");
     await expect(openImages(missing)).rejects.toThrow(`openImages: ${missing} does not exist`);

@@ -39,7 +39,7 @@ export type ImagesInput =
 export async function openImages(input: ImagesInput, options?: OpenImagesOptions): Promise<ImageDataset> {
   const checked = checkOptions("openImages", options, { log: "function", columns: true, root: true });
   const { log, ...table } = checked;
-  if (typeof input === "string" && /\.(csv|tsv|jsonl|ndjson)$/i.test(input)) return imageTable(input, table);
+  if (typeof input === "string" && (await isTable(input))) return imageTable(input, table);
   const extra = Object.keys(table)[0];
   if (extra) throw new TypeError(`openImages: the option ${extra} is only for CSV, TSV and JSONL files`);
   if (typeof input === "function") return imageStream(input);
@@ -80,5 +80,15 @@ async function openPath(path: string, log?: Log): Promise<ImageDataset> {
   if (!found) throw new Error(`openImages: ${path} does not exist`);
   throw new Error(`openImages: ${path} must be a folder, a tar, or a .csv, .tsv or .jsonl file`);
 }
+
+/** A folder may be called `photos.csv`. */
+const isTable = async (path: string): Promise<boolean> =>
+  /\.(csv|tsv|jsonl|ndjson)$/i.test(path) && !(await isFolder(path));
+
+const isFolder = async (path: string): Promise<boolean> =>
+  nodeModule("node:fs/promises")
+    .stat(path)
+    .then((found) => found.isDirectory())
+    .catch(() => false);
 
 const isTar = (name: string): boolean => /\.(tar|tar\.gz|tgz)$/i.test(name);

@@ -2,6 +2,7 @@ import { checkOptions, describe } from "../shared/check-options.js";
 import { nodeModule } from "../shared/node-modules.js";
 import { fingerprintOf, type StreamedDataset } from "./dataset.js";
 import { expandPattern } from "./expand-pattern.js";
+import { firstRepeated } from "./first-repeated.js";
 import type { Log } from "./skipped-files.js";
 import { tarMembers, tarSamples } from "./tar-samples.js";
 
@@ -36,7 +37,7 @@ export async function webDataset(
     }
     for (const file of await expandPattern(pattern)) files.push(file);
   }
-  const twice = files.find((file, i) => files.indexOf(file) !== i);
+  const twice = firstRepeated(files);
   if (twice !== undefined) throw new Error(`webDataset: ${twice} is named twice`);
   const { stat } = nodeModule("node:fs/promises");
   const names = namesBelow(files);
@@ -90,7 +91,7 @@ async function checkComplete(file: string, size: number): Promise<void> {
 function namesBelow(files: string[]): string[] {
   const { resolve, sep } = nodeModule("node:path");
   const paths = files.map((file) => resolve(file).split(sep));
-  const shortest = Math.min(...paths.map((path) => path.length)) - 1;
+  const shortest = paths.reduce((least, { length }) => Math.min(least, length), Infinity) - 1;
   let shared = 0;
   while (shared < shortest && paths.every((path) => path[shared] === paths[0]![shared])) shared++;
   return paths.map((path) => path.slice(shared).join("/"));

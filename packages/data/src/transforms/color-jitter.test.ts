@@ -37,6 +37,18 @@ describe("adjusting", () => {
   });
 });
 
+it("refuses pixels outside [0, 1], as a resize of float32 pixels may make them", () => {
+  for (const bad of [-0.01, 1.01, Number.NaN, Infinity]) {
+    const one = { data: new Float32Array([0.5, bad, 0.25]), width: 1, height: 1 };
+    for (const adjust of [adjustBrightness, adjustContrast, adjustSaturation, adjustHue]) {
+      expect(() => adjust(one, 0.1)).toThrow(
+        `${adjust.name}: image must have float32 pixels in [0, 1], got ${one.data[1]} at 1`,
+      );
+    }
+    expect(() => colorJitter(one, {}, draws(1))).toThrow(/^colorJitter: image must have float32 pixels in/);
+  }
+});
+
 describe("colorJitter", () => {
   it("is one of the adjustments where only one is asked for", () => {
     for (let seed = 0; seed < 20; seed++) {

@@ -1,6 +1,6 @@
 import { permutation, type Uniform, uniform } from "../random/draws.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { checkFloat, type RGBImage } from "./image.js";
+import { checkUnit, type RGBImage } from "./image.js";
 
 /** A float32 image in [0, 1]. */
 type FloatImage = RGBImage<Float32Array>;
@@ -8,18 +8,18 @@ type FloatImage = RGBImage<Float32Array>;
 // torchvision's tensor functions take these for grey; Pillow's convert("L") takes 0.299, 0.587, 0.114.
 const grey = (r: number, g: number, b: number): number => 0.2989 * r + 0.587 * g + 0.114 * b;
 
-/** torchvision's `adjust_brightness` on float tensors: pixels times `factor`, held in [0, 1]. */
+/** torchvision's `adjust_brightness` on float tensors in [0, 1]: pixels times `factor`, held in [0, 1]. */
 export function adjustBrightness(image: FloatImage, factor: number): FloatImage {
-  checkFloat("adjustBrightness: image", image);
+  checkUnit("adjustBrightness: image", image);
   checkNumber("adjustBrightness: factor", factor, { min: 0 });
   const data = new Float32Array(image.data.length);
   for (let i = 0; i < data.length; i++) data[i] = clamp(factor * image.data[i]!);
   return { ...image, data };
 }
 
-/** torchvision's `adjust_contrast` on float tensors: distances from the image's mean grey times `factor`, held in [0, 1]. */
+/** torchvision's `adjust_contrast` on float tensors in [0, 1]: distances from the image's mean grey times `factor`, held in [0, 1]. */
 export function adjustContrast(image: FloatImage, factor: number): FloatImage {
-  checkFloat("adjustContrast: image", image);
+  checkUnit("adjustContrast: image", image);
   checkNumber("adjustContrast: factor", factor, { min: 0 });
   const from = image.data;
   let sum = 0;
@@ -30,9 +30,9 @@ export function adjustContrast(image: FloatImage, factor: number): FloatImage {
   return { ...image, data };
 }
 
-/** torchvision's `adjust_saturation` on float tensors: distances from the pixel's own grey times `factor`, held in [0, 1]. */
+/** torchvision's `adjust_saturation` on float tensors in [0, 1]: distances from the pixel's own grey times `factor`, held in [0, 1]. */
 export function adjustSaturation(image: FloatImage, factor: number): FloatImage {
-  checkFloat("adjustSaturation: image", image);
+  checkUnit("adjustSaturation: image", image);
   checkNumber("adjustSaturation: factor", factor, { min: 0 });
   const from = image.data;
   const data = new Float32Array(from.length);
@@ -46,12 +46,12 @@ export function adjustSaturation(image: FloatImage, factor: number): FloatImage 
 }
 
 /**
- * torchvision's `adjust_hue` on float tensors: turns the hue in HSV.
+ * torchvision's `adjust_hue` on float tensors in [0, 1]: turns the hue in HSV.
  *
  * @param factor in turns, from -0.5 to 0.5
  */
 export function adjustHue(image: FloatImage, factor: number): FloatImage {
-  checkFloat("adjustHue: image", image);
+  checkUnit("adjustHue: image", image);
   checkNumber("adjustHue: factor", factor, { min: -0.5, max: 0.5 });
   const from = image.data;
   const data = new Float32Array(from.length);
@@ -101,7 +101,7 @@ export interface ColorJitterOptions {
  * @returns a new image in [0, 1]
  */
 export function colorJitter(image: FloatImage, options: ColorJitterOptions, draws: Uniform): FloatImage {
-  checkFloat("colorJitter: image", image);
+  checkUnit("colorJitter: image", image);
   const { brightness, contrast, saturation, hue } = checkColorJitter("colorJitter", options);
   const order = permutation(draws, 4);
   const factor = (amount: number) => uniform(draws, Math.max(0, 1 - amount), 1 + amount);

@@ -36,6 +36,13 @@ it("centerCrop pads with black, more before than after", () => {
   );
   expect(reds(filled)).toEqual([0, 0, 9, 0]);
   expect(() => centerCrop(numbered(1, 2), { width: 0, height: 1 })).toThrow(/centerCrop: width must be/);
+  // Memory for it would fail with a RangeError that names nothing.
+  expect(() => centerCrop(numbered(1, 2), { width: 1e9, height: 1 })).toThrow(
+    "centerCrop: width must be an integer, at least 1 and at most 1048576, got 1000000000",
+  );
+  expect(() => centerCrop(numbered(1, 2), { width: 2 ** 20, height: 257 })).toThrow(
+    "centerCrop: width * height must be at most 268435456, got 1048576 * 257",
+  );
 });
 
 it("flips mirror, and twice is once", () => {
@@ -50,4 +57,8 @@ it("shortestEdgeSize refuses an edge that is no size", () => {
   expect(() => shortestEdgeSize({ width: 3, height: 4 }, 0)).toThrow(
     /edge must be an integer, at least 1, got 0/,
   );
+  expect(() => shortestEdgeSize({ width: Number.NaN, height: 4 }, 3)).toThrow(
+    /image.width must be an integer, at least 1, got NaN/,
+  );
+  expect(() => shortestEdgeSize({ width: 3 } as never, 3)).toThrow(/image.height must be .* got undefined/);
 });

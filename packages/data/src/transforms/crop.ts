@@ -1,5 +1,5 @@
 import { checkNumber, checkOptions } from "../shared/check-options.js";
-import { checkForm, emptyLike, type PixelData, type RGBImage } from "./image.js";
+import { checkForm, checkPixels, emptyLike, maxSide, type PixelData, type RGBImage } from "./image.js";
 
 /** A rectangle of whole pixels. */
 export interface CropBox {
@@ -41,7 +41,7 @@ export function crop<D extends PixelData>(image: RGBImage<D>, box: CropBox): RGB
  * Cuts out the centre, and pads with black where the image is smaller, as transformers does (`center_crop` of
  * `image_transforms.py`, which its image processors with the PIL backend use).
  *
- * @param size of the result, in pixels
+ * @param size of the result, in pixels, each side at most 2^20, and at most 2^28 pixels
  */
 export function centerCrop<D extends PixelData>(
   image: RGBImage<D>,
@@ -49,8 +49,9 @@ export function centerCrop<D extends PixelData>(
 ): RGBImage<D> {
   checkForm("centerCrop: image", image);
   const wanted = checkOptions("centerCrop: size", size, { width: true, height: true });
-  const width = checkNumber("centerCrop: width", wanted.width, { min: 1, integer: true });
-  const height = checkNumber("centerCrop: height", wanted.height, { min: 1, integer: true });
+  const width = checkNumber("centerCrop: width", wanted.width, { min: 1, max: maxSide, integer: true });
+  const height = checkNumber("centerCrop: height", wanted.height, { min: 1, max: maxSide, integer: true });
+  checkPixels("centerCrop", width, height);
   const columns = centered(image.width, width);
   const rows = centered(image.height, height);
   const part = crop(image, {
@@ -109,6 +110,8 @@ export function shortestEdgeSize(
 ): { width: number; height: number } {
   checkNumber("shortestEdgeSize: edge", edge, { min: 1, integer: true });
   const { width, height } = image;
+  checkNumber("shortestEdgeSize: image.width", width, { min: 1, integer: true });
+  checkNumber("shortestEdgeSize: image.height", height, { min: 1, integer: true });
   return width <= height
     ? { width: edge, height: Math.trunc((edge * height) / width) }
     : { width: Math.trunc((edge * width) / height), height: edge };

@@ -70,3 +70,10 @@ it("checkImage refuses float32 pixels outside [0, 1]", () => {
     );
   }
 });
+
+it("normalize refuses options that it does not know", () => {
+  const pixels = { data: new Float32Array(3), width: 1, height: 1 };
+  const options = { mean: [0, 0, 0], std: [1, 1, 1], scale: 2 } as never;
+  expect(() => normalize(pixels, options)).toThrow(/^normalize: unknown option "scale"/);
+  expect(() => normalize(pixels, undefined as never)).toThrow(/^normalize: mean must be three numbers/);
+});

@@ -1,5 +1,17 @@
 import { describe } from "../shared/check-options.js";
 
+/** The longest side of an image that is read or made: a side has its filter weights in memory, however short the other side is. */
+export const maxSide = 2 ** 20;
+
+/** Long and narrow images grow out of any memory where their shortest edge is resized. */
+const maxPixels = 2 ** 28;
+
+/** Checks the size of an image that is to be made. */
+export function checkPixels(caller: string, width: number, height: number): void {
+  if (width * height <= maxPixels) return;
+  throw new RangeError(`${caller}: width * height must be at most ${maxPixels}, got ${width} * ${height}`);
+}
+
 /** Pixels as Pillow's uint8 (0 to 255) or as torchvision's float32 (0 to 1). */
 export type PixelData = Uint8Array | Float32Array;
 
@@ -20,15 +32,23 @@ export interface RGBImage<D extends PixelData = PixelData> {
  */
 export function checkImage(name: string, image: unknown): RGBImage {
   const checked = checkForm(name, image);
-  if (checked.data instanceof Float32Array) {
-    const wrong = checked.data.findIndex((value) => !(value >= 0 && value <= 1));
-    if (wrong >= 0) {
-      throw new RangeError(
-        `${name} must have float32 pixels in [0, 1], got ${checked.data[wrong]} at ${wrong}`,
-      );
-    }
-  }
+  if (checked.data instanceof Float32Array) checkUnitRange(name, checked.data);
   return checked;
+}
+
+/** Checks that an image has float32 pixels in [0, 1]. */
+export function checkUnit(name: string, image: unknown): RGBImage<Float32Array> {
+  const checked = checkFloat(name, image);
+  checkUnitRange(name, checked.data);
+  return checked;
+}
+
+function checkUnitRange(name: string, data: Float32Array): void {
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
+    if (value >= 0 && value <= 1) continue;
+    throw new RangeError(`${name} must have float32 pixels in [0, 1], got ${value} at ${i}`);
+  }
 }
 
 /**

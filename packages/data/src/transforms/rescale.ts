@@ -1,4 +1,4 @@
-import { checkNumber, describe } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { checkFloat, checkForm, type RGBImage } from "./image.js";
 
 /**
@@ -29,9 +29,10 @@ export type RGB = readonly [number, number, number];
  */
 export function normalize(
   image: RGBImage<Float32Array>,
-  { mean, std }: { mean: RGB; std: RGB },
+  options: { mean: RGB; std: RGB },
 ): RGBImage<Float32Array> {
   checkFloat("normalize: image", image);
+  const { mean, std } = checkOptions("normalize", options, { mean: true, std: true });
   checkRGB("normalize: mean", mean, {});
   checkRGB("normalize: std", std, { above: 0 });
   const data = image.data.map((value, i) => (value - mean[i % 3]!) / std[i % 3]!);

@@ -57,6 +57,23 @@ describe("resize", () => {
     expect(same.data).not.toBe(ramp.data);
   });
 
+  it("takes sides of 2^20 and refuses longer ones, of an image too", () => {
+    const strip = (length: number) => ({
+      data: new Uint8Array(length * 3).fill(9),
+      width: length,
+      height: 1,
+    });
+    const { data } = resize(strip(2 ** 20), { width: 3, height: 2 });
+    expect([...data]).toEqual(Array(18).fill(9));
+    expect(() => resize(strip(2 ** 20 + 1), { width: 3, height: 2 })).toThrow(
+      "resize: image.width must be a finite number, at most 1048576, got 1048577",
+    );
+    const { width: height, height: width, data: pixels } = strip(2 ** 20 + 1);
+    expect(() => resize({ data: pixels, width, height }, { width: 3, height: 2 })).toThrow(
+      "resize: image.height must be a finite number, at most 1048576, got 1048577",
+    );
+  });
+
   it("refuses sizes, filters, boxes and options that make no sense", () => {
     const refused: [object, RegExp][] = [
       [{ width: 0 }, /^resize: width must be an integer, at least 1 and at most 1048576, got 0$/],

@@ -1,14 +1,9 @@
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import { checkForm, emptyLike, type PixelData, type RGBImage } from "./image.js";
+import { checkForm, checkPixels, emptyLike, maxSide, type PixelData, type RGBImage } from "./image.js";
 import { filterKernels, type Resample, resamples } from "./resample.js";
 
 /** A part of an image, in pixels: `[left, upper, right, lower]`, fractions allowed, as Pillow's `box`. */
 export type Box = readonly [left: number, upper: number, right: number, lower: number];
-
-/** Long and narrow images grow out of any memory where their shortest edge is resized. */
-const maxPixels = 2 ** 28;
-/** A side has its filter weights in memory, however short the other side is. */
-const maxSide = 2 ** 20;
 
 export interface ResizeOptions {
   /** Of the result, in pixels, at most 2^20. */
@@ -25,22 +20,23 @@ export interface ResizeOptions {
  * Resizes with antialias, with Pillow's numbers (`Image.resize`): on uint8 its two passes in fixed point, on float32 those of its
  * mode "F".
  *
- * @param image `[height, width, 3]`
+ * @param image `[height, width, 3]`, each side at most 2^20
  * @returns a new image with the same kind of pixels; float32 pixels may leave [0, 1] where a filter overshoots
- * @throws on a side that is no integer from 1 to 2^20, more than 2^28 pixels, an unknown resample, and a box that is empty or leaves the image
+ * @throws on a side, of the image or the result, that is no integer from 1 to 2^20, more than 2^28 pixels, an unknown resample, and a box that is empty or leaves the image
  *
  * @example
  * const small = resize(photo, { width: 224, height: 224, resample: "bicubic" });
  */
 export function resize<D extends PixelData>(image: RGBImage<D>, options: ResizeOptions): RGBImage<D> {
   checkForm("resize: image", image);
+  for (const side of ["width", "height"] as const) {
+    checkNumber(`resize: image.${side}`, image[side], { max: maxSide });
+  }
   const known = { width: true, height: true, resample: true, box: true } as const;
   const given = checkOptions("resize", options, known);
   const width = checkNumber("resize: width", given.width, { min: 1, max: maxSide, integer: true });
   const height = checkNumber("resize: height", given.height, { min: 1, max: maxSide, integer: true });
-  if (width * height > maxPixels) {
-    throw new RangeError(`resize: width * height must be at most ${maxPixels}, got ${width} * ${height}`);
-  }
+  checkPixels("resize", width, height);
   const resample = checkChoice("resize: resample", given.resample ?? "bicubic", resamples);
   const box = given.box ?? [0, 0, image.width, image.height];
   if (!Array.isArray(box) || box.length !== 4) {

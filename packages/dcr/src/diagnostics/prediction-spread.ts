@@ -108,7 +108,10 @@ export async function predictionSpread(input: SpreadInput): Promise<PredictionSp
       const positives = usesAugmented ? (["augmented", "target"] as const) : (["target"] as const);
       return similarityMetrics(dcrLossGradients(given, { positives }).similarities, given.anchors, 1);
     });
-    const read = async (name: string) => (await metrics[`similarity/${name}`].data())[0];
+    const read = async (name: string) => {
+      const [value] = await metrics[`similarity/${name}`].data();
+      return checkNumber(`predictionSpread: similarity of ${name} at timestep ${timestep}`, value);
+    };
     results.push({
       timestep,
       target: await read("target"),

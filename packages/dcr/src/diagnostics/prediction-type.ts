@@ -32,7 +32,7 @@ export interface PredictionTypeErrors {
  * The denoiser is asked with conditions of zeros (the empty prompt), at timesteps spread over the schedule. A model with random weights
  * is close to none of the targets.
  *
- * @throws on an unknown option, and a seed that is none
+ * @throws on an unknown option, a seed that is none, and latents or predictions that are not finite
  */
 export async function measurePredictionType(input: PredictionTypeInput): Promise<PredictionTypeErrors> {
   const caller = "measurePredictionType";
@@ -60,6 +60,13 @@ export async function measurePredictionType(input: PredictionTypeInput): Promise
   const read = await Promise.all(types.map(async (name) => [name, (await scalars[name].data())[0]] as const));
   tf.dispose(scalars);
   const errors = Object.fromEntries(read) as Record<PredictionType, number>;
+  // NaN would be sorted somewhere. Predictions of float16 models overflow so.
+  if (Object.values(errors).some(Number.isNaN) || !Number.isFinite(errors.epsilon)) {
+    const shown = types.map((name) => `${name} ${errors[name]}`).join(", ");
+    throw new Error(
+      `${caller}: the errors must be numbers, got ${shown}; latents or predictions are not finite`,
+    );
+  }
   const [closest] = [...types].sort((a, b) => errors[a] - errors[b]);
   return { errors, closest, configured: scheduler.config.prediction_type };
 }

@@ -151,6 +151,11 @@ describe("measurePredictionType", () => {
         await expect(measurePredictionType({ ...given, seed: 3, steps: 2 } as never)).rejects.toThrow(
           'measurePredictionType: unknown option "steps"',
         );
+        // As a model in float16 whose values overflow.
+        const broken = { ...denoiser, predict: () => tf.fill([4, 4, 4, 4], Number.NaN) as tf.Tensor4D };
+        await expect(measurePredictionType({ ...given, denoiser: broken, seed: 3 })).rejects.toThrow(
+          "measurePredictionType: the errors must be numbers, got epsilon NaN, v_prediction NaN, sample NaN; latents or predictions are not finite",
+        );
         tf.dispose([latents, noise]);
       });
     },

@@ -66,6 +66,11 @@ describe("scatter", () => {
       expect(() => featureScatter(tf.ones([3, 2, 1]) as never, [1, 2, 3])).toThrow(
         /must be \[n, dim\], got \[3,2,1\]/,
       );
+      for (const label of [undefined, Number.NaN, "a"]) {
+        expect(() => featureScatter(x, [1, 2, label as never])).toThrow(
+          /featureScatter: labels\[2\] must be/,
+        );
+      }
       expect(() => noiseScatter(tf.ones([3]), [1, 2, 3])).toThrow(/must be \[n, \.\.\.\], got \[3\]/);
     });
   });

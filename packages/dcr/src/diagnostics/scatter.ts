@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkNumber } from "../shared/check-options.js";
 
 /** How classes lie in a space; the caller disposes both scalars. */
 export interface Scatter {
@@ -17,7 +18,7 @@ export interface Scatter {
  * spaces of different scale. Differentiable; `O(n^2 dim)`.
  *
  * @param features `[n, dim]`, n >= 2. @param labels the class of each row, `n`.
- * @throws when there is not one label for each row, or fewer than two rows.
+ * @throws when there is not one label, a finite number, for each row, or fewer than two rows.
  */
 export function featureScatter(features: tf.Tensor2D, labels: ArrayLike<number>): Scatter {
   if (features.rank !== 2)
@@ -30,7 +31,7 @@ export function featureScatter(features: tf.Tensor2D, labels: ArrayLike<number>)
  * should be of one image and timestep with different conditions, else the noise itself is most of what scatters.
  *
  * @param noises `[n, ...]`, each flattened; n >= 2. @param labels the class of each row, `n`.
- * @throws when there is not one label for each row, or fewer than two rows.
+ * @throws when there is not one label, a finite number, for each row, or fewer than two rows.
  */
 export function noiseScatter(noises: tf.Tensor, labels: ArrayLike<number>): Scatter {
   if (noises.rank < 2) throw new Error(`noiseScatter: noises must be [n, ...], got [${noises.shape}]`);
@@ -44,6 +45,7 @@ function scatter(where: string, x: tf.Tensor, labels: ArrayLike<number>): Scatte
     throw new Error(`${where}: expected ${n} labels, one for each row, got ${labels.length}`);
   }
   const given = Array.from(labels);
+  for (const [i, label] of given.entries()) checkNumber(`${where}: labels[${i}]`, label);
   const count = (label: number) => given.filter((other) => other === label).length;
   // Row i averages the rows of i's class.
   const averages = given.flatMap((label) => {

@@ -10,6 +10,23 @@ const labels = [0, 0, 1, 1, 2, 2, 2];
 const n = labels.length;
 
 describe("theoremOne", () => {
+  it("refuses numbers that are not finite, which would look like m = 0", async () => {
+    await expectNoLeaks(async () => {
+      const good = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+        const one = tf.tensor2d([1, 2, bad, 4], [2, 2]);
+        await expect(theoremOne(one, good, [0, 1])).rejects.toThrow(
+          `theoremOne: features must be finite, got ${bad} at 2`,
+        );
+        await expect(theoremOne(good, one, [0, 1])).rejects.toThrow(
+          `theoremOne: noises must be finite, got ${bad} at 2`,
+        );
+        one.dispose();
+      }
+      good.dispose();
+    });
+  });
+
   it("equals the theorem worked by hand", async () => {
     // Two of class 0 on a line, one of class 1: pairs lie 1, 2 and 3 apart, and their noises 2, 4 and 6, or 2, 8 and 10.
     const z = tf.tensor2d([0, 1, 3], [3, 1]);

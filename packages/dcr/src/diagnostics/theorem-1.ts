@@ -30,7 +30,7 @@ export interface TheoremOne {
  *
  * @param features `[n, dim]`, n >= 2 @param noises `[n, ...]`: predictions of one image and timestep with each sample's condition
  * @param labels the class of each row, `n`
- * @throws when the numbers of rows differ, and where all features are equal
+ * @throws when the numbers of rows differ, where a number is not finite, and where all features are equal
  */
 export async function theoremOne(
   features: tf.Tensor2D,
@@ -41,9 +41,11 @@ export async function theoremOne(
   if (noises.shape[0] !== n) {
     throw new Error(`theoremOne: expected noises of ${n} rows, as features have, got [${noises.shape}]`);
   }
+  const [z, eps] = [await features.data(), await noises.data()];
+  checkFinite("theoremOne: features", z);
+  checkFinite("theoremOne: noises", eps);
   const ofFeatures = await readScatter(featureScatter(features, labels));
   const ofNoises = await readScatter(noiseScatter(noises, labels));
-  const [z, eps] = [await features.data(), await noises.data()];
   let [lower, upper] = [Number.POSITIVE_INFINITY, 0];
   for (let i = 0; i < n; i++) {
     for (let j = i + 1; j < n; j++) {
@@ -74,6 +76,12 @@ export async function theoremOne(
     eta,
     interBound: tells ? kappa * ofNoises.inter - eta * ofNoises.inner : Number.NEGATIVE_INFINITY,
   };
+}
+
+function checkFinite(name: string, values: ArrayLike<number>): void {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw new RangeError(`${name} must be finite, got ${values[i]} at ${i}`);
+  }
 }
 
 async function readScatter({ inner, inter }: Scatter): Promise<{ inner: number; inter: number }> {

@@ -217,6 +217,9 @@ describe("createLatentEncoder", () => {
     ] as [LatentEncoderOptions, string][]) {
       expect(() => createLatentEncoder(vae, options)).toThrow(`createLatentEncoder: ${message}`);
     }
+    expect(() => createLatentEncoder(undefined as never)).toThrow(
+      "createLatentEncoder: vae.encode must be a function, got undefined",
+    );
     vae.dispose();
   });
 });

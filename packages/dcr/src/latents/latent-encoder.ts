@@ -4,7 +4,7 @@ import { toHex } from "../image-cache/hash-images.js";
 import { createImageCache } from "../image-cache/image-cache.js";
 import { createRowFolder, type StoredPrecision } from "../image-cache/row-folder.js";
 import { rowsOfTensor, tensorOfRows } from "../image-cache/rows-of-tensor.js";
-import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkChoice, checkFunction, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
 /** Gives the latents that the diffusion model denoises. */
 export interface LatentEncoder {
@@ -47,6 +47,7 @@ export interface LatentEncoderOptions {
 
 /** A {@link LatentEncoder} of a Stable Diffusion model's VAE, which it freezes. Images are scaled from [0, 1] to [-1, 1]. */
 export function createLatentEncoder(vae: AutoencoderKL, options?: LatentEncoderOptions): LatentEncoder {
+  checkFunction("createLatentEncoder: vae.encode", vae?.encode);
   const {
     microBatch = 1,
     cacheBytes = 2 ** 28,

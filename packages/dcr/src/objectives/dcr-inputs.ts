@@ -36,7 +36,13 @@ export function mask(rows: number, columns: number, holds: (row: number, column:
 export function checkDCR(where: string, inputs: DCRPredictions, options?: DCRTermsOptions) {
   const names = { temperature: true, positives: true } as const;
   const { temperature = 0.1, positives = ["augmented", "target"] } = checkOptions(where, options, names);
-  const { predictions } = inputs;
+  // A misspelt `anchors` would be the default ones.
+  const { predictions } = checkOptions(`${where}: inputs`, inputs, {
+    predictions: true,
+    augmented: true,
+    target: true,
+    anchors: true,
+  });
   checkFloats(where, "predictions", predictions);
   const [n, all, ...item] = predictions.shape;
   const { anchors = Int32Array.from({ length: n }, (_, i) => i) } = inputs;

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkOptions } from "../shared/check-options.js";
+import { checkFunction, checkOptions, checkText } from "../shared/check-options.js";
 import { checkScalar } from "./check-scalar.js";
 import type { Objective } from "./objective.js";
 
@@ -24,6 +24,8 @@ export function featureObjective(
   loss: (features: tf.Tensor2D, augmented: tf.Tensor2D) => tf.Tensor,
   options?: FeatureObjectiveOptions,
 ): Objective {
+  checkText("featureObjective: name", name);
+  checkFunction("featureObjective: loss", loss);
   const { usesAugmented = true } = checkOptions("featureObjective", options, { usesAugmented: "boolean" });
   return {
     name,

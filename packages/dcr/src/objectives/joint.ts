@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkFunction, checkNumber, checkOptions, checkText, describe } from "../shared/check-options.js";
 import { conObjective } from "./con.js";
 import type { Objective } from "./objective.js";
 import { recObjective } from "./rec.js";
@@ -17,8 +17,19 @@ export function sumObjective(
   name: string,
   members: readonly { objective: Objective; weight: number }[],
 ): Objective {
+  checkText("sumObjective: name", name);
+  if (!Array.isArray(members as unknown)) {
+    throw new TypeError(
+      `sumObjective: members must be a list of { objective, weight }, got ${describe(members)}`,
+    );
+  }
   if (members.length === 0) throw new Error(`sumObjective: ${name} needs one objective or more, got none`);
-  for (const { objective, weight } of members) {
+  for (const [i, member] of members.entries()) {
+    const { objective, weight } = checkOptions(`sumObjective: members[${i}]`, member, {
+      objective: true,
+      weight: true,
+    });
+    checkFunction(`sumObjective: members[${i}].objective.terms`, objective?.terms);
     checkNumber(`sumObjective: weight of ${objective.name}`, weight);
   }
   const remembering = members.filter(({ objective }) => objective.remember !== undefined);

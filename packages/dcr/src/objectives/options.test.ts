@@ -132,6 +132,42 @@ describeOptions("jointObjective", {
   },
 });
 
+it("names what no objective and no loss is made of", () => {
+  const plain = featureObjective("plain", (z) => tf.sum(z));
+  const refused: [() => unknown, string][] = [
+    // A misspelt `anchors` would be the default ones.
+    [
+      () => dcrLossGradients({ ...inputs(), anchor: [0] } as never),
+      'dcrLossGradients: inputs: unknown option "anchor"',
+    ],
+    [
+      () => featureObjective(undefined as never, undefined as never),
+      "featureObjective: name must be a string",
+    ],
+    [
+      () => featureObjective("x", undefined as never),
+      "featureObjective: loss must be a function, got undefined",
+    ],
+    [() => predictionObjective("", () => target), "predictionObjective: name must be a string, not empty"],
+    [() => predictionObjective("x", "y" as never), 'predictionObjective: loss must be a function, got "y"'],
+    [() => recObjective({ temperature: 3 } as never), 'recObjective: unknown option "temperature"'],
+    [() => sumObjective("", [{ objective: plain, weight: 1 }]), "sumObjective: name must be a string"],
+    [
+      () => sumObjective("x", undefined as never),
+      "sumObjective: members must be a list of { objective, weight }",
+    ],
+    [
+      () => sumObjective("x", [{ objective: plain, weight: 1, foo: 2 } as never]),
+      'sumObjective: members[0]: unknown option "foo"',
+    ],
+    [
+      () => sumObjective("x", [{ weight: 1 } as never]),
+      "sumObjective: members[0].objective.terms must be a function, got undefined",
+    ],
+  ];
+  for (const [make, message] of refused) expect(make).toThrow(message);
+});
+
 it("sums ask for what one of their members asks for, and need one", () => {
   const plain = featureObjective("plain", (z) => tf.sum(z), { usesAugmented: false });
   const views = featureObjective("views", (z) => tf.sum(z));

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type ConditionedPredictions, chunkedLossGradient } from "../predictions/chunked-gradient.js";
-import { checkChoice, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkFunction, checkOptions, checkText } from "../shared/check-options.js";
 import { checkScalar } from "./check-scalar.js";
 import type { Objective, Predictor } from "./objective.js";
 
@@ -38,6 +38,8 @@ export function predictionObjective(
   loss: (input: LossPredictions) => tf.Tensor,
   options?: PredictionObjectiveOptions,
 ): Objective {
+  checkText("predictionObjective: name", name);
+  checkFunction("predictionObjective: loss", loss);
   const { pairs = "own", usesAugmented = false } = checkOptions("predictionObjective", options, {
     pairs: true,
     usesAugmented: "boolean",

@@ -1,11 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { chunkedGradient } from "../predictions/chunked-gradient.js";
+import { checkOptions } from "../shared/check-options.js";
 import type { Objective } from "./objective.js";
 import { askPredictions } from "./prediction-objective.js";
 import { reconstructionLoss } from "./reconstruction-loss.js";
 
-/** The reconstruction objective of DIVA and GenHancer (Han et al. 2026, eq. 2): {@link reconstructionLoss} of `P[i, i]`. */
-export function recObjective(): Objective {
+/** The reconstruction objective of DIVA and GenHancer (Han et al. 2026, eq. 2): {@link reconstructionLoss} of `P[i, i]`. It has no options. */
+export function recObjective(options?: Record<string, never>): Objective {
+  checkOptions("recObjective", options, {});
   return {
     name: "rec",
     usesAugmented: false,

@@ -27,7 +27,7 @@ export interface Aggregated {
  * Makes one gradient of the losses': their weighted sum, or what an aggregator makes of them, each times its weight.
  *
  * @param context `losses`: their values, each times its weight, for aggregators that weigh by them
- * @throws when a loss's gradient is not finite, by the loss's name
+ * @throws when a loss's gradient is not finite, by the loss's name, when an aggregator is given a single loss, and when its memory is lost
  */
 export async function aggregate(
   losses: readonly StepGradients[],
@@ -44,8 +44,19 @@ export async function aggregate(
   if (broken !== undefined) throw new Error(`the gradient of loss ${broken} is not finite`);
   const conflict = m > 1 ? conflictFromGram(names, gram) : undefined;
   if (!aggregator) return { gradient: combineGradients(lists, shares), conflict };
+  if (m === 1) {
+    throw new Error(
+      `aggregator ${aggregator.name} needs two losses or more, got ${names[0]} alone, whose gradient some aggregators would scale; leave it out`,
+    );
+  }
   const weighted = gram.map((inner, at) => inner * shares[Math.floor(at / m)] * shares[at % m]);
   const { weights, memory } = aggregator.weigh(weighted, { ...context, names });
+  if (context.step > 0 && (context.memory === undefined) !== (memory === undefined)) {
+    const [before, now] = context.memory === undefined ? ["none", "one"] : ["one", "none"];
+    throw new Error(
+      `aggregator ${aggregator.name}: memory must be there from the first step on, or never; step ${context.step} was given ${before} and returned ${now}`,
+    );
+  }
   const gradient = combineGradients(
     lists,
     weights.map((weight, i) => weight * shares[i]),

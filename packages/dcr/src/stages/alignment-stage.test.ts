@@ -72,7 +72,11 @@ describe("createAlignmentStage", () => {
     vi.mocked(createImageCache).mockClear();
     await align({ featureCacheBytes: 0 }, async () => {});
     await align({ localTokens: 0.5 }, async () => {});
+    await align({ localTokens: 0.5, featureCacheBytes: 0 }, async () => {});
     expect(createImageCache).not.toHaveBeenCalled();
+    await expect(align({ localTokens: 0.5, featureCacheBytes: 100 }, async () => {})).rejects.toThrow(
+      "createAlignmentStage: featureCacheBytes must be 0 with localTokens, whose features do not come again, got 100",
+    );
   });
 
   it("lowers the reconstruction loss of the same batch", async () => {

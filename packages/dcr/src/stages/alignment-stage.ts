@@ -24,9 +24,15 @@ export interface AlignmentOptions extends StageOptions {
  */
 export function createAlignmentStage(options: AlignmentOptions): Stage {
   const caller = "createAlignmentStage";
-  const { featureCacheBytes = 2 ** 28, objective = recObjective(), ...rest } = options ?? {};
+  const { featureCacheBytes: asked, objective = recObjective(), ...rest } = options ?? {};
+  const featureCacheBytes = asked ?? 2 ** 28;
   checkNumber(`${caller}: featureCacheBytes`, featureCacheBytes, { integer: true, min: 0 });
   const settings = checkStageOptions(caller, { ...rest, objective });
+  if (asked !== undefined && asked > 0 && settings.localTokens > 0) {
+    throw new Error(
+      `${caller}: featureCacheBytes must be 0 with localTokens, whose features do not come again, got ${asked}`,
+    );
+  }
   if (!objective.usesPredictions) {
     throw new Error(
       `${caller}: objective must use predictions, as the projector is trained through them only, got ${objective.name}`,

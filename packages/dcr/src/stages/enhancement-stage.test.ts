@@ -317,4 +317,11 @@ describe("createEndToEndStage", () => {
       createEndToEndStage,
     );
   });
+
+  it("refuses an objective through which no projector is trained", async () => {
+    // Weight decay alone would move its random weights.
+    await expect(enhance(objectives.con(), {}, async () => {}, createEndToEndStage)).rejects.toThrow(
+      "createEndToEndStage: objective must use predictions, as the projector is trained through them alone, got con; createEnhancementStage trains the encoder without one",
+    );
+  });
 });

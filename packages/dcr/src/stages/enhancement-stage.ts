@@ -30,10 +30,17 @@ export function createEnhancementStage(options: EnhancementOptions): Stage {
 /**
  * End-to-end training, the paper's ablation of the two stages (Han et al. 2026, section 5): trains projector and adapters together.
  *
- * @throws as {@link createEnhancementStage}
+ * @throws as {@link createEnhancementStage}, and on an objective that uses no predictions
  */
 export function createEndToEndStage(options: EnhancementOptions): Stage {
-  const { settings, adapters } = check("createEndToEndStage", options);
+  const caller = "createEndToEndStage";
+  const { settings, adapters } = check(caller, options);
+  const { objective } = settings;
+  if (!objective.usesPredictions) {
+    throw new Error(
+      `${caller}: objective must use predictions, as the projector is trained through them alone, got ${objective.name}; createEnhancementStage trains the encoder without one`,
+    );
+  }
   settings.projector.requiresGrad(true);
   return createStage(settings, {
     name: "end-to-end",

@@ -26,6 +26,9 @@ function counted() {
 describe("readBatches", () => {
   it("reads one after the other, from the source's position after a restart", async () => {
     const { source, counts } = counted();
+    expect(() => readBatches({} as never)).toThrow(
+      "readBatches: source[Symbol.asyncIterator] must be a function, got undefined",
+    );
     const reader = readBatches(source);
     const first = async () => (await reader.next()).names[0];
     expect(counts).toEqual({ began: 0, closed: 0 });

@@ -1,5 +1,5 @@
 import type { ImageBatch, ImageSource } from "@dcr-js/data";
-import { describe } from "../shared/check-options.js";
+import { checkFunction, describe } from "../shared/check-options.js";
 
 /** Reads a source's batches in order and checks each; a source may be anybody's code. */
 export interface BatchReader {
@@ -12,6 +12,7 @@ export interface BatchReader {
 
 /** Reads a source as a stage does. @param source it stays the caller's */
 export function readBatches(source: ImageSource): BatchReader {
+  checkFunction("readBatches: source[Symbol.asyncIterator]", source?.[Symbol.asyncIterator]);
   let iterator: AsyncIterator<ImageBatch> | undefined;
   const close = async () => {
     const old = iterator;

@@ -193,6 +193,18 @@ describe("a stage's state", () => {
       name: "forgetful",
       weigh: (gram) => ({ ...weightedSum().weigh(gram), memory: [Number.NaN] }),
     };
+    const two = sumObjective("two", [
+      { objective: plain, weight: 1 },
+      { objective: featureObjective("other", (z) => tf.sum(z)), weight: 1 },
+    ]);
+    // A user's code may throw what is no Error.
+    const throwing = (thrown: unknown): Objective => ({
+      ...plain,
+      terms: () => {
+        throw thrown;
+      },
+    });
+    const [textual, silent] = [throwing("bad shape"), throwing(undefined)];
     const { position, ...rest } = testSource();
     const lost = (() => {
       let calls = 0;
@@ -203,7 +215,14 @@ describe("a stage's state", () => {
       [nan, {}, `objective plain: memory ${mustBe} NaN`],
       [none, {}, `objective plain: memory ${mustBe} undefined`],
       [broken, {}, "no memory"],
-      [plain, { aggregator: forgetful }, `aggregator forgetful: memory ${mustBe} NaN`],
+      [two, { aggregator: forgetful }, `aggregator forgetful: memory ${mustBe} NaN`],
+      [
+        plain,
+        { aggregator: weightedSum() },
+        "aggregator weightedSum needs two losses or more, got plain alone, whose gradient some aggregators would scale; leave it out",
+      ],
+      [textual, {}, "bad shape"],
+      [silent, {}, "undefined"],
       [plain, { source: lost }, "source: position() must be a source's position, got undefined"],
     ] as [Objective, Partial<EnhancementOptions>, string][]) {
       await expectNoLeaks(() =>
@@ -297,6 +316,26 @@ describe("aggregator", () => {
       expect(resumed.state).toEqual(whole.state);
       tf.dispose(half.tensors);
     });
+  });
+
+  it("must have a memory from the first step on, or never", async () => {
+    const odd = (memories: (number[] | undefined)[]): Aggregator => ({
+      name: "odd",
+      weigh: (gram) => ({ ...weightedSum().weigh(gram), memory: memories.shift() }),
+    });
+    for (const [memories, what] of [
+      [[[1], undefined], "step 1 was given one and returned none"],
+      [[undefined, [1]], "step 1 was given none and returned one"],
+    ] as [(number[] | undefined)[], string][]) {
+      await expectNoLeaks(() =>
+        enhance(objectives.naive(), { aggregator: odd(memories) }, async (stage) => {
+          await stage.step();
+          await expect(stage.step()).rejects.toThrow(
+            `step 1 was not taken: aggregator odd: memory must be there from the first step on, or never; ${what}`,
+          );
+        }),
+      );
+    }
   });
 
   it("leaves nothing behind when it throws, and names the loss whose gradient is not finite", async () => {

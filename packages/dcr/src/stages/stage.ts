@@ -2,6 +2,7 @@ import type { ImageBatch } from "@dcr-js/data";
 import type { GradientConflict } from "@dcr-js/gradient-conflict";
 import { AdamW, clipGradNorm, type Parameter, Random, warmupConstant, warmupCosine } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { messageOf } from "../shared/message-of.js";
 import { aggregate } from "./aggregate.js";
 import type { Trained } from "./backward.js";
 import { batchGradients, type FrozenFeatures, type TermGradients } from "./batch-gradients.js";
@@ -146,7 +147,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         tf.dispose([clipped.gradients, clipped.norm]);
       }
     } catch (error) {
-      throw new Error(`step ${done} was not taken: ${(error as Error).message}`, { cause: error });
+      throw new Error(`step ${done} was not taken: ${messageOf(error)}`, { cause: error });
     } finally {
       tf.dispose([Array.from(sums.values(), ({ gradients }) => gradients), gradient ?? []]);
     }

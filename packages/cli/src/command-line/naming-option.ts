@@ -1,3 +1,5 @@
+import { messageOf } from "../shared/message-of.js";
+
 /** An error's text without the name of the function that threw it, such as `readBatches: `. */
 export const withoutFunctionName = (message: string): string => message.replace(/^[a-z]+[A-Z]\w*: /, "");
 
@@ -11,8 +13,8 @@ export async function namingOption<T>(option: string, run: () => Promise<T>, pla
   try {
     return await run();
   } catch (error) {
-    const message = withoutFunctionName((error as Error).message);
-    if (message.startsWith(`${option}: `)) throw error;
+    const message = withoutFunctionName(messageOf(error));
+    if (message.startsWith(`${option}: `) && error instanceof Error) throw error;
     const where = place === undefined || message.includes(place) ? "" : `${place}: `;
     throw new Error(`${option}: ${where}${message}`, { cause: error });
   }

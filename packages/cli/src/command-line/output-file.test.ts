@@ -28,6 +28,30 @@ it("names a file where a folder should be, and a folder or a device where a file
   expect(() => checkOutputFolder(join(folder, "loop"))).toThrow(/^--out: .*loop: ELOOP/);
 });
 
+it.runIf(process.platform !== "win32")(
+  "refuses what no folder can be made of, by the option's name",
+  async () => {
+    await symlink("nowhere", join(folder, "dangling"));
+    for (const option of ["--out", "--latent-cache"]) {
+      for (const [name, why] of [
+        ["file", "is a file, expected a folder"],
+        ["file/below/it", "is a file, expected a folder"],
+        ["dangling", "is a link that leads nowhere"],
+        ["dangling/below", "is a link that leads nowhere"],
+        ["loop", "ELOOP"],
+      ] as const) {
+        expect(() => checkOutputFolder(join(folder, name), option), name).toThrow(
+          new RegExp(`^${option}: ${join(folder, name.split("/")[0]!)}:? .*${why}`.replace(":? .*is", " is")),
+        );
+      }
+      if (process.platform !== "linux") continue;
+      expect(() => checkOutputFolder("/proc/nope", option)).toThrow(
+        `${option}: /proc: nothing may be written here`,
+      );
+    }
+  },
+);
+
 it.runIf(process.platform === "linux")("names a device, which a renamed file would replace", () => {
   expect(() => checkOutputFile("/dev/full")).toThrow("/dev/full is a device or a pipe, expected a file");
 });

@@ -1,5 +1,6 @@
-import { accessSync, constants, type Stats, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { messageOf } from "../shared/message-of.js";
 
 /** Checks that a file can be written, before any work is done for it. @throws an error that names `--out` and the reason */
 export function checkOutputFile(path: string): void {
@@ -12,32 +13,48 @@ export function checkOutputFile(path: string): void {
   checkWritable(folder);
 }
 
-/** Checks that a folder can be made or written to, before any work is done for it. @throws an error that names `--out` and the reason */
-export function checkOutputFolder(path: string): void {
+/**
+ * Checks that a folder can be made or written to, before any work is done for it.
+ *
+ * @param option that names the folder @throws an error that names the option and the reason
+ */
+export function checkOutputFolder(path: string, option = "--out"): void {
   let there = path;
-  while (!statOf(there)) {
+  while (!statOf(there, option)) {
+    if (isLink(there)) throw new Error(`${option}: ${there} is a link that leads nowhere`);
     // A drive that is not there is its own parent.
-    if (dirname(there) === there) throw new Error(`--out: ${path}: ${there} does not exist`);
+    if (dirname(there) === there) throw new Error(`${option}: ${path}: ${there} does not exist`);
     there = dirname(there);
   }
-  if (!statOf(there)!.isDirectory()) throw new Error(`--out: ${there} is a file, expected a folder`);
-  checkWritable(there);
+  if (!statOf(there, option)!.isDirectory())
+    throw new Error(`${option}: ${there} is a file, expected a folder`);
+  checkWritable(there, option);
 }
 
 /** Undefined where there is nothing, or a part of the path is a file. */
-function statOf(path: string): Stats | undefined {
+function statOf(path: string, option = "--out"): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
-    throw new Error(`--out: ${path}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${option}: ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-function checkWritable(folder: string): void {
+function isLink(path: string): boolean {
   try {
-    accessSync(folder, constants.W_OK);
+    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
   } catch {
-    throw new Error(`--out: ${folder}: nothing may be written here`);
+    return false;
+  }
+}
+
+function checkWritable(folder: string, option = "--out"): void {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    // The kernel's own file systems take no files from anybody, and say so only when one is made.
+    if (/^\/(proc|sys)(\/|$)/.test(realpathSync(folder))) throw new Error();
+  } catch {
+    throw new Error(`${option}: ${folder}: nothing may be written here`);
   }
 }

@@ -5,6 +5,14 @@ describe("option values", () => {
   it.each([
     [text, "", /got an empty string; is a variable unset\?/],
     [text, "  ", /empty string/],
+    [
+      text,
+      "--strict",
+      /a value, got the option "--strict"; is a variable unset\? \(a file of that name is \.\/--strict\)/,
+    ],
+    [listOf(text), "--strict", /got the option "--strict"/],
+    [number, "--strict", /got the option/],
+    [oneOf(["a", "b"]), "--a", /got the option/],
     [number, "", /empty string/],
     [number, "1e400", /a number, got "1e400"/],
     [number, "abc", /a number, got "abc"/],
@@ -26,6 +34,8 @@ describe("option values", () => {
   });
 
   it("reads numbers and lists", () => {
+    expect(text("./--strict")).toBe("./--strict");
+    expect(text("-")).toBe("-");
     expect(number("1e-5")).toBe(1e-5);
     expect(number("+.5")).toBe(0.5);
     expect(number("2.")).toBe(2);

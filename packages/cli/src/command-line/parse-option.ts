@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { didYouMean } from "../config/near-name.js";
 
-/** Readers of option values. Each throws on a value that it does not take, an empty one first of all: an unset variable. */
+/** Readers of option values. Each throws on a value that it does not take, an empty one and another option first of all: an unset variable. */
 
 const refuse = (expected: string): never => {
   throw new InvalidArgumentError(`Expected ${expected}${expected.endsWith("?") ? "" : "."}`);
@@ -9,6 +9,10 @@ const refuse = (expected: string): never => {
 
 export function text(value: string): string {
   if (value.trim() === "") refuse("a value, got an empty string; is a variable unset?");
+  // An unset variable without quotes leaves nothing, and the next option would be this one's value.
+  if (value.startsWith("--")) {
+    refuse(`a value, got the option "${value}"; is a variable unset? (a file of that name is ./${value})`);
+  }
   return value;
 }
 

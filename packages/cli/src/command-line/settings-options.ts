@@ -1,7 +1,14 @@
 import { dirname, resolve } from "node:path";
 import { deviceChoices } from "@dcr-js/tensor";
 import { type Command, Option } from "commander";
-import { readMethod, usersOf, usesSetting, withOwnSettings, withoutOwnSetting } from "../config/methods.js";
+import {
+  readMethod,
+  settingsOf,
+  usersOf,
+  usesSetting,
+  withOwnSettings,
+  withoutOwnSetting,
+} from "../config/methods.js";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
 import { mergeSettings, type PartialConfig, readSettings, tryConfig } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
@@ -221,7 +228,7 @@ export const settingOptions: SettingOption[] = [...models, ...method, ...stages,
 
 /** Settings as the user gave them, and where each came from. */
 export interface GivenSettings {
-  /** All that were given, options over the file over the preset over the defaults. */
+  /** All that were given, options over the preset over the file over the defaults. */
   settings: PartialConfig;
   /** The settings that options gave, each with the option's name. */
   byOption: { option: string; path: string; value: unknown }[];
@@ -229,7 +236,11 @@ export interface GivenSettings {
 
 /** Adds `--config`, `--preset` and the options of all settings to a command. */
 export function addSettingOptions(command: Command): Command {
-  command.option("--config <file>", "YAML with any of the settings; options override it", text);
+  command.option(
+    "--config <file>",
+    "YAML with any of the settings; options override it, and so does --preset",
+    text,
+  );
   command.option("--preset <name>", `models of the paper: ${presetNames.join(", ")}`, oneOf(presetNames));
   for (const { flags, path, description, read } of settingOptions) {
     // The default of what "--no-x" turns off would read as its own.
@@ -265,7 +276,7 @@ export async function givenSettings(command: Command, base: string): Promise<Giv
     (all: PartialConfig, { path, value }) => mergeSettings(all, settingAt(path, value)),
     {},
   );
-  const merged = [preset, file, options].reduce(mergeSettings, defaultConfig as PartialConfig);
+  const merged = [file, preset, options].reduce(mergeSettings, defaultConfig as PartialConfig);
   const [methods, ofFile] = [at(merged, "methods"), at(file, "methods")];
   // A value that is not a list is refused later, with all other settings.
   if (!Array.isArray(methods) || !Array.isArray(ofFile)) return { settings: merged, byOption };
@@ -300,7 +311,10 @@ function refuseUnused(config: RunConfig, byOption: GivenSettings["byOption"]): v
     const [setting] = path.split(".") as [string];
     if (!isMethodSetting(setting)) continue;
     const isUsed = config.methods.some((method) =>
-      usesSetting(method, setting, alignmentJob({ kind: "method", method, seed: 0 }, config)?.loss),
+      usesSetting(method, setting, {
+        alignment: alignmentJob({ kind: "method", method, seed: 0 }, config)?.loss,
+        positives: settingsOf(method, config).positives,
+      }),
     );
     if (isUsed) continue;
     throw new Error(`${option}: no method of this run uses it; ${usersOf(setting)}`);

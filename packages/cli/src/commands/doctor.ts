@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { withoutFunctionName } from "../command-line/naming-option.js";
 import { type Probe, type ProbedKind, probeDevice } from "../device/probe-devices.js";
 import { formatBytes } from "../plan/format-bytes.js";
+import { messageOf } from "../shared/message-of.js";
 
 /** One thing that was looked at. */
 interface Finding {
@@ -115,6 +116,6 @@ async function checkModule(
     await import(pathToFileURL(createRequire(entry).resolve(name)).href);
     return { name, state: "ok", text: "loads" };
   } catch (error) {
-    return { name, state: "missing", text: `${(error as Error).message.split("\n")[0]}; ${hint}` };
+    return { name, state: "missing", text: `${messageOf(error).split("\n")[0]}; ${hint}` };
   }
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -51,6 +51,20 @@ describe("dcr encode", () => {
     expect(rows[names.indexOf("x/same.png")]).toEqual(rows[names.indexOf(images[0]!)]);
     expect(rows[names.indexOf("y/same.png")]).toEqual(rows[names.indexOf(images[0]!)]);
     features.dispose();
+  }, 60_000);
+
+  it("refuses an output that would replace what it reads", async () => {
+    await writeFile(path("list.csv"), `path\nphotos ä/${images[0]}\n`);
+    const own = await encode("--images", "list.csv", "--out", "list.csv");
+    expect(own.stderr).toBe(`error: --out: ${path("list.csv")} is what --images names; take another\n`);
+    await cp(join(fixtures, "models/siglip"), path("own-encoder"), { recursive: true });
+    const command = ["encode", "--encoder", "own-encoder", "--device", "wasm", "--images", "list.csv"];
+    const weights = "own-encoder/model.safetensors";
+    const ended = await run([process.execPath, main, ...command, "--out", weights], { cwd: folder });
+    expect(ended.stderr).toBe(
+      `error: --out: ${path(weights)} is in the encoder's folder, a file of which it may replace; take another\n`,
+    );
+    expect([own.code, ended.code]).toEqual([1, 1]);
   }, 60_000);
 
   it("names a broken image, and leaves nothing", async () => {

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { resolve, sep } from "node:path";
 import { openImages } from "@dcr-js/data";
 import { initialize, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
@@ -9,6 +9,7 @@ import { namingOption } from "../command-line/naming-option.js";
 import { checkOutputFile } from "../command-line/output-file.js";
 import { text } from "../command-line/parse-option.js";
 import { resolveModelName } from "../config/resolve-paths.js";
+import { checkNames } from "../evaluate/check-names.js";
 import { encodeDataset } from "../evaluate/encode-dataset.js";
 import { loadWholeEncoder } from "../evaluate/loaded-encoder.js";
 import { readEncoderShape } from "../models/model-shapes.js";
@@ -41,10 +42,12 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
     const dataset = await namingOption("--images", () =>
       openImages(resolve(context.base, options.images), { log: (line) => console.error(line) }),
     );
+    checkNames(dataset);
     const folder = await resolveEncoder(
       { encoder: resolveModelName(options.encoder, context.base), encoderRevision: options.revision },
       "--revision",
     );
+    refuseInput(out, { images: resolve(context.base, options.images), encoder: resolve(folder) });
     await readEncoderShape(folder);
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(folder);
@@ -65,4 +68,12 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
       loaded.dispose();
     }
   });
+}
+
+/** @throws where the output would take the place of the images, or of a part of the encoder */
+function refuseInput(out: string, { images, encoder }: { images: string; encoder: string }): void {
+  if (out === images) throw new Error(`--out: ${out} is what --images names; take another`);
+  if (out.startsWith(`${encoder}${sep}`)) {
+    throw new Error(`--out: ${out} is in the encoder's folder, a file of which it may replace; take another`);
+  }
 }

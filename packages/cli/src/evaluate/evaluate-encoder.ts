@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { pathToFileURL } from "node:url";
 import { mmvpVLM } from "@dcr-js/eval/datasets";
+import { importDefault, isModulePath } from "../config/import-default.js";
 import type { TextSide } from "../models/model-shapes.js";
 import { describe } from "../shared/check-options.js";
+import { messageOf } from "../shared/message-of.js";
 import { evaluateClassFolder, openClassFolder } from "./class-folder.js";
 import { type AskedEvaluation, type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
 import type { EvaluationInput } from "./evaluation-input.js";
@@ -45,7 +46,7 @@ export async function checkEvaluations(
         throw new Error(`its figures are of the group "${group}", as those of ${other}; rename one folder`);
       if (group) groups.set(group, one);
     } catch (error) {
-      throw new Error(`${option} ${one}: ${(error as Error).message}`, { cause: error });
+      throw new Error(`${option} ${one}: ${messageOf(error)}`, { cause: error });
     }
   }
 }
@@ -72,10 +73,11 @@ function groupOf({ kind, path }: ParsedEvaluation): string | undefined {
   return kind === "mmvp" ? "MMVP-VLM" : basename(path);
 }
 
-function parseEvaluation(what: string): ParsedEvaluation {
+/** @throws where an evaluation is of no known form */
+export function parseEvaluation(what: string): ParsedEvaluation {
   const [, kind, path] = /^(mmvp|folder):(.+)$/s.exec(what) ?? [];
   if (kind && path) return { kind: kind as "mmvp" | "folder", path };
-  if (/\.[cm]?js$/.test(what)) return { kind: "module", path: what };
+  if (isModulePath(what)) return { kind: "module", path: what };
   throw new Error("expected mmvp:<folder>, folder:<folder> or a module");
 }
 
@@ -84,22 +86,20 @@ async function evaluateOne(what: string, input: EvaluationInput): Promise<Evalua
   if (kind === "mmvp") return evaluateMMVP(path, input);
   if (kind === "folder") return evaluateClassFolder(path, input);
   const evaluate = await importEvaluation(path);
-  const result = evaluationSchema.safeParse(await evaluate(input));
+  let given: unknown;
+  try {
+    given = await evaluate(input);
+  } catch (error) {
+    throw new Error(`${path}: ${messageOf(error)}`, { cause: error });
+  }
+  const result = evaluationSchema.safeParse(given);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new Error(`${path}: ${issue!.path.join(".") || "its result"}: ${issue!.message}`);
 }
 
 async function importEvaluation(path: string): Promise<EvaluationModule> {
-  const refuse = (why: string, cause?: unknown) => new Error(why, { cause });
-  let module: { default?: unknown };
-  try {
-    module = await import(pathToFileURL(path).href);
-  } catch (error) {
-    throw refuse(`could not be imported (${(error as Error).message})`, error);
-  }
-  if (typeof module.default !== "function") {
-    throw refuse(`the default export must be a function, got ${describe(module.default)}`);
-  }
-  return module.default as EvaluationModule;
+  const evaluate = await importDefault(path);
+  if (typeof evaluate === "function") return evaluate as EvaluationModule;
+  throw new Error(`the default export must be a function, got ${describe(evaluate)}`);
 }

@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { open, readdir, readFile } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { writeFileAtomically } from "@dcr-js/tensor";
-import { z } from "zod";
 import type { ModelSettings, RunConfig } from "../config/run-config.js";
 import { diffusionParts, resolveDiffusion, resolveEncoder } from "./resolve-models.js";
 
@@ -19,13 +17,11 @@ const blockBytes = 4096;
 /** Files that make a model. */
 const modelFile = /\.(safetensors|json|txt|model)$/;
 
-const hashesSchema = z.strictObject({ encoder: z.string(), diffusion: z.string() });
-
-/** Names what each model is made of: a model of the hub by its commit, a folder by a hash of its files. */
-type ModelHashes = z.infer<typeof hashesSchema>;
-
-/** Where a run keeps the hashes of its models. */
-const hashesPath = (run: string): string => join(run, "models.json");
+/** What each model is made of: a model of the hub by its commit, a folder by a hash of its files. */
+export interface ModelHashes {
+  encoder: string;
+  diffusion: string;
+}
 
 /** The models with the commits that branches and tags of the hub mean now, so that a run has the same models to its end. */
 export async function pinRevisions(
@@ -39,34 +35,8 @@ export async function pinRevisions(
   };
 }
 
-/** Writes the commits or hashes of a run's models to its folder. */
-export async function writeModelHashes(run: string, config: Models): Promise<void> {
-  await writeFileAtomically(hashesPath(run), `${JSON.stringify(await hashModels(config), null, 2)}\n`);
-}
-
-/** @throws where a model has changed since the run began; the error names it */
-export async function checkModels(run: string, config: Models): Promise<void> {
-  const path = hashesPath(run);
-  const began = await readFile(path, "utf8")
-    .then((text) => hashesSchema.parse(JSON.parse(text)))
-    .catch((error: Error) => {
-      throw new Error(
-        `${path}: not there or damaged, so that nobody can tell whether the models are the run's`,
-        {
-          cause: error,
-        },
-      );
-    });
-  const now = await hashModels(config);
-  for (const model of ["encoder", "diffusion"] as const) {
-    if (now[model] === began[model]) continue;
-    throw new Error(
-      `--${model}: ${config[model]} has other files than when the run began; put those back, or start another run`,
-    );
-  }
-}
-
-async function hashModels(config: Models): Promise<ModelHashes> {
+/** Tells what each model of a run is made of. */
+export async function hashModels(config: Models): Promise<ModelHashes> {
   const [encoder, diffusion] = [await resolveEncoder(config), await resolveDiffusion(config)];
   return {
     encoder: commitOf(config.encoder, encoder) ?? (await hashFiles(encoder, [""])),

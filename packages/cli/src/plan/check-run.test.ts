@@ -50,13 +50,33 @@ async function source(name: string, images: string): Promise<string> {
 
 it("finds what a stage would stumble over, before anything is trained or written", async () => {
   await expectNoLeaks(async () => {
-    expect((await check({})).config.memory.chunk).toBeGreaterThan(0);
+    const checked = await check({});
+    expect(checked.config.memory.chunk).toBeGreaterThan(0);
+    // A run goes on with the kind of device that it found.
+    expect([defaultConfig.device, checked.config.device]).toEqual(["auto", "wasm"]);
+    await expect(check({ storage: "float16" })).rejects.toThrow(
+      "--storage: float16 needs WebGPU on an adapter with shader-f16, and this run is on wasm; leave --storage out",
+    );
     await expect(check({ lora: { targetModules: ["c_proj"] } })).rejects.toThrow(
       /^--lora-targets: targetModules "c_proj" matches no Linear; did you mean "q_proj"\?$/,
     );
     const file = join(fixtures, "models/clip/config.json");
     await expect(check({ latentCache: file })).rejects.toThrow(
       `--latent-cache: ${file} is a file, expected a folder`,
+    );
+    // The losses that contrast images of a batch need two.
+    const one = { align: { batch: 1 }, enhance: { batch: 1 } };
+    expect((await check({ ...one, methods: ["rec"] })).config.enhance.batch).toBe(1);
+    for (const name of ["con", "naive", "dcr"]) {
+      await expect(check({ ...one, methods: ["rec", name] })).rejects.toThrow(
+        `--batch: must be at least 2, got 1; ${name} needs other images as negatives`,
+      );
+    }
+    await expect(
+      check({ align: { batch: 1, loss: "dcr" }, enhance: { batch: 1 }, methods: ["rec"] }),
+    ).rejects.toThrow("--align-batch: must be at least 2, got 1; dcr needs other images as negatives");
+    await expect(check({ endToEnd: true, methods: ["rec", "con"] })).rejects.toThrow(
+      "--end-to-end: con uses no predictions, and the projector is trained through them alone; leave --end-to-end out for it",
     );
     await expect(check({ images: await source("nan.mjs", "values.fill(NaN)") })).rejects.toThrow(
       /^--images: .*nan\.mjs: source: a batch's images must be in \[0, 1\], got NaN in "one"$/,

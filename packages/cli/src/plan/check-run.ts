@@ -1,11 +1,12 @@
-import { existsSync, statfsSync, statSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { dirname } from "node:path";
-import { readBatches } from "@dcr-js/dcr";
+import { type Objective, readBatches } from "@dcr-js/dcr";
 import { DDPMScheduler } from "@dcr-js/diffusion";
-import type { DeviceInfo } from "@dcr-js/tensor";
+import { type DeviceInfo, hasFloat16Storage } from "@dcr-js/tensor";
 import { namingOption } from "../command-line/naming-option.js";
-import { baseOf, checkVariant, settingsOf } from "../config/methods.js";
+import { checkOutputFolder } from "../command-line/output-file.js";
+import { baseOf, checkVariant, methodLabel, settingsOf } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
 import { pinRevisions } from "../models/model-hashes.js";
@@ -22,7 +23,7 @@ import { type MemoryPlan, planMemory } from "./plan-memory.js";
 
 /** A run whose inputs were checked before anything is loaded. */
 export interface CheckedRun {
-  /** With the chunk and the micro-batch that were chosen, and the hub's commits of the models. */
+  /** With the chunk, the micro-batch and the kind of device that were chosen, and the hub's commits of the models. */
   config: RunConfig;
   memory: MemoryPlan;
   /** Bytes of all that the run writes to its folder, at most. */
@@ -45,11 +46,12 @@ export async function checkRun(
   config: RunConfig,
   { device, resumed = false }: { device: DeviceInfo; resumed?: boolean },
 ): Promise<CheckedRun> {
+  checkStorage(config, device);
   await checkMethods(config);
   const { shapes, text } = await readModelShapes(config);
   await checkTimesteps(config);
   await checkAdapters(config);
-  checkLatentCache(config);
+  if (config.latentCache !== null) checkOutputFolder(config.latentCache, "--latent-cache");
   await checkImages(config, shapes.encoder.imageSize);
   await checkEvaluations(config.evaluate, text);
   const left = listJobs(config).filter((job) => !(resumed && isDone(folder, job)));
@@ -61,14 +63,22 @@ export async function checkRun(
   );
   const memory = largestPlan(plans);
   const written = bytesWritten(shapes, config, left);
-  checkDisk(folder, written);
+  checkDisk("--out", folder, written);
+  const cached = bytesCached(shapes, config, left);
+  if (config.latentCache !== null) checkDisk("--latent-cache", config.latentCache, cached);
   const { chunk, microBatch } = memory;
-  const fixed = { ...config, ...(await pinRevisions(config)), memory: { chunk, microBatch } };
+  const fixed = {
+    ...config,
+    ...(await pinRevisions(config)),
+    // Another kind computes other numbers, and the chunk and the micro-batch were chosen for this one.
+    device: device.kind,
+    memory: { chunk, microBatch },
+  };
   return {
     config: fixed,
     memory,
     written,
-    cached: bytesCached(shapes, config, left),
+    cached,
     atOnce: jobsAtOnce(memory, device),
   };
 }
@@ -111,19 +121,39 @@ function bytesCached({ encoder, vae }: ModelShapes, config: RunConfig, jobs: rea
   return Math.min(images * bytes, latentCacheBytes);
 }
 
+/** @param device which is tfjs's backend now */
+function checkStorage({ storage }: RunConfig, { kind }: DeviceInfo): void {
+  if (storage === "float32" || hasFloat16Storage()) return;
+  throw new Error(
+    `--storage: float16 needs WebGPU on an adapter with shader-f16, and this run is on ${kind}; leave --storage out`,
+  );
+}
+
 async function checkMethods(config: RunConfig): Promise<void> {
   checkJobNames(config);
   for (const method of config.methods) {
     if (method === "original") continue;
     const first = alignmentJob({ kind: "method", method, seed: 0 }, config);
-    checkVariant(method, first?.loss);
     const settings = settingsOf(method, config);
-    await loadObjective(baseOf(method), settings);
-    if (first) await loadObjective(first.loss, settings);
+    checkVariant(method, { alignment: first?.loss, positives: settings.positives });
+    const objective = await loadObjective(baseOf(method), settings);
+    if (settings.endToEnd && !objective.usesPredictions) {
+      throw new Error(
+        `--end-to-end: ${methodLabel(method)} uses no predictions, and the projector is trained through them alone; leave --end-to-end out for it`,
+      );
+    }
+    checkBatch("--batch", settings.enhance.batch, objective);
+    if (first) checkBatch("--align-batch", settings.align.batch, await loadObjective(first.loss, settings));
   }
   if (config.methods.every((method) => method === "original") && config.evaluate.length === 0) {
     throw new Error("--methods: original trains nothing, and without --evaluate nothing is measured either");
   }
+}
+
+/** @throws where images are contrasted, and a batch holds one alone */
+function checkBatch(option: string, batch: number, { name, needsNegatives = true }: Objective): void {
+  if (batch > 1 || !needsNegatives) return;
+  throw new Error(`${option}: must be at least 2, got ${batch}; ${name} needs other images as negatives`);
 }
 
 /** @throws where timesteps lie beyond the scheduler's */
@@ -150,12 +180,6 @@ async function checkAdapters(config: RunConfig): Promise<void> {
     });
     encoder.dispose();
   }
-}
-
-function checkLatentCache({ latentCache }: RunConfig): void {
-  if (latentCache === null || (statSync(latentCache, { throwIfNoEntry: false })?.isDirectory() ?? true))
-    return;
-  throw new Error(`--latent-cache: ${latentCache} is a file, expected a folder`);
 }
 
 /**
@@ -192,13 +216,13 @@ async function checkImages(config: RunConfig, size: number): Promise<void> {
 }
 
 /** Whether the disk that will hold a folder has room. @throws where it has not */
-function checkDisk(folder: string, needed: number): void {
+function checkDisk(option: string, folder: string, needed: number): void {
   let there = folder;
   while (!existsSync(there)) there = dirname(there);
   const { bavail, bsize } = statfsSync(there);
   const left = bavail * bsize;
   if (left >= needed) return;
   throw new Error(
-    `--out: ${folder}: the disk has ${formatBytes(left)} left, the run needs ${formatBytes(needed)}`,
+    `${option}: ${folder}: the disk has ${formatBytes(left)} left, the run needs ${formatBytes(needed)}`,
   );
 }

@@ -21,6 +21,9 @@ const base: RunConfig = {
   methods: ["original", "rec", "dcr"],
   seeds: [0, 1],
   evaluate: ["./own.mjs"],
+  // As writeRows has them.
+  align: { ...defaultConfig.align, steps: 3 },
+  enhance: { ...defaultConfig.enhance, steps: 3 },
 };
 let folder: string;
 beforeAll(async () => {

@@ -10,7 +10,7 @@ import type { Method, RunConfig } from "../config/run-config.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
 import { checkSameForm } from "../evaluate/evaluation-form.js";
 import { readEvaluation } from "../run/job-result.js";
-import { jobFiles, jobName, listJobs, methodsOf } from "../run/jobs.js";
+import { jobFiles, jobName, listJobs, methodsOf, stepsOf } from "../run/jobs.js";
 import { type MetricsRow, readMetrics } from "../run/metrics-file.js";
 
 /** Over the seeds. */
@@ -87,7 +87,7 @@ export async function readDevice(run: string): Promise<DeviceInfo> {
 
 /** Gathers the jobs' files into `metrics.jsonl` and `results.json`. */
 export async function writeResults(run: string, config: RunConfig, device: DeviceInfo): Promise<RunFindings> {
-  const metrics = await gatherMetrics(run, config);
+  const metrics = await gatherMetrics(run, config, { whole: true });
   const methods = methodsOf(config);
   const evaluations = new Map<Method, Evaluation[]>();
   for (const method of methods) {
@@ -127,12 +127,21 @@ export async function writeResults(run: string, config: RunConfig, device: Devic
   return { results, metrics, evaluations: Object.fromEntries(byLabel) };
 }
 
-/** Writes `metrics.jsonl` of the run, the rows of all jobs. */
-export async function gatherMetrics(run: string, config: RunConfig): Promise<MetricsRow[]> {
+/**
+ * Writes `metrics.jsonl` of the run, the rows of all jobs.
+ *
+ * @param options `whole`: whether every job is done, so that a missing row is an error
+ */
+export async function gatherMetrics(
+  run: string,
+  config: RunConfig,
+  { whole = false }: { whole?: boolean } = {},
+): Promise<MetricsRow[]> {
   const metrics: MetricsRow[] = [];
   for (const job of listJobs(config)) {
     // One by one: a call takes about 125,000 arguments, and a job may have more rows.
-    for (const row of await readMetrics(jobFiles(run, job).metrics)) metrics.push(row);
+    for (const row of await readMetrics(jobFiles(run, job).metrics, whole ? stepsOf(job, config) : 0))
+      metrics.push(row);
   }
   const lines = metrics.map((row) => `${JSON.stringify(row)}\n`).join("");
   await writeFileAtomically(join(run, "metrics.jsonl"), lines);

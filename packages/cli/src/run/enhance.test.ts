@@ -63,9 +63,9 @@ describe("dcr enhance", () => {
       "adapter",
       "config.yaml",
       "encoder",
+      "inputs.json",
       "jobs",
       "metrics.jsonl",
-      "models.json",
       "projector.safetensors",
       "report.html",
       "results.json",
@@ -253,7 +253,7 @@ describe("bad input", () => {
     [["--seeds", "1,,2"], /Expected values between the commas, got "1,,2"/],
     [
       [...models, "--methods", "dcr,magic"],
-      /^error: --method: .*magic: no such file, and no method of that name$/m,
+      /^error: --methods: .*magic: no such file, and no method of that name$/m,
     ],
     [[...models, "--learning-rate", "-1"], /^error: --learning-rate: .*, got -1$/m],
     [[...models, "--stpes", "1"], /^error: unknown option '--stpes' \(Did you mean --steps\?\)$/m],
@@ -272,6 +272,11 @@ describe("bad input", () => {
       [...models, "--methods", "con", "--temperature", "auto"],
       /^error: --temperature: auto is measured on the denoiser's predictions, and con contrasts features/m,
     ],
+    [
+      [...models, "--storage", "float16"],
+      /^error: --storage: float16 needs WebGPU .*, and this run is on wasm; /m,
+    ],
+    [[...models, "--latent-cache", "--strict"], /got the option "--strict"; is a variable unset\?/],
     [[...models, "--jobs", "0"], /^error: --jobs: expected at least 1, got 0$/m],
     [
       [...models, "--methods", "original"],
@@ -323,6 +328,19 @@ describe("bad input", () => {
     },
     60_000,
   );
+
+  it("names a finished job that lacks rows", async () => {
+    await cp(path("whole"), path("short"), { recursive: true });
+    const metrics = path("short/jobs/dcr-seed0/metrics.jsonl");
+    await writeFile(metrics, `${readFileSync(metrics, "utf8").split("\n").slice(0, 3).join("\n")}\n`);
+    const message = `${metrics}: the row of step 3 is missing, and the job took 4; delete ${path("short/jobs/dcr-seed0")} to make the job anew\n`;
+    for (const args of [
+      ["report", "short"],
+      ["enhance", "--resume", "short"],
+    ]) {
+      expect(await dcr(args)).toMatchObject({ code: 1, stderr: `error: ${message}` });
+    }
+  }, 60_000);
 
   it("refuses a folder that holds something else, or a run", async () => {
     await mkdir(path("full"));

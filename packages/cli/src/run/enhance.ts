@@ -1,20 +1,22 @@
-import { existsSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { type DeviceInfo, initialize } from "@dcr-js/tensor";
 import type { CommandContext } from "../command-line/command-context.js";
-import { checkOutputFolder } from "../command-line/output-file.js";
 import { at, checkGiven, type GivenSettings, settingAt } from "../command-line/settings-options.js";
-import { configPath, mergeSettings, type PartialConfig, readRunConfig } from "../config/read-config.js";
+import { mergeSettings, type PartialConfig, readRunConfig } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
 import { type CheckedRun, checkRun } from "../plan/check-run.js";
 import { reportText, writeReport } from "../report/report.js";
 import { gatherMetrics, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
+import { messageOf } from "../shared/message-of.js";
 import { checkResults } from "./job-result.js";
 import { isDone, jobFiles, listJobs, outputFolder } from "./jobs.js";
-import { publishOutputs, removeLeftovers } from "./publish.js";
+import { removeLeftovers } from "./leftovers.js";
+import { publishOutputs } from "./publish.js";
 import { startRun } from "./run-files.js";
+import { newRunFolder, refuseUsedFolder } from "./run-folder.js";
 import { runJobs } from "./run-jobs.js";
 import { lockRun } from "./run-lock.js";
 import { RunStopped } from "./stop-signals.js";
@@ -34,19 +36,16 @@ export async function enhance(
 ): Promise<void> {
   const { base } = context;
   const config = resolvePaths(checkGiven(given), base);
-  const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
-  const folder = resolve(base, out ?? `runs/${stamp}`);
-  checkOutputFolder(folder);
-  refuseUsedFolder(folder);
+  const folder = newRunFolder(out, base);
   const lock = await lockRun(folder);
   try {
     // Another run may have been made there while this one waited for the lock.
     refuseUsedFolder(folder);
-    await removeLeftovers(folder);
+    await removeLeftovers(folder, []);
     let device: DeviceInfo;
     let checked: CheckedRun;
     try {
-      device = await startDevice(config);
+      device = await initialize({ device: config.device });
       checked = await checkRun(folder, config, { device });
       await startRun(folder, checked.config);
     } catch (error) {
@@ -71,31 +70,20 @@ export async function resume(
   refuseOtherSettings(stopped, config, given, context);
   const lock = await lockRun(folder);
   try {
-    const device = await startDevice(config);
-    for (const job of listJobs(config)) await endOrphan(jobFiles(folder, job).worker);
-    await removeLeftovers(folder);
+    const device = await initialize({ device: config.device }).catch((error: Error) => {
+      throw new Error(`--resume: the run began on ${config.device}: ${error.message}`, { cause: error });
+    });
+    const all = listJobs(config);
+    for (const job of all) await endOrphan(jobFiles(folder, job).worker);
+    await removeLeftovers(folder, all);
     await checkResults(folder, config);
-    const isLeft = listJobs(config).some((job) => !isDone(folder, job));
+    const isLeft = all.some((job) => !isDone(folder, job));
     // Where every job is done, models and images may be gone, and the report is all that is written.
     const { atOnce } = isLeft ? await checkRun(folder, config, { device, resumed: true }) : { atOnce: 1 };
     await work(folder, { config, atOnce: jobs ?? atOnce }, { device, context });
   } finally {
     await lock.release();
   }
-}
-
-function refuseUsedFolder(folder: string): void {
-  if (!existsSync(folder)) return;
-  if (existsSync(configPath(folder))) {
-    throw new Error(
-      `--out: ${folder} holds a run already; go on with it by --resume, or name another folder`,
-    );
-  }
-  // A run that was killed before it began leaves its lock, and what it writes before its configuration.
-  const ofStart = /^lock\.\d+|^(models\.json|config\.yaml\..*\.tmp|models\.json\..*\.tmp)$/;
-  const found = readdirSync(folder).find((name) => !ofStart.test(name));
-  if (found !== undefined)
-    throw new Error(`--out: ${folder} is not empty, it holds ${found}; name another folder`);
 }
 
 function refuseOtherSettings(
@@ -110,7 +98,9 @@ function refuseOtherSettings(
     config as PartialConfig,
   );
   const resolved = resolvePaths(checkGiven({ settings: asked, byOption }), base) as PartialConfig;
-  for (const { option, path } of byOption) {
+  for (const { option, path, value } of byOption) {
+    // The run keeps the kind that it found.
+    if (path === "device" && value === "auto") continue;
     const [own, other] = [at(config as PartialConfig, path), at(resolved, path)].map((value) =>
       JSON.stringify(value),
     );
@@ -120,10 +110,6 @@ function refuseOtherSettings(
       );
     }
   }
-}
-
-async function startDevice(config: RunConfig): Promise<DeviceInfo> {
-  return initialize({ device: config.device as "auto" });
 }
 
 /** Everything from a run's configuration to its report. */
@@ -142,15 +128,14 @@ async function work(
     await gatherMetrics(folder, config).catch(() => {});
     throw error instanceof RunStopped
       ? new RunStopped(error.signal, `stopped; go on with: ${invocation} --resume ${name}`)
-      : new Error(
-          `${(error as Error).message}; when that is mended, go on with: ${invocation} --resume ${name}`,
-          {
-            cause: error,
-          },
-        );
+      : new Error(`${messageOf(error)}; when that is mended, go on with: ${invocation} --resume ${name}`, {
+          cause: error,
+        });
   }
   for (const job of listJobs(config)) {
-    await publishOutputs(jobFiles(folder, job).output, outputFolder(folder, job, config));
+    const { output, outputSettings } = jobFiles(folder, job);
+    await publishOutputs(output, outputFolder(folder, job, config));
+    await rm(outputSettings, { force: true });
   }
   const found = await writeResults(folder, config, device);
   const report = await writeReport(folder, config, found);

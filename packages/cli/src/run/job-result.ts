@@ -5,6 +5,7 @@ import { configPath } from "../config/read-config.js";
 import { type RunConfig, settingsHash } from "../config/run-config.js";
 import { type Evaluation, evaluationSchema } from "../evaluate/evaluation.js";
 import { checkSameForm } from "../evaluate/evaluation-form.js";
+import { messageOf } from "../shared/message-of.js";
 import { isDone, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 
 /** A job that trains a method, or measures `original`. */
@@ -68,7 +69,7 @@ export async function checkEvaluation(run: string, config: RunConfig, job: Metho
     checkSameForm(await named(other), await named(job));
   } catch (error) {
     const { result } = jobFiles(run, other);
-    throw new Error(`${(error as Error).message}; delete ${result} to evaluate ${jobName(other)} anew`, {
+    throw new Error(`${messageOf(error)}; delete ${result} to evaluate ${jobName(other)} anew`, {
       cause: error,
     });
   }

@@ -63,19 +63,32 @@ describe("listJobs", () => {
   it("tells a variant's alignment from the run's own, whatever the variant is called", () => {
     const config = {
       ...base,
-      methods: [{ name: "rec", method: "rec", align: { steps: 20_000 } }, "con"],
+      methods: [{ name: "rec", method: "rec", align: { steps: 20_000 } }, "naive"],
     } satisfies RunConfig;
     expect(listJobs(config).map(jobName)).toEqual([
       "align-rec-rec-seed0",
       "align-rec-seed0",
       "rec-seed0",
-      "con-seed0",
+      "naive-seed0",
     ]);
     const steps = (i: number) => {
       const first = alignmentJob({ kind: "method", method: config.methods[i]!, seed: 0 }, config)!;
       return settingsOf(first.method, config).align.steps;
     };
     expect([steps(0), steps(1)]).toEqual([20_000, 100_000]);
+  });
+
+  it("aligns for con alone only where an evaluation may look at the projector", () => {
+    const late = { name: "con late", method: "con", temperature: 0.5 };
+    expect(names({ methods: ["con", late] })).toEqual(["con-seed0", "con-late-seed0"]);
+    expect(names({ methods: ["con", "rec"] })).toEqual(["align-rec-seed0", "con-seed0", "rec-seed0"]);
+    const config = { ...base, methods: ["con" as const, "rec" as const] };
+    expect(alignmentJob({ kind: "method", method: "con", seed: 0 }, config)).toBeUndefined();
+    expect(names({ methods: ["con"], evaluate: ["folder:x"] })).toEqual([
+      "align-rec-seed0",
+      "original-seed0",
+      "con-seed0",
+    ]);
   });
 
   it("aligns nothing end to end", () => {

@@ -30,6 +30,8 @@ export function jobFiles(run: string, job: Job) {
     /** The job's outputs for the user, under a name that says whether they are whole. */
     output: join(folder, "output"),
     unfinishedOutput: join(folder, "output.tmp"),
+    /** The settings that the outputs were made with. */
+    outputSettings: join(folder, "output.json"),
     /** The process that works on the job. */
     worker: join(folder, "worker.json"),
     /** Written last: the job is done. */
@@ -57,6 +59,13 @@ function alignmentSettings(method: Method, config: RunConfig): string {
 }
 
 /**
+ * Whether a method that trains has a stage 1. `con` looks at features alone, so that it needs a projector only where an evaluation may look
+ * at one; a module may look at anything.
+ */
+const isAligned = (method: Method, config: RunConfig): boolean =>
+  !settingsOf(method, config).endToEnd && (baseOf(method) !== "con" || config.evaluate.length > 0);
+
+/**
  * The alignment that a job starts from; undefined where it starts from none. `original` waits for that of the first method that
  * trains, so that an evaluation can look at a projector too.
  */
@@ -64,13 +73,12 @@ export function alignmentJob(job: Job, config: RunConfig): Extract<Job, { kind: 
   if (job.kind === "align") return undefined;
   const trains = (method: Method) => method !== "original";
   const method = trains(job.method) ? job.method : config.methods.find(trains);
-  if (method === undefined || settingsOf(method, config).endToEnd) return undefined;
+  if (method === undefined || !isAligned(method, config)) return undefined;
   const loss = alignmentOf(method, config);
   const own = alignmentSettings(method, config);
   // The run's own settings need no name beside the loss; those of a variant have that of the first variant that shares them.
   const sharing = config.methods.filter(
-    (other) =>
-      trains(other) && !settingsOf(other, config).endToEnd && alignmentSettings(other, config) === own,
+    (other) => trains(other) && isAligned(other, config) && alignmentSettings(other, config) === own,
   );
   const first = sharing.find((other) => typeof other === "string") ?? sharing[0]!;
   const label = typeof first === "string" ? `align-${loss}` : `align-${loss}-${first.name}`;

@@ -1,6 +1,6 @@
 import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type MetricsRow, openMetrics, readMetrics } from "./metrics-file.js";
 
@@ -61,9 +61,23 @@ describe("openMetrics", () => {
     await expect(openMetrics(path, 2)).rejects.toThrow(/the row of step 1 is missing/);
   });
 
+  it("a finished job's file must have every row", async () => {
+    await write(3);
+    expect(await readMetrics(path, 3)).toHaveLength(3);
+    const message = (step: number, steps: number) =>
+      `${path}: the row of step ${step} is missing, and the job took ${steps}; delete ${dirname(path)} to make the job anew`;
+    await expect(readMetrics(path, 4)).rejects.toThrow(message(3, 4));
+    await writeFile(path, "");
+    await expect(readMetrics(path, 1)).rejects.toThrow(message(0, 1));
+    await rm(path);
+    await expect(readMetrics(path, 2)).rejects.toThrow(message(0, 2));
+  });
+
   it("refuses damage before the end", async () => {
     await writeFile(join(folder, "m.jsonl"), `${JSON.stringify(row(0))}\nxx\n${JSON.stringify(row(2))}\n`);
-    await expect(readMetrics(join(folder, "m.jsonl"))).rejects.toThrow(/m\.jsonl: line 2 is damaged/);
+    await expect(readMetrics(join(folder, "m.jsonl"))).rejects.toThrow(
+      /m\.jsonl: line 2 is damaged; delete .* to make the job anew$/,
+    );
   });
 
   it("has no rows where there is no file", async () => {

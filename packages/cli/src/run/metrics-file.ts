@@ -33,9 +33,29 @@ const metricsRowSchema = z.strictObject({
 
 export type MetricsRow = z.infer<typeof metricsRowSchema>;
 
-/** Reads the rows of a metrics file. A line at the end that is cut short is left out. @throws naming a damaged line before the end. */
-export async function readMetrics(path: string): Promise<MetricsRow[]> {
-  return parse(path, await contents(path)).rows;
+/**
+ * Reads the rows of a metrics file. A line at the end that is cut short is left out.
+ *
+ * @param steps that a finished job took; without it every number of rows will do
+ * @throws naming a damaged line before the end, and the first row that is missing
+ */
+export async function readMetrics(path: string, steps = 0): Promise<MetricsRow[]> {
+  const { rows } = parse(path, await contents(path));
+  refuseGap(path, rows, { steps, who: "the job took" });
+  return rows;
+}
+
+const goOn = (path: string): string => `delete ${dirname(path)} to make the job anew`;
+
+function refuseGap(
+  path: string,
+  rows: readonly MetricsRow[],
+  { steps, who }: { steps: number; who: string },
+): void {
+  for (let step = 0; step < steps; step++) {
+    if (rows[step]?.step === step) continue;
+    throw new Error(`${path}: the row of step ${step} is missing, and ${who} ${steps}; ${goOn(path)}`);
+  }
 }
 
 /** The metrics of one job, open for writing. */
@@ -56,13 +76,7 @@ export interface MetricsFile {
 export async function openMetrics(path: string, steps: number): Promise<MetricsFile> {
   await mkdir(dirname(path), { recursive: true });
   const { rows, ends } = parse(path, await contents(path));
-  for (let step = 0; step < steps; step++) {
-    if (rows[step]?.step !== step) {
-      throw new Error(
-        `${path}: the row of step ${step} is missing, and the checkpoint counts ${steps}; the run cannot go on from it`,
-      );
-    }
-  }
+  refuseGap(path, rows, { steps, who: "the checkpoint counts" });
   const file = await open(path, "a").catch((error: Error) => {
     throw cannotWrite(path, error);
   });
@@ -105,7 +119,7 @@ function parse(path: string, text: string): { rows: MetricsRow[]; ends: number[]
     if (row === undefined) {
       // A machine that lost power may leave zeros where the last lines were to be.
       if (lines.slice(i).every((rest) => parseRow(rest) === undefined)) break;
-      throw new Error(`${path}: line ${i + 1} is damaged; the run cannot go on from it`);
+      throw new Error(`${path}: line ${i + 1} is damaged; ${goOn(path)}`);
     }
     rows.push(row);
     ends.push(end);

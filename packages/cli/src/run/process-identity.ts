@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { z } from "zod";
 import { isProcessRunning } from "../shared/is-process-running.js";
+import { processHost } from "../shared/process-tag.js";
 
 /** Names one process among all that ever ran: a process id alone is given out again after its process ends. */
 export const processIdentitySchema = z.strictObject({
   pid: z.int().positive(),
+  /** The machine, and on Linux the container on it. */
   host: z.string().nonempty(),
   /** When the process started, in a form of the operating system; null where it cannot be read. */
   started: z.string().nullable(),
@@ -16,16 +17,16 @@ export type ProcessIdentity = z.infer<typeof processIdentitySchema>;
 
 /** The identity of a process on this host, by default of this process. */
 export function identifyProcess(pid: number = process.pid): ProcessIdentity {
-  return { pid, host: hostname(), started: startTime(pid) };
+  return { pid, host: processHost(), started: startTime(pid) };
 }
 
 /**
  * Whether a process still runs.
  *
- * @returns `"unknown"` for a process of another host
+ * @returns `"unknown"` for a process of another host or container
  */
 export function isRunning({ pid, host, started }: ProcessIdentity): boolean | "unknown" {
-  if (host !== hostname()) return "unknown";
+  if (host !== processHost()) return "unknown";
   if (!isProcessRunning(pid)) return false;
   const now = startTime(pid);
   if (now === "zombie") return false;

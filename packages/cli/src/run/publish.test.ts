@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { publishOutputs, removeLeftovers } from "./publish.js";
+import { publishOutputs } from "./publish.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -41,14 +41,4 @@ it("publishOutputs replaces what a job made before", async () => {
   }
   await publishOutputs(output, folder);
   expect(await readFile(join(folder, "encoder/config.json"), "utf8")).toBe("new");
-});
-
-it("removeLeftovers removes temporary files and unfinished outputs, and nothing else", async () => {
-  await mkdir(join(folder, "jobs", "a", "output.tmp", "encoder"), { recursive: true });
-  await writeFile(join(folder, "jobs", "a", "output.tmp", "encoder", "config.json"), "{}");
-  await writeFile(join(folder, "jobs", "a", "checkpoint.safetensors.4a2e.tmp"), "x");
-  await writeFile(join(folder, "jobs", "a", "metrics.jsonl"), "");
-  await writeFile(join(folder, "config.yaml.77.tmp"), "x");
-  await removeLeftovers(folder);
-  expect(await files()).toEqual(["jobs", "jobs/a", "jobs/a/metrics.jsonl"]);
 });

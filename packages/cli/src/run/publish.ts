@@ -16,15 +16,3 @@ export async function publishOutputs(from: string, to: string): Promise<void> {
   }
   await rm(from, { recursive: true });
 }
-
-/**
- * Removes temporary files and unfinished outputs that an earlier process left in a run folder. Only for the owner of the
- * run's lock, when no worker runs.
- */
-export async function removeLeftovers(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.name.endsWith(".tmp")) await rm(path, { recursive: true, force: true });
-    else if (entry.isDirectory()) await removeLeftovers(path);
-  }
-}

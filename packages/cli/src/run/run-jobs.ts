@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { baseOf } from "../config/methods.js";
+import { baseOf, isOwnMethod } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { alignmentJob, isDone, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
 import { createProgress, type JobProgress } from "./progress.js";
@@ -95,15 +96,16 @@ export async function runJobs(
 }
 
 /** Methods by how long they take, the longest first. */
-const byLength = ["dcr", "naive", "rec", "con"];
+const byLength: readonly string[] = ["dcr", "naive", "rec", "con"];
 
 /** The longest jobs start first, so that in the end no core waits for one that began late. */
 function placeOf(job: Job): number {
   if (job.kind === "align") return 0;
   // It trains nothing: where an evaluation cannot be made, that shows before hours of training.
   if (job.method === "original") return 1;
+  const method = baseOf(job.method);
   // A module may take as long as any.
-  return 3 + byLength.indexOf(baseOf(job.method));
+  return isOwnMethod(method) ? 3 + byLength.indexOf(method) : 2;
 }
 
 interface Worker {
@@ -122,7 +124,7 @@ function startWorker(
     workerProgram,
     [run, jobName(job), String(process.pid), measures ? "measure" : "whole"],
     {
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
     },
   );
   let last: JobMessage | undefined;
@@ -131,6 +133,8 @@ function startWorker(
   let heard = performance.now();
   let timer: NodeJS.Timeout | undefined;
   let asked = false;
+  // A user's module may print.
+  createInterface({ input: child.stdout! }).on("line", (line) => progress.log(line));
   child.stderr?.on("data", (text: Buffer) => {
     complaint = (complaint + text.toString()).slice(-2000);
   });

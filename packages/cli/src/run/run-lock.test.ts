@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { processHost } from "../shared/process-tag.js";
 import { identifyProcess, isRunning } from "./process-identity.js";
 import { lockRun } from "./run-lock.js";
 
@@ -19,7 +20,7 @@ describe("isRunning", () => {
   it("knows this process, and not one that has ended", () => {
     expect(isRunning(identifyProcess())).toBe(true);
     const { pid } = spawnSync(process.execPath, ["-e", ""]);
-    expect(isRunning({ pid, host: hostname(), started: null })).toBe(false);
+    expect(isRunning({ pid, host: processHost(), started: null })).toBe(false);
   });
 
   it.runIf(process.platform !== "win32")("tells a process from a later one with the same id", () => {
@@ -84,21 +85,37 @@ describe("lockRun", () => {
     await won[0]!.release();
   });
 
-  it("removes what one left who was killed while it made its lock", async () => {
-    const { pid } = spawnSync(process.execPath, ["-e", ""]);
-    const id = "01234567-89ab-cdef-0123-456789abcdef";
-    const running = `lock.4.${process.ppid}.${id}.tmp`;
-    for (const name of [`lock.3.${pid}.${id}.tmp`, running]) await writeFile(join(folder, name), "");
-    const lock = await lockRun(folder);
-    expect((await readdir(folder)).sort()).toEqual(["lock.1", running].sort());
-    await lock.release();
-  });
-
-  it("takes over a lock that names no process", async () => {
-    await writeFile(join(folder, "lock.1"), '{"pid": 1');
+  it("waits for a lock that is being written, and takes it over where its writer was killed at it", async () => {
+    const path = join(folder, "lock.1");
+    await writeFile(path, '{"pid": 1');
+    await expect(lockRun(folder)).rejects.toThrow(
+      `${folder}: another process is starting to write to this run`,
+    );
+    const ago = Date.now() / 1000 - 6;
+    await utimes(path, ago, ago);
     await (await lockRun(folder)).release();
     expect(await readdir(folder)).toEqual([]);
   });
+
+  it.runIf(process.platform === "linux")(
+    "refuses a lock of another container on a host of this name",
+    async () => {
+      const { pid } = spawnSync(process.execPath, ["-e", ""]);
+      const [name] = processHost().split(":");
+      // The id is that of another process here, or of none.
+      const host = `${name}:pid:[1]`;
+      for (const owner of [
+        { ...identifyProcess(), host },
+        { pid, host, started: null },
+      ]) {
+        await writeLock(1, owner);
+        await expect(lockRun(folder)).rejects.toThrow(
+          `process ${owner.pid} of host ${host} holds this run; if it has ended, delete ${join(folder, "lock.1")}`,
+        );
+      }
+      expect(identifyProcess().host).toMatch(/:pid:\[\d+\]$/);
+    },
+  );
 
   it("refuses a lock of another host and says what to delete", async () => {
     await writeLock(1, { pid: 7, host: "elsewhere", started: null });

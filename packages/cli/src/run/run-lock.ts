@@ -1,6 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { link, mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { mkdir, open, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   identifyProcess,
@@ -27,7 +25,7 @@ const lockName = /^lock\.(\d+)$/;
  * The lock is the file `lock.<n>` with the owner's process id, host and start time. A lock of a process that has ended is
  * taken over: of several that try, the one that makes `lock.<n + 1>` wins.
  *
- * @throws if a process that runs holds the folder, or a process of another host, of which nobody here can tell
+ * @throws if a process that runs holds the folder, or a process of another host or container, of which nobody here can tell
  */
 export async function lockRun(folder: string): Promise<RunLock> {
   const made = await mkdir(folder, { recursive: true });
@@ -35,11 +33,11 @@ export async function lockRun(folder: string): Promise<RunLock> {
   refuseOwned(folder, before);
   const number = Math.max(0, ...before.map((lock) => lock.number)) + 1;
   const own = join(folder, `lock.${number}`);
-  await createWhole(own, `${JSON.stringify(identifyProcess())}\n`).catch((error: NodeJS.ErrnoException) => {
+  await createLock(own).catch((error: NodeJS.ErrnoException) => {
     // A run that could not start may have deleted the folder since it was made here.
     if (error.code === "ENOENT") throw new Error(`${folder}: another process has just deleted this folder`);
     if (error.code !== "EEXIST") throw new Error(`${own}: could not be written (${error.message})`);
-    throw new Error(`${folder}: another process is starting to write to this run`);
+    throw isStarting(folder);
   });
   // Between the look and the file, another process may have taken and left the folder, and a third have taken it.
   const others = (await locksIn(folder)).filter((lock) => lock.number !== number);
@@ -50,7 +48,6 @@ export async function lockRun(folder: string): Promise<RunLock> {
     throw error;
   }
   for (const lock of others) await rm(lock.path, { force: true });
-  await removeLeftovers(folder);
   const there = new Set(await readdir(folder));
   const release = () => rm(own, { force: true });
   return {
@@ -81,11 +78,22 @@ interface LockFile {
   path: string;
   /** Undefined where the file does not name a process. */
   owner?: ProcessIdentity;
+  /** Milliseconds since it was written. */
+  age: number;
 }
 
+/** A lock that names no process is one that is being written, for as long as this; then its writer was killed at it. */
+const writingMs = 5000;
+
+const isStarting = (folder: string): Error =>
+  new Error(`${folder}: another process is starting to write to this run`);
+
 function refuseOwned(folder: string, locks: LockFile[]): void {
-  for (const { owner, path } of locks) {
-    if (!owner) continue;
+  for (const { owner, path, age } of locks) {
+    if (!owner) {
+      if (age < writingMs) throw isStarting(folder);
+      continue;
+    }
     const running = isRunning(owner);
     if (running === true) {
       throw new Error(`${folder}: process ${owner.pid} is writing to this run; wait for it, or stop it`);
@@ -104,10 +112,13 @@ async function locksIn(folder: string): Promise<LockFile[]> {
     const number = lockName.exec(name)?.[1];
     if (number === undefined) continue;
     const path = join(folder, name);
-    const text = await readFile(path, "utf8").catch(() => undefined);
+    const [text, stats] = [
+      await readFile(path, "utf8").catch(() => undefined),
+      await stat(path).catch(() => undefined),
+    ];
     // Its owner gave it back since.
-    if (text === undefined) continue;
-    locks.push({ number: Number(number), path, owner: parseOwner(text) });
+    if (text === undefined || stats === undefined) continue;
+    locks.push({ number: Number(number), path, owner: parseOwner(text), age: Date.now() - stats.mtimeMs });
   }
   return locks.sort((a, b) => a.number - b.number);
 }
@@ -120,29 +131,16 @@ function parseOwner(text: string): ProcessIdentity | undefined {
   }
 }
 
-/** Makes a file with its contents in one step, and fails where there is one already. */
-async function createWhole(path: string, contents: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.${randomUUID()}.tmp`;
-  await writeFile(temporary, contents, { flag: "wx", flush: true });
+/** Makes a file, and fails where there is one already. Not by a link to a whole file: some file systems have no links. */
+async function createLock(path: string): Promise<void> {
+  const file = await open(path, "wx");
   try {
-    await link(temporary, path);
+    await file.writeFile(`${JSON.stringify(identifyProcess())}\n`);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
   } finally {
-    await rm(temporary, { force: true });
-  }
-}
-
-/** Removes what `createWhole` left where its process was killed between its steps. */
-async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const pid = /^lock\.\d+\.(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(name)?.[1];
-    if (pid === undefined) continue;
-    const path = join(folder, name);
-    // In a container every run may have the same process id: a file that is older than this process is another run's.
-    const isOwn = Number(pid) === process.pid;
-    const touched = (await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity;
-    const hasEnded = isOwn
-      ? touched < Date.now() - 1000 * process.uptime()
-      : isRunning({ pid: Number(pid), host: hostname(), started: null }) === false;
-    if (hasEnded) await rm(path, { force: true });
+    await file.close();
   }
 }

@@ -1,5 +1,6 @@
 import { createEventFile, type EventFile } from "@dcr-js/gradient-conflict/tensorboard";
 import * as tf from "@tensorflow/tfjs-core";
+import { messageOf } from "../shared/message-of.js";
 import {
   type CheckpointOwner,
   readCheckpoint,
@@ -110,7 +111,7 @@ async function restore({ stage, files, owner, steps }: StageRun): Promise<number
     if (step > steps) throw new Error(`the checkpoint counts ${step} steps, and the stage has ${steps}`);
     await stage.restore(found as never);
   } catch (error) {
-    throw refuseCheckpoint(files.checkpoint, (error as Error).message, error);
+    throw refuseCheckpoint(files.checkpoint, messageOf(error), error);
   } finally {
     tf.dispose(found.tensors as tf.NamedTensorMap);
   }

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
-import { pathToFileURL } from "node:url";
+import { statSync } from "node:fs";
 import { createImageSource, type ImageSource, openImages } from "@dcr-js/data";
+import { importDefault, isModulePath } from "../config/import-default.js";
 import type { RunConfig } from "../config/run-config.js";
 import { describe } from "../shared/check-options.js";
+import { messageOf } from "../shared/message-of.js";
 
 /** Settings of a source of training images. */
 export interface TrainingImagesOptions {
@@ -18,6 +19,10 @@ export interface TrainingImagesOptions {
   log: (line: string) => void;
 }
 
+/** Whether images come from a module that makes a source. A folder may be called `three.js`. */
+export const isImageModule = (where: string): boolean =>
+  isModulePath(where) && !statSync(where, { throwIfNoEntry: false })?.isDirectory();
+
 /**
  * Opens the images of a configuration: a folder, tar shards, a list file, or a module whose default export makes a source.
  *
@@ -27,7 +32,7 @@ export async function openTrainingImages(
   where: string,
   options: TrainingImagesOptions,
 ): Promise<ImageSource> {
-  if (/\.[cm]?js$/.test(where)) return importSource(where, options);
+  if (isImageModule(where)) return importSource(where, options);
   const { size, batchSize, seed, augment, strict, log } = options;
   const { colorJitter, hue, horizontalFlip, verticalFlip } = augment;
   return createImageSource(await openImages(where, { log }), {
@@ -49,23 +54,29 @@ export async function openTrainingImages(
 
 async function importSource(path: string, options: TrainingImagesOptions): Promise<ImageSource> {
   const refuse = (why: string, cause?: unknown) => new Error(`--images: ${path}: ${why}`, { cause });
-  if (!existsSync(path)) throw refuse("no such file");
-  let module: { default?: unknown };
+  const make = await importDefault(path).catch((error: Error) => {
+    throw refuse(error.message, error);
+  });
+  if (typeof make !== "function") {
+    throw refuse(`the default export must be a function that makes an ImageSource, got ${describe(make)}`);
+  }
+  let source: ImageSource;
   try {
-    module = await import(pathToFileURL(path).href);
+    source = await make(options);
   } catch (error) {
-    throw refuse(`could not be imported (${(error as Error).message})`, error);
+    throw refuse(messageOf(error), error);
   }
-  if (typeof module.default !== "function") {
-    throw refuse(
-      `the default export must be a function that makes an ImageSource, got ${describe(module.default)}`,
-    );
-  }
-  const source: ImageSource = await module.default(options);
   for (const method of ["position", "restore", "close"] as const) {
     if (typeof source?.[method] !== "function") {
       throw refuse(`the source must have ${method}(), got ${describe(source?.[method])}`);
     }
+  }
+  // A source that ignores what it was asked for would train with other settings than the run's.
+  for (const name of ["batchSize", "size"] as const) {
+    if (source[name] === options[name]) continue;
+    throw refuse(
+      `the source must have the ${name} that it is asked for, ${options[name]}, got ${describe(source[name])}`,
+    );
   }
   return source;
 }

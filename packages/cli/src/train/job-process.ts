@@ -3,11 +3,12 @@ import { inspect } from "node:util";
 import { initialize } from "@dcr-js/tensor";
 import { readRunConfig } from "../config/read-config.js";
 import { evaluateJob } from "../evaluate/evaluate-job.js";
-import { checkModels } from "../models/model-hashes.js";
 import { checkEvaluation, writeResult } from "../run/job-result.js";
 import { type Job, jobFiles, jobName, listJobs } from "../run/jobs.js";
+import { checkInputs } from "../run/run-inputs.js";
 import type { JobMessage } from "../run/run-jobs.js";
 import { registerWorker } from "../run/workers.js";
+import { messageOf } from "../shared/message-of.js";
 import { type JobContext, trainEncoder, trainProjector } from "./train-job.js";
 
 /** A job's process. Its starter tells it to stop, and it tells its starter how far it is. */
@@ -61,8 +62,8 @@ try {
   const files = jobFiles(run, job);
   const beforeWrite = await registerWorker(files.worker, Number(starter));
   beforeWrite();
-  await checkModels(run, config);
-  await initialize({ device: config.device as "auto" });
+  await checkInputs(run, config);
+  await initialize({ device: config.device });
   const context: JobContext = {
     run,
     config,
@@ -75,8 +76,7 @@ try {
   await rm(files.worker, { force: true });
   await tell(last);
 } catch (error) {
-  const { message } = error as Error;
-  await tell({ type: "failed", message: message.split("\n")[0]!, stack: inspect(error) });
+  await tell({ type: "failed", message: messageOf(error).split("\n")[0]!, stack: inspect(error) });
   process.exitCode = 1;
 }
 if (process.connected) process.disconnect();

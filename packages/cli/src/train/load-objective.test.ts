@@ -60,6 +60,6 @@ describe("loadObjective", () => {
   ])("names %s, which is none", async (name, code, message) => {
     const path = code === undefined ? join(folder, name) : await module(name, code);
     await expect(loadObjective(path, defaultConfig)).rejects.toThrow(message);
-    await expect(loadObjective(path, defaultConfig)).rejects.toThrow(`--method: ${path}: `);
+    await expect(loadObjective(path, defaultConfig)).rejects.toThrow(`--methods: ${path}: `);
   });
 });

@@ -1,6 +1,5 @@
-import { existsSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { conObjective, dcrObjective, jointObjective, type Objective, recObjective } from "@dcr-js/dcr";
+import { importDefault } from "../config/import-default.js";
 import { isOwnMethod } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { describe } from "../shared/check-options.js";
@@ -33,15 +32,14 @@ export async function loadObjective(method: string, settings: ObjectiveSettings)
 
 /** @throws naming the module where its default export is not an `Objective` */
 async function importObjective(path: string): Promise<Objective> {
-  const refuse = (why: string, cause?: unknown) => new Error(`--method: ${path}: ${why}`, { cause });
-  if (!existsSync(path)) throw refuse("no such file, and no method of that name");
-  let module: { default?: unknown };
-  try {
-    module = await import(pathToFileURL(path).href);
-  } catch (error) {
-    throw refuse(`could not be imported (${(error as Error).message})`, error);
-  }
-  const objective = module.default as Partial<Objective> | undefined;
+  const refuse = (why: string, cause?: unknown) => new Error(`--methods: ${path}: ${why}`, { cause });
+  const made = await importDefault(path).catch((error: Error) => {
+    throw refuse(
+      error.message === "no such file" ? `${error.message}, and no method of that name` : error.message,
+      error,
+    );
+  });
+  const objective = made as Partial<Objective> | undefined;
   const expected = "the default export must be an Objective of @dcr-js/dcr";
   if (typeof objective !== "object" || objective === null)
     throw refuse(`${expected}, got ${describe(objective)}`);

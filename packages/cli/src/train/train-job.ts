@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   createAlignmentStage,
@@ -9,7 +9,7 @@ import {
   type StageOptions,
 } from "@dcr-js/dcr";
 import { saveAdapter } from "@dcr-js/encoders";
-import { Random, readSafetensors, writeSafetensors } from "@dcr-js/tensor";
+import { Random, readSafetensors, writeFileAtomically, writeSafetensors } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { baseOf, settingsOf, usesSetting } from "../config/methods.js";
 import { type RunConfig, settingsHash } from "../config/run-config.js";
@@ -74,7 +74,10 @@ export async function trainEncoder(
   const { seed } = job;
   const files = jobFiles(run, job);
   const settings = settingsOf(job.method, config);
-  if (existsSync(files.output)) return true;
+  if (existsSync(files.output)) {
+    await checkOutputSettings(files, config);
+    return true;
+  }
   const models = await loadTrainingModels(config);
   const first = alignmentJob(job, config);
   if (first) await loadProjector(models, jobFiles(run, first).projector);
@@ -83,7 +86,10 @@ export async function trainEncoder(
   const images = await openImages(context, settings, { models, batch: settings.enhance.batch, seed });
   const create = settings.endToEnd ? createEndToEndStage : createEnhancementStage;
   // One loss has nothing to aggregate, and some aggregators would scale its gradient.
-  const aggregates = usesSetting(job.method, "aggregator", first?.loss);
+  const aggregates = usesSetting(job.method, "aggregator", {
+    alignment: first?.loss,
+    positives: settings.positives,
+  });
   const aggregator = createAggregator(aggregates ? settings.aggregator : "sum", seed);
   const stage = create({
     ...stageOptions(settings, settings.enhance, { models, source: images, seed }),
@@ -102,9 +108,12 @@ export async function trainEncoder(
       baseModel: config.encoder,
       ...(config.encoderRevision !== undefined && { revision: config.encoderRevision }),
     });
-    const weights = models.projector.stateDict();
-    await writeSafetensors(join(files.unfinishedOutput, "projector.safetensors"), weights);
-    tf.dispose(weights as tf.NamedTensorMap);
+    // Without either nobody trained it.
+    if (first || settings.endToEnd) {
+      const weights = models.projector.stateDict();
+      await writeSafetensors(join(files.unfinishedOutput, "projector.safetensors"), weights);
+      tf.dispose(weights as tf.NamedTensorMap);
+    }
   } finally {
     stage.dispose();
     await images.close();
@@ -112,6 +121,7 @@ export async function trainEncoder(
   }
   await writeEnhancedEncoder(config, files.unfinishedOutput);
   context.beforeWrite();
+  await writeFileAtomically(files.outputSettings, `${JSON.stringify(settingsHash(config))}\n`);
   await rename(files.unfinishedOutput, files.output);
   return true;
 }
@@ -145,6 +155,18 @@ function stageOptions(
     ...(config.memory.chunk !== null && { chunk: config.memory.chunk }),
     ...(config.memory.microBatch !== null && { encoderMicroBatch: config.memory.microBatch }),
   };
+}
+
+/** @throws where the outputs that a job finished before its result were made with other settings than the run has now */
+async function checkOutputSettings(
+  { output, outputSettings }: ReturnType<typeof jobFiles>,
+  config: RunConfig,
+): Promise<void> {
+  const found = await readFile(outputSettings, "utf8").catch(() => "");
+  if (found.trim() === JSON.stringify(settingsHash(config))) return;
+  throw new Error(
+    `${output}: made with other settings than the run has now; put those back, or delete this folder to make it anew`,
+  );
 }
 
 function openImages(

@@ -1,0 +1,33 @@
+import { existsSync, readdirSync } from "node:fs";
+import { resolve } from "node:path";
+import { checkOutputFolder } from "../command-line/output-file.js";
+import { configPath } from "../config/read-config.js";
+
+/**
+ * The folder of a new run. Nothing is made.
+ *
+ * @param out as the user gave it; by default a folder of this second under `runs/` @param base where relative paths start from
+ * @throws where a folder cannot be made there, or holds something
+ */
+export function newRunFolder(out: string | undefined, base: string): string {
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
+  const folder = resolve(base, out ?? `runs/${stamp}`);
+  checkOutputFolder(folder);
+  refuseUsedFolder(folder);
+  return folder;
+}
+
+/** @throws where a folder holds a run, or something else than what a run that never began leaves */
+export function refuseUsedFolder(folder: string): void {
+  if (!existsSync(folder)) return;
+  if (existsSync(configPath(folder))) {
+    throw new Error(
+      `--out: ${folder} holds a run already; go on with it by --resume, or name another folder`,
+    );
+  }
+  // A run that was killed before it began leaves its lock, and what it writes before its configuration.
+  const ofStart = /^lock\.\d+|^(inputs\.json|config\.yaml\..*\.tmp|inputs\.json\..*\.tmp)$/;
+  const found = readdirSync(folder).find((name) => !ofStart.test(name));
+  if (found !== undefined)
+    throw new Error(`--out: ${folder} is not empty, it holds ${found}; name another folder`);
+}

@@ -20,31 +20,44 @@ export {
   LoRALinear,
   type LoRAOptions,
 } from "@dcr-js/encoders";
+export type { OrderOptions } from "@dcr-js/gradient-conflict";
 export {
   type Aggregator,
   type AggregatorContext,
   aggregateGradients,
+  type CAGradOptions,
   type ConflictRecorder,
   type ConflictSummary,
+  cagrad,
   combineGradients,
   conflictFromGram,
   conflictFromGroupedGram,
   createConflictRecorder,
   type GradientConflict,
   type GradientConflictOptions,
+  type GradVacOptions,
   type GroupedGram,
   gradientConflict,
+  gradVac,
   gramMatrix,
   groupedGramMatrices,
+  imtlG,
   type LossGradients,
   type LossGradientsOptions,
   lossGradients,
+  mgda,
+  type NashMTLOptions,
+  nashMTL,
   type PairRecord,
+  pcgrad,
   recordConflict,
   summarizeConflict,
   summarizeCosines,
   type Trainable,
+  type UPGradOptions,
+  upgrad,
   type Weighting,
+  weightedSum,
 } from "@dcr-js/gradient-conflict";
 export {
   type PredictionSpread,
@@ -67,6 +80,7 @@ export {
 export { type ConObjectiveOptions, conObjective } from "./objectives/con.js";
 export { type DCRGradientFlow, type DCRObjectiveOptions, dcrObjective } from "./objectives/dcr.js";
 export type { DCRPositive, DCRPredictions, DCRTermsOptions } from "./objectives/dcr-inputs.js";
+export { type DCRLossOptions, dcrLoss } from "./objectives/dcr-loss.js";
 export {
   type DCRGradientOptions,
   type DCRGradients,

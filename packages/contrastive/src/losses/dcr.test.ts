@@ -82,3 +82,18 @@ it("refuses inputs that do not fit", () => {
     );
   });
 });
+
+it("keeps float32's digits where tensors are nearly parallel, and takes zeros as similarity 0", () => {
+  // The cosine is 1 - 5e-7 for the negative: its score at temperature 1e-6 is 0.5 below the positive's.
+  const anchor = tf.tensor2d([[1, 0]]);
+  const near = tf.tensor3d([[[1, 1e-3]]]);
+  const options = { temperature: 1e-6 };
+  const squared = 2 - 2 / Math.sqrt(1 + 1e-6);
+  const close = dcr({ anchor, positives: [anchor], negatives: near }, options);
+  expectClose(close, [Math.log1p(Math.exp(-squared / 2 / 1e-6))], { relative: 1e-6 });
+  const zeros = dcr(
+    { anchor, positives: [tf.zeros([1, 2])], negatives: tf.tensor3d([[[-1, 0]]]) },
+    { temperature: 1 },
+  );
+  expectClose(zeros, [Math.log1p(Math.exp(-1))], { relative: 1e-6 });
+});

@@ -3,6 +3,7 @@ import { toFloat } from "../check-embeddings.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions, describe } from "../shared/check-options.js";
+import { unrecorded } from "../shared/gradients-tape.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
 import { maskBy } from "./masks.js";
 import { contrastScores } from "./multi-positive.js";
@@ -80,8 +81,27 @@ export function dcr<R extends Reduction = "mean">(
       ...positives.map((positive, i) => tf.expandDims(flat(`positives[${i}]`, positive, [n]), 1)),
       flat("negatives", negatives, [n, m]),
     ];
-    const scores = tf.div(tf.sum(tf.mul(tf.concat(columns, 1), rows), 2), temperature) as tf.Tensor2D;
+    const scores = scoresOf(tf.concat(columns, 1), { rows, temperature });
     const positive = maskBy(positives.length + m, (_, j) => j < positives.length);
     return contrastScores("dcr", scores, { positive, reduction });
   }) as Reduced<R>;
+}
+
+/**
+ * The cosine similarity of normalized columns and rows less 1, over the temperature, `[n, m]`: minus half their squared distance, which does
+ * not cancel where they are nearly parallel. A tensor of zeros has similarity 0 to all others, as in PyTorch's `cosine_similarity`.
+ */
+function scoresOf(
+  columns: tf.Tensor,
+  { rows, temperature }: { rows: tf.Tensor; temperature: number },
+): tf.Tensor2D {
+  const distances = tf.sum(tf.square(tf.sub(columns, rows)), 2);
+  // All others have length 1.
+  const isZero = (x: tf.Tensor) => tf.less(tf.sum(tf.square(x), 2), 0.5);
+  const hasZero = unrecorded(() => tf.tidy(() => tf.logicalOr(isZero(columns), isZero(rows))));
+  return tf.where(
+    hasZero,
+    tf.fill(distances.shape as [number, number], -1 / temperature),
+    tf.mul(distances, -0.5 / temperature),
+  );
 }

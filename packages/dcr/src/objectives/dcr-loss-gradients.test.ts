@@ -3,8 +3,8 @@ import { initialize, readSafetensors, type StateDict } from "@dcr-js/tensor";
 import { expectClose, expectCloseNorm, normalArray, numericalGradient } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { dcrLoss } from "../../test/dcr-loss.js";
 import type { DCRPositive, DCRPredictions } from "./dcr-inputs.js";
+import { dcrLoss } from "./dcr-loss.js";
 import { type DCRGradientOptions, type DCRGradients, dcrLossGradients } from "./dcr-loss-gradients.js";
 
 const tensorsOf = ({ value, predictions, augmented, similarities }: DCRGradients): tf.Tensor[] => [

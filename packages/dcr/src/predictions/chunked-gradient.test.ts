@@ -2,7 +2,7 @@ import { initialize } from "@dcr-js/tensor";
 import { expectCloseNorm, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { dcrLoss } from "../../test/dcr-loss.js";
+import { dcrLoss } from "../objectives/dcr-loss.js";
 import { dcrLossGradients } from "../objectives/dcr-loss-gradients.js";
 import {
   backpropagateInChunks,

@@ -49,7 +49,8 @@ export {
 } from "./io/files.js";
 export { keepFullPrecision } from "./io/full-precision.js";
 export { parseSafetensors, type SerializeOptions, serializeSafetensors } from "./io/safetensors.js";
-export { writeFileAtomically } from "./io/write-file-atomically.js";
+export { type FileContents, writeFileAtomically } from "./io/write-file-atomically.js";
+export { type FolderFiles, writeFolder } from "./io/write-folder.js";
 export {
   choice,
   imageSide,

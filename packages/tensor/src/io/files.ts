@@ -93,7 +93,7 @@ export async function readAll(reader: WeightsReader): Promise<StateDict> {
  * Node only.
  *
  * @param options `dtype`: how float32 tensors are stored, default "F32" (or "F16", "BF16"; an optimizer's state stays F32);
- * `metadata`: strings for the header. A file meant for Hugging Face's transformers needs `{ format: "pt" }`.
+ * `finite`: whether NaN and infinities are refused; `metadata`: strings for the header. A file meant for Hugging Face's transformers needs `{ format: "pt" }`.
  * @throws an error that names the file when it cannot be written; what was there before is then untouched.
  */
 export async function writeSafetensors(

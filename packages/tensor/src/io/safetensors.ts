@@ -67,13 +67,15 @@ export interface SerializeOptions {
   dtype?: FloatDtype;
   /** Strings for the header's `__metadata__`. */
   metadata?: Record<string, string>;
+  /** Whether NaN or an infinity is an error, also one that a value becomes in `dtype`. Default false. */
+  finite?: boolean;
 }
 
 /**
  * A safetensors file of these tensors, widest dtype first, then by name; the caller keeps the tensors. An optimizer's state is
  * stored in full precision, whatever the dtype.
  *
- * @throws for a tensor, a dtype or metadata that the format cannot hold.
+ * @throws for a tensor, a dtype or metadata that the format cannot hold; with `finite` for a value that is not finite as it is stored.
  */
 export async function serializeSafetensors(
   dict: StateDict,
@@ -96,7 +98,11 @@ export async function* safetensorsChunks(
   dict: StateDict,
   options: SerializeOptions = {},
 ): AsyncGenerator<Uint8Array> {
-  const { dtype = "F32", metadata } = checkOptions(caller, options, { dtype: true, metadata: true });
+  const {
+    dtype = "F32",
+    metadata,
+    finite = false,
+  } = checkOptions(caller, options, { dtype: true, metadata: true, finite: "boolean" });
   checkChoice(`${caller}: dtype`, dtype, ["F32", "F16", "BF16"]);
   if (metadata !== undefined) checkMetadata(metadata, caller);
   // Wide elements first keeps every tensor aligned to its own element size.
@@ -110,11 +116,36 @@ export async function* safetensorsChunks(
     return [name, { dtype: stored, shape: tensor.shape, data_offsets: [begin, offset] }];
   });
   yield encodeHeader(caller, { ...(metadata && { __metadata__: metadata }), ...Object.fromEntries(header) });
-  for (const { tensor, stored } of entries) {
+  for (const { name, tensor, stored } of entries) {
     const values = await tensor.data();
-    if (stored === "F16") yield bytesOf(float32ToFloat16Array(values as Float32Array));
-    else if (stored === "BF16") yield bytesOf(Uint16Array.from(values, numberToBfloat16));
-    else yield bytesOf(values);
+    const written =
+      stored === "F16"
+        ? float32ToFloat16Array(values as Float32Array)
+        : stored === "BF16"
+          ? Uint16Array.from(values, numberToBfloat16)
+          : values;
+    if (finite && tensor.dtype === "float32") {
+      checkStored(`${caller}: tensor ${shown(name)}`, { values, written, stored: stored as FloatDtype });
+    }
+    yield bytesOf(written);
+  }
+}
+
+/** The bits of an exponent that NaN and the infinities have alone. */
+const exponents = { F16: 0x7c00, BF16: 0x7f80 };
+
+/** Refuses NaN and infinities, and values that become one in half precision. */
+function checkStored(
+  what: string,
+  { values, written, stored }: { values: tf.TypedArray; written: tf.TypedArray | Uint16Array; stored: FloatDtype },
+): void {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (!Number.isFinite(value)) throw new Error(`${what}: expected finite values, got ${value}`);
+    if (stored === "F32") continue;
+    if ((written[i]! & exponents[stored]) !== exponents[stored]) continue;
+    const wider = stored === "F16" ? '"BF16" or "F32"' : '"F32"';
+    throw new Error(`${what}: has the value ${value}, which is too large for ${stored}; use dtype ${wider}`);
   }
 }
 

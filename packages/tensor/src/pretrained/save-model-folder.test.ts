@@ -140,4 +140,64 @@ describe("saveModelFolder", () => {
     model.dispose();
     other.dispose();
   });
+
+  // IEEE 754: float16 holds up to 65504, and what is below 65520 rounds to that; bfloat16 has float32's range but 8 bits of precision.
+  it.each([
+    ["F16", 1e6, 'has the value 1000000, which is too large for F16; use dtype "BF16" or "F32"'],
+    ["F16", 65520, 'has the value 65520, which is too large for F16; use dtype "BF16" or "F32"'],
+    ["F16", 65519, undefined],
+    ["BF16", 1e6, undefined],
+    ["BF16", 3.4e38, /has the value 3\.39999\d+e\+38, which is too large for BF16; use dtype "F32"/],
+    ["F32", 3.4e38, undefined],
+    ["F32", Number.NaN, "expected finite values, got NaN"],
+    ["F16", Number.NaN, "expected finite values, got NaN"],
+    ["BF16", -Infinity, "expected finite values, got -Infinity"],
+  ])("writes no %s weight that would not be finite: %d", async (dtype, value, message) => {
+    const place = await mkdtemp(join(folder, "finite-"));
+    const model = new Small().initialize(new Random(1));
+    await save(model, place);
+    const before = await readFile(join(place, "model.safetensors"));
+    const changed = tf.fill([2, 4], value);
+    model.projection!.weight.assign(changed);
+    changed.dispose();
+    const saving = save(model, place, { dtype });
+    if (message === undefined) await saving;
+    else {
+      await expect(saving).rejects.toThrow(message);
+      await expect(saving).rejects.toThrow('Small.savePretrained: tensor "projection.weight"');
+      expect((await readFile(join(place, "model.safetensors"))).equals(before)).toBe(true);
+      expect((await readdir(place)).sort()).toEqual(["config.json", "model.safetensors"]);
+    }
+    model.dispose();
+  });
+
+  it("removes files of the former model that this one lacks", async () => {
+    const place = await mkdtemp(join(folder, "companions-"));
+    for (const name of ["config.json", "tokenizer.json", "vocab.json", "notes.txt"])
+      await writeFile(join(place, name), "old");
+    const model = new Small().initialize(new Random(1));
+    await save(model, place, {
+      files: { "vocab.json": new TextEncoder().encode("{}") },
+      companions: ["tokenizer.json", "vocab.json"],
+    });
+    expect((await readdir(place)).sort()).toEqual([
+      "config.json",
+      "model.safetensors",
+      "notes.txt",
+      "vocab.json",
+    ]);
+    expect(await text(place, "vocab.json")).toBe("{}");
+    model.dispose();
+  });
+
+  it("refuses unknown parts", async () => {
+    const model = new Small().initialize(new Random(1));
+    await expect(save(model, join(folder, "unknown"), { dtpye: "F16" })).rejects.toThrow(
+      'Small.savePretrained: unknown option "dtpye"',
+    );
+    await expect(save(model, join(folder, "unknown"), { baseName: "weights" })).rejects.toThrow(
+      "Small.savePretrained: baseName must be one of",
+    );
+    model.dispose();
+  });
 });

@@ -1,9 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { safetensorsChunks } from "../io/safetensors.js";
-import { type StagedFile, stageFile } from "../io/write-file-atomically.js";
+import { writeFolder } from "../io/write-folder.js";
 import type { Module } from "../nn/module.js";
-import { checkChoice, checkText } from "../shared/check-options.js";
-import { nodeModule } from "../shared/node-modules.js";
+import { checkChoice, checkOptions, checkText } from "../shared/check-options.js";
 import { shown } from "../shared/shown.js";
 import { isWeightsFile } from "./weights-files.js";
 
@@ -23,70 +22,52 @@ export interface ModelFolder extends SavePretrainedOptions {
   like: Module;
   /** Other files by name, such as a tokenizer's. */
   files?: Record<string, Uint8Array>;
+  /** Names that files of such a model may have: one that `files` lacks would be another model's, and is removed. Default none. */
+  companions?: readonly string[];
 }
 
 /**
- * Writes a model folder as transformers or diffusers does. All files are written beside their places first; then config.json is
- * removed, the others take their places, files of former weights (shards, index, variants) are removed, and config.json comes
- * last. So a folder holds the old model or the new one; one that a kill interrupted between the two has no config.json, and is
- * refused by every reader. Node only.
+ * Writes a model folder as transformers or diffusers does, by {@link writeFolder} with config.json as its key. Files of former weights
+ * (shards, index, variants) and of `companions` that `files` lacks are removed. Node only.
  *
  * @param folder made if it is missing; files of other names stay
- * @throws while adapters are in place, and where a weight is missing, is not the model's or has another shape; where a file cannot be
- * written, naming it. The folder is then as it was; but where a file can be written and not put in its place, it has no config.json.
+ * @throws on an unknown part; while adapters are in place; where a weight is missing, is not the model's, has another shape, or has a
+ * value that is not finite as `dtype` stores it; where a file cannot be written, naming it. The folder is then as it was; but where a
+ * file can be written and not put in its place, it has no config.json.
  */
 export async function saveModelFolder(model: Module, folder: string, parts: ModelFolder): Promise<void> {
-  const { baseName, config, like, files = {}, dtype = "F32" } = parts;
   const caller = `${model.constructor.name}.savePretrained`;
+  const given = checkOptions<ModelFolder>(caller, parts, {
+    baseName: true,
+    config: true,
+    like: true,
+    files: true,
+    companions: true,
+    dtype: true,
+  });
+  const { baseName, config, like, files = {}, companions = [], dtype = "F32" } = given;
   checkText(`${caller}: folder`, folder);
   checkChoice(`${caller}: dtype`, dtype, ["F32", "F16", "BF16"]);
+  checkChoice(`${caller}: baseName`, baseName, ["model", "diffusion_pytorch_model"]);
   checkComplete(caller, model, like);
-  const { join } = nodeModule("node:path");
-  const { readdir, rm } = nodeModule("node:fs/promises");
-  const weights = `${baseName}.safetensors`;
-  const configFile = join(folder, "config.json");
-
-  const staged: StagedFile[] = [];
+  const state = model.stateDict();
   try {
-    for (const name of [...Object.keys(files), weights, "config.json"]) {
-      await refuseFolder(join(folder, name));
-    }
-    for (const [name, bytes] of Object.entries(files))
-      staged.push(await stageFile(join(folder, name), bytes));
-    const state = model.stateDict();
-    try {
-      const chunks = safetensorsChunks(caller, state, { dtype, metadata: { format: "pt" } });
-      staged.push(await stageFile(join(folder, weights), chunks));
-    } finally {
-      tf.dispose(state);
-    }
-    // Committed last.
-    staged.push(await stageFile(configFile, configJson(withDtype(config, torchNames[dtype]))));
-  } catch (error) {
-    for (const file of staged) await file.discard();
-    throw error;
+    await writeFolder(folder, {
+      files: {
+        ...files,
+        [`${baseName}.safetensors`]: safetensorsChunks(caller, state, {
+          dtype,
+          metadata: { format: "pt" },
+          finite: true,
+        }),
+        "config.json": configJson(withDtype(config, torchNames[dtype])),
+      },
+      key: "config.json",
+      isFormer: (name) => companions.includes(name) || isWeightsFile(name, baseName),
+    });
+  } finally {
+    tf.dispose(state);
   }
-  let committed = 0;
-  try {
-    await rm(configFile, { force: true });
-    const former = (await readdir(folder)).filter(
-      (name) => name !== weights && isWeightsFile(name, baseName),
-    );
-    for (; committed < staged.length - 1; committed++) await staged[committed]!.commit();
-    for (const name of former) await rm(join(folder, name), { force: true });
-    await staged[committed]!.commit();
-  } catch (error) {
-    for (const file of staged.slice(committed)) await file.discard();
-    throw error;
-  }
-}
-
-/** A file cannot take the place of a folder: to be known before anything of the former model is removed. */
-async function refuseFolder(path: string): Promise<void> {
-  const stats = await nodeModule("node:fs/promises")
-    .lstat(path)
-    .catch(() => undefined);
-  if (stats?.isDirectory()) throw new Error(`${path}: could not be written (a folder is in its place)`);
 }
 
 const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" };

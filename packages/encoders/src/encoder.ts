@@ -30,10 +30,11 @@ export interface ImageEncoder extends Module {
   /** The linear layers of the image tower, which adapters can attach to, by their state-dict name. */
   imageLinearLayers(): Map<string, Linear>;
   /**
-   * Writes a Hugging Face model folder: config.json, model.safetensors and the files that came with the model.
+   * Writes a Hugging Face model folder: config.json, model.safetensors and the files that came with the model. An image processor's
+   * or tokenizer's file that the folder has and the model does not carry is removed: it would be another model's.
    *
    * @param folder made if it is missing
-   * @throws while adapters are in place; nothing is written then
+   * @throws while adapters are in place, or where a weight is not finite as it is stored; nothing is written then
    */
   savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void>;
 }

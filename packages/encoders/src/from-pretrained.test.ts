@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -151,4 +151,36 @@ it("leaves no weights behind where a file beside them cannot be read", async () 
   const before = tf.memory().numTensors;
   await expect(CLIPModel.fromPretrained(folder)).rejects.toThrow("processor_config.json");
   expect(tf.memory().numTensors).toBe(before);
+});
+
+it("leaves no file of another model behind where it is saved over one", async () => {
+  const folder = join(root, "stale");
+  await mkdir(folder);
+  for (const name of ["config.json", "processor_config.json", "tokenizer.json", "merges.txt", "notes.txt"])
+    await writeFile(join(folder, name), "{}");
+  const model = await CLIPModel.fromPretrained(fixtures("clip-quick-gelu"));
+  await model.savePretrained(folder);
+  model.dispose();
+  expect((await readdir(folder)).sort()).toEqual([
+    "config.json",
+    "model.safetensors",
+    "notes.txt",
+    "preprocessor_config.json",
+  ]);
+});
+
+// float16 ends at 65504.
+it("keeps the former folder where a weight would not be finite", async () => {
+  const folder = join(root, "finite");
+  const model = await CLIPModel.fromPretrained(fixtures("clip-quick-gelu"));
+  await model.savePretrained(folder, { dtype: "F16" });
+  const { weight } = model.visual_projection;
+  const large = tf.fill(weight.shape, 1e6);
+  weight.assign(large);
+  await expect(model.savePretrained(folder, { dtype: "F16" })).rejects.toThrow(
+    'tensor "visual_projection.weight": has the value 1000000, which is too large for F16',
+  );
+  large.dispose();
+  model.dispose();
+  (await CLIPModel.fromPretrained(folder)).dispose();
 });

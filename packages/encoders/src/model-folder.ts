@@ -122,7 +122,7 @@ type FamilyClass = new (config: never, options: { acceptKeys: readonly string[] 
 
 /**
  * Writes a model's folder as transformers does: config.json, model.safetensors and the files that travel with it; all of them
- * or none.
+ * or none. Files of these names that the folder has and the model does not carry are removed: they would be another model's.
  *
  * @throws while LoRA adapters are in place, or where a part of the model is missing; nothing is written then
  */
@@ -141,5 +141,6 @@ export async function saveForm(
     config: { ...model.config, architectures: [form.architecture], model_type: form.modelType },
     like: new Class(model.config as never, { acceptKeys: keysOf(model.config) }),
     files: model.companionFiles,
+    companions: form.companions,
   });
 }

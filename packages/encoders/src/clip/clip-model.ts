@@ -155,10 +155,11 @@ export class CLIPModel extends Module implements ImageTextEncoder {
   }
 
   /**
-   * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files; each atomically.
+   * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files, all or none. A companion file that
+   * the folder has and the model does not carry is removed.
    *
    * @param folder made if it is missing
-   * @throws while adapters are in place: merge them first; nothing is written then
+   * @throws while adapters are in place: merge them first; where a weight is not finite as it is stored; nothing is written then
    */
   savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
     return saveForm(this, folder, FORM, options);

@@ -313,12 +313,30 @@ describe("image processors", () => {
     );
     await writeFile(join(folder, "preprocessor_config.json"), "nonsense");
     await expect(SiglipImageProcessor.fromPretrained(folder)).rejects.toThrow(/is not valid JSON/);
-    // A part of processor_config.json that is no object counts as absent.
     await rm(join(folder, "preprocessor_config.json"));
-    for (const image_processor of [null, 3, undefined]) {
+    for (const image_processor of [null, undefined]) {
       await writeFile(join(folder, "processor_config.json"), JSON.stringify({ image_processor }));
       await expect(CLIPImageProcessor.fromPretrained(folder)).rejects.toThrow("does not exist");
     }
+    await writeFile(join(folder, "processor_config.json"), JSON.stringify({ image_processor: 3 }));
+    await expect(CLIPImageProcessor.fromPretrained(folder)).rejects.toThrow(
+      "processor_config.json: image_processor must be an object, got 3",
+    );
+    await rm(folder, { recursive: true });
+  });
+
+  // AutoImageProcessor.from_pretrained of transformers 5.24.0 gives the size 336 for the first folder, and 224 for the others.
+  it.each([
+    [{ image_processor: { size: { shortest_edge: 336 } } }, 336],
+    [{ image_processor: null }, 224],
+    [{ processor_class: "CLIPProcessor" }, 224],
+  ])("are those of processor_config.json before preprocessor_config.json: %j", async (nested, size) => {
+    const folder = await mkdtemp(join(tmpdir(), "processor-"));
+    const plain = { image_processor_type: "CLIPImageProcessor", size: 224 };
+    await writeFile(join(folder, "preprocessor_config.json"), JSON.stringify(plain));
+    await writeFile(join(folder, "processor_config.json"), JSON.stringify(nested));
+    const processor = await CLIPImageProcessor.fromPretrained(folder);
+    expect(processor.transform.resize).toEqual({ shortestEdge: size });
     await rm(folder, { recursive: true });
   });
 

@@ -1,6 +1,7 @@
 import { parseConfig, parseJsonObject, readModelFile } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
+import { describe } from "../shared/check-options.js";
 
 /** Pillow's interpolations, by their codes. */
 const resamples = ["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"] as const;
@@ -45,7 +46,7 @@ const harmless = [
   "processor_class",
   "return_tensors",
 ];
-const neutral = { do_pad: [false], pad_size: [], use_square_size: [false] };
+const neutral = { do_pad: [false], pad_size: [null], use_square_size: [false] };
 
 /** The settings in preprocessor_config.json; null and what is left out stand for the class's defaults. */
 export type ImageProcessorConfig = { [K in keyof z.infer<typeof schema>]?: z.infer<typeof schema>[K] | null };
@@ -99,7 +100,7 @@ export class ImageProcessor {
    * @param options `acceptKeys`: unknown keys that may be ignored; `file`: for errors
    * @throws naming every setting that is not what it should be, and every unknown key
    */
-  constructor(
+  protected constructor(
     private readonly kind: ImageProcessorClass,
     config: ImageProcessorConfig,
     options: ImageProcessorOptions & { file?: string } = {},
@@ -218,22 +219,26 @@ function checkRange(name: string, images: tf.Tensor4D): void {
 }
 
 /**
- * Reads the settings of a folder's image processor: preprocessor_config.json, or its part of processor_config.json.
+ * Reads the settings of a folder's image processor as transformers 5 does: the `image_processor` of processor_config.json, and
+ * without that preprocessor_config.json.
  *
- * @returns the settings and the file that they are from, or undefined where there is neither file
+ * @returns the settings and the file that they are from, or undefined where there are none
  */
 export async function readImageProcessorConfig(
   folder: string,
   what: string,
 ): Promise<{ config: Record<string, unknown>; file: string } | undefined> {
-  for (const name of ["preprocessor_config.json", "processor_config.json"]) {
+  for (const name of ["processor_config.json", "preprocessor_config.json"]) {
     const file = `${folder}/${name}`;
     const bytes = await readModelFile(folder, name);
     if (!bytes) continue;
     const json = parseJsonObject(bytes, file, what);
     const config = name === "preprocessor_config.json" ? json : json["image_processor"];
-    if (typeof config === "object" && config !== null)
-      return { config: config as Record<string, unknown>, file };
+    if (config === undefined || config === null) continue;
+    if (typeof config !== "object" || Array.isArray(config)) {
+      throw new Error(`${what}: ${file}: image_processor must be an object, got ${describe(config)}`);
+    }
+    return { config: config as Record<string, unknown>, file };
   }
   return undefined;
 }

@@ -32,7 +32,7 @@ export class SiglipImageProcessor extends ImageProcessor {
   }
 
   /**
-   * Reads preprocessor_config.json of a model folder, or the image processor's part of processor_config.json.
+   * Reads the image processor's part of a model folder's processor_config.json, or preprocessor_config.json without it.
    *
    * @throws if it is missing or not what it should be
    */

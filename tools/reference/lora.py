@@ -4,6 +4,8 @@ Writes packages/encoders/fixtures/lora/golden.safetensors: the adapters (peft's 
 after merging, a merged weight, and the gradients of sum(image_embeds * cotangent); computed in float64.
 Writes packages/encoders/fixtures/lora/targets.json: which layers peft adapts for many settings, with rank and scaling of each.
 Writes packages/encoders/fixtures/lora/peft/: an adapter folder as peft saves it, and its features (peft.safetensors).
+Writes packages/encoders/fixtures/lora/towers/: an adapter folder of each class that is a tower alone, as peft saves it, and their
+features (golden.safetensors).
 Checks that peft reads packages/encoders/fixtures/lora/saved, which saveAdapter wrote (a test compares it), to the same features.
 Writes packages/dcr/fixtures/projector/golden.safetensors: weights, inputs, outputs and gradients of
 LayerNorm -> Linear -> GELU -> Linear.
@@ -19,7 +21,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.lora import Linear as LoraLinear
 from safetensors.torch import load_file, save_file
-from transformers import CLIPModel, SiglipModel
+from transformers import CLIPModel, CLIPTextModel, CLIPVisionModel, SiglipModel, SiglipTextModel, SiglipVisionModel
 
 PACKAGES = Path(__file__).resolve().parents[2] / "packages"
 FIXTURES = PACKAGES / "encoders/fixtures"
@@ -70,7 +72,7 @@ TARGETS = [
     ("clip-quick-gelu", dict(target_modules=r".*vision_model.*\.(q_proj|v_proj)", r=4, lora_alpha=6, use_rslora=True)),
     ("clip-quick-gelu", dict(target_modules=r"(text_model|vision_model)\.encoder\.layers\.1\..*fc\d")),
     ("clip-quick-gelu", dict(target_modules=["q_proj", "v_proj"], layers_to_transform=1)),
-    ("clip-quick-gelu", dict(target_modules=["q_proj", "fc2"], layers_to_transform=[0, 5], layers_pattern="layers")),
+    ("clip-quick-gelu", dict(target_modules=["q_proj", "fc2"], layers_to_transform=[0, 1], layers_pattern="layers")),
     ("clip-quick-gelu", dict(target_modules=["text_projection", "fc2"], layers_to_transform=[0], layers_pattern=["h", "lay.*"])),
     ("clip-quick-gelu", dict(target_modules=["q_proj", "k_proj"], exclude_modules=["layers.0.self_attn.q_proj"])),
     ("clip-quick-gelu", dict(target_modules=["q_proj", "k_proj"], exclude_modules=r"text_model\..*")),
@@ -130,6 +132,56 @@ def folders():
     )
 
 
+TOWERS = [
+    (
+        CLIPVisionModel, "clip-quick-gelu",
+        dict(
+            target_modules=r"encoder\.layers\.\d\..*(q_proj|fc1)", r=2, lora_alpha=4, bias="lora_only",
+            rank_pattern={"^encoder.layers.0.mlp.fc1": 3}, alpha_pattern={"layers.1.*fc1": 5},
+        ),
+    ),
+    (
+        CLIPTextModel, "clip-quick-gelu",
+        dict(target_modules=["q_proj", "v_proj"], layers_to_transform=[1, 5], layers_pattern="layers", exclude_modules=["lm_head"]),
+    ),
+    (SiglipVisionModel, "siglip", dict(target_modules="all-linear", r=2, bias="lora_only")),
+    (SiglipTextModel, "siglip", dict(target_modules=["fc2"], r=2, bias="all", init_lora_weights="orthogonal")),
+]  # fmt: skip
+
+
+def towers():
+    """torch's MultiheadAttention reads its output map past the adapter, whose lora_B therefore stays 0 in training, and not past its bias."""
+    generator = torch.Generator().manual_seed(17)
+    inputs = {
+        "clip-quick-gelu": load_file(FIXTURES / "clip-quick-gelu/golden.safetensors"),
+        "siglip": load_file(FIXTURES / "siglip/golden.safetensors"),
+    }
+    golden = {}
+    for model_class, name, settings in TOWERS:
+        base = model_class.from_pretrained(FIXTURES / name, attn_implementation="eager").eval()
+        model = get_peft_model(base, LoraConfig(**settings)).eval()
+        for key, parameter in model.named_parameters():
+            with torch.no_grad():
+                if parameter.requires_grad and not ("head.attention.out_proj" in key and "lora_" in key):
+                    parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
+        folder = FIXTURES / "lora/towers" / model_class.__name__
+        shutil.rmtree(folder, ignore_errors=True)
+        model.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)
+        written = json.loads((folder / "adapter_config.json").read_text())
+        written["base_model_name_or_path"] = name
+        (folder / "adapter_config.json").write_text(json.dumps(written, indent=2) + "\n")
+        given = inputs[name]
+        with torch.no_grad():
+            if model_class in (CLIPVisionModel, SiglipVisionModel):
+                output = model.double()(pixel_values=given["pixels"].permute(0, 3, 1, 2).double())
+            else:
+                output = model.double()(input_ids=given["input_ids"].long())
+        golden[model_class.__name__] = output.pooler_output.float().contiguous()
+        print(model_class.__name__, sorted(load_file(folder / "adapter_model.safetensors"))[:2])
+    save_file(golden, FIXTURES / "lora/towers/golden.safetensors")
+
+
 def read_saved():
     """What saveAdapter of @dcr-js/encoders wrote of the adapters in lora/peft gives the same features in peft."""
     golden = load_file(FIXTURES / "lora/peft.safetensors")
@@ -167,6 +219,7 @@ if __name__ == "__main__":
     lora()
     targets()
     folders()
+    towers()
     if (FIXTURES / "lora/saved").exists():
         read_saved()
     projector()

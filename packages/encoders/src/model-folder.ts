@@ -12,6 +12,7 @@ import {
   saveModelFolder,
 } from "@dcr-js/tensor";
 import { checkOptions } from "./shared/check-options.js";
+import { SIBLINGS, towerOf } from "./tower.js";
 
 /** How a model class lies in a folder that transformers wrote. */
 export interface ModelForm {
@@ -35,9 +36,6 @@ export const TEXT_FILES = [
   "merges.txt",
   "spiece.model",
 ] as const;
-
-/** Weights of a whole model or of a sibling class, which a class that has no such part leaves in the file. */
-const SIBLINGS = /^(text_model|vision_model|visual_projection|text_projection)\.|^logit_(scale|bias)$/;
 
 /**
  * Reads config.json of a class's own folder, or of the whole model that the class is a part of.
@@ -90,7 +88,13 @@ export async function loadForm<M extends Module & { companionFiles: Record<strin
   // The settings were read before this, so that what came from the hub is in the cache now.
   const found = { ...options, refresh: false };
   const folder = await resolvePretrained(`${form.architecture}.fromPretrained`, source, found);
-  const names = (inFile: readonly string[]) => ownWeights(model, inFile, form);
+  const names = (inFile: readonly string[]) => {
+    const own = ownWeights(model, inFile, form);
+    const tower = towerOf(model);
+    // Where the file holds more than the tower, its class is another one.
+    if (tower) tower.alone = inFile.every((name) => own.has(name) || BUFFERS.test(name));
+    return own;
+  };
   // Before the weights, which a file that cannot be read would leave behind.
   for (const name of form.companions) {
     const bytes = await readModelFile(folder, name);
@@ -109,7 +113,7 @@ function ownWeights(
   { tower }: ModelForm,
 ): ReadonlyMap<string, string> {
   const known = new Set(Array.from(model.namedParameters(), ([name]) => name));
-  // transformers 5 may write a tower's weights without its prefix.
+  // transformers 5 writes the class of a tower alone without the prefix, transformers 4 with it.
   const bare = tower && !inFile.some((name) => name.startsWith(tower.prefix));
   const named = inFile
     .filter((name) => !BUFFERS.test(name))

@@ -10,6 +10,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { TextEncoder } from "../encoder.js";
 import { loadForm, type ModelForm, readFormConfig, saveForm, TEXT_FILES } from "../model-folder.js";
 import { embedTokens } from "../token-embedding.js";
+import { Tower } from "../tower.js";
 import { type CLIPTextConfig, parseCLIPConfig, parseCLIPTextConfig } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal } from "./clip-encoder.js";
 
@@ -103,6 +104,8 @@ export class CLIPTextModel extends Module implements TextEncoder {
   readonly config: CLIPTextConfig;
   /** Files that travel with the model (its tokenizer's): read with it and written by `savePretrained`. */
   readonly companionFiles: Record<string, Uint8Array> = {};
+  /** @internal */
+  readonly tower: Tower = new Tower("text_model.");
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.

@@ -14,6 +14,7 @@ import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, loadForm, type ModelForm, readFormConfig, saveForm } from "../model-folder.js";
 import { embedPatches, gridSize } from "../patch-embedding.js";
+import { Tower } from "../tower.js";
 import { type CLIPVisionConfig, parseCLIPConfig, parseCLIPVisionConfig } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal, normalInitializer } from "./clip-encoder.js";
 
@@ -120,6 +121,8 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
   readonly config: CLIPVisionConfig;
   /** Files that travel with the model (its image processor's): read with it and written by `savePretrained`. */
   readonly companionFiles: Record<string, Uint8Array> = {};
+  /** @internal */
+  readonly tower: Tower = new Tower("vision_model.");
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.

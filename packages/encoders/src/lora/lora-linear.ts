@@ -28,7 +28,8 @@ export class LoRALinear extends Linear {
   // Private fields, so that they are not walked as parts of the model.
   readonly #base: Linear;
   readonly #random: Random;
-  #merged = false;
+  /** The factors whose update is in the weight, as they were then; undefined while there is none. */
+  #merged: { a: tf.Tensor2D; b: tf.Tensor2D } | undefined;
 
   /** @param base the layer to adapt. @param options see {@link LoRALinearOptions}. */
   constructor(base: Linear, options: LoRALinearOptions) {
@@ -55,7 +56,7 @@ export class LoRALinear extends Linear {
 
   /** Whether the update is in the weight, and the branch is out of use. */
   get merged(): boolean {
-    return this.#merged;
+    return this.#merged !== undefined;
   }
 
   override forward<T extends tf.Tensor>(x: T, residual?: tf.Tensor): T {
@@ -69,19 +70,51 @@ export class LoRALinear extends Linear {
 
   /** `scaling * B A`, `[out, in]`, the update that merging adds to the weight. The caller disposes it. */
   update(): tf.Tensor2D {
-    return tf.tidy(() => {
-      const product = tf.matMul(this.lora_B.weight.value as tf.Tensor2D, this.lora_A.weight.value);
-      return tf.mul(product, this.scaling);
-    });
+    return this.updateOf(this.lora_A.weight.value as tf.Tensor2D, this.lora_B.weight.value as tf.Tensor2D);
   }
 
-  /** Adds the update to the weight (`true`) or takes it out again, to rounding (`false`). */
+  /**
+   * Adds the update to the weight (`true`), or takes out again, to rounding, what was added (`false`), whatever became of the factors
+   * since.
+   */
   setMerged(merged: boolean): void {
-    if (merged === this.#merged) return;
-    const change = tf.tidy(() => (merged ? tf.add : tf.sub)(this.weight.value, this.update()));
-    this.weight.assign(change);
-    change.dispose();
-    this.#merged = merged;
+    if (merged === this.merged) return;
+    if (merged) {
+      this.addToWeight(1, this.update());
+      const [a, b] = [this.lora_A, this.lora_B].map(({ weight }) => tf.keep(tf.clone(weight.value)));
+      this.#merged = { a: a as tf.Tensor2D, b: b as tf.Tensor2D };
+    } else {
+      const { a, b } = this.#merged!;
+      this.addToWeight(-1, this.updateOf(a, b));
+      this.forgetMerged();
+    }
+  }
+
+  /** Frees the factors. Weight and bias are the base layer's, and stay. */
+  disposeFactors(): void {
+    this.lora_A.dispose();
+    this.lora_B.dispose();
+    this.forgetMerged();
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.forgetMerged();
+  }
+
+  private forgetMerged(): void {
+    if (this.#merged) tf.dispose([this.#merged.a, this.#merged.b]);
+    this.#merged = undefined;
+  }
+
+  private updateOf(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+    return tf.tidy(() => tf.mul(tf.matMul(b, a), this.scaling));
+  }
+
+  private addToWeight(sign: 1 | -1, update: tf.Tensor2D): void {
+    const weight = (sign > 0 ? tf.add : tf.sub)(this.weight.value, update);
+    this.weight.assign(weight);
+    tf.dispose([weight, update]);
   }
 
   private drop<T extends tf.Tensor>(x: T): T {

@@ -16,7 +16,7 @@ export interface LoRAOptions {
   useRslora?: boolean;
   /**
    * Which Linear layers are adapted: those whose path is, or ends in, one of a list; those whose whole path matches a regular
-   * expression, given as a string; or `"all-linear"`. Default the six of every layer of CLIP's and SigLIP's towers.
+   * expression, given as a string; or `"all-linear"`, in any case. Default the six of every layer of CLIP's and SigLIP's towers.
    */
   targetModules?: readonly string[] | string;
   /** Which of these are left out, given as `targetModules` is. Default none. */
@@ -114,14 +114,17 @@ export function checkLoRAOptions(options: LoRAOptions): CheckedLoRAOptions {
   refusePeftNames(options);
   const given = checkOptions("addLoRA", options, names);
   const {
-    targetModules = DEFAULT_TARGETS,
+    targetModules: targets = DEFAULT_TARGETS,
     bias = "none",
     within = "",
     useRslora = false,
     random = new Random(0),
   } = given;
   checkChoice("addLoRA: bias", bias, ["none", "all", "lora_only"]);
-  checkTexts("targetModules", targetModules);
+  checkTexts("targetModules", targets);
+  // In any case, as peft has it.
+  const allLinear = typeof targets === "string" && targets.toLowerCase() === "all-linear";
+  const targetModules = allLinear ? "all-linear" : targets;
   if (given.excludeModules !== undefined) checkTexts("excludeModules", given.excludeModules);
   if (given.layersPattern !== undefined) checkTexts("layersPattern", given.layersPattern);
   if (typeof within !== "string")

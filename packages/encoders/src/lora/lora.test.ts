@@ -14,7 +14,7 @@ import { expectClose, expectCloseNorm } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CLIPModel } from "../clip/clip-model.js";
-import { addLoRA } from "./lora.js";
+import { addLoRA, type LoRA } from "./lora.js";
 import { LoRALinear } from "./lora-linear.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -210,6 +210,70 @@ describe("addLoRA", () => {
     model.dispose();
   });
 
+  // W + scaling B A - scaling B A = W, by the B and A of the merge (Hu et al. 2022, section 4.1).
+  it.each<[string, (lora: LoRA) => void]>([
+    [
+      "loadStateDict",
+      (lora) => {
+        const dict = lora.stateDict();
+        const large = Object.fromEntries(
+          Object.entries(dict).map(([name, value]) => [name, tf.fill(value.shape, 50)]),
+        );
+        lora.loadStateDict(large);
+        tf.dispose([dict, large]);
+      },
+    ],
+    [
+      "assign",
+      (lora) => {
+        for (const parameter of lora.parameters()) {
+          const large = tf.fill(parameter.shape, 50);
+          parameter.assign(large);
+          large.dispose();
+        }
+      },
+    ],
+  ])("takes out what it merged, also where the factors changed since by %s", (_, change) => {
+    const model = new Small().initialize(new Random(1));
+    const weight = model.q_proj.weight.value.dataSync().slice();
+    const attach = () => {
+      const lora = addLoRA(model, { rank: 2, targetModules: ["q_proj"], random: new Random(2) });
+      for (const { lora_B } of lora.layers.values()) {
+        const factor = new Random(4).normal(lora_B.weight.shape);
+        lora_B.weight.assign(factor);
+        factor.dispose();
+      }
+      lora.mergeAdapter();
+      change(lora);
+      return lora;
+    };
+    const unmerged = attach();
+    unmerged.unmergeAdapter();
+    expectClose(model.q_proj.weight.value, weight, { absolute: 1e-6 });
+    expect(unmerged.layers.get("q_proj")!.lora_B.weight.value.dataSync()[0]).toBe(50);
+    unmerged.remove();
+    attach().remove();
+    expectClose(model.q_proj.weight.value, weight, { absolute: 2e-6 });
+    // A model that is disposed while merged keeps nothing.
+    attach();
+    model.dispose();
+  });
+
+  it("takes one set of adapters at a time, so that what trains is put back", () => {
+    const model = new Small().initialize(new Random(1));
+    const trains = trainable(model);
+    const first = addLoRA(model, { rank: 2, targetModules: ["q_proj"] });
+    expect(() => addLoRA(model, { rank: 2, targetModules: ["blocks.0"] })).toThrow(
+      "addLoRA: q_proj is adapted already; merge or remove that first",
+    );
+    first.merge();
+    expect(trainable(model)).toEqual(trains);
+    const second = addLoRA(model, { rank: 2, targetModules: ["blocks.0"] });
+    second.merge();
+    expect(trainable(model)).toEqual(trains);
+    model.dispose();
+  });
+
   it("gives the same gradients where each layer is checkpointed, by the same masks", async () => {
     const model = await CLIPModel.fromPretrained(fixture("clip-quick-gelu"));
     const lora = addLoRA(model, { rank: 2, dropout: 0.5, within: "vision_model", random: new Random(1) });
@@ -355,9 +419,12 @@ describe("addLoRA", () => {
       /blocks\.0\.base_layer\.bias" is missing; the adapters have bias "lora_only", but the file .* use bias "none"/,
     );
     withBias.remove();
-    for (const method of ["merge", "remove", "mergeAdapter", "unmergeAdapter"] as const) {
+    for (const method of ["merge", "remove", "mergeAdapter", "unmergeAdapter", "stateDict"] as const) {
       expect(() => withBias[method]()).toThrow(`LoRA.${method}: the adapters were merged or removed before`);
     }
+    expect(() => withBias.loadStateDict(own)).toThrow(
+      "LoRA.loadStateDict: the adapters were merged or removed before",
+    );
     tf.dispose(own);
     tf.dispose([dict, extra]);
     model.dispose();

@@ -1,10 +1,8 @@
 import { type Module, type Parameter, type Random, type StateDict, storageOf } from "@dcr-js/tensor";
 import { LoRALinear } from "./lora-linear.js";
 import { type CheckedLoRAOptions, checkLoRAOptions, type LoRAOptions } from "./lora-options.js";
-import { selectTargets, type Target } from "./target-modules.js";
-
-/** peft puts this before every path. */
-const PEFT_PREFIX = "base_model.model.";
+import { namesOf, PEFT_PREFIX, type PeftNames, writtenNames } from "./peft-names.js";
+import { namedModules, type OptionsSource, selectTargets, type Target } from "./target-modules.js";
 
 /** The adapters that {@link addLoRA} attached to a model. */
 interface Adapted {
@@ -56,25 +54,33 @@ export class LoRA {
 
   /**
    * The adapters only, under peft's names (`base_model.model.<path>.lora_A.weight`); trained biases of adapted
-   * layers as `<path>.base_layer.bias`, others under their own.
+   * layers as `<path>.base_layer.bias`, others under their own. Of a class that is a tower alone, such as `CLIPVisionModel`, paths lack
+   * `vision_model.` or `text_model.`, as they do in transformers 5.
    *
    * @returns fresh tensors; the caller disposes them
+   * @throws after {@link merge} or {@link remove}
    */
   stateDict(): StateDict {
-    return Object.fromEntries(
-      Array.from(this.named(), ([name, parameter]) => [PEFT_PREFIX + name, parameter.toState()]),
-    );
+    this.checkActive("stateDict");
+    const named = this.named(this.fileNames);
+    return Object.fromEntries(Array.from(named, ([name, parameter]) => [name, parameter.toState()]));
+  }
+
+  /** @internal how {@link stateDict} and `saveAdapter` write paths */
+  get fileNames(): PeftNames {
+    return writtenNames(this.#adapted.model);
   }
 
   /**
-   * Copies in what {@link stateDict} gave, for example from a checkpoint, or from peft's adapter_model.safetensors.
+   * Copies in what {@link stateDict} gave, for example from a checkpoint, or from peft's adapter_model.safetensors; a tower's names may
+   * also be those of transformers 4. While the adapters are merged, the weights keep the update that was merged.
    *
-   * @throws if a tensor is missing, unexpected, has another shape, or is not float32 in type and storage; nothing is changed then
+   * @throws if a tensor is missing, unexpected, has another shape, or is not float32 in type and storage; nothing is changed then; after
+   *   {@link merge} or {@link remove}
    */
   loadStateDict(dict: StateDict): this {
-    const known = new Map(
-      Array.from(this.named(), ([name, parameter]) => [PEFT_PREFIX + name, parameter] as const),
-    );
+    this.checkActive("loadStateDict");
+    const known = new Map(this.named(namesOf(this.#adapted.model, Object.keys(dict))));
     for (const [name, parameter] of known) {
       const tensor = dict[name];
       if (!tensor) throw missing(name, this.options.bias);
@@ -107,7 +113,10 @@ export class LoRA {
     for (const layer of this.layers.values()) layer.setMerged(true);
   }
 
-  /** Takes the updates out of the weights again, which then are as before to rounding (peft's `unmerge_adapter`). */
+  /**
+   * Takes the updates out of the weights again, which then are as before to rounding, also where the factors changed since (peft's
+   * `unmerge_adapter`).
+   */
   unmergeAdapter(): void {
     this.checkActive("unmergeAdapter");
     for (const layer of this.layers.values()) layer.setMerged(false);
@@ -136,8 +145,7 @@ export class LoRA {
     const { model, layers, wasTrainable } = this.#adapted;
     for (const [path, layer] of layers) {
       layer.setMerged(merged);
-      layer.lora_A.dispose();
-      layer.lora_B.dispose();
+      layer.disposeFactors();
       layer.base.training = layer.training;
       replaceChild(model, path, layer.base);
     }
@@ -148,14 +156,15 @@ export class LoRA {
     if (!this.#active) throw new Error(`LoRA.${what}: the adapters were merged or removed before`);
   }
 
-  private *named(): Iterable<[string, Parameter]> {
+  private *named({ inFile }: PeftNames): Iterable<[string, Parameter]> {
+    const full = (path: string) => PEFT_PREFIX + inFile(path);
     for (const [path, layer] of this.layers) {
-      yield [`${path}.lora_A.weight`, layer.lora_A.weight];
-      yield [`${path}.lora_B.weight`, layer.lora_B.weight];
+      yield [`${full(path)}.lora_A.weight`, layer.lora_A.weight];
+      yield [`${full(path)}.lora_B.weight`, layer.lora_B.weight];
     }
     for (const [path, parameter] of this.#adapted.biases) {
       const owner = path.slice(0, -".bias".length);
-      yield [this.layers.has(owner) ? `${owner}.base_layer.bias` : path, parameter];
+      yield [this.layers.has(owner) ? `${full(owner)}.base_layer.bias` : full(path), parameter];
     }
   }
 }
@@ -178,7 +187,8 @@ function missing(name: string, bias: string): Error {
  * @param model any model with initialised or loaded weights; DCR's stage 2 adapts the CLIP model
  * @param options see {@link LoRAOptions}; the defaults are those of DCR's stage 2, but for bias
  * @returns the adapters: what to train, checkpoint and merge
- * @throws if no layer matches, a layer is adapted already, or an option is unknown or out of range; nothing is changed then
+ * @throws if no layer matches, the model has adapters already, or an option is unknown or out of range, or selects nothing; nothing is
+ *   changed then
  *
  * @example
  * const lora = addLoRA(clip, { rank: 16, alpha: 16, bias: "lora_only", random: new Random(1) });
@@ -188,13 +198,25 @@ function missing(name: string, bias: string): Error {
  * await clip.savePretrained("enhanced");
  */
 export function addLoRA(model: Module, options: LoRAOptions = {}): LoRA {
-  const checked = checkLoRAOptions(options);
-  const { dropout, useRslora, random } = checked;
-  const targets = selectTargets(model, checked);
-  const adapted = targets.find(({ layer }) => layer instanceof LoRALinear);
-  if (adapted) throw new Error(`addLoRA: ${adapted.path} is adapted already; merge or remove that first`);
+  return attachLoRA(model, checkLoRAOptions(options));
+}
 
-  const biases = trainedBiases(model, checked, targets);
+/** Where the settings of {@link attachLoRA} come from. */
+interface AdapterSource extends OptionsSource {
+  /** Biases of layers that are not adapted here, which train with bias `"lora_only"` too. Default none. */
+  biases?: ReadonlySet<string>;
+}
+
+/** {@link addLoRA} with options that were checked, and that may be a file's. */
+export function attachLoRA(model: Module, checked: CheckedLoRAOptions, source: AdapterSource = {}): LoRA {
+  const { dropout, useRslora, random } = checked;
+  // Of two sets of adapters, the first that is taken out would put back what trained before both.
+  for (const [path, module] of namedModules(model)) {
+    if (module.isAdapter) throw new Error(`addLoRA: ${path} is adapted already; merge or remove that first`);
+  }
+  const { biases: others, ...options } = source;
+  const targets = selectTargets(model, checked, options);
+  const biases = trainedBiases(model, checked, new Set(targets.map(({ path }) => `${path}.bias`)), others);
   const wasTrainable = new Map(model.parameters().map((parameter) => [parameter, parameter.trainable]));
   model.requiresGrad(false);
   const layers = new Map<string, LoRALinear>();
@@ -218,14 +240,14 @@ export function addLoRA(model: Module, options: LoRAOptions = {}): LoRA {
 function trainedBiases(
   model: Module,
   { bias, within }: CheckedLoRAOptions,
-  targets: readonly Target[],
+  ofTargets: ReadonlySet<string>,
+  others: ReadonlySet<string> = new Set(),
 ): Map<string, Parameter> {
-  const paths = new Set(targets.map(({ path }) => path));
   return new Map(
     Array.from(model.namedParameters()).filter(([name]) => {
       if (bias === "none" || !name.endsWith("bias")) return false;
       if (bias === "all") return within === "" || name.startsWith(`${within}.`);
-      return paths.has(name.slice(0, -".bias".length));
+      return ofTargets.has(name) || others.has(name);
     }),
   );
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CLIPModel } from "../clip/clip-model.js";
 import { addLoRA } from "./lora.js";
+import type { LoRALinear } from "./lora-linear.js";
 import { loadAdapter, saveAdapter } from "./peft-folder.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
@@ -130,8 +131,18 @@ describe("loadAdapter", () => {
     image.dispose();
     lora.remove();
     await changed({ rank_pattern: { "(": 7 } });
-    await expect(loadAdapter(model, place)).rejects.toThrow(/rank_pattern must be a regular expression/);
+    await expect(loadAdapter(model, place)).rejects.toThrow(/rankPattern must be a regular expression/);
   });
+
+  // peft 0.21.2 warns of an exclusion that matches nothing, and keeps it in the file.
+  it.each([["lm_head"], "lm_head", "text_model.*", ""])(
+    "takes an exclusion that excludes nothing for none: %j",
+    async (exclude_modules) => {
+      const lora = await loadAdapter(model, await changed({ exclude_modules }));
+      expect(lora.layers.size).toBe(4);
+      lora.remove();
+    },
+  );
 
   it("takes the dropout, the source of masks and unknown keys from its options", async () => {
     const random = new Random(7);
@@ -190,7 +201,7 @@ describe("loadAdapter", () => {
   });
 
   it.each<[string, unknown[], unknown[]]>([
-    ["init_lora_weights", [true, false, "gaussian"], ["pissa", "olora", "eva"]],
+    ["init_lora_weights", [true, false, "gaussian", "orthogonal"], ["pissa", "olora", "eva", "lora_ga"]],
     ["loftq_config", [{}, null], [{ loftq_bits: 4 }]],
     ["modules_to_save", [null, []], [["head"]]],
     ["layer_replication", [null], [[[0, 1]]]],
@@ -294,6 +305,40 @@ describe("saveAdapter", () => {
       tf.dispose([saved, read]);
     },
   );
+
+  it("writes nothing that is not finite, and leaves the former adapters whole", async () => {
+    const lora = await loadAdapter(model, fixture("lora/peft"));
+    await saveAdapter(lora, folder);
+    const before = await readFile(join(folder, "adapter_model.safetensors"));
+    const [[path, layer]] = Array.from(lora.layers) as [[string, LoRALinear]];
+    const wrong = tf.fill(layer.lora_A.weight.shape, Number.NaN);
+    layer.lora_A.weight.assign(wrong);
+    wrong.dispose();
+    const saving = saveAdapter(lora, folder);
+    await expect(saving).rejects.toThrow(/^saveAdapter: .*expected finite values, got NaN/);
+    await expect(saving).rejects.toThrow(`"base_model.model.${path}.lora_A.weight"`);
+    expect((await readFile(join(folder, "adapter_model.safetensors"))).equals(before)).toBe(true);
+    lora.remove();
+    (await loadAdapter(model, folder)).remove();
+  });
+
+  it("writes both files or neither, and removes weights in pickle form", async () => {
+    const lora = addLoRA(model, { targetModules: ["q_proj"], rank: 2, alpha: 2 });
+    await writeFile(join(folder, "adapter_model.bin"), "old");
+    await saveAdapter(lora, folder);
+    expect((await readdir(folder)).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+    const before = await readFile(join(folder, "adapter_model.safetensors"));
+    lora.remove();
+    await rm(join(folder, "adapter_config.json"));
+    await mkdir(join(folder, "adapter_config.json"));
+    const other = addLoRA(model, { targetModules: ["q_proj"], rank: 4, alpha: 64 });
+    await expect(saveAdapter(other, folder)).rejects.toThrow(
+      "adapter_config.json: could not be written (a folder is in its place)",
+    );
+    expect((await readFile(join(folder, "adapter_model.safetensors"))).equals(before)).toBe(true);
+    other.remove();
+    await expect(saveAdapter(other, folder)).rejects.toThrow("the adapters were merged or removed before");
+  });
 
   it("refuses unknown options", async () => {
     const lora = await loadAdapter(model, fixture("lora/peft"));

@@ -5,15 +5,17 @@ import {
   readModelJson,
   readWeights,
   type StateDict,
-  writeFileAtomically,
-  writeSafetensors,
+  serializeSafetensors,
+  writeFolder,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
+import { BypassedLinear } from "../bypassed-linear.js";
 import { checkOptions, checkText, describe } from "../shared/check-options.js";
-import { addLoRA, type LoRA } from "./lora.js";
-import type { LoRAOptions } from "./lora-options.js";
-import { patternTest } from "./pattern.js";
+import { attachLoRA, type LoRA } from "./lora.js";
+import { checkLoRAOptions, type LoRAOptions } from "./lora-options.js";
+import { isSibling, namesOf, PEFT_PREFIX, type PeftNames } from "./peft-names.js";
+import { namedModules } from "./target-modules.js";
 
 const texts = z.union([z.string(), z.array(z.string())]);
 const numbers = z.record(z.string(), z.number());
@@ -45,9 +47,9 @@ const format = {
     "runtime_config",
     "task_type",
   ],
-  // Other ways to draw the first values change the weights of the base model too.
   neutral: {
-    init_lora_weights: [true, false, "gaussian"],
+    // These draw the first factors and no more; "pissa", "olora", "loftq", "corda" and "lora_ga" change the weights of the base too.
+    init_lora_weights: [true, false, "gaussian", "orthogonal"],
     loftq_config: [{}, null],
     modules_to_save: [null, []],
     layer_replication: [null],
@@ -69,11 +71,16 @@ export interface SaveAdapterOptions {
 }
 
 /**
- * Writes adapters as peft does: adapter_model.safetensors and adapter_config.json, each whole or not at all. `target_modules`
- * lists the adapted layers by their whole paths, so that peft adapts the same ones in any model that has them.
+ * Writes adapters as peft does, adapter_model.safetensors and adapter_config.json, both or neither; the weights of former adapters are
+ * removed. `target_modules` lists the adapted layers by their whole paths, so that peft adapts the same ones in any model that has them.
+ *
+ * Paths are those of the class that the model's folder holds: adapters of a `CLIPVisionModel`, `CLIPTextModel`, `SiglipVisionModel` or
+ * `SiglipTextModel` from a folder of its own have transformers 5's, without `vision_model.` or `text_model.`; adapters of a tower that
+ * was read from a whole model's folder belong to the whole model.
  *
  * @param lora the adapters, which stay as they are
  * @param folder made if it is missing
+ * @throws where a factor or bias is not finite, naming it, and after {@link LoRA.merge} or {@link LoRA.remove}; nothing is written then
  *
  * @example
  * await saveAdapter(lora, "run/adapter", { baseModel: "openai/clip-vit-large-patch14" });
@@ -92,8 +99,18 @@ export async function saveAdapter(
     }
   }
   const { rank, alpha, dropout, useRslora, bias, rankPattern, alphaPattern } = lora.options;
+  const { inFile } = lora.fileNames;
+  const paths = lora.targets.map(({ path }) => inFile(path));
+  // Patterns were written for the paths here; where the file has others, each layer is named.
+  const renamed = lora.targets.some(({ path }, index) => path !== paths[index]);
+  const byPath = (values: number[], usual: number) =>
+    Object.fromEntries(
+      paths.flatMap((path, index) => (values[index] === usual ? [] : [[path, values[index]!]])),
+    );
+  const ranks = lora.targets.map((target) => target.rank);
+  const alphas = lora.targets.map((target) => target.alpha);
   const config = {
-    alpha_pattern: alphaPattern,
+    alpha_pattern: renamed ? byPath(alphas, alpha) : alphaPattern,
     base_model_name_or_path: given.baseModel ?? null,
     bias,
     exclude_modules: null,
@@ -108,20 +125,31 @@ export async function saveAdapter(
     modules_to_save: null,
     peft_type: "LORA",
     r: rank,
-    rank_pattern: rankPattern,
+    rank_pattern: renamed ? byPath(ranks, rank) : rankPattern,
     ...(given.revision !== undefined && { revision: given.revision }),
-    target_modules: lora.targets.map(({ path }) => path),
+    target_modules: paths,
     task_type: null,
     use_dora: false,
     use_rslora: useRslora,
   };
   const weights = lora.stateDict();
   try {
-    await writeSafetensors(`${folder}/adapter_model.safetensors`, weights, { metadata: { format: "pt" } });
+    await writeFolder(folder, {
+      files: {
+        "adapter_model.safetensors": await serializeSafetensors(weights, {
+          metadata: { format: "pt" },
+          finite: true,
+        }),
+        "adapter_config.json": `${JSON.stringify(config, null, 2)}\n`,
+      },
+      key: "adapter_config.json",
+      isFormer: (name) => name === "adapter_model.bin",
+    });
+  } catch (error) {
+    throw new Error(`saveAdapter: ${(error as Error).message}`, { cause: error });
   } finally {
     tf.dispose(weights);
   }
-  await writeFileAtomically(`${folder}/adapter_config.json`, `${JSON.stringify(config, null, 2)}\n`);
 }
 
 /** How {@link loadAdapter} reads. */
@@ -141,6 +169,9 @@ export interface LoadAdapterOptions {
 
 /**
  * Adds the adapters of a folder that peft or {@link saveAdapter} wrote to a model.
+ *
+ * Of adapters of a whole model, a tower takes its own and leaves the rest in the file; so does `within`. A tower's paths may begin with
+ * `vision_model.` or `text_model.`, as in transformers 4, or not, as in transformers 5.
  *
  * @param model the model that they belong to, with its weights
  * @param folder with adapter_config.json and adapter_model.safetensors
@@ -167,11 +198,11 @@ export async function loadAdapter(
   const raw = await readModelJson(folder, "adapter_config.json", "loadAdapter");
   const config = parseConfig(format, raw, { file, acceptKeys });
   const weights = await readWeights(folder, "adapter_model", { finite: true });
-  const layers = Object.keys(weights)
-    .flatMap((name) => /^base_model\.model\.(.+)\.lora_A\.weight$/.exec(name)?.[1] ?? [])
-    .filter((path) => within === undefined || path === within || path.startsWith(`${within}.`));
   try {
-    const lora = addLoRA(model, {
+    const names = namesOf(model, Object.keys(weights));
+    const { dict, biases } = await ownTensors(model, weights, { names, within });
+    const part = config.bias === "all" ? names.inModel(commonPath(Object.keys(dict))) : "";
+    const checked = checkLoRAOptions({
       rank: config.r,
       alpha: config.lora_alpha,
       dropout: dropout ?? config.lora_dropout,
@@ -181,13 +212,14 @@ export async function loadAdapter(
       excludeModules: absent(config.exclude_modules),
       layersToTransform: absent(config.layers_to_transform),
       layersPattern: absent(config.layers_pattern),
-      rankPattern: usedPatterns("rank_pattern", config.rank_pattern, layers),
-      alphaPattern: usedPatterns("alpha_pattern", config.alpha_pattern, layers),
-      within: within ?? (config.bias === "all" ? commonPath(Object.keys(weights)) : undefined),
+      rankPattern: config.rank_pattern ?? undefined,
+      alphaPattern: config.alpha_pattern ?? undefined,
+      within: within ?? part.replace(/\.$/, ""),
       random,
     } satisfies LoRAOptions);
+    const lora = attachLoRA(model, checked, { pathOf: names.inFile, isFile: true, biases });
     try {
-      return lora.loadStateDict(currentNames(weights, lora));
+      return lora.loadStateDict(currentNames(dict, lora, names));
     } catch (error) {
       lora.remove();
       throw error;
@@ -199,19 +231,47 @@ export async function loadAdapter(
   }
 }
 
-/** The patterns that match one of the layers, the file's own. peft keeps others too, and they change nothing. */
-function usedPatterns(
-  name: string,
-  patterns: Record<string, number> | null | undefined,
-  layers: readonly string[],
-): Record<string, number> {
-  const isUsed = ([key]: [string, number]) => layers.some(patternTest(name, key));
-  return Object.fromEntries(Object.entries(patterns ?? {}).filter(isUsed));
+/** peft writes an empty list, or an empty text, where nothing was given. */
+function absent<T>(value: T | null | undefined): T | undefined {
+  const empty = value === "" || (Array.isArray(value) && value.length === 0);
+  return value === null || empty ? undefined : value;
 }
 
-/** peft writes an empty list where nothing was given. */
-function absent<T>(value: T | null | undefined): T | undefined {
-  return value === null || (Array.isArray(value) && value.length === 0) ? undefined : value;
+/**
+ * The tensors of a file that are a model's: not those of parts that it does not have, nor those outside `within`, nor the factors of
+ * layers that PyTorch reads past their adapters. The biases of such layers count, and are named as other biases that train.
+ *
+ * @throws where the factors of such a layer are not zero: they would change what merged weights compute, and nothing before
+ */
+async function ownTensors(
+  model: Module,
+  weights: StateDict,
+  { names, within = "" }: { names: PeftNames; within: string | undefined },
+): Promise<{ dict: StateDict; biases: Set<string> }> {
+  const bypassed = new Set(
+    Array.from(namedModules(model)).flatMap(([path, module]) =>
+      module instanceof BypassedLinear ? [path] : [],
+    ),
+  );
+  const dict: StateDict = {};
+  const biases = new Set<string>();
+  for (const [name, weight] of Object.entries(weights)) {
+    const path = name.startsWith(PEFT_PREFIX) ? name.slice(PEFT_PREFIX.length) : "";
+    const inModel = names.inModel(path);
+    if (path !== "" && isSibling(model, inModel)) continue;
+    if (within !== "" && !inModel.startsWith(`${within}.`)) continue;
+    const [, owner = "", end = ""] = /^(.+?)\.(lora_[AB]\.weight|(?:base_layer\.)?bias)$/.exec(path) ?? [];
+    if (!bypassed.has(names.inModel(owner))) dict[name] = weight;
+    else if (end.endsWith("bias")) {
+      dict[`${PEFT_PREFIX}${owner}.bias`] = weight;
+      biases.add(names.inModel(`${owner}.bias`));
+    } else if (end === "lora_B.weight" && !(await weight.data()).every((value) => value === 0)) {
+      throw new Error(
+        `"${name}" must be 0, because PyTorch's MultiheadAttention reads the layer's weight past its adapter`,
+      );
+    }
+  }
+  return { dict, biases };
 }
 
 /**
@@ -221,7 +281,7 @@ function absent<T>(value: T | null | undefined): T | undefined {
 function commonPath(names: readonly string[]): string {
   const paths = names.map((name) =>
     name
-      .slice(prefix.length)
+      .slice(PEFT_PREFIX.length)
       .replace(/\.(lora_[AB]\.weight|(base_layer\.)?\w+)$/, "")
       .split("."),
   );
@@ -230,16 +290,13 @@ function commonPath(names: readonly string[]): string {
   return (end < 0 ? first : first.slice(0, end)).join(".");
 }
 
-/** peft puts this before every path. */
-const prefix = "base_model.model.";
-
 /** Older versions of peft name the bias of an adapted layer `<path>.bias`. */
-function currentNames(weights: StateDict, lora: LoRA): StateDict {
+function currentNames(weights: StateDict, lora: LoRA, { inModel }: PeftNames): StateDict {
   return Object.fromEntries(
     Object.entries(weights).map(([name, weight]) => {
-      const owner = name.slice(prefix.length, -".bias".length);
-      const old = name.endsWith(".bias") && lora.layers.has(owner);
-      return [old ? `${prefix}${owner}.base_layer.bias` : name, weight];
+      const owner = name.slice(PEFT_PREFIX.length, -".bias".length);
+      const old = name.endsWith(".bias") && lora.layers.has(inModel(owner));
+      return [old ? `${PEFT_PREFIX}${owner}.base_layer.bias` : name, weight];
     }),
   );
 }

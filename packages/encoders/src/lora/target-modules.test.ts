@@ -94,11 +94,35 @@ describe("selectTargets", () => {
       'addLoRA: rankPattern "fc1" matches no adapted layer; they are named q_proj',
     ],
     [
+      { targetModules: ["0"], layersToTransform: [0, 9], layersPattern: "blocks" },
+      "addLoRA: targetModules [0] match no Linear in layers 0, 9; the model's are named q_proj, 0, 1",
+    ],
+    [
       { targetModules: ["q_proj"], excludeModules: ["blocks"] },
       'addLoRA: excludeModules ["blocks"] excludes no Linear; a list holds ends of the layers\' paths, and a string is a regular expression for whole paths',
     ],
   ])("refuses %j", (options, message) => {
     expect(refused(options)).toBe(message);
+  });
+
+  it("refuses numbers of layers that select nothing", async () => {
+    const model = await CLIPModel.fromPretrained(join(fixtures, "clip-quick-gelu"));
+    expect(() => addLoRA(model, { targetModules: ["q_proj"], layersToTransform: [0, 9] })).toThrow(
+      "addLoRA: layersToTransform 9 selects no layer; of those given 0 did",
+    );
+    model.dispose();
+  });
+
+  // peft compares in lower case (tuners_utils.py, _maybe_include_all_linear_layers); 26 is its count for this model.
+  it.each(["all-linear", "All-Linear"])("takes %s for all Linear layers", async (targetModules) => {
+    const model = await CLIPModel.fromPretrained(join(fixtures, "clip-quick-gelu"));
+    const lora = addLoRA(model, { targetModules });
+    const all = golden.find(({ settings }) => settings["target_modules"] === "all-linear")!;
+    expect(Array.from(lora.layers.keys()).sort()).toEqual(Object.keys(all.adapted).sort());
+    expect(lora.layers.size).toBe(26);
+    expect(lora.options.targetModules).toBe("all-linear");
+    lora.remove();
+    model.dispose();
   });
 
   it("takes a string for an expression, also where a layer's name is like one of its letters", () => {

@@ -10,63 +10,81 @@ export interface Target {
   alpha: number;
 }
 
+/** Where options come from. */
+export interface OptionsSource {
+  /** A module's path as the options write it. Default as it is. */
+  pathOf?: (path: string) => string;
+  /**
+   * Whether they are a file's, which holds what selects nothing: settings for other parts of a model, and those that peft's own
+   * check let pass. Default false: an option that selects nothing is an error.
+   */
+  isFile?: boolean;
+}
+
 /**
  * The Linear layers that options select, by peft's rules (`check_target_module_exists`, `get_pattern_key`).
  *
  * @throws if nothing is selected, a target is a layer of a kind that has no adapter here, an entry is a slip of a name that
- *   exists, or an exclusion or a pattern selects nothing
+ *   exists, or an exclusion, a layer's number or a pattern selects nothing
  */
-export function selectTargets(model: Module, options: CheckedLoRAOptions): Target[] {
+export function selectTargets(
+  model: Module,
+  options: CheckedLoRAOptions,
+  { pathOf = (path) => path, isFile = false }: OptionsSource = {},
+): Target[] {
   const { targetModules, within, rank, alpha, rankPattern, alphaPattern } = options;
-  const modules = Array.from(namedModules(model)).filter(
-    ([path]) => within === "" || path === within || path.startsWith(`${within}.`),
-  );
+  const modules = Array.from(namedModules(model))
+    .filter(([path]) => within === "" || path === within || path.startsWith(`${within}.`))
+    .map(([path, module]) => ({ path, written: pathOf(path), module }));
   const isTarget = targetTest(options);
-  const isExcluded = exclusionTest(modules, options);
-  const matched = modules.filter(([path]) => isTarget(path) && !isExcluded(path));
-  const other = matched.find(([, module]) => module instanceof Conv2d || module instanceof Embedding);
+  const isExcluded = exclusionTest(options);
+  const matched = modules.filter(({ written }) => isTarget(written) && !isExcluded(written));
+  const other = matched.find(({ module }) => module instanceof Conv2d || module instanceof Embedding);
   if (other && targetModules !== "all-linear") {
     throw new Error(
-      `addLoRA: targetModules must select Linear layers, got ${other[0]}, which is a ${other[1].constructor.name}`,
+      `addLoRA: targetModules must select Linear layers, got ${other.written}, which is a ${other.module.constructor.name}`,
     );
   }
-  const found = matched.flatMap(([path, module]) =>
-    module instanceof Linear ? [{ path, layer: module }] : [],
+  const found = matched.flatMap(({ path, written, module }) =>
+    module instanceof Linear ? [{ path, written, layer: module }] : [],
   );
-  const linear = modules.flatMap(([path, module]) => (module instanceof Linear ? [path] : []));
+  const linear = modules.flatMap(({ written, module }) => (module instanceof Linear ? [written] : []));
   if (typeof targetModules !== "string" && targetModules !== DEFAULT_TARGETS) {
     refuseSlips(targetModules, linear);
   }
-  if (found.length === 0) throw nothingFound(options, linear);
+  if (!isFile) refuseIdleExclusion(options, linear.some(isExcluded));
+  const selected = found.map(({ written }) => written);
+  if (selected.length === 0) throw nothingFound(options, linear);
+  if (!isFile) refuseIdleLayers(options, selected);
 
   const patterns = (name: string, values: Readonly<Record<string, number>>) => {
     const tests = Object.keys(values).map((key) => {
       const test = patternTest(`addLoRA: ${name}`, key);
-      if (!found.some(({ path }) => test(path))) {
-        const names = lastNames(found.map(({ path }) => path)).join(", ");
+      if (!isFile && !selected.some(test)) {
+        const names = lastNames(selected).join(", ");
         throw new Error(
           `addLoRA: ${name} ${JSON.stringify(key)} matches no adapted layer; they are named ${names}`,
         );
       }
       return [key, test] as const;
     });
-    return (path: string) => {
-      const key = tests.find(([, test]) => test(path))?.[0];
+    return (written: string) => {
+      const key = tests.find(([, test]) => test(written))?.[0];
       return key === undefined ? undefined : values[key];
     };
   };
   const rankOf = patterns("rankPattern", rankPattern);
   const alphaOf = patterns("alphaPattern", alphaPattern);
-  return found.map(({ path, layer }) => ({
+  return found.map(({ path, written, layer }) => ({
     path,
     layer,
-    rank: rankOf(path) ?? rank,
-    alpha: alphaOf(path) ?? alpha,
+    rank: rankOf(written) ?? rank,
+    alpha: alphaOf(written) ?? alpha,
   }));
 }
 
 /** Every module of the tree with its path; what lies inside a Linear, as its adapter does, is not listed. */
-function* namedModules(module: Module, prefix = ""): Iterable<[string, Module]> {
+export function* namedModules(module: Module, prefix = ""): Iterable<[string, Module]> {
   for (const [name, child] of module.children()) {
     yield [prefix + name, child];
     if (!(child instanceof Linear)) yield* namedModules(child, `${prefix}${name}.`);
@@ -77,53 +95,62 @@ function suffixTest(names: readonly string[]): (path: string) => boolean {
   return (path) => names.some((name) => path === name || path.endsWith(`.${name}`));
 }
 
-function targetTest({
-  targetModules,
-  layersToTransform,
-  layersPattern,
-}: CheckedLoRAOptions): (path: string) => boolean {
-  if (typeof targetModules === "string") {
-    if (targetModules.toLowerCase() === "all-linear") return () => true;
-    return fullMatch("addLoRA: targetModules", targetModules);
-  }
+function targetTest(options: CheckedLoRAOptions): (path: string) => boolean {
+  const { targetModules } = options;
+  if (targetModules === "all-linear") return () => true;
+  if (typeof targetModules === "string") return fullMatch("addLoRA: targetModules", targetModules);
   const isTarget = suffixTest(targetModules);
-  if (
-    layersToTransform === undefined ||
-    (Array.isArray(layersToTransform) && layersToTransform.length === 0)
-  ) {
-    return isTarget;
-  }
-  const layers = new Set([layersToTransform].flat());
-  const indexOf =
-    layersPattern === undefined
-      ? [firstGroup("addLoRA: layersPattern", ".*?\\.[^.]*\\.(\\d+)\\.")]
-      : [layersPattern]
-          .flat()
-          .map((pattern) => firstGroup("addLoRA: layersPattern", `(?:|.*?\\.)(?:${pattern})\\.(\\d+)\\.`));
+  const layers = layersOf(options);
+  if (layers.length === 0) return isTarget;
+  const numberOf = layerNumber(options);
   return (path) => {
     if (targetModules.includes(path)) return true;
     if (!isTarget(path)) return false;
-    const index = indexOf.map((find) => find(path)).find((found) => found !== undefined);
-    return index !== undefined && layers.has(Number(index));
+    const number = numberOf(path);
+    return number !== undefined && layers.includes(number);
   };
 }
 
-function exclusionTest(
-  modules: [string, Module][],
-  { excludeModules }: CheckedLoRAOptions,
-): (path: string) => boolean {
+const layersOf = ({ layersToTransform = [] }: CheckedLoRAOptions): number[] => [layersToTransform].flat();
+
+/** The number of the layer that a path lies in, or undefined where it lies in none. */
+function layerNumber({ layersPattern }: CheckedLoRAOptions): (path: string) => number | undefined {
+  const patterns =
+    layersPattern === undefined
+      ? [".*?\\.[^.]*\\.(\\d+)\\."]
+      : [layersPattern].flat().map((pattern) => `(?:|.*?\\.)(?:${pattern})\\.(\\d+)\\.`);
+  const numbers = patterns.map((pattern) => firstGroup("addLoRA: layersPattern", pattern));
+  return (path) => {
+    const number = numbers.map((find) => find(path)).find((found) => found !== undefined);
+    return number === undefined ? undefined : Number(number);
+  };
+}
+
+function refuseIdleLayers(options: CheckedLoRAOptions, selected: readonly string[]): void {
+  const layers = layersOf(options);
+  if (layers.length === 0) return;
+  const numbers = new Set(selected.map(layerNumber(options)));
+  const idle = layers.find((layer) => !numbers.has(layer));
+  if (idle === undefined) return;
+  const known = [...numbers].filter((number) => number !== undefined).sort((a, b) => a - b);
+  throw new Error(
+    `addLoRA: layersToTransform ${idle} selects no layer; of those given ${known.join(", ") || "none"} did`,
+  );
+}
+
+function exclusionTest({ excludeModules }: CheckedLoRAOptions): (path: string) => boolean {
   if (excludeModules === undefined) return () => false;
-  const isExcluded =
-    typeof excludeModules === "string"
-      ? fullMatch("addLoRA: excludeModules", excludeModules)
-      : suffixTest(excludeModules);
-  if (!modules.some(([path, module]) => module instanceof Linear && isExcluded(path))) {
-    throw new Error(
-      `addLoRA: excludeModules ${JSON.stringify(excludeModules)} excludes no Linear; a list holds ends of the layers' paths, ` +
-        "and a string is a regular expression for whole paths",
-    );
-  }
-  return isExcluded;
+  return typeof excludeModules === "string"
+    ? fullMatch("addLoRA: excludeModules", excludeModules)
+    : suffixTest(excludeModules);
+}
+
+function refuseIdleExclusion({ excludeModules }: CheckedLoRAOptions, excludes: boolean): void {
+  if (excludeModules === undefined || excludes) return;
+  throw new Error(
+    `addLoRA: excludeModules ${JSON.stringify(excludeModules)} excludes no Linear; a list holds ends of the layers' paths, ` +
+      "and a string is a regular expression for whole paths",
+  );
 }
 
 /** The last names of paths, each once. */

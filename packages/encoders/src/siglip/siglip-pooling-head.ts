@@ -1,29 +1,15 @@
 import { LayerNorm, linear, Module, Parameter, scaledDotProductAttention } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { BypassedLinear } from "../bypassed-linear.js";
 import { CLIPMLP, normalInitializer } from "../clip/clip-encoder.js";
 import type { SiglipVisionConfig } from "./siglip-config.js";
 import { initializeMLP, xavierUniform } from "./siglip-encoder.js";
-
-/**
- * The output map of {@link SiglipPoolingAttention}. It is no `Linear`, because adapters must not attach to it: PyTorch's
- * `MultiheadAttention` reads its weight past any adapter.
- */
-class PoolingProjection extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-
-  constructor(width: number) {
-    super();
-    this.weight = new Parameter([width, width], { init: normalInitializer(width ** -0.5) });
-    this.bias = new Parameter([width]);
-  }
-}
 
 /** PyTorch's `MultiheadAttention` of one query over tokens, with its packed weights. */
 class SiglipPoolingAttention extends Module {
   readonly in_proj_weight: Parameter;
   readonly in_proj_bias: Parameter;
-  readonly out_proj: PoolingProjection;
+  readonly out_proj: BypassedLinear;
 
   constructor(
     private readonly width: number,
@@ -32,7 +18,7 @@ class SiglipPoolingAttention extends Module {
     super();
     this.in_proj_weight = new Parameter([3 * width, width], { init: xavierUniform });
     this.in_proj_bias = new Parameter([3 * width]);
-    this.out_proj = new PoolingProjection(width);
+    this.out_proj = new BypassedLinear(width, width, normalInitializer(width ** -0.5));
   }
 
   /** @param probe `[1, 1, width]`. @param tokens `[batch, tokens, width]`. @returns `[batch, 1, width]`. */

@@ -12,6 +12,7 @@ import { initializeNormal } from "../clip/clip-encoder.js";
 import type { TextEncoder } from "../encoder.js";
 import { loadForm, type ModelForm, readFormConfig, saveForm, TEXT_FILES } from "../model-folder.js";
 import { embedTokens } from "../token-embedding.js";
+import { Tower } from "../tower.js";
 import { parseSiglipConfig, parseSiglipTextConfig, type SiglipTextConfig } from "./siglip-config.js";
 import { SiglipEncoder } from "./siglip-encoder.js";
 
@@ -94,6 +95,8 @@ export class SiglipTextModel extends Module implements TextEncoder {
   readonly config: SiglipTextConfig;
   /** Files that travel with the model (its tokenizer's): read with it and written by `savePretrained`. */
   readonly companionFiles: Record<string, Uint8Array> = {};
+  /** @internal */
+  readonly tower: Tower = new Tower("text_model.");
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.

@@ -14,6 +14,7 @@ import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, loadForm, type ModelForm, readFormConfig, saveForm } from "../model-folder.js";
 import { embedPatches, gridSize } from "../patch-embedding.js";
+import { Tower } from "../tower.js";
 import { parseSiglipConfig, parseSiglipVisionConfig, type SiglipVisionConfig } from "./siglip-config.js";
 import { SiglipEncoder } from "./siglip-encoder.js";
 import { SiglipPoolingHead } from "./siglip-pooling-head.js";
@@ -102,6 +103,8 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
   readonly config: SiglipVisionConfig;
   /** Files that travel with the model (its image processor's): read with it and written by `savePretrained`. */
   readonly companionFiles: Record<string, Uint8Array> = {};
+  /** @internal */
+  readonly tower: Tower = new Tower("vision_model.");
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.

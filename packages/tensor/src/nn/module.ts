@@ -194,7 +194,9 @@ export abstract class Module {
     return this.gradientCheckpointing ? checkpoint(block, inputs) : block(...(inputs as I));
   }
 
+  /** Frees every parameter of the tree. A module that holds other tensors overrides it to free them too. */
   dispose(): void {
-    for (const parameter of this.parameters()) parameter.dispose();
+    for (const value of Object.values(this)) if (value instanceof Parameter) value.dispose();
+    for (const [, child] of this.children()) child.dispose();
   }
 }

@@ -203,7 +203,7 @@ describe("createUNetDenoiser", () => {
     withDenoiser(undefined, (denoiser) => {
       const prepared = denoiser.prepare(noisy, timesteps);
       tf.tidy(() => {
-        for (const shape of [[2, 12], [3, 11], [3, 4, 11], [36]]) {
+        for (const shape of [[2, 12], [3, 11], [3, 4, 11], [3, 0, 12], [36]]) {
           expect(() => denoiser.predict(prepared, rows, tf.zeros(shape))).toThrow(
             `Denoiser.predict: conditions must be [3, 12] or [3, tokens, 12], got [${shape}]`,
           );
@@ -213,12 +213,20 @@ describe("createUNetDenoiser", () => {
             `Denoiser.predict: rows must name images in 0..1, got ${row}`,
           );
         }
+        for (const wrong of [[0.5], Float32Array.of(0.5), new Int32Array(0), undefined]) {
+          expect(() => denoiser.predict(prepared, wrong as Int32Array, tf.zeros([1, 12]))).toThrow(
+            "Denoiser.predict: rows must be an Int32Array, not empty, got ",
+          );
+        }
+        expect(() => denoiser.prepare(noisy, Int32Array.of(0, -7))).toThrow(
+          "Denoiser.prepare: timesteps must be at least 0, got -7",
+        );
       });
       prepared.dispose();
     });
     tf.tidy(() => {
       expect(() => createUNetDenoiser(unet, tf.zeros([1, 5, 13]))).toThrow(
-        "the empty prompt must be [1, tokens, 12] for this UNet, got [1,5,13]",
+        "createUNetDenoiser: the empty prompt must be [1, tokens, 12] for this UNet, got [1,5,13]",
       );
       expect(() => createUNetDenoiser(makeUNet({ in_channels: 9 }), emptyPrompt)).toThrow(
         "the UNet must predict as many channels as it takes, got 9 in and 4 out",

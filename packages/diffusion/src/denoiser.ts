@@ -41,7 +41,7 @@ export interface Denoiser {
    * Computes whatever depends only on the noisy batch.
    *
    * @param noisy `x_t`, `[N, h, w, latentChannels]`; it must live as long as the result
-   * @param timesteps one for each image
+   * @param timesteps one for each image, at least 0
    * @returns what `predict` needs; the caller disposes it
    */
   prepare(noisy: tf.Tensor4D, timesteps: Int32Array): PreparedBatch;
@@ -50,7 +50,7 @@ export interface Denoiser {
    *
    * @param prepared from `prepare`
    * @param rows the number of the image, in `0..N-1`, for each prediction; images may repeat
-   * @param conditions `[rows, conditionSize]`, or `[rows, tokens, conditionSize]` where `capabilities.tokenConditions` says so
+   * @param conditions `[rows, conditionSize]`, or `[rows, tokens, conditionSize]` with at least one token where `capabilities.tokenConditions` says so
    * @returns `[rows, h, w, latentChannels]`, differentiable in `conditions`; the caller disposes it
    */
   predict(prepared: PreparedBatch, rows: Int32Array, conditions: tf.Tensor): tf.Tensor4D;
@@ -107,7 +107,7 @@ export function createDenoiser(parts: DenoiserParts, options?: DenoiserOptions):
   const { encoderHiddenStates, textEmbeds } = encodePrompt(parts, [""]);
   const added = textEmbeds && vae ? { textEmbeds, vaeFactor: vae.factor } : undefined;
   try {
-    return createUNetDenoiser(unet, encoderHiddenStates, { ...known, added });
+    return unetDenoiser("createDenoiser", unet, { ...known, added, emptyPrompt: encoderHiddenStates });
   } catch (error) {
     tf.dispose([encoderHiddenStates, textEmbeds ?? []] as tf.TensorContainer);
     throw error;
@@ -135,30 +135,36 @@ export function createUNetDenoiser(
   emptyPrompt: tf.Tensor3D,
   options?: UNetDenoiserOptions,
 ): Denoiser {
-  const {
+  const caller = "createUNetDenoiser";
+  const known = checkOptions(caller, options, { sharedPrefix: "boolean", additive: "boolean", added: true });
+  return unetDenoiser(caller, unet, { ...known, emptyPrompt });
+}
+
+function unetDenoiser(
+  caller: string,
+  unet: StableDiffusion["unet"],
+  {
+    emptyPrompt,
     sharedPrefix = true,
     additive = true,
     added,
-  } = checkOptions("createUNetDenoiser", options, {
-    sharedPrefix: "boolean",
-    additive: "boolean",
-    added: true,
-  });
+  }: UNetDenoiserOptions & { emptyPrompt: tf.Tensor3D },
+): Denoiser {
   const { cross_attention_dim: conditionSize, in_channels: latentChannels, out_channels } = unet.config;
   if (emptyPrompt.rank !== 3 || emptyPrompt.shape[0] !== 1 || emptyPrompt.shape[2] !== conditionSize) {
     throw new Error(
-      `createDenoiser: the empty prompt must be [1, tokens, ${conditionSize}] for this UNet, got [${emptyPrompt.shape}]`,
+      `${caller}: the empty prompt must be [1, tokens, ${conditionSize}] for this UNet, got [${emptyPrompt.shape}]`,
     );
   }
-  checkAdded(unet, added);
+  checkAdded(caller, unet, added);
   if (unet.config.class_embed_type || unet.config.num_class_embeds != null) {
     throw new Error(
-      "createDenoiser: the UNet must not need a class of each image (num_class_embeds, class_embed_type)",
+      `${caller}: the UNet must not need a class of each image (num_class_embeds, class_embed_type)`,
     );
   }
   if (out_channels !== latentChannels) {
     throw new Error(
-      `createDenoiser: the UNet must predict as many channels as it takes, got ${latentChannels} in and ${out_channels} out`,
+      `${caller}: the UNet must predict as many channels as it takes, got ${latentChannels} in and ${out_channels} out`,
     );
   }
   unet.requiresGrad(false);
@@ -204,7 +210,10 @@ export function createUNetDenoiser(
       const { images, prefixOf } = prepared as PreparedUNetBatch;
       checkRows(rows, images);
       const { rank, shape } = conditions;
-      if ((rank !== 2 && rank !== 3) || shape[0] !== rows.length || shape[rank - 1] !== conditionSize) {
+      const tokens = rank === 3 ? shape[1]! : 1;
+      const fits =
+        (rank === 2 || rank === 3) && shape[0] === rows.length && shape[rank - 1] === conditionSize;
+      if (!fits || tokens < 1) {
         throw new Error(
           `Denoiser.predict: conditions must be [${rows.length}, ${conditionSize}] or [${rows.length}, tokens, ${conditionSize}], ` +
             `got [${shape}]`,
@@ -232,22 +241,23 @@ function addedFor(
 const TIME_IDS = 6;
 
 function checkAdded(
+  caller: string,
   { config, add_embedding }: StableDiffusion["unet"],
   added: UNetDenoiserOptions["added"],
 ): void {
   if (!add_embedding !== !added) {
     const has = add_embedding ? `"${config.addition_embed_type}"` : "null";
     throw new Error(
-      `createDenoiser: the UNet's addition_embed_type is ${has}, and added conditions were ${added ? "" : "not "}given`,
+      `${caller}: the UNet's addition_embed_type is ${has}, and added conditions were ${added ? "" : "not "}given`,
     );
   }
   if (!added) return;
   const expected = config.projection_class_embeddings_input_dim! - TIME_IDS * config.addition_time_embed_dim!;
   const { rank, shape } = added.textEmbeds;
   if (rank !== 2 || shape[0] !== 1 || shape[1] !== expected) {
-    throw new Error(`createDenoiser: textEmbeds must be [1, ${expected}] for this UNet, got [${shape}]`);
+    throw new Error(`${caller}: textEmbeds must be [1, ${expected}] for this UNet, got [${shape}]`);
   }
-  checkNumber("createDenoiser: vaeFactor", added.vaeFactor, { min: 1, integer: true });
+  checkNumber(`${caller}: vaeFactor`, added.vaeFactor, { min: 1, integer: true });
 }
 
 function checkNoisy(noisy: tf.Tensor4D, timesteps: Int32Array, channels: number): void {
@@ -261,10 +271,17 @@ function checkNoisy(noisy: tf.Tensor4D, timesteps: Int32Array, channels: number)
       `Denoiser.prepare: timesteps must be an Int32Array of ${noisy.shape[0]}, one for each image, got ${got}`,
     );
   }
+  const negative = timesteps.find((timestep) => timestep < 0);
+  if (negative !== undefined) {
+    throw new Error(`Denoiser.prepare: timesteps must be at least 0, got ${negative}`);
+  }
 }
 
 // A gather outside its range reads zeros or another tensor's memory on some backends.
 function checkRows(rows: Int32Array, images: number): void {
+  if (!(rows instanceof Int32Array) || rows.length === 0) {
+    throw new Error(`Denoiser.predict: rows must be an Int32Array, not empty, got ${describe(rows)}`);
+  }
   const outside = rows.find((row) => row < 0 || row >= images);
   if (outside !== undefined) {
     throw new Error(`Denoiser.predict: rows must name images in 0..${images - 1}, got ${outside}`);

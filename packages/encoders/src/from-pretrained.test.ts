@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { initialize, Module, readSafetensors, writeSafetensors } from "@dcr-js/tensor";
+import { expectCloseNorm } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CLIPImageProcessor } from "./clip/clip-image-processor.js";
@@ -183,4 +184,28 @@ it("keeps the former folder where a weight would not be finite", async () => {
   large.dispose();
   model.dispose();
   (await CLIPModel.fromPretrained(folder)).dispose();
+});
+
+// Dropout is inactive in evaluation, in which transformers computed the golden values; no class of it reads "dropout".
+it.each([
+  ["clip-quick-gelu", CLIPModel],
+  ["siglip", SiglipModel],
+] as const)("computes %s with dropouts in its settings, and refuses to train it", async (name, Class) => {
+  const folder = join(root, `dropout-${name}`);
+  await cp(fixtures(name), folder, { recursive: true });
+  const config = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+  for (const section of [config.text_config, config.vision_config])
+    Object.assign(section, { attention_dropout: 0.1, dropout: 0.1 });
+  await writeFile(join(folder, "config.json"), JSON.stringify(config));
+  const golden = await readSafetensors(join(fixtures(name), "golden.safetensors"));
+  const model = await Class.fromPretrained(folder);
+  const features = model.encodeImage(golden["pixels"] as tf.Tensor4D);
+  expectCloseNorm(features, golden["image_embeds"]!, { relative: 1e-5 });
+  expect(() => model.train()).toThrow(/Encoder\.train: attention_dropout must be 0 to train, got 0\.1/);
+  model.train(false);
+  await model.savePretrained(folder);
+  const saved = JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+  expect(saved.vision_config).toMatchObject({ attention_dropout: 0.1, dropout: 0.1 });
+  tf.dispose([golden, features]);
+  model.dispose();
 });

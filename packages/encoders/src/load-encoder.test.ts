@@ -278,6 +278,12 @@ describe("loadImageEncoder", () => {
       /unknown option "tokenizer"/,
     );
     await expect(loadImageEncoder(folder, { text: "no" } as never)).rejects.toThrow("text must be a boolean");
+    await expect(loadImageEncoder(folder, { txt: false } as never)).rejects.toThrow(
+      'loadImageEncoder: unknown option "txt"; expected some of text, ',
+    );
+    await expect(loadImageEncoder(folder, null as never)).rejects.toThrow(
+      "loadImageEncoder: options must be an object, got null",
+    );
     for (const options of [null, 3, "text"])
       await expect(loadImageEncoder(folder, options as never)).rejects.toThrow(
         "loadImageEncoder: options must be an object, got",

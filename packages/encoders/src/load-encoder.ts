@@ -21,7 +21,6 @@ import {
   type ImageProcessorConfig,
   needImageProcessorConfig,
 } from "./image-processor/image-processor.js";
-import { checkBoolean, describe } from "./shared/check-options.js";
 import { SiglipImageProcessor } from "./siglip/siglip-image-processor.js";
 import { SiglipTokenizer } from "./siglip/siglip-tokenizer.js";
 import type { TextTokenizer } from "./tokenizer/text-tokenizer.js";
@@ -81,11 +80,9 @@ export async function loadImageEncoder(
   options: LoadImageEncoderOptions = {},
 ): Promise<LoadedImageEncoder> {
   const what = "loadImageEncoder";
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${what}: options must be an object, got ${describe(options)}`);
-  }
-  const { text = true, ...pretrained } = options;
-  checkBoolean(`${what}: text`, text);
+  const { text = true, ...pretrained } = checkPretrainedOptions<LoadImageEncoderOptions>(what, options, {
+    text: "boolean",
+  });
   const { folder, how } = await resolve(what, source, pretrained);
   const architecture = await architectureOf(folder, what, { known: imageClasses, variant: how.variant });
   const { family, load, tower } = imageClasses[architecture]!;

@@ -17,6 +17,8 @@ export const transformerFields = {
   num_attention_heads: layerCount,
   hidden_act: z.enum(["quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh"]),
   layer_norm_eps: z.number().positive().max(1),
+  /** Of the attention's probabilities in training, which is refused where it is not 0. */
+  attention_dropout: z.number().min(0).lt(1),
 };
 
 /** Settings of a tower's input of tokens. */

@@ -41,7 +41,7 @@ export class DDPMScheduler {
    *
    * @param timesteps one for each row, 0 to T - 1.
    * @returns shaped as x0; the caller disposes it.
-   * @throws where x0 and noise differ in shape, and on a timestep that is not there
+   * @throws where x0 and noise are not float32 `[rows, height, width, channels]` of one shape, and on a timestep that is not there
    */
   addNoise(x0: tf.Tensor4D, noise: tf.Tensor4D, timesteps: Int32Array): tf.Tensor4D {
     const abars = this.check(x0, noise, timesteps);
@@ -79,6 +79,12 @@ export class DDPMScheduler {
 
   /** `abar_t` of each row. */
   private check(x0: tf.Tensor4D, noise: tf.Tensor4D, timesteps: Int32Array): number[] {
+    for (const [name, { rank, shape, dtype }] of Object.entries({ x0, noise })) {
+      if (rank === 4 && dtype === "float32") continue;
+      throw new Error(
+        `DDPMScheduler: ${name} must be float32 [rows, height, width, channels], got ${dtype} [${shape}]`,
+      );
+    }
     if (timesteps.length !== x0.shape[0] || !tf.util.arraysEqual(x0.shape, noise.shape)) {
       throw new Error(
         `DDPMScheduler: x0 [${x0.shape}] and noise [${noise.shape}] must agree, with one timestep for each row, got ${timesteps.length}`,

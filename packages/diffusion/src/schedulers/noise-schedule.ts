@@ -5,10 +5,13 @@ export function betas(config: SchedulerConfig): Float64Array {
   const { num_train_timesteps: count, beta_start: start, beta_end: end, beta_schedule } = config;
   const at = (i: number) => (count === 1 ? 0 : i / (count - 1));
   const cosine = (t: number) => Math.cos(((t + 0.008) / 1.008) * (Math.PI / 2)) ** 2;
+  // Of -6 to 6, as in GeoDiff (Xu et al. 2022).
+  const sigmoid = (i: number) => 1 / (1 + Math.exp(6 - 12 * at(i)));
   const beta = {
     linear: (i: number) => start + (end - start) * at(i),
     scaled_linear: (i: number) => (Math.sqrt(start) + (Math.sqrt(end) - Math.sqrt(start)) * at(i)) ** 2,
     squaredcos_cap_v2: (i: number) => Math.min(1 - cosine((i + 1) / count) / cosine(i / count), 0.999),
+    sigmoid: (i: number) => start + (end - start) * sigmoid(i),
   }[beta_schedule];
   return Float64Array.from(config.trained_betas ?? Array.from({ length: count }, (_, i) => beta(i)));
 }

@@ -89,7 +89,7 @@ describe("parseSchedulerConfig", () => {
     ["num_train_timesteps", [1, 100_000], [0, 100_001, 10.5]],
     ["beta_start", [1e-9, 0.999], [0, 1, -0.1]],
     ["beta_end", [1e-9, 0.999], [0, 1, -0.1]],
-    ["beta_schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"], ["sigmoid", null]],
+    ["beta_schedule", ["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"], ["laplace", null]],
     ["prediction_type", ["epsilon", "v_prediction", "sample"], ["flow", null]],
     ["clip_sample_range", [1e-9, 10], [0, -1, Number.POSITIVE_INFINITY]],
     ["dynamic_thresholding_ratio", [0, 1], [-0.001, 1.001]],
@@ -135,7 +135,7 @@ describe("parseSchedulerConfig", () => {
   });
 
   it.each([
-    ["beta_schedule", "sigmoid"],
+    ["beta_schedule", "laplace"],
     ["beta_start", -1],
     ["beta_end", 1],
     ["num_train_timesteps", 1e9],

@@ -14,7 +14,7 @@ const schema = z
     num_train_timesteps: timestepCount.default(1000),
     beta_start: z.number().positive().lt(1).default(0.0001),
     beta_end: z.number().positive().lt(1).default(0.02),
-    beta_schedule: z.enum(["linear", "scaled_linear", "squaredcos_cap_v2"]).default("linear"),
+    beta_schedule: z.enum(["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"]).default("linear"),
     trained_betas: z.array(z.number().positive().max(1)).nullish(),
     rescale_betas_zero_snr: z.boolean().default(false),
     prediction_type: z.enum(["epsilon", "v_prediction", "sample"]).default("epsilon"),

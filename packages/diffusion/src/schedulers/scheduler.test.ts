@@ -57,6 +57,16 @@ describe.each(
 });
 
 describe("DDPMScheduler", () => {
+  // DDPMScheduler of diffusers 0.42.1 with these settings; it accumulates in float32.
+  it("has the sigmoid schedule", () => {
+    const scheduler = new DDPMScheduler({ beta_schedule: "sigmoid", beta_start: 1e-7, beta_end: 2e-3 });
+    expectClose(
+      [0, 1, 500, 999].map((i) => scheduler.alphasCumprod[i]),
+      [0.9999949336051941, 0.9999898076057434, 0.8904049396514893, 0.36755406856536865],
+      close,
+    );
+  });
+
   it("follows the prediction type in its target", () => {
     tf.tidy(() => {
       const [x0, noise] = [tf.fill([1, 1, 1, 1], 2) as tf.Tensor4D, tf.fill([1, 1, 1, 1], 3) as tf.Tensor4D];
@@ -66,6 +76,28 @@ describe("DDPMScheduler", () => {
       expectClose(target("epsilon"), noise);
       expectClose(target("sample"), x0);
       expectClose(target("v_prediction"), new DDPMScheduler({}).velocity(x0, noise, t));
+    });
+  });
+
+  it("refuses latents without an axis of rows, and other types, by their names", () => {
+    tf.tidy(() => {
+      const scheduler = new DDPMScheduler({ prediction_type: "v_prediction" });
+      for (const method of ["addNoise", "velocity", "target"] as const) {
+        for (const shape of [
+          [8, 8, 4],
+          [2, 3],
+          [1, 8, 8, 4, 1],
+        ]) {
+          const x = tf.ones(shape) as unknown as tf.Tensor4D;
+          expect(() => scheduler[method](x, x, new Int32Array(shape[0]!))).toThrow(
+            `DDPMScheduler: x0 must be float32 [rows, height, width, channels], got float32 [${shape}]`,
+          );
+        }
+        const [x, ints] = [tf.ones([1, 2, 2, 1]), tf.ones([1, 2, 2, 1], "int32")] as tf.Tensor4D[];
+        expect(() => scheduler[method](x!, ints!, new Int32Array(1))).toThrow(
+          "DDPMScheduler: noise must be float32 [rows, height, width, channels], got int32 [1,2,2,1]",
+        );
+      }
     });
   });
 

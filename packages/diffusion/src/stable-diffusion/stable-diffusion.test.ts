@@ -110,7 +110,10 @@ describe("loadStableDiffusion", () => {
 
   it.each([
     [{ components: ["text_encoder"] }, /components must be one of scheduler, .*got "text_encoder"/],
-    [{ components: "unet" }, /components must be a list of names, got "unet"/],
+    [{ components: "unet" }, /components must be a list of names, not empty, got "unet"/],
+    [{ components: [] }, /components must be a list of names, not empty, got /],
+    [{ component: ["unet"] }, /unknown option "component"; expected some of components, /],
+    [null, /loadStableDiffusion: options must be an object, got null/],
     [{ components: ["textEncoder2"] }, /model_index\.json has no text_encoder_2/],
     [{ component: ["unet"] }, /loadStableDiffusion: unknown option "component"/],
     [{ storage: "float8" }, /storage must be one of float32, float16, got "float8"/],

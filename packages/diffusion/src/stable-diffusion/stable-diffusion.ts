@@ -29,7 +29,7 @@ export interface StableDiffusionXL extends StableDiffusion {
 
 export interface StableDiffusionOptions<Name extends keyof StableDiffusionXL> extends PretrainedOptions {
   /**
-   * The parts to load, such as `["unet", "scheduler"]`. Default: scheduler, tokenizer, textEncoder, vae and unet, and for
+   * The parts to load, such as `["unet", "scheduler"]`, at least one. Default: scheduler, tokenizer, textEncoder, vae and unet, and for
    * Stable Diffusion XL tokenizer2 and textEncoder2.
    */
   components?: readonly Name[];
@@ -107,10 +107,14 @@ export async function loadStableDiffusion<Name extends keyof StableDiffusionXL>(
   options: StableDiffusionOptions<Name> = {},
 ): Promise<Pick<StableDiffusionXL, Name>> {
   const caller = "loadStableDiffusion";
-  const { components, ...rest } = options;
-  const { subfolder: _, ...how } = checkPretrainedOptions(caller, rest);
-  if (components !== undefined && !Array.isArray(components)) {
-    throw new TypeError(`${caller}: components must be a list of names, got ${describe(components)}`);
+  const { components, ...rest } = checkPretrainedOptions<StableDiffusionOptions<Name>>(caller, options, {
+    components: true,
+  });
+  const { subfolder: _, ...how } = rest;
+  if (components !== undefined && (!Array.isArray(components) || components.length === 0)) {
+    throw new TypeError(
+      `${caller}: components must be a list of names, not empty, got ${describe(components)}`,
+    );
   }
   for (const name of components ?? []) checkChoice(`${caller}: components`, name, names);
   const chosen: readonly (keyof StableDiffusionXL)[] = components ?? names;

@@ -196,16 +196,20 @@ describe("parseCLIPConfig", () => {
       /image_size must be at least patch_size, got 8 and 9/,
     ],
     [{ vision_config: { image_size: [224, 336] } }, /vision_config\.image_size/],
-    [
-      { text_config: { attention_dropout: 0.1 } },
-      /text_config\.attention_dropout: .*supported only at 0, got 0\.1/,
-    ],
+    [{ text_config: { attention_dropout: 1 } }, /text_config\.attention_dropout: .*less than 1, got 1/],
+    [{ pruned_heads: { 0: [1] } }, /CLIPConfig: pruned_heads: changes the result .*got /],
     [{ text_config_dict: { hidden_act: "relu" } }, /text_config_dict\.hidden_act: .*got "relu"/],
     [{ vision_config: { use_rope: true } }, /vision_config\.use_rope: unknown key, got true/],
     [{ qk_norm: "rms" }, /CLIPConfig: qk_norm: unknown key/],
     [{ projection_dim: 0 }, /projection_dim: .*got 0/],
   ])("refuses %j", (config, message) => {
     expect(() => parseCLIPConfig(config)).toThrow(message);
+  });
+
+  it("takes dropouts, and heads of which none is pruned", () => {
+    const dropouts = { attention_dropout: 0.1, dropout: 0.1, pruned_heads: {} };
+    const config = { pruned_heads: {}, text_config: dropouts, vision_config: dropouts };
+    expect(parseCLIPConfig(config)).toMatchObject(config);
   });
 
   it("accepts lists of equal values, and unknown keys that are named", () => {

@@ -14,6 +14,7 @@ const transformer = {
   num_hidden_layers: transformerFields.num_hidden_layers.default(12),
   hidden_act: transformerFields.hidden_act.default("quick_gelu"),
   layer_norm_eps: transformerFields.layer_norm_eps.default(1e-5),
+  attention_dropout: transformerFields.attention_dropout.default(0),
 };
 
 const textConfig = z
@@ -53,9 +54,9 @@ const clipConfig = z.object({
   vision_config_dict: section,
 });
 
-const harmless = [...transformersKeys, "model_type", "initializer_range", "initializer_factor"];
-// The dropouts change training only; no published model has them.
-const neutral = { attention_dropout: [0], dropout: [0], pruned_heads: [{}] };
+// No class reads "dropout", which transformers 4 wrote.
+const harmless = [...transformersKeys, "model_type", "initializer_range", "initializer_factor", "dropout"];
+const neutral = { pruned_heads: [{}] };
 
 /** Keys that do not change the result are kept as they came. */
 type OtherKeys = { [key: string]: unknown };
@@ -115,7 +116,7 @@ export function parseCLIPVisionConfig(config: unknown, options: ConfigOptions = 
  */
 export function parseCLIPConfig(config: unknown, options: ConfigOptions = {}): CLIPConfig {
   const { text_config, vision_config, text_config_dict, vision_config_dict, ...rest } = parseConfig(
-    { name: "CLIPConfig", schema: clipConfig, harmless },
+    { name: "CLIPConfig", schema: clipConfig, harmless, neutral },
     config,
     options,
   );

@@ -98,9 +98,20 @@ export class CLIPEncoderLayer extends Module {
 export class CLIPEncoder extends Module {
   readonly layers: CLIPEncoderLayer[];
 
-  constructor(config: CLIPEncoderConfig) {
+  constructor(private readonly config: CLIPEncoderConfig) {
     super();
     this.layers = Array.from({ length: config.num_hidden_layers }, () => new CLIPEncoderLayer(config));
+  }
+
+  /** @throws where the settings have attention dropout, which is not computed: features without it are those of evaluation alone */
+  override train(mode = true): this {
+    const { attention_dropout: rate } = this.config;
+    if (mode && rate > 0) {
+      throw new Error(
+        `${this.constructor.name}.train: attention_dropout must be 0 to train, got ${rate}; set it to 0 in config.json to train without it`,
+      );
+    }
+    return super.train(mode);
   }
 
   /**

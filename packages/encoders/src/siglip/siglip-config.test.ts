@@ -75,7 +75,15 @@ describe("parseSiglipConfig", () => {
       { text_config: { hidden_size: 100 } },
       /hidden_size must be a multiple of num_attention_heads, got 100 and 12/,
     ],
+    [{ pruned_heads: { 0: [1] } }, /SiglipConfig: pruned_heads: changes the result .*got /],
+    [{ text_config: { vision_use_head: 3 } }, /text_config\.vision_use_head: unknown key, got 3/],
   ])("refuses %j", (config, message) => {
     expect(() => parseSiglipConfig(config)).toThrow(message);
+  });
+
+  it("takes dropouts, and heads of which none is pruned", () => {
+    const dropouts = { attention_dropout: 0.1, dropout: 0.1, pruned_heads: {} };
+    const config = { pruned_heads: {}, text_config: dropouts, vision_config: dropouts };
+    expect(parseSiglipConfig(config)).toMatchObject(config);
   });
 });

@@ -10,6 +10,7 @@ const transformer = {
   num_attention_heads: transformerFields.num_attention_heads.default(12),
   hidden_act: transformerFields.hidden_act.default("gelu_pytorch_tanh"),
   layer_norm_eps: transformerFields.layer_norm_eps.default(1e-6),
+  attention_dropout: transformerFields.attention_dropout.default(0),
 };
 
 const textConfig = z
@@ -34,9 +35,11 @@ const visionConfig = z
 const section = z.record(z.string(), z.unknown()).nullish();
 const siglipConfig = z.object({ text_config: section, vision_config: section });
 
-const harmless = [...transformersKeys, "model_type", "initializer_range", "initializer_factor"];
-// Attention dropout changes training only, and no published model has it. Without its head, a vision tower has no feature.
-const neutral = { attention_dropout: [0], pruned_heads: [{}], vision_use_head: [true] };
+// No class reads "dropout", which transformers 4 wrote.
+const harmless = [...transformersKeys, "model_type", "initializer_range", "initializer_factor", "dropout"];
+const neutral = { pruned_heads: [{}] };
+// Without its head, a vision tower has no feature.
+const visionNeutral = { ...neutral, vision_use_head: [true] };
 
 /** Keys that do not change the result are kept as they came. */
 type OtherKeys = { [key: string]: unknown };
@@ -82,7 +85,7 @@ export function parseSiglipTextConfig(config: unknown, options: ConfigOptions = 
  */
 export function parseSiglipVisionConfig(config: unknown, options: ConfigOptions = {}): SiglipVisionConfig {
   return parseConfig(
-    { name: "SiglipVisionConfig", schema: visionConfig, harmless, neutral },
+    { name: "SiglipVisionConfig", schema: visionConfig, harmless, neutral: visionNeutral },
     config,
     options,
   );
@@ -97,7 +100,11 @@ export function parseSiglipVisionConfig(config: unknown, options: ConfigOptions 
  *   in width
  */
 export function parseSiglipConfig(config: unknown, options: ConfigOptions = {}): SiglipConfig {
-  const parsed = parseConfig({ name: "SiglipConfig", schema: siglipConfig, harmless }, config, options);
+  const parsed = parseConfig(
+    { name: "SiglipConfig", schema: siglipConfig, harmless, neutral },
+    config,
+    options,
+  );
   const text = parseSiglipTextConfig(parsed.text_config ?? {}, { ...options, at: "text_config" });
   const vision = parseSiglipVisionConfig(parsed.vision_config ?? {}, { ...options, at: "vision_config" });
   if (text.projection_size !== vision.hidden_size) {

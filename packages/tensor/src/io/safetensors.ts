@@ -137,7 +137,11 @@ const exponents = { F16: 0x7c00, BF16: 0x7f80 };
 /** Refuses NaN and infinities, and values that become one in half precision. */
 function checkStored(
   what: string,
-  { values, written, stored }: { values: tf.TypedArray; written: tf.TypedArray | Uint16Array; stored: FloatDtype },
+  {
+    values,
+    written,
+    stored,
+  }: { values: tf.TypedArray; written: tf.TypedArray | Uint16Array; stored: FloatDtype },
 ): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;

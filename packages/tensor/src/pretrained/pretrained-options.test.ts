@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { checkPretrainedOptions, resolvePretrained } from "./pretrained-options.js";
+import { checkPretrainedOptions, type PretrainedOptions, resolvePretrained } from "./pretrained-options.js";
 
 describe("checkPretrainedOptions", () => {
   it("drops undefined options and names what it does not know", () => {
@@ -15,6 +15,19 @@ describe("checkPretrainedOptions", () => {
     expect(() => checkPretrainedOptions("M.fromPretrained", { storage: "int8" as "float16" })).toThrow(
       'M.fromPretrained: storage must be one of float32, float16, got "int8"',
     );
+  });
+
+  it("takes a function's own options beside, and names them first", () => {
+    const load = (options: object | null) =>
+      checkPretrainedOptions<PretrainedOptions & { text?: boolean }>("load", options as object, {
+        text: "boolean",
+      });
+    expect(load({ text: false, variant: "fp16" })).toEqual({ text: false, variant: "fp16" });
+    expect(() => load({ txt: false })).toThrow(
+      'load: unknown option "txt"; expected some of text, storage, ',
+    );
+    expect(() => load({ text: 0 })).toThrow("load: text must be a boolean, got 0");
+    expect(() => load(null)).toThrow("load: options must be an object, got null");
   });
 });
 

@@ -27,17 +27,19 @@ export const pretrainedOptionNames: OptionNames<PretrainedOptions> = {
 };
 
 /**
- * Checks the options of a model's `fromPretrained`.
+ * Checks the options of a model's `fromPretrained`, or of a function that takes more than these.
  *
  * @param caller the public function, for the error
+ * @param own the options that the function has beside
  * @returns a copy without undefined options
  * @throws on an unknown option or storage
  */
-export function checkPretrainedOptions(
+export function checkPretrainedOptions<T extends PretrainedOptions = PretrainedOptions>(
   caller: string,
-  options: PretrainedOptions | undefined,
-): PretrainedOptions {
-  const known = checkOptions(caller, options, pretrainedOptionNames);
+  options: T | undefined,
+  own?: Omit<OptionNames<T>, keyof PretrainedOptions>,
+): T {
+  const known = checkOptions<T>(caller, options, { ...own, ...pretrainedOptionNames } as OptionNames<T>);
   if (known.storage !== undefined) checkChoice(`${caller}: storage`, known.storage, ["float32", "float16"]);
   return known;
 }

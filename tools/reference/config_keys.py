@@ -2,7 +2,8 @@
 
 Writes packages/tensor/src/pretrained/transformers-keys.ts (the keys that every transformers configuration has, of PretrainedConfig and
 GenerationConfig) and fixtures/config-keys.json of packages/encoders and packages/diffusion (every key of each class that has a reader,
-with its default). Readers' tests go through those lists, so that no key is forgotten.
+with its default). Readers' tests go through those lists, so that no key is forgotten. Writes
+packages/encoders/src/tokenizer/tokenizer-call-keys.ts: what a tokenizer's calls take, which transformers keeps in tokenizer_config.json.
 
 Older versions wrote keys that newer ones do not know. Each argument is a folder with another version of transformers:
     pip install --no-deps --target OLD transformers==4.30.2 tokenizers==0.13.3 'huggingface_hub<0.20'
@@ -88,5 +89,39 @@ def write_class_keys():
         file.write_text(json.dumps(keys, indent=1, sort_keys=True, default=str) + "\n")
 
 
-write_generic_keys()
-write_class_keys()
+# Arguments that change a tokenizer itself, or that its reader has: it decides about them.
+DECIDED = {"self", "padding_side", "split_special_tokens", "token", "tokenizer_file"}
+
+
+def write_tokenizer_keys():
+    import inspect
+
+    import transformers
+    from transformers import PreTrainedTokenizerBase
+
+    methods = ["__call__", "from_pretrained", "pad", "encode", "apply_chat_template"]
+    keys = {"from_slow"} | {
+        name
+        for method in methods
+        for name, argument in inspect.signature(getattr(PreTrainedTokenizerBase, method)).parameters.items()
+        if argument.kind not in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD)
+    }
+    lines = [
+        "// Written by tools/reference/config_keys.py; do not edit.",
+        "",
+        "/**",
+        " * Arguments of calls of a Python tokenizer, which transformers keeps in tokenizer_config.json where `from_pretrained` was given them,",
+        f" * and which do not change the tokenizer. Taken from transformers {transformers.__version__}.",
+        " */",
+        "export const tokenizerCallKeys: readonly string[] = [",
+        *[f'  "{key}",' for key in sorted(keys - DECIDED)],
+        "];",
+        "",
+    ]
+    (ROOT / "packages/encoders/src/tokenizer/tokenizer-call-keys.ts").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    write_generic_keys()
+    write_class_keys()
+    write_tokenizer_keys()

@@ -5,7 +5,8 @@ tokenizer.json (Unigram; lower case, no punctuation, single spaces), with tokeni
 strings.json, 1,000 texts with their ids by the tokenizers library, which reads tokenizer.json in Python.
 Prints on how many of the texts transformers' SiglipTokenizer, which reads the sentencepiece model itself, agrees.
 
-Writes packages/encoders/fixtures/siglip2-tokenizer/: the same for a folder as google/siglip2-* have it (Gemma's BPE with bytes, lower case).
+Writes packages/encoders/fixtures/siglip2-tokenizer/: the same for a folder like google/siglip2-*'s (Gemma's BPE with bytes) with a step that
+lower-cases in tokenizer.json; and lower-case.json, texts with the ids of transformers' Siglip2Tokenizer, which lower-cases without that step.
 
 Run: python tools/reference/siglip_tokenizer.py (needs sentencepiece and protobuf)
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 import sentencepiece
 from random_texts import random_texts
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import SiglipTokenizer
+from transformers import Siglip2Tokenizer, SiglipTokenizer
 from transformers.convert_slow_tokenizer import SpmConverter
 
 FIXTURES = Path(__file__).resolve().parents[2] / "packages/encoders/fixtures"
@@ -145,6 +146,21 @@ def siglip2():
     print("siglip2: written")
 
 
+def siglip2_without_step():
+    """The folder without the step, as GemmaTokenizer.save_pretrained writes it, read by the class that lower-cases always."""
+    source = FIXTURES / "siglip2-tokenizer"
+    definition = json.loads((source / "tokenizer.json").read_text())
+    definition["normalizer"] = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    with tempfile.TemporaryDirectory() as folder:
+        write_json(Path(folder) / "tokenizer.json", definition)
+        config = json.loads((source / "tokenizer_config.json").read_text())
+        write_json(Path(folder) / "tokenizer_config.json", {**config, "tokenizer_class": "Siglip2Tokenizer"})
+        tokenizer = Siglip2Tokenizer.from_pretrained(folder)
+        texts = ["Hello World", "hello world", "A PHOTO of a Cat", "ÉTÉ Straße İ", "<bos>Two  Dogs", ""]
+        write_json(source / "lower-case.json", [[text, tokenizer(text)["input_ids"]] for text in texts], 1)
+
+
 if __name__ == "__main__":
     siglip()
     siglip2()
+    siglip2_without_step()

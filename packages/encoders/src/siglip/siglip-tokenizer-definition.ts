@@ -45,6 +45,14 @@ export function readSiglipDefinition(definition: Record<string, unknown>): Sigli
   return { vocabulary: readVocabulary(object(definition["model"])), ...readTemplate(definition), lowercases };
 }
 
+/** The same tokenizer with lower-casing as its first step, where it has none. */
+export function lowerCasing(definition: Record<string, unknown>): Record<string, unknown> {
+  const { normalizer } = definition;
+  if (steps(normalizer).some(({ type }) => type === "Lowercase")) return definition;
+  const normalizers = [{ type: "Lowercase" }, ...(normalizer ? [normalizer] : [])];
+  return { ...definition, normalizer: { type: "Sequence", normalizers } };
+}
+
 function readVocabulary(model: Record<string, unknown>): Map<string, number> {
   const { type, vocab } = model;
   if (type === "Unigram" && Array.isArray(vocab)) {

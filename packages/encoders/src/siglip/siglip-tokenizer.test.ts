@@ -47,7 +47,52 @@ describe("SiglipTokenizer", () => {
     expect(siglip2.decode(siglip2.encodeRows(["A photo of a 😀"])[0]!)).toBe("a photo of a 😀");
   });
 
-  it("says what to do with only a sentencepiece model", async () => {
+  // tools/reference/siglip_tokenizer.py wrote the ids of transformers 5.24.0's Siglip2Tokenizer.
+  it.each([{ tokenizer_class: "Siglip2Tokenizer", do_lower_case: null }, { do_lower_case: true }])(
+    "lower-cases where the settings say so and tokenizer.json has no such step: %j",
+    async (settings) => {
+      const folder = await emptyFolder();
+      const file = await json("siglip2-tokenizer/tokenizer.json");
+      const normalizer = { type: "Replace", pattern: { String: " " }, content: "▁" };
+      await writeFile(join(folder, "tokenizer.json"), JSON.stringify({ ...file, normalizer }));
+      const config = await json("siglip2-tokenizer/tokenizer_config.json");
+      const write = (other: object) =>
+        writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ ...config, ...other }));
+      await write(settings);
+      const tokenizer = await SiglipTokenizer.fromPretrained(folder);
+      for (const [text, ids] of (await json("siglip2-tokenizer/lower-case.json")) as [string, number[]][])
+        expect([...tokenizer.tokenize(text), tokenizer.eosTokenId], text).toEqual(ids);
+      await write({ do_lower_case: null });
+      const cased = await SiglipTokenizer.fromPretrained(folder);
+      expect(cased.tokenize("Hello")).not.toEqual(cased.tokenize("hello"));
+    },
+  );
+
+  it.each(["siglip-tokenizer", "siglip2-tokenizer"])(
+    "cuts a text of any length as it cuts its beginning: %s",
+    async (name) => {
+      const tokenizer = await SiglipTokenizer.fromPretrained(fixtures(name));
+      const rows = tokenizer.encodeRows(["hello world ".repeat(100_000), "hello world ".repeat(500)]);
+      expect(rows[0]).toEqual(rows[1]);
+      const long = tokenizer.encodeRows(["a photo of two dogs ".repeat(10_000)], { maxLength: 9000 });
+      expect(long[0]).toEqual(
+        tokenizer.encodeRows(["a photo of two dogs ".repeat(5_000)], { maxLength: 9000 })[0],
+      );
+      // A character that is none counts also behind the cut.
+      expect(() => tokenizer.encodeRows([`${"hello world ".repeat(3000)}\ud800`])).toThrow(
+        "half of a surrogate pair",
+      );
+    },
+  );
+
+  it("names a text that is too long to tokenize whole", async () => {
+    const tokenizer = await SiglipTokenizer.fromPretrained(fixtures("siglip-tokenizer"));
+    expect(() => tokenizer.tokenize("hello world ".repeat(100_000))).toThrow(
+      "SiglipTokenizer: a text of 1200000 characters is too long",
+    );
+  });
+
+  it("says what to do with a sentencepiece model alone", async () => {
     const folder = await emptyFolder();
     await expect(SiglipTokenizer.fromPretrained(folder)).rejects.toThrow(
       /expected tokenizer\.json in .*, but it does not exist$/,

@@ -3,7 +3,7 @@ import { checkOptions } from "../shared/check-options.js";
 import { type AddedToken, describedToken, joinAddedTokens } from "../tokenizer/added-tokens.js";
 import { TextTokenizer } from "../tokenizer/text-tokenizer.js";
 import { readTokenizerFolder } from "../tokenizer/tokenizer-folder.js";
-import { readSiglipDefinition } from "./siglip-tokenizer-definition.js";
+import { lowerCasing, readSiglipDefinition } from "./siglip-tokenizer-definition.js";
 
 /** The parts of a {@link SiglipTokenizer} beside its tokenizer.json. */
 export interface SiglipTokenizerOptions {
@@ -82,7 +82,8 @@ export class SiglipTokenizer extends TextTokenizer {
 
   /**
    * Reads a tokenizer folder: tokenizer.json; tokenizer_config.json, special_tokens_map.json and added_tokens.json where they
-   * exist.
+   * exist. With `do_lower_case: true` or the class `Siglip2Tokenizer`, texts are lower-cased also where tokenizer.json has no such step,
+   * as SigLIP 2 was trained (transformers' `Siglip2Tokenizer` does so, and its `GemmaTokenizer` does not).
    *
    * @param folder the folder, for example a copy of `google/siglip-base-patch16-224`
    * @param options override what the folder says
@@ -95,14 +96,15 @@ export class SiglipTokenizer extends TextTokenizer {
     const what = "SiglipTokenizer.fromPretrained";
     const { acceptKeys, ...overrides } = checkOptions(what, options, { ...optionNames, acceptKeys: true });
     const files = await readTokenizerFolder(folder, what, acceptKeys);
-    const { definition, settings } = files;
-    if (!definition) {
+    const { settings } = files;
+    if (!files.definition) {
       const hint = (await readModelFile(folder, "spiece.model"))
         ? "; spiece.model is not read: copy the tokenizer.json of the same model beside it (the hub's google/siglip-* " +
           "and Xenova/siglip-* have it), or load only the image tower (text: false)"
         : "";
       throw new Error(`${what}: expected tokenizer.json in ${folder}, but it does not exist${hint}`);
     }
+    const definition = settings.lowerCase ? lowerCasing(files.definition) : files.definition;
     const { vocabulary, after } = readSiglipDefinition(definition);
     const known = new Set(files.addedTokens.map(({ content }) => content));
     const described = Array.from(files.specials.values()).flatMap((token) => {

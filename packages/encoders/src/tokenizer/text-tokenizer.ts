@@ -2,10 +2,15 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import * as tf from "@tensorflow/tfjs-core";
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import type { AddedToken } from "./added-tokens.js";
-import { stepsWithUnicodeSpaces } from "./white-space.js";
+import { stepsWithUnicodeSpaces, stripped } from "./white-space.js";
 import { wholeTokenSplitter } from "./whole-tokens.js";
 
 const loneSurrogate = /\p{Surrogate}/u;
+
+/** Characters of a text that are tokenized first, where the text is longer: it is cut at a row's length in any case. */
+const BEGINNING = 20_000;
+/** Pieces at the end of such a part that its cut may have changed. */
+const AT_CUT = 64;
 
 /** How {@link TextTokenizer.encode} makes rows. */
 export interface EncodeOptions {
@@ -97,14 +102,27 @@ export class TextTokenizer {
    * The ids of a text's pieces, without special tokens, padding or limit.
    *
    * @param text any text
-   * @throws where it is not well-formed: transformers refuses it too
+   * @throws where it is not well-formed: transformers refuses it too; where it is longer than the tokenizers library can take
    */
   tokenize(text: string): number[] {
-    if (loneSurrogate.test(text)) {
-      throw new Error(
-        `${this.name}: a text has half of a surrogate pair, which is no character; use text.toWellFormed()`,
-      );
+    this.checkWellFormed(text);
+    try {
+      return this.pieces(text);
+    } catch (error) {
+      // Its pieces as the arguments of one call were too many for the stack.
+      if (!(error instanceof RangeError)) throw error;
+      throw new Error(`${this.name}: a text of ${text.length} characters is too long`, { cause: error });
     }
+  }
+
+  private checkWellFormed(text: string): void {
+    if (!loneSurrogate.test(text)) return;
+    throw new Error(
+      `${this.name}: a text has half of a surrogate pair, which is no character; use text.toWellFormed()`,
+    );
+  }
+
+  private pieces(text: string): number[] {
     return this.split(text).flatMap((part) =>
       typeof part === "string"
         ? this.tokenizer.encode(this.lowercases ? part.replaceAll("Σ", "σ") : part, {
@@ -112,6 +130,21 @@ export class TextTokenizer {
           }).ids
         : part.id,
     );
+  }
+
+  /**
+   * At least the first `count` pieces of a text, or all. Of a long text the beginning is enough: pieces do not span the white space
+   * where it is cut, but for the last ones.
+   */
+  private firstPieces(text: string, count: number): number[] {
+    for (let length = BEGINNING; length < text.length; length *= 4) {
+      let cut = length;
+      while (cut > 0 && !/\s/.test(text[cut]!)) cut--;
+      if (cut === 0) break;
+      const pieces = this.tokenize(text.slice(0, cut));
+      if (pieces.length >= count + AT_CUT) return pieces;
+    }
+    return this.tokenize(text);
   }
 
   /**
@@ -140,7 +173,8 @@ export class TextTokenizer {
       if (typeof text !== "string") {
         throw new Error(`${what}: texts[${index}] must be a string, got ${describe(text)}`);
       }
-      const pieces = this.tokenize(text);
+      this.checkWellFormed(text);
+      const pieces = truncation ? this.firstPieces(text, room) : this.tokenize(text);
       if (!truncation && pieces.length > room) {
         throw new Error(
           `${what}: texts[${index}] must have at most ${maxLength} tokens, got ${maxLength - room + pieces.length}`,
@@ -199,7 +233,7 @@ export class TextTokenizer {
       }
     }
     flush();
-    return texts.map((text) => text.trim()).join(" ");
+    return texts.map((text) => stripped(text, { start: true, end: true })).join(" ");
   }
 
   private checkLength(name: string, length: number): number {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { tokenizerCallKeys } from "./tokenizer-call-keys.js";
 import { readTokenizerFolder } from "./tokenizer-folder.js";
 
 let folder = "";
@@ -145,7 +146,6 @@ describe("readTokenizerFolder", () => {
     ["add_prefix_space", [false, null], [true]],
     ["add_bos_token", [false, null], [true]],
     ["add_eos_token", [true, null], [false]],
-    ["do_lower_case", [true, null], [false]],
     ["errors", ["replace"], ["ignore"]],
     ["sp_model_kwargs", [{}, null], [{ alpha: 1 }]],
     ["split_special_tokens", [false], [true]],
@@ -156,6 +156,32 @@ describe("readTokenizerFolder", () => {
     for (const value of inside) await expect(read(config({ [key]: value }))).resolves.toBeDefined();
     for (const value of outside)
       await expect(read(config({ [key]: value }))).rejects.toThrow(`${key}: changes the result`);
+  });
+
+  it("says whether texts are lower-cased", async () => {
+    for (const settings of [{ do_lower_case: true }, { tokenizer_class: "Siglip2Tokenizer" }])
+      expect((await read(config(settings))).settings).toEqual({ lowerCase: true });
+    for (const settings of [{ do_lower_case: null }, { tokenizer_class: "GemmaTokenizer" }])
+      expect((await read(config(settings))).settings).toEqual({});
+    await expect(read(config({ do_lower_case: false }))).rejects.toThrow(
+      "do_lower_case: expected true, got false",
+    );
+  });
+
+  // CLIPTokenizer.from_pretrained(folder, padding="max_length", truncation=True, max_length=77, from_slow=True, verbose=True)
+  // .save_pretrained(folder) of transformers 5.24.0 writes these.
+  it("takes the arguments of Python calls, which transformers keeps", async () => {
+    const kept = { from_slow: true, max_length: 77, padding: "max_length", truncation: true, verbose: true };
+    const written = {
+      backend: "tokenizers",
+      is_local: true,
+      local_files_only: false,
+      model_max_length: 77,
+      ...kept,
+    };
+    expect((await read(config(written))).settings).toEqual({ modelMaxLength: 77 });
+    for (const key of tokenizerCallKeys)
+      expect((await read(config({ [key]: "set" }))).settings, key).toEqual({});
   });
 
   // A key that nobody knows is refused where it is set.

@@ -10,6 +10,7 @@ import {
   specialToken,
   type TokenDescription,
 } from "./added-tokens.js";
+import { tokenizerCallKeys } from "./tokenizer-call-keys.js";
 
 /** A tokenizer folder's settings beside the definition itself. */
 export interface TokenizerSettings {
@@ -19,6 +20,8 @@ export interface TokenizerSettings {
   unkToken?: string;
   modelMaxLength?: number;
   paddingSide?: "left" | "right";
+  /** Whether texts are lower-cased, whatever tokenizer.json says: true where the settings say so, else absent. */
+  lowerCase?: true;
 }
 
 /** The result of {@link readTokenizerFolder}. */
@@ -59,39 +62,35 @@ const configFormat = {
     added_tokens_decoder: addedTokensDecoder.optional(),
     model_max_length: z.number().positive().nullish(),
     padding_side: z.enum(["left", "right"]).nullish(),
+    tokenizer_class: z.string().nullish(),
+    // CLIP and SigLIP were trained on lower-cased texts.
+    do_lower_case: z.literal(true).nullish(),
   }),
   harmless: [
     "backend",
-    "chat_template",
     "clean_up_tokenization_spaces",
     "auto_map",
     "is_local",
     "legacy",
-    "local_files_only",
-    "max_length",
     "model_input_names",
     "model_specific_special_tokens",
     "name_or_path",
-    "pad_to_multiple_of",
     "pad_token_type_id",
     "processor_class",
-    "return_token_type_ids",
     "spaces_between_special_tokens",
     "special_tokens_map_file",
-    "stride",
-    "tokenizer_class",
     "tokenizer_file",
     "truncation_strategy",
     "use_default_system_prompt",
     "use_fast",
     "vocab_file",
     "merges_file",
+    ...tokenizerCallKeys,
   ],
   neutral: {
     add_prefix_space: [false, null],
     add_bos_token: [false, null],
     add_eos_token: [true, null],
-    do_lower_case: [true, null],
     errors: ["replace"],
     sp_model_kwargs: [{}, null],
     split_special_tokens: [false],
@@ -100,6 +99,10 @@ const configFormat = {
     truncation_side: ["right", null],
   },
 };
+
+/** transformers' class for SigLIP 2 lower-cases always; Gemma's, which older folders name, leaves it to tokenizer.json. */
+const isLowerCasing = (name: unknown): boolean =>
+  name === "Siglip2Tokenizer" || name === "Siglip2TokenizerFast";
 
 const vocabFile = z.record(z.string(), tokenId);
 
@@ -168,6 +171,7 @@ export async function readTokenizerFolder(
       unkToken: text("unk_token"),
       modelMaxLength: length && length < UNLIMITED ? length : undefined,
       paddingSide: side ?? undefined,
+      ...((config.do_lower_case === true || isLowerCasing(config.tokenizer_class)) && { lowerCase: true }),
     },
   };
 }

@@ -7,9 +7,28 @@ const rewrite =
   "m=__import__('diffusers' if '_class_name' in c else 'transformers'); " +
   "getattr(m, c.get('_class_name') or c['architectures'][0]).from_pretrained(f).save_pretrained(f)";
 
-/** The line that rewrites a folder's weights as safetensors. */
-export const convertFolder = (folder: string): string =>
-  `python -c "import json; f='${quoted(folder)}'; ${rewrite}"`;
+/** Weights that a library saves with a config.json, by which it knows their class. */
+const ofModels = ["model", "diffusion_pytorch_model"];
+
+/**
+ * The line that rewrites a folder's weights as safetensors.
+ *
+ * @param weights `baseName`: their file without its ending; `file`: the file that is there
+ */
+export function convertFolder(
+  folder: string,
+  { baseName, file }: { baseName: string; file: string },
+): string {
+  const f = `f='${quoted(folder)}'`;
+  // Others, such as an adapter, are tensors by name.
+  if (!ofModels.includes(baseName) && /\.(bin|pt|pth)$/.test(file)) {
+    const tensors = `torch.load(f+'/${quoted(file)}', map_location='cpu', weights_only=True)`;
+    const contiguous = `{k: v.contiguous() for k, v in ${tensors}.items()}`;
+    const save = `safetensors.torch.save_file(${contiguous}, f+'/${quoted(baseName)}.safetensors', {'format': 'pt'})`;
+    return `python -c "import torch, safetensors.torch; ${f}; ${save}"`;
+  }
+  return `python -c "import json; ${f}; ${rewrite}"`;
+}
 
 /**
  * The line that downloads a repository of the hub, all of it, and rewrites a folder's weights as safetensors.

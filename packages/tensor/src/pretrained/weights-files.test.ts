@@ -111,6 +111,19 @@ describe("variants and other formats", () => {
     expect(error.message).toContain(name);
     expect(error.message).not.toContain("\n");
   });
+
+  // An adapter's folder has no config.json, by which a library would know a class. Run in Python, the line converts one.
+  it("converts tensors that are no model's one by one", async () => {
+    const place = join(folder, "adapter's");
+    await mkdir(place);
+    await writeFile(join(place, "adapter_model.bin"), "x");
+    const f = place.replace("'", "\\'");
+    await expect(openWeights(place, "adapter_model")).rejects.toThrow(
+      `convert it with python -c "import torch, safetensors.torch; f='${f}'; safetensors.torch.save_file({k: v.contiguous() for k, v in ` +
+        "torch.load(f+'/adapter_model.bin', map_location='cpu', weights_only=True).items()}, " +
+        `f+'/adapter_model.safetensors', {'format': 'pt'})"`,
+    );
+  });
 });
 
 describe("hostile folders", () => {

@@ -72,7 +72,7 @@ export async function openWeights(
   const { single, indexes } = weightsNames(baseName, variant);
   if (names.has(single)) return openSafetensors(join(folder, single), read);
   const index = indexes.find((name) => names.has(name));
-  if (index === undefined) throw notThere(folder, names, [single, ...indexes], variant);
+  if (index === undefined) throw notThere(folder, names, { baseName, wanted: [single, ...indexes], variant });
   return openShards(folder, join(folder, index), read);
 }
 
@@ -88,7 +88,11 @@ async function listFolder(folder: string): Promise<Set<string>> {
 }
 
 /** Why there are no weights: another variant, another format, or none at all. */
-function notThere(folder: string, names: Set<string>, wanted: string[], variant: string | undefined): Error {
+function notThere(
+  folder: string,
+  names: Set<string>,
+  { baseName, wanted, variant }: { baseName: string; wanted: string[]; variant: string | undefined },
+): Error {
   const has = `${folder}: has neither ${wanted.join(" nor ")}`;
   const others = [...names].filter((name) => /\.safetensors(\.index.*\.json)?$/.test(name));
   if (others.length > 0) {
@@ -99,7 +103,7 @@ function notThere(folder: string, names: Set<string>, wanted: string[], variant:
     const file = [...names].find((one) => ends.some((end) => one.endsWith(end)));
     if (file === undefined) continue;
     return new Error(
-      `${has}; ${file} is ${name}'s format, which is not read: convert it with ${convertFolder(folder)}`,
+      `${has}; ${file} is ${name}'s format, which is not read: convert it with ${convertFolder(folder, { baseName, file })}`,
     );
   }
   return new Error(has);

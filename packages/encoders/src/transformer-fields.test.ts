@@ -12,7 +12,7 @@ const ofTowers: Bounds[] = [
   ["num_attention_heads", [1, 1024], [0, 1025, 1.5]],
   ["hidden_act", ["quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh"], ["relu", null]],
   ["layer_norm_eps", [1e-12, 1], [0, -1e-6, 1.001]],
-  ["attention_dropout", [0], [0.1]],
+  ["attention_dropout", [0, 0.1, 0.999], [-0.1, 1, null]],
 ];
 const ofTexts: Bounds[] = [
   ["vocab_size", [1, 4_194_304], [0, 4_194_305]],
@@ -33,7 +33,6 @@ describe.each<[string, (config: object) => object, Bounds[]]>([
   const own: Bounds[] = name.startsWith("parseCLIP")
     ? [
         ["projection_dim", [1, 131_072], [0, 131_073]],
-        ["dropout", [0], [0.1]],
         [
           "eos_token_id",
           name.includes("Text") ? [0, 4_194_303] : [null],

@@ -118,7 +118,7 @@ describe("loadStableDiffusion", () => {
     [{ component: ["unet"] }, /loadStableDiffusion: unknown option "component"/],
     [{ storage: "float8" }, /storage must be one of float32, float16, got "float8"/],
   ])("refuses %j", async (options, message) => {
-    await expect(load(options)).rejects.toThrow(message);
+    await expect(load(options as object)).rejects.toThrow(message);
   });
 
   it("names the class of a part that is not supported, the missing file, and the unknown key", async () => {

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { clampAbove } from "./math/clamp-above.js";
 import { checkFloat } from "./shared/check-float.js";
 import { checkOptions } from "./shared/check-options.js";
 
@@ -13,7 +14,8 @@ export interface LearnedTemperature {
 }
 
 /**
- * Makes a temperature that is trained with the model (Radford et al. 2021, section 2.5). Where the clamp is active, the gradient is 0.
+ * Makes a temperature that is trained with the model (Radford et al. 2021, section 2.5). The clamp stops growth only: beyond it, a
+ * gradient that makes the scale less still passes, as where open_clip clamps the parameter after each step.
  *
  * @example
  * const temperature = learnedTemperature();
@@ -36,7 +38,7 @@ export function learnedTemperature(
   const logScale = tf.tidy(() => tf.variable(tf.scalar(-Math.log(initial))));
   return {
     logScale,
-    scale: () => tf.tidy(() => tf.exp(tf.minimum(logScale, -Math.log(min))) as tf.Scalar),
+    scale: () => tf.tidy(() => tf.exp(clampAbove(logScale, -Math.log(min))) as tf.Scalar),
     dispose: () => logScale.dispose(),
   };
 }

@@ -4,6 +4,7 @@ import { checkBatch, checkSameShape, checkScalar } from "../check-embeddings.js"
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import type { Similarity } from "../distances/distance.js";
 import { rowComparison } from "../distances/row-comparison.js";
+import { clampAbove } from "../math/clamp-above.js";
 import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { saturate } from "../math/saturate.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
@@ -34,8 +35,8 @@ export const clipLossOptionNames = { similarity: "function", blockSize: true, re
  *
  * @param images `[n, dim]`, n >= 2. @param texts `[n, dim]`; row i belongs to image i.
  * @param logitScale the factor of the similarities itself, as in open_clip, not its logarithm, which models store: pass
- *   `tf.exp(model.logit_scale)`. One value in (0, 100]; a tensor, which may be trained, is clipped at 100 as CLIP does. CLIP starts
- *   at 1 / 0.07 = 14.29.
+ *   `tf.exp(model.logit_scale)`. One value in (0, 100]; a tensor, which may be trained, is clipped at 100 as CLIP does; its
+ *   gradient beyond 100 is 0 only where it leads further up. CLIP starts at 1 / 0.07 = 14.29.
  * @returns `[n]`, or its reduction; the caller disposes it
  * @throws on a batch of one, on shapes that do not agree, on a logitScale of several values or out of range and on unknown options
  */
@@ -82,5 +83,5 @@ export function clipLoss<R extends Reduction = "mean">(
 /** A logit scale as a scalar, clipped at {@link maxLogitScale}. */
 export function clipScale(logitScale: tf.Tensor | number): tf.Scalar {
   const scale = typeof logitScale === "number" ? tf.scalar(logitScale) : tf.reshape(logitScale, []);
-  return tf.minimum(scale, maxLogitScale) as tf.Scalar;
+  return clampAbove(scale as tf.Scalar, maxLogitScale);
 }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { explicitPadding } from "./explicit-padding.js";
+import { segmentSum } from "./segment-sum.js";
 import { sumBroadcast } from "./sum-broadcast.js";
 import { gradientConfigs } from "./tfjs-gradients.js";
 
@@ -84,11 +85,7 @@ const gather: tf.GradConfig = {
         1,
       ]);
       const ids = tf.reshape(tf.add(tf.reshape(indices, [batch, picked]), starts), [-1]) as tf.Tensor1D;
-      const summed = tf.unsortedSegmentSum(
-        tf.reshape(values, [batch * picked, rows, columns]),
-        ids,
-        batch * count,
-      );
+      const summed = segmentSum(tf.reshape(values, [batch * picked, rows, columns]), ids, batch * count);
       return tf.reshape(
         tf.transpose(tf.reshape(summed, [batch, count, rows, columns]), [0, 2, 1, 3]),
         x.shape,
@@ -149,11 +146,7 @@ const mirrorPad: tf.GradConfig = {
         });
         const order = [axis, ...gradient.shape.keys()].filter((other, i) => i === 0 || other !== axis);
         const back = order.map((_, i) => order.indexOf(i));
-        const summed = tf.unsortedSegmentSum(
-          tf.transpose(gradient, order),
-          tf.tensor1d(sources, "int32"),
-          size,
-        );
+        const summed = segmentSum(tf.transpose(gradient, order), tf.tensor1d(sources, "int32"), size);
         return tf.transpose(summed, back);
       }, dy as tf.Tensor);
     },
@@ -275,7 +268,7 @@ const stridedSlice: tf.GradConfig = {
         .engine()
         .runKernel("StridedSlice", { x: places }, attrs as tf.NamedAttrMap) as tf.Tensor;
       const flat = [dy as tf.Tensor, taken].map((y) => tf.reshape(y, [-1])) as [tf.Tensor1D, tf.Tensor1D];
-      return tf.reshape(tf.unsortedSegmentSum(...flat, x.size), x.shape);
+      return tf.reshape(segmentSum(...flat, x.size), x.shape);
     },
   }),
 };

@@ -57,3 +57,44 @@ it("takes each row for a class of its own where it is given no labels", async ()
   await checkLossProperties(([y], labels) => loss(y, labels), { inputs: [x] });
   expect([...seen]).toEqual(["0,1,2,3,4"]);
 });
+
+it("finds a loss that depends on the order, whatever the number of rows", async () => {
+  for (let n = 2; n <= 12; n++) {
+    const rows = tf.tensor2d(normalArray(n, 2 * n), [n, 2]);
+    const places = tf.tensor2d(
+      Array.from({ length: 2 * n }, (_, i) => i >> 1),
+      [n, 2],
+    );
+    const weighted = ([y]: tf.Tensor2D[]) => tf.sum(tf.mul(y, places));
+    // The same for rotated rows, but not for swapped ones.
+    const ring = ([y]: tf.Tensor2D[]) => {
+      return tf.sum(tf.square(tf.sub(y, tf.concat([tf.slice(y, 1), tf.slice(y, 0, 1)]))));
+    };
+    for (const loss of n < 4 ? [weighted] : [weighted, ring]) {
+      await expect(checkLossProperties(loss, { inputs: [rows] })).rejects.toThrow("rows in another order");
+    }
+    tf.dispose([rows, places]);
+  }
+});
+
+it("names the argument that is wrong", async () => {
+  const fine = ([y]: tf.Tensor2D[]) => tf.sum(tf.square(y));
+  const calls: [() => Promise<void>, string][] = [
+    [() => checkLossProperties(fine, {} as never), "inputs must be an array of one tensor [n, dim] or more"],
+    [() => checkLossProperties(fine, { inputs: [3 as never] }), "inputs[0] must be a tensor [n, dim], got 3"],
+    [() => checkLossProperties(3 as never, { inputs: [x] }), "loss must be a function, got 3"],
+    [() => checkLossProperties((() => 3) as never, { inputs: [x] }), "loss must return a tensor, got 3"],
+    [
+      () => checkLossProperties((async () => 3) as never, { inputs: [x] }),
+      "loss must return a tensor, got a Promise",
+    ],
+    [() => checkLossProperties(fine, { inputs: [x], labels: [1] }), "labels must hold 5 numbers"],
+  ];
+  for (const [call, message] of calls)
+    await expect(call()).rejects.toThrow(`checkLossProperties: ${message}`);
+  const other = tf.ones([4, 4]) as tf.Tensor2D;
+  await expect(checkLossProperties(fine, { inputs: [x, other] })).rejects.toThrow(
+    "checkLossProperties: inputs must have one number of rows, got 5, 4",
+  );
+  other.dispose();
+});

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkEmbeddingsList, checkLabels } from "../check-embeddings.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 
 /** A loss as the property checks call it. It returns a scalar, or one value for each row, whose order follows the rows. */
 export type LossUnderTest = (inputs: tf.Tensor2D[], labels: number[]) => tf.Tensor;
@@ -25,7 +26,7 @@ export interface LossPropertyOptions {
  * tensors.
  *
  * @param loss called with clones of the inputs; it must not dispose them
- * @throws an error that names the first property that does not hold
+ * @throws an error that names the first property that does not hold, and on a loss that returns no tensor
  *
  * @example
  * import { checkLossProperties } from "@dcr-js/contrastive/testing";
@@ -42,12 +43,22 @@ export async function checkLossProperties(loss: LossUnderTest, options: LossProp
   });
   const { inputs, tolerance = 1e-4 } = checked;
   checkNumber("checkLossProperties: tolerance", tolerance, { above: 0 });
-  checkNumber("checkLossProperties: inputs.length", inputs.length, { min: 1 });
-  const n = inputs[0].shape[0];
+  if (typeof loss !== "function") {
+    throw new TypeError(`checkLossProperties: loss must be a function, got ${describe(loss)}`);
+  }
+  const sizes = tf.tidy(() =>
+    checkEmbeddingsList("checkLossProperties: inputs", inputs).map((x) => x.shape[0]),
+  );
+  const n = sizes[0];
+  if (sizes.some((size) => size !== n)) {
+    throw new Error(`checkLossProperties: inputs must have one number of rows, got ${sizes.join(", ")}`);
+  }
   const labels = checked.labels ?? Array.from({ length: n }, (_, i) => i);
+  checkLabels("checkLossProperties: labels", labels, n);
   const run = async (rows: tf.Tensor2D[], theirs = labels) => {
     const result = tf.tidy(() =>
-      loss(
+      callLoss(
+        loss,
         rows.map((x) => tf.clone(x)),
         theirs,
       ),
@@ -71,9 +82,8 @@ export async function checkLossProperties(loss: LossUnderTest, options: LossProp
     }
   }
   if (checked.permutationInvariant ?? true) {
-    const order = Array.from({ length: n }, (_, i) => (i * 3 + 1) % n);
-    if (new Set(order).size === n) {
-      const permuted = inputs.map((x) => tf.gather(x, tf.tensor1d(order, "int32")) as tf.Tensor2D);
+    for (const order of generators(n)) {
+      const permuted = inputs.map((x) => tf.tidy(() => tf.gather(x, order)) as tf.Tensor2D);
       const values = await run(
         permuted,
         order.map((i) => labels[i]),
@@ -99,6 +109,24 @@ export async function checkLossProperties(loss: LossUnderTest, options: LossProp
   }
 }
 
+/** A rotation and a swap of n rows: every other order is made of these two. */
+function generators(n: number): number[][] {
+  const rows = Array.from({ length: n }, (_, i) => i);
+  if (n < 2) return [];
+  const [first, second, ...rest] = rows;
+  return [
+    [...rows.slice(1), first],
+    [second, first, ...rest],
+  ];
+}
+
+/** The loss's value, which must be a tensor: an async function's promise is none. */
+function callLoss(loss: LossUnderTest, rows: tf.Tensor2D[], labels: number[]): tf.Tensor {
+  const value: unknown = loss(rows, labels);
+  if (value instanceof tf.Tensor) return value;
+  throw new TypeError(`checkLossProperties: loss must return a tensor, got ${describe(value)}`);
+}
+
 /** Whether an element is the first of its matrix. */
 const firstOf = (x: tf.Tensor2D): tf.Tensor =>
   tf.cast(tf.reshape(tf.oneHot(tf.scalar(0, "int32"), x.size), x.shape), "bool");
@@ -118,7 +146,7 @@ async function checkFinite(
   const { value, grads } = tf.valueAndGrads((...rows: tf.Tensor[]) => {
     // tfjs refuses inputs that the value does not depend on; this gives them a gradient of zero.
     const nothing = tf.addN(rows.map((x) => tf.mul(tf.sum(tf.mul(x, 0)), 0)));
-    return tf.add(tf.sum(loss(rows as tf.Tensor2D[], labels)), nothing) as tf.Scalar;
+    return tf.add(tf.sum(callLoss(loss, rows as tf.Tensor2D[], labels)), nothing) as tf.Scalar;
   })(inputs);
   const values = await Promise.all([value, ...grads].map((x) => x.data()));
   tf.dispose([value, grads]);

@@ -3,6 +3,7 @@ import type { Labels } from "../check-embeddings.js";
 import { compare } from "../distances/distance.js";
 import { maskedLogSumExp } from "../math/masked-log-sum-exp.js";
 import { saturate } from "../math/saturate.js";
+import { negativesOfRows } from "../pairs/negatives-of-rows.js";
 import { entriesAt, readTuples, reduceTuples } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { type LiftedStructureOptions, readLiftedStructure } from "./lifted-structure-options.js";
@@ -28,24 +29,34 @@ export function liftedStructure<R extends Reduction = "mean">(
     const inputs = readTuples(caller, embeddings, { labels, ...tuples });
     const matrix = compare(`${caller}: distance`, distance, inputs.anchors, inputs.others);
     const { positive, negative } = inputs.pairs();
-    const [count, negatives] = [positive.anchor.length, negative.anchor.length];
-    const related = new Uint8Array(count * negatives);
-    for (let i = 0; i < count; i++) {
-      for (let k = 0; k < negatives; k++) {
-        const row = negative.anchor[k];
-        if (row === positive.anchor[i] || row === positive.other[i]) related[i * negatives + k] = 1;
-      }
-    }
-    const apart = tf.sub(negMargin, entriesAt(matrix, negative.anchor, negative.other));
+    const [n] = matrix.shape;
     // Backends disagree about tensors of no elements.
-    const sums =
-      related.length === 0
-        ? tf.zeros([count])
-        : maskedLogSumExp(
-            tf.tile(tf.expandDims(apart, 0), [count, 1]),
-            tf.tensor2d(related, [count, negatives], "bool"),
-          );
-    const together = tf.sub(entriesAt(matrix, positive.anchor, positive.other), posMargin);
+    const toPositive = entriesAt(matrix, positive.anchor, positive.other);
+    if (positive.anchor.length === 0) {
+      return reduceTuples(inputs, toPositive, { anchor: positive.anchor, reduction });
+    }
+    // The negatives of i, and beside them those of j.
+    const partners = positive.other.map((row, i) => (row < n && row !== positive.anchor[i] ? row : -1));
+    const apart = tf.sub(negMargin, matrix);
+    const sides = [positive.anchor, partners].map((rows) => {
+      const { mask, countRepeats } = negativesOfRows(rows, negative, matrix.shape);
+      const own = tf.tensor1d(
+        rows.map((row) => Math.max(row, 0)),
+        "int32",
+      );
+      return { mask, scores: countRepeats(tf.gather(apart, own)) };
+    });
+    const sums = maskedLogSumExp(
+      tf.concat(
+        sides.map(({ scores }) => scores),
+        1,
+      ),
+      tf.concat(
+        sides.map(({ mask }) => mask),
+        1,
+      ),
+    );
+    const together = tf.sub(toPositive, posMargin);
     const losses = saturate(tf.mul(tf.square(tf.relu(tf.add(sums, together))), 0.5));
     return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });
   }) as Reduced<R>;

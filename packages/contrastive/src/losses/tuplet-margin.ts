@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Labels } from "../check-embeddings.js";
 import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
+import { negativesOfRows } from "../pairs/negatives-of-rows.js";
 import {
   entriesAt,
   readTuples,
@@ -50,22 +51,14 @@ export function tupletMargin<R extends Reduction = "mean">(
     const inputs = readTuples(caller, embeddings, { labels, ...tuples, needsNegatives: true });
     const matrix = cosineSimilarity(inputs.anchors, inputs.others);
     const { positive, negative } = inputs.pairs();
-    const [count, negatives] = [positive.anchor.length, negative.anchor.length];
-    const closer = cosineOfAngleMinus(
-      entriesAt(matrix, positive.anchor, positive.other),
-      (margin * Math.PI) / 180,
-    );
-    // Without a negative each pair's loss is log(1). Backends disagree about tensors of no elements.
-    if (count * negatives === 0) {
-      return reduceTuples(inputs, tf.mul(closer, 0), { anchor: positive.anchor, reduction });
-    }
-    const apart = tf.expandDims(entriesAt(matrix, negative.anchor, negative.other), 0);
-    const sameAnchor = Uint8Array.from({ length: count * negatives }, (_, at) =>
-      Number(positive.anchor[Math.floor(at / negatives)] === negative.anchor[at % negatives]),
-    );
-    const differences = tf.mul(tf.sub(apart, tf.expandDims(closer, 1)), scale);
-    const mask = tf.tensor2d(sameAnchor, [count, negatives], "bool");
-    const losses = logOnePlusSumExp(keepWhere(mask, differences));
+    const rows = tf.tensor1d(positive.anchor, "int32");
+    // Backends disagree about tensors of no elements.
+    const toPositive = entriesAt(matrix, positive.anchor, positive.other);
+    if (rows.size === 0) return reduceTuples(inputs, toPositive, { anchor: positive.anchor, reduction });
+    const closer = cosineOfAngleMinus(toPositive, (margin * Math.PI) / 180);
+    const { mask, countRepeats } = negativesOfRows(positive.anchor, negative, matrix.shape);
+    const differences = tf.mul(tf.sub(tf.gather(matrix, rows), tf.expandDims(closer, 1)), scale);
+    const losses = logOnePlusSumExp(keepWhere(mask, countRepeats(differences)));
     return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });
   }) as Reduced<R>;
 }

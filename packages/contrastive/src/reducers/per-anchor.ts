@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { segmentSum } from "../shared/segment-sum.js";
 import { type Reducer, type ReductionName, reduce } from "./reduce.js";
 
 /**
@@ -12,12 +13,8 @@ export function perAnchor(over: ReductionName | Reducer = "mean"): Reducer {
     const counts = new Float32Array(count);
     for (const row of anchor) counts[row]++;
     const shares = Float32Array.from(anchor, (row) => 1 / counts[row]);
-    // A product with the membership matrix, since not every backend has a differentiable segment sum.
-    const membership = tf.oneHot(tf.tensor1d(anchor, "int32"), count);
     const weighted = tf.mul(losses, tf.tensor1d(shares));
-    const means = tf.reshape(tf.matMul(tf.reshape(weighted, [1, -1]), tf.cast(membership, "float32")), [
-      count,
-    ]);
+    const means = segmentSum(weighted, tf.tensor1d(anchor, "int32"), count);
     const own = Int32Array.from({ length: count }, (_, i) => i);
     return reduce(means as tf.Tensor1D, over, { anchor: own, count, labels });
   };

@@ -34,6 +34,22 @@ it("takes names and functions", () => {
   });
 });
 
+it("perAnchor takes memory for the losses alone, and its gradient is the share of each", async () => {
+  // A membership matrix of k losses and n anchors would take 67 MB.
+  const [n, k] = [256, 256 * 255];
+  const anchor = Int32Array.from({ length: k }, (_, i) => Math.floor(i / 255));
+  const x = tf.ones([k]) as tf.Tensor1D;
+  const { peakBytes } = await tf.profile(() => reduce(x, perAnchor(), { anchor, count: n }));
+  expect(peakBytes - x.size * 4).toBeLessThan(4e6);
+  tf.tidy(() => {
+    const few = { anchor: Int32Array.of(0, 0, 2), count: 3 };
+    const gradient = tf.grad((y) => reduce(y as tf.Tensor1D, perAnchor("sum"), few));
+    expectClose(gradient(tf.tensor1d([1, 2, 3])), [0.5, 0.5, 1], {});
+    expectClose(reduce(tf.tensor1d([]), perAnchor(), { anchor: new Int32Array(0), count: 2 }), [0], {});
+  });
+  x.dispose();
+});
+
 it("gives 0, with a gradient of 0, where no loss remains", () => {
   tf.tidy(() => {
     const x = tf.zeros([3]);

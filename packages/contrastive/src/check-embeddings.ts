@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkFloat } from "./shared/check-float.js";
 import { checkNumber, describe } from "./shared/check-options.js";
+import { type Trainable, tensorIn } from "./shared/trainable.js";
 
 /** Labels of rows: rows of equal label belong together. */
 export type Labels = ArrayLike<number>;
@@ -107,13 +108,18 @@ export function checkBatch(caller: string, n: number): void {
   }
 }
 
-/** Checks that a value is one number, as a number or as a tensor of one, rather than broadcast it. */
+/**
+ * Checks that a value is one number, as a number or as a tensor of one, rather than broadcast it.
+ *
+ * @returns the number, or the tensor
+ */
 export function checkScalar(
   name: string,
-  x: tf.Tensor | number,
+  x: Trainable | number,
   range: Parameters<typeof checkNumber>[2] = {},
-): void {
-  if (!(x instanceof tf.Tensor)) checkFloat(name, x, range);
-  else if (x.size !== 1)
-    throw new Error(`${name} must be a number or a tensor of one value, got shape [${x.shape}]`);
+): tf.Tensor | number {
+  const tensor = tensorIn(x);
+  if (!tensor) return checkFloat(name, x, range);
+  if (tensor.size === 1) return tensor;
+  throw new Error(`${name} must be a number or a tensor of one value, got shape [${tensor.shape}]`);
 }

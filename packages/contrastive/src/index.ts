@@ -120,3 +120,4 @@ export {
 export { sampleWeighted } from "./reducers/sample-weighted.js";
 export { type ThresholdOptions, threshold } from "./reducers/threshold.js";
 export { l2Normalize } from "./shared/l2-normalize.js";
+export type { Trainable } from "./shared/trainable.js";

@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import "./shared/register-gradients.js";
 import { learnedTemperature } from "./learned-temperature.js";
 import { clipLoss } from "./losses/clip.js";
+import { margin } from "./losses/margin.js";
 import { sigLipLoss } from "./losses/sig-lip.js";
 
 it("starts at CLIP's 1 / 0.07, is trained, and is clamped at 100", () => {
@@ -19,6 +20,25 @@ it("starts at CLIP's 1 / 0.07, is trained, and is clamped at 100", () => {
   });
   temperature.dispose();
   expect(tf.memory().numTensors).toBe(before);
+});
+
+it("is taken as a Parameter or a tf.layers weight, as a bias and a boundary are", () => {
+  tf.tidy(() => {
+    const [x, y] = [rowsAt([0, 1, 2, 3]), rowsAt([1, 1.5, 2, 0])];
+    const held = (value: number) => {
+      const tensor = tf.scalar(value);
+      return [tensor, { value: tensor }, { val: tensor }];
+    };
+    for (const scale of held(9)) expectClose(clipLoss(x, y, scale), clipLoss(x, y, 9), {});
+    for (const bias of held(-3)) expectClose(sigLipLoss(x, y, 9, bias), sigLipLoss(x, y, 9, -3), {});
+    const labels = [0, 0, 1, 1];
+    for (const beta of held(0.7))
+      expectClose(margin(x, labels, { beta }), margin(x, labels, { beta: 0.7 }), {});
+    expect(() => clipLoss(x, y, { value: 3 } as never)).toThrow(
+      "clipLoss: logitScale must be a finite number",
+    );
+    expect(() => clipLoss(x, y, { value: tf.ones([2]) })).toThrow("got shape [2]");
+  });
 });
 
 it("refuses values out of range", () => {

@@ -24,6 +24,28 @@ export function describeClassLoss(name: string, loss: ClassLoss, weightShape: nu
     tf.dispose([x, weights]);
   });
 
+  it("takes a Parameter's and a tf.layers weight's tensor, and differentiates by it", () => {
+    tf.tidy(() => {
+      const x = tf.tensor2d(normalArray(1, 28), [7, 4]);
+      const weights: tf.Variable = tf.variable(
+        tf.tensor(normalArray(2, tf.util.sizeFromShape(weightShape)), weightShape),
+      );
+      const labels = [0, 1, 0, 1, 2, 1, 1];
+      const gradientOf = (given: ClassLossOptions["weights"]) => {
+        const { value, grads } = tf.variableGrads(
+          () => loss(x, labels, { weights: given }) as tf.Scalar,
+          [weights],
+        );
+        return [value, ...Object.values(grads)].map((tensor) => Array.from(tensor.dataSync()));
+      };
+      const expected = gradientOf(weights);
+      expect(expected).toHaveLength(2);
+      expect(gradientOf({ value: weights })).toEqual(expected);
+      expect(gradientOf({ val: weights })).toEqual(expected);
+      weights.dispose();
+    });
+  });
+
   it("refuses weights and labels that do not fit, and unknown options", () => {
     tf.tidy(() => {
       const x = tf.ones([2, 4]);

@@ -49,7 +49,6 @@ export {
   type LossGradients,
   type LossGradientsOptions,
   lossGradients,
-  type Trainable,
 } from "./measure/loss-gradients.js";
 export { type StepProjection, stepProjection } from "./measure/projection.js";
 export { summarizeCosines } from "./measure/summarize-cosines.js";
@@ -64,6 +63,7 @@ export {
 } from "./record/conflict-recorder.js";
 export { jsonLinesBefore, parseJsonLines, toJsonLine } from "./record/json-lines.js";
 export { toScalars } from "./record/scalars.js";
+export type { Trainable } from "./shared/trainable.js";
 export {
   type BackwardOptions,
   type BackwardResult,

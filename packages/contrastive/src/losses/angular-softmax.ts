@@ -5,6 +5,7 @@ import { type ClassLossOptions, readClasses } from "../proxies/class-weights.js"
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
+import type { Trainable } from "../shared/trainable.js";
 
 /** Options of the softmax losses with a margin on the cosine or the angle. */
 export interface MarginSoftmaxOptions<R extends Reduction = Reduction> extends ClassLossOptions<R> {
@@ -20,7 +21,7 @@ export function marginSoftmax<R extends Reduction>(
   embeddings: tf.Tensor,
   given: {
     labels: Labels;
-    weights: tf.Tensor;
+    weights: Trainable;
     rank: 2 | 3;
     scale: number;
     toTarget: (cosines: tf.Tensor) => tf.Tensor;

@@ -9,6 +9,7 @@ import { logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { saturate } from "../math/saturate.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
+import type { Trainable } from "../shared/trainable.js";
 import { differencesToOthers } from "./score-differences.js";
 
 /** The greatest logit scale: CLIP clips its logarithm at log(100) (Radford et al. 2021, section 2.5). */
@@ -43,7 +44,7 @@ export const clipLossOptionNames = { similarity: "function", blockSize: true, re
 export function clipLoss<R extends Reduction = "mean">(
   images: tf.Tensor,
   texts: tf.Tensor,
-  logitScale: tf.Tensor | number,
+  logitScale: Trainable | number,
   options: ClipLossOptions<R> = {},
 ): Reduced<R> {
   const {
@@ -51,13 +52,13 @@ export function clipLoss<R extends Reduction = "mean">(
     blockSize,
     reduction = "mean" as R,
   } = checkOptions<ClipLossOptions<R>>("clipLoss", options, clipLossOptionNames);
-  checkScalar("clipLoss: logitScale", logitScale, { above: 0, max: maxLogitScale });
+  const givenScale = checkScalar("clipLoss: logitScale", logitScale, { above: 0, max: maxLogitScale });
   checkBlockSize("clipLoss", blockSize);
   return tf.tidy(() => {
     const rows = checkSameShape("clipLoss", { images, texts });
     checkBatch("clipLoss", rows.images.shape[0]);
     const { prepare, compareRows } = rowComparison("clipLoss: similarity", similarity);
-    const [x, y, scale] = [prepare(rows.images), prepare(rows.texts), clipScale(logitScale)];
+    const [x, y, scale] = [prepare(rows.images), prepare(rows.texts), clipScale(givenScale)];
     const logitsOf = (a: tf.Tensor2D, b: tf.Tensor2D, factor: tf.Tensor) =>
       saturate(tf.mul(compareRows(a, b), factor) as tf.Tensor2D);
     const lossOf = (logits: tf.Tensor2D, first: number) =>

@@ -12,12 +12,13 @@ import {
 import type { Reduced, Reduction } from "../reducers/reduce.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
+import type { Trainable } from "../shared/trainable.js";
 
 export interface MarginOptions<R extends Reduction = Reduction> extends TupleLossOptions<R> {
   /** Half the width of the band between positives and negatives, at least 0. Default 0.2. */
   margin?: number;
   /** The boundary between positives and negatives; a tensor of one value may be trained. Default 1.2. */
-  beta?: number | tf.Tensor;
+  beta?: number | Trainable;
   /** Default `lpDistance()`: Euclidean, of normalised rows. */
   distance?: Distance;
 }
@@ -49,12 +50,12 @@ export function margin<R extends Reduction = "mean">(
     distance: "function",
   });
   checkFloat("margin: margin", width, { min: 0 });
-  checkScalar("margin: beta", beta);
+  const givenBeta = checkScalar("margin: beta", beta);
   return tf.tidy(() => {
     const inputs = readTuples("margin", embeddings, { labels, ...tuples, needsNegatives: true });
     const { anchor, positive, negative } = inputs.triplets();
     const matrix = compare("margin: distance", distance, inputs.anchors, inputs.others);
-    const boundary = typeof beta === "number" ? beta : tf.reshape(beta, []);
+    const boundary = typeof givenBeta === "number" ? givenBeta : tf.reshape(givenBeta, []);
     const together = tf.relu(tf.add(tf.sub(entriesAt(matrix, anchor, positive), boundary), width));
     const apart = tf.relu(tf.add(tf.sub(boundary, entriesAt(matrix, anchor, negative)), width));
     return reduceTuples(inputs, tf.add(together, apart), { anchor, reduction });

@@ -6,10 +6,11 @@ import { classOptionNames, readClasses } from "../proxies/class-weights.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
+import type { Trainable } from "../shared/trainable.js";
 
 export interface ProxyAnchorOptions {
   /** The proxies, `[classes, dim]`; trained with the model. */
-  weights: tf.Tensor;
+  weights: Trainable;
   /** Default 0.1. */
   margin?: number;
   /** Factor of the cosines, greater than 0. Default 32. */

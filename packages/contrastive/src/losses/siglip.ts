@@ -6,6 +6,7 @@ import { rowComparison } from "../distances/row-comparison.js";
 import { saturate } from "../math/saturate.js";
 import { type Reduced, type Reduction, reduce } from "../reducers/reduce.js";
 import { checkOptions } from "../shared/check-options.js";
+import type { Trainable } from "../shared/trainable.js";
 import { type ClipLossOptions, clipLossOptionNames, clipScale, maxLogitScale } from "./clip.js";
 import { ownColumns } from "./score-differences.js";
 
@@ -23,8 +24,8 @@ import { ownColumns } from "./score-differences.js";
 export function sigLipLoss<R extends Reduction = "mean">(
   images: tf.Tensor,
   texts: tf.Tensor,
-  logitScale: tf.Tensor | number,
-  logitBias: tf.Tensor | number,
+  logitScale: Trainable | number,
+  logitBias: Trainable | number,
   options: ClipLossOptions<R> = {},
 ): Reduced<R> {
   const {
@@ -32,16 +33,16 @@ export function sigLipLoss<R extends Reduction = "mean">(
     blockSize,
     reduction = "mean" as R,
   } = checkOptions<ClipLossOptions<R>>("sigLipLoss", options, clipLossOptionNames);
-  checkScalar("sigLipLoss: logitScale", logitScale, { above: 0, max: maxLogitScale });
-  checkScalar("sigLipLoss: logitBias", logitBias);
+  const givenScale = checkScalar("sigLipLoss: logitScale", logitScale, { above: 0, max: maxLogitScale });
+  const givenBias = checkScalar("sigLipLoss: logitBias", logitBias);
   checkBlockSize("sigLipLoss", blockSize);
   return tf.tidy(() => {
     const rows = checkSameShape("sigLipLoss", { images, texts });
     const n = rows.images.shape[0];
     checkBatch("sigLipLoss", n);
     const { prepare, compareRows } = rowComparison("sigLipLoss: similarity", similarity);
-    const bias = typeof logitBias === "number" ? tf.scalar(logitBias) : tf.reshape(logitBias, []);
-    const whole = [prepare(rows.texts), clipScale(logitScale), bias] as const;
+    const bias = typeof givenBias === "number" ? tf.scalar(givenBias) : tf.reshape(givenBias, []);
+    const whole = [prepare(rows.texts), clipScale(givenScale), bias] as const;
     const losses = inBlocks(
       { rows: [prepare(rows.images)], whole, blockSize },
       ([x], [y, scale, shift], first) => {

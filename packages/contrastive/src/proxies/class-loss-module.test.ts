@@ -38,6 +38,9 @@ it("has several centers where it is asked for, and the same weights for the same
   const [first, again, other] = heads.map(({ weights }) => Array.from(weights.dataSync()));
   expect(again).toEqual(first);
   expect(other).not.toEqual(first);
+  expect(() => heads[0].loss(tf.ones([2, 4]), [0, 1], { weights: 3 } as never)).toThrow(
+    'classLossModule: unknown option "weights"',
+  );
   for (const head of heads) head.dispose();
   expect(() => classLossModule(arcFace, { classes: 1, dim: 4 })).toThrow(
     "classes must be an integer, at least 2, got 1",

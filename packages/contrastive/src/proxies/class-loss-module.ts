@@ -75,7 +75,12 @@ export function classLossModule<L extends ClassLoss>(
   });
   return {
     weights,
-    loss: (embeddings, labels, rest) => loss(embeddings, labels, { ...rest, weights } as never) as never,
+    loss: (embeddings, labels, rest) => {
+      if (rest && "weights" in rest) {
+        throw new TypeError('classLossModule: unknown option "weights"; the module\'s own are used');
+      }
+      return loss(embeddings, labels, { ...rest, weights } as never) as never;
+    },
     dispose: () => weights.dispose(),
   };
 }

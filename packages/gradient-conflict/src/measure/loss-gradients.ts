@@ -1,21 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkOptions, describe } from "../shared/check-options.js";
-
-/**
- * A variable (or any tensor that losses depend on), or an object that holds one: a `Parameter` of `@dcr-js/tensor` as `value`, a weight of a
- * `tf.layers` model as `val`.
- */
-export type Trainable = tf.Tensor | { readonly value: tf.Tensor } | { readonly val: tf.Tensor };
-
-/** The tensor of a trainable. @throws with its name on anything else */
-export function tensorOf(name: string, trainable: Trainable): tf.Tensor {
-  if (trainable instanceof tf.Tensor) return trainable;
-  const held = (trainable as { value?: unknown })?.value ?? (trainable as { val?: unknown })?.val;
-  if (held instanceof tf.Tensor) return held;
-  throw new TypeError(
-    `${name} must be a tf.Variable, a tensor, a Parameter or a tf.layers weight, got ${describe(trainable)}`,
-  );
-}
+import { type Trainable, tensorOf } from "../shared/trainable.js";
 
 export interface LossGradientsOptions {
   /** Losses by name; each is run once. */

@@ -15,9 +15,10 @@ import {
   gramMatrix,
   readGrams,
 } from "../measure/conflict.js";
-import { differentiate, groupsOf, inputsOf, type Trainable } from "../measure/loss-gradients.js";
+import { differentiate, groupsOf, inputsOf } from "../measure/loss-gradients.js";
 import { projectionFrom, type StepProjection, stepProjection } from "../measure/projection.js";
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import type { Trainable } from "../shared/trainable.js";
 import { type Features, featureTensors, runTrunk, trunkGradients } from "./features.js";
 
 /** Anything that makes one gradient of several. */

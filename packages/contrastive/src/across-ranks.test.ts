@@ -4,7 +4,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import "./shared/register-gradients.js";
 import { lossAcrossRanks, type Ranks } from "./across-ranks.js";
+import { learnedTemperature } from "./learned-temperature.js";
 import { clipLoss } from "./losses/clip.js";
+import { sigLipLoss } from "./losses/sig-lip.js";
 
 /** Two ranks in one process, whose gathers wait for one another. */
 function twoRanks(): Ranks[] {
@@ -82,4 +84,65 @@ it("takes integers as float32, and leaves no tensor behind", async () => {
     );
   });
   rows.dispose();
+});
+
+it("gives the gradients of the loss's own variables, equal to one process's on every rank", async () => {
+  const [images, texts] = [1, 2].map((seed) => tf.tensor2d(normalArray(seed, 24), [6, 4]));
+  const temperature = learnedTemperature();
+  const bias = tf.tidy(() => tf.variable(tf.scalar(-3)));
+  const loss = (x: tf.Tensor, y: tf.Tensor) =>
+    tf.add(clipLoss(x, y, temperature.scale()), sigLipLoss(x, y, temperature.scale(), bias)) as tf.Scalar;
+  const own = [temperature.logScale as tf.Variable, bias];
+  const { value, grads } = tf.variableGrads(() => loss(images, texts), own);
+  await expectNoLeaks(async () => {
+    const results = await Promise.all(
+      twoRanks().map((ranks) => {
+        const rows = [images, texts].map((x) => tf.slice(x, ranks.rank * 3, 3));
+        const variables = [temperature.logScale, { value: bias }];
+        return lossAcrossRanks(rows, loss, ranks, { variables }).finally(() => tf.dispose(rows));
+      }),
+    );
+    for (const { variableGradients, ...others } of results) {
+      expect(variableGradients).toHaveLength(2);
+      for (const [i, variable] of own.entries()) {
+        expectClose(variableGradients[i], grads[variable.name], { relative: 1e-5 });
+      }
+      tf.dispose([variableGradients, others.value, others.gradients]);
+    }
+  });
+  tf.dispose([images, texts, bias, value, grads]);
+  temperature.dispose();
+});
+
+it("names a variable that the loss does not read, and frees what was gathered where a gather fails", async () => {
+  const rows = tf.ones([2, 2]);
+  const variable = tf.tidy(() => tf.variable(tf.scalar(1)));
+  const alone = (gathers: (() => Promise<tf.Tensor>)[]): Ranks => ({
+    rank: 0,
+    size: 1,
+    allReduce: () => Promise.reject(new Error("not used")),
+    allGather: () => gathers.shift()!(),
+  });
+  const fine = async () => tf.clone(rows);
+  const sum = (...all: tf.Tensor2D[]) => tf.sum(tf.addN(all)) as tf.Scalar;
+  await expectNoLeaks(async () => {
+    await expect(lossAcrossRanks([rows], sum, alone([fine]), { variables: [variable] })).rejects.toThrow(
+      "lossAcrossRanks: the loss does not depend on variables[0]",
+    );
+    await expect(
+      lossAcrossRanks([rows, rows], (x) => tf.sum(x) as tf.Scalar, alone([fine, fine])),
+    ).rejects.toThrow("lossAcrossRanks: the loss does not depend on features[1]");
+    await expect(lossAcrossRanks([rows], sum, alone([]), { variables: [3 as never] })).rejects.toThrow(
+      "lossAcrossRanks: variables[0] must be a tf.Variable",
+    );
+    await expect(lossAcrossRanks([rows], ((x: tf.Tensor) => x) as never, alone([fine]))).rejects.toThrow(
+      "lossAcrossRanks: loss must return a scalar, got shape [2,2]",
+    );
+    const late = () => new Promise<tf.Tensor>((resolve) => setTimeout(() => resolve(tf.clone(rows)), 5));
+    const broken = () => Promise.reject(new Error("rank 1 is gone"));
+    await expect(lossAcrossRanks([rows, rows, rows], sum, alone([fine, broken, late]))).rejects.toThrow(
+      "rank 1 is gone",
+    );
+  });
+  tf.dispose([rows, variable]);
 });

@@ -1,6 +1,11 @@
 import "./shared/register-gradients.js";
 
-export { lossAcrossRanks, type Ranks } from "./across-ranks.js";
+export {
+  type LossAcrossRanksOptions,
+  type LossOfAllRanks,
+  lossAcrossRanks,
+  type Ranks,
+} from "./across-ranks.js";
 export type { Labels } from "./check-embeddings.js";
 export { type CollapseRecord, collapse } from "./diagnostics/collapse-monitor.js";
 export { effectiveRank, type Spectrum } from "./diagnostics/effective-rank.js";

@@ -9,7 +9,7 @@ export interface CollapseRecord {
   spread: number;
   /** Share of dimensions whose standard deviation is below a hundredth of the mean one. */
   deadDimensions: number;
-  /** Mean cosine similarity of different rows: 1 for one point. */
+  /** Mean cosine similarity of different rows: 1 for one point. A row of zeros has a cosine of 0 with every other. */
   meanCosine: number;
 }
 
@@ -28,16 +28,17 @@ export async function collapse(
 ): Promise<CollapseRecord & { collapsed: boolean }> {
   const { warnBelow = 0.1 } = checkOptions("collapse", options, { warnBelow: true });
   checkNumber("collapse: warnBelow", warnBelow, { min: 0, max: 1 });
-  const [deviations, mean] = tf.tidy(() => {
+  const [deviations, sums] = tf.tidy(() => {
     const x = checkEmbeddings("collapse: embeddings", embeddings);
     checkBatch("collapse", x.shape[0]);
     const rows = l2Normalize(x);
     const center = tf.mean(rows, 0, true);
-    return [tf.sqrt(tf.mean(tf.square(tf.sub(rows, center)), 0)), tf.sum(tf.square(center))];
+    const squares = tf.stack([tf.sum(tf.square(center)), tf.sum(tf.square(rows))]);
+    return [tf.sqrt(tf.mean(tf.square(tf.sub(rows, center)), 0)), squares];
   });
   const values = Array.from((await deviations.data()) as Float32Array);
-  const [square] = await mean.data();
-  tf.dispose([deviations, mean]);
+  const [square, own] = await sums.data();
+  tf.dispose([deviations, sums]);
   const average = values.reduce((sum, value) => sum + value, 0) / values.length;
   if (!Number.isFinite(average)) throw new Error("collapse: embeddings must be finite");
   const n = embeddings.shape[0];
@@ -45,8 +46,8 @@ export async function collapse(
   return {
     spread,
     deadDimensions: values.filter((value) => value < average / 100 || average === 0).length / values.length,
-    // |mean row|^2 is the mean of all n^2 cosines, of which n are 1.
-    meanCosine: (square * n - 1) / (n - 1),
+    // |mean row|^2 is the mean of all n^2 cosines, of which n are of a row with itself: 1, and 0 where the row is 0.
+    meanCosine: (square * n - own / n) / (n - 1),
     collapsed: spread < warnBelow,
   };
 }

@@ -134,3 +134,22 @@ it("diagnostics and distances in parts take integers, and leave no tensor behind
   });
   rows.dispose();
 });
+
+it("collapse counts a row of zeros as a cosine of 0 in the mean cosine", async () => {
+  for (const zeros of [[0, 1, 2, 3], [1, 3], [2]]) {
+    const values = normalArray(5, 12).map((value, i) => (zeros.includes(Math.floor(i / 3)) ? 0 : value));
+    const rows = Array.from({ length: 4 }, (_, i) => Array.from(values.slice(3 * i, 3 * i + 3)));
+    const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+    let expected = 0;
+    for (let i = 0; i < 4; i++) {
+      for (let j = 0; j < 4; j++) {
+        const lengths = Math.sqrt(dot(rows[i], rows[i]) * dot(rows[j], rows[j]));
+        if (i !== j && lengths > 0) expected += dot(rows[i], rows[j]) / lengths / 12;
+      }
+    }
+    const x = tf.tensor2d(rows);
+    const { meanCosine } = await collapse(x);
+    expect(Math.abs(meanCosine - expected)).toBeLessThan(1e-6);
+    x.dispose();
+  }
+});

@@ -38,7 +38,6 @@ export function sigReg(rows: tf.Tensor, options: SIGRegOptions = {}): tf.Scalar 
     throw new Error(`sigReg: rows must be [n, dim] or [views, n, dim], got [${rows?.shape}]`);
   }
   const dim = rows.shape[rows.rank - 1]!;
-  checkNumber("sigReg: seed", seed, { min: 0, integer: true });
   return tf.tidy(() => {
     const given = directions === undefined ? undefined : checkEmbeddings("sigReg: directions", directions);
     if (given && given.shape[0] !== dim) {

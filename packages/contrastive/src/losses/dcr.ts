@@ -62,6 +62,9 @@ export function dcr<R extends Reduction = "mean">(
     );
   }
   const [n, ...item] = anchor.shape;
+  if (anchor.size === 0) {
+    throw new Error(`dcr: anchor must have a row, and a value in each, got [${anchor.shape}]`);
+  }
   for (const [i, positive] of positives.entries()) {
     if (String(positive?.shape) !== String(anchor.shape)) {
       throw new Error(

@@ -13,7 +13,7 @@ export interface LeJEPAOptions extends SIGRegOptions {
  * LeJEPA (Balestriero and LeCun 2025, eq. 7): all views are drawn to the mean of the global ones, and {@link sigReg} keeps the rows of
  * each view normally distributed, `lambda sigReg + (1 - lambda) mean squared distance`.
  *
- * @param views `global` `[views, n, dim]` and `local` `[views, n, dim]`
+ * @param views `global` `[views, n, dim]`, at least one view, and `local` `[views, n, dim]`
  * @returns a scalar; the caller disposes it
  */
 export function leJEPA(
@@ -30,10 +30,11 @@ export function leJEPA(
   if (
     globalShape.length !== 3 ||
     localShape.length !== 3 ||
+    globalShape.includes(0) ||
     String(globalShape.slice(1)) !== String(localShape.slice(1))
   ) {
     throw new Error(
-      `leJEPA: expected global and local views [views, n, dim] of one n and dim, got [${globalShape}] and [${localShape}]`,
+      `leJEPA: expected global and local views [views, n, dim] of one n and dim, with a global view, a row and a column, got [${globalShape}] and [${localShape}]`,
     );
   }
   return tf.tidy(() => {

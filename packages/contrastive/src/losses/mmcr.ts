@@ -19,8 +19,10 @@ export interface MMCROptions {
 export function mmcr(views: tf.Tensor, options: MMCROptions = {}): tf.Scalar {
   const { lambda = 5e-3 } = checkOptions<MMCROptions>("mmcr", options, { lambda: true });
   checkFloat("mmcr: lambda", lambda, { min: 0 });
-  if (views?.rank !== 3 || views.shape[1]! < 2) {
-    throw new Error(`mmcr: views must be [n, views, dim] with at least two views, got [${views?.shape}]`);
+  if (views?.rank !== 3 || views.shape[1]! < 2 || views.size === 0) {
+    throw new Error(
+      `mmcr: views must be [n, views, dim] with a row, a column and at least two views, got [${views?.shape}]`,
+    );
   }
   return tf.tidy(() => {
     const z = toFloat("mmcr: views", views);

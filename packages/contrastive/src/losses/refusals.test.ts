@@ -10,6 +10,7 @@ import { barlowTwins } from "./barlow-twins.js";
 import { circle } from "./circle.js";
 import { clipLoss } from "./clip.js";
 import { contrastiveLoss } from "./contrastive-loss.js";
+import { dcr } from "./dcr.js";
 import { debiased } from "./debiased.js";
 import { decoupled } from "./decoupled.js";
 import { fastAP } from "./fast-ap.js";
@@ -17,8 +18,10 @@ import { generalizedLiftedStructure } from "./generalized-lifted-structure.js";
 import { hardNegative } from "./hard-negative.js";
 import { infoNCE } from "./info-nce.js";
 import { koLeo } from "./ko-leo.js";
+import { leJEPA } from "./le-jepa.js";
 import { liftedStructure } from "./lifted-structure.js";
 import { margin } from "./margin.js";
+import { mmcr } from "./mmcr.js";
 import { multiSimilarity } from "./multi-similarity.js";
 import { nPairs } from "./n-pairs.js";
 import { nca } from "./nca.js";
@@ -26,6 +29,7 @@ import { negativeCosine } from "./negative-cosine.js";
 import { ntXent } from "./nt-xent.js";
 import { ntXentFromLabels } from "./nt-xent-from-labels.js";
 import { rankedList } from "./ranked-list.js";
+import { sigReg } from "./sig-reg.js";
 import { sigLipLoss } from "./siglip.js";
 import { snrContrastive } from "./snr-contrastive.js";
 import { supCon } from "./sup-con.js";
@@ -166,3 +170,25 @@ it.each(Object.entries({ koLeo, uniformity }))(
     expectCasts((input) => loss(input));
   },
 );
+
+const zeros = (shapes: string) => shapes.split(" ").map((shape) => shape.split(",").map(Number));
+
+it.each<[string, number[][], (shape: number[]) => tf.Tensor]>([
+  ["mmcr", zeros("0,2,3 4,2,0 4,0,3"), (shape) => mmcr(tf.zeros(shape))],
+  [
+    "leJEPA",
+    zeros("0,4,3 2,0,3 2,4,0"),
+    (shape) => leJEPA({ global: tf.zeros(shape), local: tf.ones([1, ...shape.slice(1)]) }),
+  ],
+  ["sigReg", zeros("0,4,3 2,0,3 2,4,0 0,3 4,0"), (shape) => sigReg(tf.zeros(shape))],
+  [
+    "dcr",
+    zeros("0,3 4,0"),
+    ([n, dim]) =>
+      dcr({ anchor: tf.zeros([n, dim]), positives: [tf.zeros([n, dim])], negatives: tf.zeros([n, 2, dim]) }),
+  ],
+])("%s refuses tensors without a value", (name, shapes, loss) => {
+  tf.tidy(() => {
+    for (const shape of shapes) expect(() => loss(shape), String(shape)).toThrow(new RegExp(`^${name}: `));
+  });
+});

@@ -34,7 +34,7 @@ export function leJEPA(
     String(globalShape.slice(1)) !== String(localShape.slice(1))
   ) {
     throw new Error(
-      `leJEPA: expected global and local views [views, n, dim] of one n and dim, with a global view, a row and a column, got [${globalShape}] and [${localShape}]`,
+      `leJEPA: expected one global view or more, and global and local views [views, n, dim] of one n and dim, got [${globalShape}] and [${localShape}]`,
     );
   }
   return tf.tidy(() => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { folderOf } from "../../test/temporary-folder.js";
 import { askQuestions, type Question } from "./ask-questions.js";
+import { waitBefore } from "./chat-completion.js";
 
 const open: { close(): void }[] = [];
 afterEach(() => {
@@ -129,15 +130,21 @@ it("goes on from its cache after a failure, and after half a line", async () => 
   }
 });
 
-it("waits for the date that a busy server names, and not for days", async () => {
+it("waits as long as a busy server asks, never less than its own delay", () => {
+  expect([0, 1, 2, 3, 4].map((tried) => waitBefore(tried, 1000, 0))).toEqual([1000, 2000, 4000, 8000, 16000]);
+  expect(waitBefore(0, 1000, 5000)).toBe(5000);
+  expect(waitBefore(3, 1000, 5000)).toBe(8000);
+  expect(waitBefore(12, 1000)).toBe(600_000);
+});
+
+it("takes a date for the time to wait, and does not wait for days", async () => {
   let asked = 0;
   const dated = await serve((_, response) => {
     const date = new Date(Date.now() - 5000).toUTCString();
     if (++asked < 3) response.writeHead(429, { "retry-after": date }).end();
     else reply(response, "yes");
   });
-  // The date is past: nothing of the delay is waited for.
-  const options = { ...dated.options, retryDelay: 100_000 };
+  const options = { ...dated.options, retryDelay: 1 };
   expect(await askQuestions(questions.slice(0, 1), options)).toEqual(["yes"]);
   const away = await serve((_, response) =>
     response.writeHead(503, { "retry-after": "86400" }).end("closed"),
@@ -240,4 +247,105 @@ it("refuses a cache that cannot be written before it asks anything", async () =>
     await expect(askQuestions(questions, { ...options, cache })).rejects.toThrow(message);
   }
   expect(seen).toHaveLength(0);
+});
+
+it("keeps apart the answers of servers whose models have one name", async () => {
+  const cache = join(folderOf({}), "answers.jsonl");
+  const [a, b] = [
+    await serve((_, response) => reply(response, "A")),
+    await serve((_, response) => reply(response, "B")),
+  ];
+  for (let run = 0; run < 2; run++) {
+    expect(await askQuestions(questions.slice(0, 1), { ...a.options, cache })).toEqual(["A"]);
+    expect(await askQuestions(questions.slice(0, 1), { ...b.options, cache })).toEqual(["B"]);
+  }
+  // With and without the slash at its end it is one server.
+  const endpoint = a.options.endpoint.replace(/\/$/, "");
+  await askQuestions(questions.slice(0, 1), { ...a.options, endpoint, cache });
+  expect([a.seen.length, b.seen.length]).toEqual([1, 1]);
+});
+
+it("refuses a key that is no header and an endpoint that is no address, without the key and without a request", async () => {
+  const { options, seen } = await serve((_, response) => reply(response, "yes"));
+  for (const [apiKey, at] of [
+    ["sk-secret\nabc", 9],
+    ["sk-secret\u2019", 9],
+    ["sk secret", 2],
+  ] as const) {
+    const error = await askQuestions(questions, { ...options, apiKey }).catch((reason: Error) => reason);
+    expect(String(error)).toBe(
+      `Error: askQuestions: apiKey must be visible ASCII, got another character at ${at}`,
+    );
+  }
+  for (const endpoint of ["http://", "https://", "ftp://a/v1", "http://a b/"]) {
+    await expect(askQuestions(questions, { ...options, endpoint })).rejects.toThrow(
+      `askQuestions: endpoint must be an http URL, got "${endpoint}"`,
+    );
+  }
+  const withKey = options.endpoint.replace("//", "//user:secret@");
+  const error = await askQuestions(questions, { ...options, endpoint: withKey }).catch(
+    (reason: Error) => reason,
+  );
+  expect(String(error)).toMatch(/endpoint must hold no user name or password/);
+  expect(String(error)).not.toMatch(/secret/);
+  expect(seen).toHaveLength(0);
+});
+
+it("takes no reply without text for an answer, and keeps none", async () => {
+  const cache = join(folderOf({}), "answers.jsonl");
+  let content: unknown = "";
+  const { options, seen } = await serve((_, response) => {
+    const choices = [{ message: { content }, finish_reason: "length" }];
+    response.end(JSON.stringify({ choices }));
+  });
+  const ask = () => askQuestions(questions.slice(0, 1), { ...options, cache, maxTokens: 16 });
+  for (content of ["", " \n", null, []]) {
+    await expect(ask()).rejects.toThrow(
+      /question q0: .*replied no text within 16 tokens \(maxTokens\) after 1 of 6 tries/,
+    );
+  }
+  expect(readFileSync(cache, "utf8")).toBe("");
+  content = "B, since the";
+  expect(await ask()).toEqual(["B, since the"]);
+  expect(seen).toHaveLength(5);
+});
+
+it("reads an answer in parts", async () => {
+  let content: unknown;
+  const { options } = await serve((_, response) =>
+    response.end(JSON.stringify({ choices: [{ message: { content } }] })),
+  );
+  const ask = () => askQuestions(questions.slice(0, 1), options);
+  content = [
+    { type: "thinking", thinking: [] },
+    { type: "text", text: "The answer" },
+    { type: "text", text: " is B" },
+  ];
+  expect(await ask()).toEqual(["The answer is B"]);
+  content = [{ type: "refusal", refusal: "no" }];
+  await expect(ask()).rejects.toThrow(/replied without choices\[0\].message.content/);
+});
+
+it("sends the fields of request, leaves out those that are undefined, and asks again where they change", async () => {
+  const cache = join(folderOf({}), "answers.jsonl");
+  const { options, seen } = await serve((_, response) => reply(response, "yes"));
+  const ask = (request?: Record<string, unknown>) =>
+    askQuestions(questions.slice(0, 1), { ...options, cache, request });
+  await ask();
+  await ask({ max_tokens: undefined, temperature: undefined, max_completion_tokens: 900, seed: 7 });
+  await ask({ seed: 8 });
+  await ask({ seed: 8 });
+  expect(seen).toHaveLength(3);
+  const [plain, reasoning] = seen as unknown as Record<string, unknown>[];
+  expect(Object.keys(plain).sort()).toEqual(["max_tokens", "messages", "model", "temperature"]);
+  expect(Object.keys(reasoning).sort()).toEqual(["max_completion_tokens", "messages", "model", "seed"]);
+  expect(reasoning).toMatchObject({ max_completion_tokens: 900, seed: 7 });
+  for (const [request, message] of [
+    [{ stream: true }, "askQuestions: request.stream is set by askQuestions itself"],
+    [{ messages: [] }, "askQuestions: request.messages is set by askQuestions itself"],
+    [3, "askQuestions: request must be an object of fields, got 3"],
+    [[], "askQuestions: request must be an object of fields, got an array of 0"],
+  ] as const) {
+    await expect(ask(request as never)).rejects.toThrow(message);
+  }
 });

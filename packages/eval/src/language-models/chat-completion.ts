@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface ChatRequest {
-  endpoint: string;
+  /** Of the chat completions themselves. */
+  url: URL;
   apiKey?: string;
   retries: number;
   retryDelay: number;
   timeout: number;
+  maxTokens: number;
   /** For errors. */
   id: string;
   signal: AbortSignal;
@@ -43,20 +45,24 @@ export async function chatCompletion(body: string, request: ChatRequest): Promis
           },
         );
       }
-      await sleep(failure.after ?? waitBefore(tried, request.retryDelay), undefined, {
+      await sleep(waitBefore(tried, request.retryDelay, failure.after), undefined, {
         signal: request.signal,
       });
     }
   }
 }
 
-/** The wait before a try in ms: the delay, doubled with each try up to ten minutes. A timer cannot hold what doubling makes of it in time. */
-export function waitBefore(tried: number, retryDelay: number): number {
-  return Math.min(retryDelay * 2 ** tried, Math.max(retryDelay, longestWait));
+/**
+ * The wait before a try in ms: the delay, doubled with each try up to ten minutes, or longer where the server asks for it. A timer cannot hold
+ * what doubling makes of it in time; a server that asks for no wait would be asked so often that all tries are gone at once.
+ */
+export function waitBefore(tried: number, retryDelay: number, asked = 0): number {
+  return Math.max(asked, Math.min(retryDelay * 2 ** tried, Math.max(retryDelay, longestWait)));
 }
 
-async function send(body: string, { endpoint, apiKey, timeout, signal }: ChatRequest): Promise<string> {
-  const url = `${endpoint.replace(/\/+$/, "")}/chat/completions`;
+async function send(body: string, { url, apiKey, timeout, maxTokens, signal }: ChatRequest): Promise<string> {
+  // A query may hold a key.
+  const shownURL = url.origin + url.pathname;
   let response: Response;
   let text: string;
   // Not AbortSignal.any with AbortSignal.timeout: Node 20 may collect such signals as garbage, and then they never abort.
@@ -90,7 +96,7 @@ async function send(body: string, { endpoint, apiKey, timeout, signal }: ChatReq
     const after = waitOf(response.headers.get("retry-after"));
     const tooLong = after !== undefined && after > longestWait;
     throw new RequestError(
-      `${url} replied ${status}: ${short}${tooLong ? ` (and asks to wait ${Math.ceil(after / 1000)} s)` : ""}`,
+      `${shownURL} replied ${status}: ${short}${tooLong ? ` (and asks to wait ${Math.ceil(after / 1000)} s)` : ""}`,
       !tooLong && (status === 408 || status === 429 || status >= 500),
       after,
     );
@@ -100,11 +106,15 @@ async function send(body: string, { endpoint, apiKey, timeout, signal }: ChatReq
     reply = JSON.parse(text);
   } catch {
     // Something between the server and here cut it or put a page of its own in its place.
-    throw new RequestError(`${url} replied with text that is no JSON: ${short}`, true);
+    throw new RequestError(`${shownURL} replied with text that is no JSON: ${short}`, true);
   }
-  const content = contentOf(reply);
+  const { content, isCut } = contentOf(reply);
+  // A model that reasons may spend all tokens before the answer begins.
+  if (isCut && !content?.trim()) {
+    throw new RequestError(`${shownURL} replied no text within ${maxTokens} tokens (maxTokens)`, false);
+  }
   if (content === undefined)
-    throw new RequestError(`${url} replied without choices[0].message.content: ${short}`, false);
+    throw new RequestError(`${shownURL} replied without choices[0].message.content: ${short}`, false);
   return content;
 }
 
@@ -130,8 +140,24 @@ function waitOf(header: string | null): number | undefined {
   return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }
 
-function contentOf(reply: unknown): string | undefined {
-  const { choices } = (reply ?? {}) as { choices?: { message?: { content?: unknown } }[] };
-  const content = choices?.[0]?.message?.content;
-  return typeof content === "string" ? content : undefined;
+/** The answer's text, or that of its parts, and whether the model had to stop before its end. */
+function contentOf(reply: unknown): { content?: string; isCut: boolean } {
+  const { choices } = (reply ?? {}) as {
+    choices?: { message?: { content?: unknown }; finish_reason?: unknown }[];
+  };
+  const choice = choices?.[0];
+  const content = choice?.message?.content;
+  const parts: unknown[] = Array.isArray(content) ? content : [content];
+  const texts = parts.map((part) => (typeof part === "string" ? part : textOf(part)));
+  const found = texts.filter((text) => text !== undefined);
+  return {
+    ...(found.length > 0 && { content: found.join("") }),
+    isCut: choice?.finish_reason === "length",
+  };
+}
+
+/** The text of a part `{ type: "text", text }`; undefined of others, such as a model's thoughts. */
+function textOf(part: unknown): string | undefined {
+  const { type, text } = (part ?? {}) as { type?: unknown; text?: unknown };
+  return type === "text" && typeof text === "string" ? text : undefined;
 }

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type CustomImage, type ImageDataset, imageArray, imageStream } from "@dcr-js/data";
-import { checkOptions, describe } from "../shared/check-options.js";
+import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import type { CaptionChoices } from "./caption-choices.js";
 import { parquetFiles, readParquet, savedImage } from "./parquet.js";
 import { checkFile, parseFile } from "./published-files.js";
@@ -26,6 +26,7 @@ const negativeColumns = ["hard_text_1", "hard_text_2", "hard_text_3", "hard_text
  */
 export async function aroOrder(path: string, options?: AROOrderOptions): Promise<CaptionChoices> {
   const { images } = checkOptions("aroOrder", options, { images: true });
+  checkText("aroOrder: path", path);
   const files = await parquetFiles(path);
   if (files) {
     if (images !== undefined)

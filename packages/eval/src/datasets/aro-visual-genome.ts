@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type CustomImage, decodeImage, imageStream, type RGBImage } from "@dcr-js/data";
-import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { checkNumber, checkOptions, checkText, describe } from "../shared/check-options.js";
 import type { CaptionChoices } from "./caption-choices.js";
 import { checkFile, parseFile } from "./published-files.js";
 import { symmetricRelations } from "./symmetric-relations.js";
@@ -28,6 +28,7 @@ export interface VGAttributionOptions {
  * @throws naming the file and the case that is not as published, and the first image that is missing
  */
 export async function vgRelation(folder: string, options?: VGRelationOptions): Promise<CaptionChoices> {
+  checkText("vgRelation: folder", folder);
   const { images, symmetric = false } = checkOptions("vgRelation", options, {
     images: true,
     symmetric: "boolean",
@@ -53,6 +54,7 @@ export async function vgRelation(folder: string, options?: VGRelationOptions): P
  * @throws naming the file and the case that is not as published, and the first image that is missing
  */
 export async function vgAttribution(folder: string, options?: VGAttributionOptions): Promise<CaptionChoices> {
+  checkText("vgAttribution: folder", folder);
   const { images, leastCases = 25 } = checkOptions("vgAttribution", options, {
     images: true,
     leastCases: true,

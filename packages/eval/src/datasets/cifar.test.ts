@@ -60,3 +60,27 @@ it("names the file that is missing, cut short or of other labels", async () => {
     /split must be one of train, test, got "val"/,
   );
 });
+
+it("refuses a file without images, and one that has fewer than the others", async () => {
+  const two = Buffer.concat([record([0], 0), record([1], 1)]);
+  const folder = (third: Buffer) =>
+    folderOf({
+      "batches.meta.txt": names,
+      "test_batch.bin": Buffer.alloc(0),
+      ...Object.fromEntries([1, 2, 3, 4, 5].map((i) => [`data_batch_${i}.bin`, i === 3 ? third : two])),
+    });
+  for (const [third, got] of [
+    [Buffer.alloc(0), 0],
+    [record([0], 0), 1],
+  ] as const) {
+    await expect(cifar10(folder(third), { split: "train" })).rejects.toThrow(
+      `data_batch_3.bin: expected 2 images, as another file has, got ${got}`,
+    );
+  }
+  await expect(cifar10(folder(two))).rejects.toThrow(
+    /^cifar10: .*test_batch.bin: expected 1 image or more, got 0/,
+  );
+  expect(await readDataset((await cifar10(folder(two), { split: "train" })).dataset)).toHaveLength(10);
+  const hundred = folderOf({ "fine_label_names.txt": "apple\n", "test.bin": Buffer.alloc(0) });
+  await expect(cifar100(hundred)).rejects.toThrow(/^cifar100: .*test.bin: expected 1 image or more, got 0/);
+});

@@ -1,6 +1,7 @@
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type CustomImage, imageStream } from "@dcr-js/data";
-import { checkChoice, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkOptions, checkText } from "../shared/check-options.js";
 import type { LabelledImages } from "./labelled-images.js";
 import { checkFile, readLines, readRecords } from "./published-files.js";
 
@@ -21,9 +22,11 @@ export interface CIFAR100Options extends CIFAR10Options {
  * CIFAR-10 (Krizhevsky 2009) from the files of its binary version, `cifar-10-batches-bin`: `test_batch.bin`, `data_batch_1.bin` to
  * `data_batch_5.bin`, `batches.meta.txt`. The Python version, of pickles, is not read.
  *
- * @throws where a file is missing, or while reading, where it ends early or has a label that is no class
+ * @throws where a file is missing, has no image or has fewer than the split's other files, or while reading, where it ends within an image or has a
+ *   label that is no class
  */
 export async function cifar10(folder: string, options?: CIFAR10Options): Promise<LabelledImages> {
+  checkText("cifar10: folder", folder);
   const checked = checkOptions("cifar10", options, { split: true });
   const split = checkChoice("cifar10: split", checked.split ?? "test", ["train", "test"]);
   const files = split === "test" ? ["test_batch.bin"] : [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`);
@@ -38,6 +41,7 @@ export async function cifar10(folder: string, options?: CIFAR10Options): Promise
  * @throws as {@link cifar10}
  */
 export async function cifar100(folder: string, options?: CIFAR100Options): Promise<LabelledImages> {
+  checkText("cifar100: folder", folder);
   const checked = checkOptions("cifar100", options, { split: true, labels: true });
   const split = checkChoice("cifar100: split", checked.split ?? "test", ["train", "test"]);
   const labels = checkChoice("cifar100: labels", checked.labels ?? "fine", ["fine", "coarse"]);
@@ -61,12 +65,17 @@ async function read(
     labelAt,
   }: { folder: string; files: string[]; classes: string[]; labelBytes: number; labelAt: number },
 ): Promise<LabelledImages> {
-  for (const file of files) await checkFile(caller, join(folder, file));
+  const recordLength = labelBytes + 3 * plane;
+  await checkCounts(
+    caller,
+    files.map((file) => join(folder, file)),
+    recordLength,
+  );
   async function* images(): AsyncGenerator<CustomImage> {
     for (const file of files) {
       const path = join(folder, file);
       let index = 0;
-      for await (const record of readRecords(caller, path, { record: labelBytes + 3 * plane })) {
+      for await (const record of readRecords(caller, path, { record: recordLength })) {
         const label = classes[record[labelAt]];
         if (label === undefined) {
           throw new Error(
@@ -82,6 +91,21 @@ async function read(
     }
   }
   return { dataset: imageStream(images, { name: `${caller} ${folder}` }), classes };
+}
+
+/** Refuses files without an image, and files of unequal lengths: a copy that broke off may end with a record. */
+async function checkCounts(caller: string, paths: readonly string[], recordLength: number): Promise<void> {
+  for (const path of paths) await checkFile(caller, path);
+  const counts = await Promise.all(
+    paths.map(async (path) => Math.floor((await stat(path)).size / recordLength)),
+  );
+  const expected = Math.max(1, ...counts);
+  for (const [i, path] of paths.entries()) {
+    // A file that ends within a record is named where it is read.
+    if (counts[i] === expected || (await stat(path)).size % recordLength !== 0) continue;
+    const wanted = paths.length > 1 ? `${expected} images, as another file has` : "1 image or more";
+    throw new Error(`${caller}: ${path}: expected ${wanted}, got ${counts[i]}`);
+  }
 }
 
 /** From a plane for each colour to a colour for each pixel. */

@@ -75,3 +75,24 @@ it("reads ImageNet's layout, with names where they are", async () => {
   );
   await expect(imageNet(folder, { split: "train" })).rejects.toThrow(/train: no such folder/);
 });
+
+it("gives every class of ImageNet a name of its own", async () => {
+  const wnids = ["n02012849", "n03126707", "n03710637", "n03710721"];
+  const folder = folderOf({
+    ...files(...wnids.map((wnid) => `val/${wnid}/a.jpg`)),
+    // As published: of the 1000 classes these two pairs share their first name.
+    "LOC_synset_mapping.txt":
+      "n02012849 crane\nn03126707 crane\nn03710637 maillot\nn03710721 maillot, tank suit\n",
+  });
+  expect((await imageNet(folder)).names).toEqual(["crane", "crane (n03126707)", "maillot", "tank suit"]);
+});
+
+it("refuses a class without images, as torchvision's ImageFolder does, and a list without images", async () => {
+  const folder = folderOf({ ...files("a/1.jpg", "b/1.jpg"), "empty/readme.txt": "", ".cache/x.txt": "" });
+  await expect(classFolder(folder)).rejects.toThrow(
+    `classFolder: ${folder}: expected images in every class's folder, got none in "empty"`,
+  );
+  await expect(dtd(folderOf({ "labels/test1.txt": "\n" }))).rejects.toThrow(
+    /^dtd: .*test1.txt lists no images/,
+  );
+});

@@ -1,7 +1,7 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type IndexedDataset, imageArray, imageFolder } from "@dcr-js/data";
-import { checkChoice, checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkNumber, checkOptions, checkText, describe } from "../shared/check-options.js";
 import type { LabelledImages } from "./labelled-images.js";
 import { readLines } from "./published-files.js";
 
@@ -9,9 +9,10 @@ import { readLines } from "./published-files.js";
  * A folder with a folder of images for each class: EuroSAT (`EuroSAT_RGB`, or `2750` in the older archive) and any other of this form. The
  * classes are sorted.
  *
- * @throws with fewer than two classes, and on an image that is in none of them
+ * @throws with fewer than two classes, on a class without images, and on an image that is in no class
  */
 export async function classFolder(folder: string): Promise<LabelledImages> {
+  checkText("classFolder: folder", folder);
   return readClasses("classFolder", folder);
 }
 
@@ -26,6 +27,7 @@ export interface Caltech101Options {
  * @param folder `101_ObjectCategories` or the folder that holds it
  */
 export async function caltech101(folder: string, options?: Caltech101Options): Promise<LabelledImages> {
+  checkText("caltech101: folder", folder);
   const { background = false } = checkOptions("caltech101", options, { background: "boolean" });
   const { dataset, classes } = await readClasses("caltech101", await inside(folder, "101_ObjectCategories"));
   if (background) return { dataset, classes };
@@ -44,11 +46,13 @@ export interface DTDOptions {
 
 /** Describable Textures (Cimpoi et al. 2014): `images/<class>/<file>` and the lists of `labels/test1.txt` and the like. */
 export async function dtd(folder: string, options?: DTDOptions): Promise<LabelledImages> {
+  checkText("dtd: folder", folder);
   const checked = checkOptions("dtd", options, { split: true, partition: true });
   const split = checkChoice("dtd: split", checked.split ?? "test", ["train", "val", "test"]);
   const partition = checkNumber("dtd: partition", checked.partition ?? 1, { min: 1, max: 10, integer: true });
   const path = join(folder, "labels", `${split}${partition}.txt`);
   const names = await readLines("dtd", path);
+  if (names.length === 0) throw new Error(`dtd: ${path} lists no images`);
   const images = names.map((name, i) => {
     const parts = name.split("/");
     if (parts.length !== 2)
@@ -66,12 +70,14 @@ export interface ImageNetOptions {
 
 /**
  * ImageNet-1K (Russakovsky et al. 2015) in the layout that PyTorch's examples use: `val/<wnid>/<file>` and `train/<wnid>/<file>`. The classes are
- * the wnids, sorted, which is the usual order of the 1000 classes; with `LOC_synset_mapping.txt` in the folder `names` holds their first names.
+ * the wnids, sorted, which is the usual order of the 1000 classes. With `LOC_synset_mapping.txt` in the folder `names` holds a name for each, which no other class has: the
+ * first that is not taken, or the first with the wnid, such as `"crane (n03126707)"`.
  */
 export async function imageNet(
   folder: string,
   options?: ImageNetOptions,
 ): Promise<LabelledImages & { names?: string[] }> {
+  checkText("imageNet: folder", folder);
   const checked = checkOptions("imageNet", options, { split: true });
   const split = checkChoice("imageNet: split", checked.split ?? "val", ["train", "val"]);
   const read = await readClasses("imageNet", join(folder, split));
@@ -80,15 +86,22 @@ export async function imageNet(
     throw new Error(`imageNet: ${join(folder, split, wrong)} must be named by a wnid, such as n01440764`);
   const mapping = join(folder, "LOC_synset_mapping.txt");
   if (!(await stat(mapping).catch(() => undefined))) return read;
-  const nameOf = new Map(
+  const synonyms = new Map(
     (await readLines("imageNet", mapping)).map((line) => [
       line.slice(0, 9),
-      line.slice(10).split(",")[0].trim(),
+      line
+        .slice(10)
+        .split(",")
+        .map((name) => name.trim())
+        .filter(Boolean),
     ]),
   );
+  const taken = new Set<string>();
   const names = read.classes.map((wnid) => {
-    const name = nameOf.get(wnid);
-    if (!name) throw new Error(`imageNet: ${mapping} has no name for ${wnid}`);
+    const known = synonyms.get(wnid) ?? [];
+    if (known.length === 0) throw new Error(`imageNet: ${mapping} has no name for ${wnid}`);
+    const name = known.find((one) => !taken.has(one)) ?? `${known[0]} (${wnid})`;
+    taken.add(name);
     return name;
   });
   return { ...read, names };
@@ -99,6 +112,13 @@ async function readClasses(caller: string, folder: string): Promise<LabelledImag
     throw new Error(`${caller}: ${folder}: no such folder`);
   const dataset = await imageFolder(folder, { log: () => {} });
   const { labels = [], length } = dataset;
+  const empty = (await foldersIn(folder)).filter((name) => !labels.includes(name));
+  if (empty.length > 0) {
+    const more = empty.length > 5 ? ` and ${empty.length - 5} more` : "";
+    throw new Error(
+      `${caller}: ${folder}: expected images in every class's folder, got none in ${empty.slice(0, 5).map(describe).join(", ")}${more}`,
+    );
+  }
   if (labels.length < 2)
     throw new Error(
       `${caller}: ${folder} must hold a folder for each of two classes or more, got ${labels.length}`,
@@ -108,6 +128,17 @@ async function readClasses(caller: string, folder: string): Promise<LabelledImag
     if (label === undefined) throw new Error(`${caller}: ${join(folder, name)} is in no class's folder`);
   }
   return { dataset, classes: labels };
+}
+
+/** The folders within a folder, without the hidden ones, which `imageFolder` leaves out too. */
+async function foldersIn(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => !name.startsWith("."));
+  const isFolder = await Promise.all(
+    names.map(
+      async (name) => (await stat(join(folder, name)).catch(() => undefined))?.isDirectory() ?? false,
+    ),
+  );
+  return names.filter((_, i) => isFolder[i]);
 }
 
 async function inside(folder: string, name: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ImageDataset, imageArray } from "@dcr-js/data";
-import { checkChoice, checkOptions, describe } from "../shared/check-options.js";
+import { checkChoice, checkOptions, checkText, describe } from "../shared/check-options.js";
 import { checkFile, parseFile } from "./published-files.js";
 
 export interface KarpathyOptions {
@@ -39,6 +39,7 @@ interface Entry {
  * const { dataset, captions, imageOf } = await karpathy("dataset_coco.json", { images: "coco" });
  */
 export async function karpathy(file: string, options: KarpathyOptions): Promise<CaptionedImages> {
+  checkText("karpathy: file", file);
   const checked = checkOptions("karpathy", options, { images: true, split: true, captionsPerImage: true });
   const { images: folder, captionsPerImage = 5 } = checked;
   const split = checkChoice("karpathy: split", checked.split ?? "test", ["train", "val", "test"]);

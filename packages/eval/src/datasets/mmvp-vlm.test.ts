@@ -42,8 +42,23 @@ it.each([
   ["", /expected pairs of questions, got 0 rows/],
   ["1,Texts,A\n2,Quantity and Count,B\n", /rows 2 and 3 are a pair and must have one pattern/],
   ["x,Texts,A\n2,Texts,B\n", /row 2 must have a number, a pattern and a statement/],
-  ["1,Texts\n2,Texts,B\n", /row 2 must have a number/],
+  ["1,Texts\n2,Texts,B\n", /row 2 must have a number, a pattern and a statement, got 2 columns/],
+  // The published script unpacks three columns, and fails at a fourth.
+  [
+    "1,Texts,a dog, running\n2,Texts,B\n",
+    /row 2 must have .*, got 4 columns; a statement with a comma needs quotes/,
+  ],
+  ["Texts,1,A\nTexts,2,B\n", /row 2 must have a number, a pattern and a statement, got "Texts,1,A"/],
+  ['1,Texts,"A\n2,Texts,B\n', /^mmvpVLM: .*Questions.csv: Quote Not Closed/],
   ["1,Texts,A\n2,Texts,B\n", /MLLM_VLM Images.*1.jpg: no such file/],
 ])("refuses %j", async (rows, message) => {
   await expect(mmvpVLM(folderOf({ "Questions.csv": header + rows }))).rejects.toThrow(message);
+});
+
+it("refuses a table without the columns' names", async () => {
+  const rows = "1,Texts,A\n2,Texts,B\n";
+  await expect(mmvpVLM(folderOf({ "Questions.csv": rows }))).rejects.toThrow(
+    /Questions.csv: row 1 must name the columns, such as Question ID,Type,Statement, got "1,Texts,A"/,
+  );
+  await expect(mmvpVLM(folderOf({ "Questions.csv": "" }))).rejects.toThrow(/row 1 must name .*, got nothing/);
 });

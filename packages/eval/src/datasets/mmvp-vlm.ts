@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ImageDataset, imageArray } from "@dcr-js/data";
 import { parse } from "csv-parse/sync";
-import { checkOptions, describe } from "../shared/check-options.js";
+import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import { checkFile } from "./published-files.js";
 
 /** The nine visual patterns (Tong et al. 2024, section 3.1), as the published folders are named. */
@@ -41,20 +41,26 @@ export interface MMVPVLM {
  * @throws naming the file and the row that is not as published, and an image that is missing
  */
 export async function mmvpVLM(folder: string, options?: MMVPVLMOptions): Promise<MMVPVLM> {
+  checkText("mmvpVLM: folder", folder);
   const { prefix = "a photo of " } = checkOptions("mmvpVLM", options, { prefix: true });
   if (typeof prefix !== "string")
     throw new TypeError(`mmvpVLM: prefix must be a text, got ${describe(prefix)}`);
   const path = join(folder, "Questions.csv");
   await checkFile("mmvpVLM", path);
-  const [, ...rows] = parse(await readFile(path, "utf8"), {
-    bom: true,
-    skip_empty_lines: true,
-    trim: true,
-    relax_column_count: true,
-  }) as string[][];
-  const questions = rows.map(([id, pattern, statement], i) => {
-    if (!/^\d+$/.test(id ?? "") || !pattern || !statement) {
-      throw new Error(`mmvpVLM: ${path}: row ${i + 2} must have a number, a pattern and a statement`);
+  const [header, ...rows] = parseRows(path, await readFile(path, "utf8"));
+  if (!header || /^\d+$/.test(header[0])) {
+    throw new Error(
+      `mmvpVLM: ${path}: row 1 must name the columns, such as Question ID,Type,Statement, got ${header ? describe(header.join(",")) : "nothing"}`,
+    );
+  }
+  const questions = rows.map((row, i) => {
+    const [id, pattern, statement] = row;
+    if (row.length !== 3 || !/^\d+$/.test(id) || !pattern || !statement) {
+      const got = row.length === 3 ? describe(row.join(",")) : `${row.length} columns`;
+      const hint = row.length > 3 ? "; a statement with a comma needs quotes" : "";
+      throw new Error(
+        `mmvpVLM: ${path}: row ${i + 2} must have a number, a pattern and a statement, got ${got}${hint}`,
+      );
     }
     return { id, pattern, statement };
   });
@@ -78,4 +84,12 @@ export async function mmvpVLM(folder: string, options?: MMVPVLMOptions): Promise
   }
   const statements = questions.map(({ statement }) => prefix + statement);
   return { dataset: imageArray(images), statements, patterns };
+}
+
+function parseRows(path: string, text: string): string[][] {
+  try {
+    return parse(text, { bom: true, skip_empty_lines: true, trim: true, relax_column_count: true });
+  } catch (error) {
+    throw new Error(`mmvpVLM: ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }

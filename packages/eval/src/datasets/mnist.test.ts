@@ -52,6 +52,10 @@ it("names what is no such file, or ends early", async () => {
   await expect(read(images(2).subarray(0, 1000), labels(1, 2))).rejects.toThrow(
     /images-idx3-ubyte ends within a record of 784 bytes/,
   );
+  await expect(read(images(0), labels())).rejects.toThrow(/mnist: .*images-idx3-ubyte has no images/);
+  await expect(read(images(0, 2), labels(1, 2))).rejects.toThrow(
+    /images-idx3-ubyte: expected 2 images, as its header says, got 0/,
+  );
   await expect(read(labels(1, 2), labels(1, 2))).rejects.toThrow(/ends within a record/);
   await expect(read(idx([1, 20, 20], new Uint8Array(400)), labels(1))).rejects.toThrow(
     /no idx file of unsigned bytes with 3 axes, 28 x 28 each/,

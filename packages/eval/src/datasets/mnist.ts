@@ -1,5 +1,5 @@
 import { type CustomImage, imageStream } from "@dcr-js/data";
-import { checkChoice, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkOptions, checkText } from "../shared/check-options.js";
 import type { LabelledImages } from "./labelled-images.js";
 import { plainOrGzip, readRecords } from "./published-files.js";
 
@@ -17,6 +17,7 @@ export interface MNISTOptions {
  * @throws where a file is missing, or while reading, where it is no such file or ends early
  */
 export async function mnist(folder: string, options?: MNISTOptions): Promise<LabelledImages> {
+  checkText("mnist: folder", folder);
   const checked = checkOptions("mnist", options, { split: true });
   const split = checkChoice("mnist: split", checked.split ?? "test", ["train", "test"]);
   const prefix = split === "test" ? "t10k" : "train";
@@ -28,14 +29,14 @@ export async function mnist(folder: string, options?: MNISTOptions): Promise<Lab
       record: 1,
       header: 8,
       checkHeader: (header) => {
-        counts.labels = checkHeader(labelPath, header, []);
+        counts.labels = checkHeader(header, []);
       },
     });
     const pixels = readRecords("mnist", imagePath, {
       record: side * side,
       header: 16,
       checkHeader: (header) => {
-        counts.images = checkHeader(imagePath, header, [side, side]);
+        counts.images = checkHeader(header, [side, side]);
       },
     });
     let index = 0;
@@ -55,6 +56,10 @@ export async function mnist(folder: string, options?: MNISTOptions): Promise<Lab
       // A generator that is not read to its end keeps its file open.
       await labels.return(undefined);
     }
+    if (counts.images === 0) throw new Error(`mnist: ${imagePath} has no images`);
+    if (index === 0) {
+      throw new Error(`mnist: ${imagePath}: expected ${counts.images} images, as its header says, got 0`);
+    }
     for (const [name, count] of Object.entries(counts)) {
       if (count !== index)
         throw new Error(
@@ -67,12 +72,12 @@ export async function mnist(folder: string, options?: MNISTOptions): Promise<Lab
 }
 
 /** Checks an idx header: two zeros, the type of unsigned bytes, the axes and their lengths. @returns how many records follow */
-function checkHeader(path: string, header: Buffer, shape: readonly number[]): number {
+function checkHeader(header: Buffer, shape: readonly number[]): number {
   const axes = header.readUInt32BE(0) - 0x0800;
   const lengths = shape.map((_, i) => header.readUInt32BE(8 + 4 * i));
   if (axes !== shape.length + 1 || lengths.some((length, i) => length !== shape[i])) {
     throw new Error(
-      `mnist: ${path} is no idx file of unsigned bytes with ${shape.length + 1} axes${shape.length ? `, ${shape.join(" x ")} each` : ""}`,
+      `no idx file of unsigned bytes with ${shape.length + 1} axes${shape.length ? `, ${shape.join(" x ")} each` : ""}`,
     );
   }
   return header.readUInt32BE(4);

@@ -18,12 +18,14 @@ export async function readLines(caller: string, path: string): Promise<string[]>
     .filter(Boolean);
 }
 
-/** Text as JSON. @throws with the name, where it is none */
+/** Text as JSON, with or without a byte order mark. @throws with the name and the reason, where it is none */
 export function parseFile(name: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw new Error(`${name} is not valid JSON`, { cause: error });
+    throw new Error(`${name} is not valid JSON: ${(error as Error).message.replace(/\s+/g, " ")}`, {
+      cause: error,
+    });
   }
 }
 
@@ -39,7 +41,7 @@ export async function plainOrGzip(caller: string, folder: string, name: string):
 /**
  * Reads a file in records of one length, after a header; unpacks it where its name ends in `.gz`.
  *
- * @throws naming the file, where it ends within a record or the header
+ * @throws naming the file, where it ends within a record or the header, and where `checkHeader` throws
  */
 export async function* readRecords(
   caller: string,
@@ -69,8 +71,7 @@ export async function* readRecords(
       rest = rest.subarray(at);
     }
   } catch (error) {
-    const { message } = error as Error;
-    throw message.startsWith(caller) ? error : new Error(`${caller}: ${path}: ${message}`, { cause: error });
+    throw new Error(`${caller}: ${path}: ${(error as Error).message}`, { cause: error });
   } finally {
     file.destroy();
   }

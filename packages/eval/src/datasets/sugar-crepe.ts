@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { imageArray } from "@dcr-js/data";
-import { checkOptions, describe } from "../shared/check-options.js";
+import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import type { CaptionChoices } from "./caption-choices.js";
 import { checkFile, parseFile } from "./published-files.js";
 
@@ -41,6 +41,7 @@ export interface SugarCrepeOptions {
  * });
  */
 export async function sugarCrepe(folder: string, options: SugarCrepeOptions): Promise<CaptionChoices> {
+  checkText("sugarCrepe: folder", folder);
   const checked = checkOptions("sugarCrepe", options, { images: true, categories: true });
   const { images, categories = sugarCrepeCategories } = checked;
   if (typeof images !== "string")

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type CustomImage, type ImageDataset, imageArray, imageStream } from "@dcr-js/data";
-import { describe } from "../shared/check-options.js";
+import { checkText, describe } from "../shared/check-options.js";
 import { parquetFiles, readParquet, savedImage } from "./parquet.js";
 import { checkFile, parseFile, readLines } from "./published-files.js";
 
@@ -28,6 +28,7 @@ export interface Winoground {
  * const { text, image, group } = await winogroundScores({ images0, images1, captions0, captions1 });
  */
 export async function winoground(path: string): Promise<Winoground> {
+  checkText("winoground: path", path);
   const files = await parquetFiles(path);
   return files ? fromParquet(files) : fromLines(path);
 }

@@ -89,3 +89,10 @@ it("has CLIP's templates, as many as were published and all different", () => {
     for (const template of templates) expect(template).not.toContain("@");
   }
 });
+
+it("refuses two classes of one name, which would tie and never be right", async () => {
+  const encode = async (texts: string[]) => tf.ones([texts.length, 2]) as tf.Tensor2D;
+  await expect(zeroShotClassifier(encode, { classNames: ["crane", "dog", "crane"] })).rejects.toThrow(
+    'zeroShotClassifier: classNames[2] must differ from classNames[0], since equal texts tie, got "crane" twice',
+  );
+});

@@ -4,7 +4,7 @@ import { unitRows } from "../features/unit-rows.js";
 import { checkOptions, describe } from "../shared/check-options.js";
 
 export interface ZeroShotOptions {
-  /** Names of the classes, as texts have them. */
+  /** Names of the classes, as texts have them; all different. */
   classNames: readonly string[];
   /** Texts with `{}` in the class's place, such as `zeroShotTemplates.imagenet`. Default `["a photo of a {}."]`. */
   templates?: readonly string[];
@@ -30,6 +30,16 @@ export async function zeroShotClassifier(
   });
   checkTexts("zeroShotClassifier: classNames", classNames);
   checkTexts("zeroShotClassifier: templates", templates);
+  const places = new Map<string, number>();
+  for (const [i, name] of classNames.entries()) {
+    const first = places.get(name);
+    if (first !== undefined) {
+      throw new Error(
+        `zeroShotClassifier: classNames[${i}] must differ from classNames[${first}], since equal texts tie, got ${describe(name)} twice`,
+      );
+    }
+    places.set(name, i);
+  }
   const without = templates.find((template) => template.split("{}").length !== 2);
   if (without !== undefined) {
     throw new Error(`zeroShotClassifier: templates must have one {} each, got ${describe(without)}`);

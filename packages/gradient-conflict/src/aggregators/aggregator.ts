@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { gramMatrix } from "../measure/conflict.js";
-import { checkNumber, describe } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { checkGradients } from "./check-gradients.js";
 import { eigenSymmetric } from "./dense.js";
 
@@ -127,13 +127,25 @@ export interface CleanGram extends GramCosines {
   trace: number;
 }
 
+/** Checks a context's names and its step: with another a random order would be that of step 0 for ever. */
+export function checkContext(caller: string, context: AggregatorContext): void {
+  const { step = 0 } = checkOptions<AggregatorContext>(caller, context, {
+    step: true,
+    memory: true,
+    losses: true,
+    names: true,
+  });
+  checkNumber(`${caller}: context.step`, step, { min: 0, integer: true });
+}
+
 /**
- * Checks a Gram matrix. `O(m^2)`.
+ * Checks a Gram matrix and the context. `O(m^2)`.
  *
  * @returns the number of losses
- * @throws when the matrix is not square, not finite or not symmetric, with the losses' names
+ * @throws when the matrix is not square, not finite or not symmetric, with the losses' names, and on a context that is none
  */
 export function checkGram(caller: string, gram: ArrayLike<number>, context: AggregatorContext = {}): number {
+  checkContext(caller, context);
   if (typeof gram?.length !== "number") {
     throw new TypeError(`${caller}: gram must be an array of inner products, got ${describe(gram)}`);
   }

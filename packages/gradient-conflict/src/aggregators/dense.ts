@@ -33,7 +33,7 @@ export function eigenSymmetric(
 ): { values: Float64Array; vectors: Float64Array } {
   const a = Float64Array.from(matrix);
   const v = Float64Array.from({ length: n * n }, (_, at) => Number(at % (n + 1) === 0));
-  const size = Math.hypot(...a);
+  const size = frobeniusNorm(a);
   for (let sweep = 0; sweep < 60; sweep++) {
     let off = 0;
     for (let p = 0; p < n; p++) for (let q = p + 1; q < n; q++) off = Math.max(off, Math.abs(a[p * n + q]));
@@ -57,4 +57,14 @@ export function eigenSymmetric(
     }
   }
   return { values: Float64Array.from({ length: n }, (_, i) => a[i * n + i]), vectors: v };
+}
+
+/** The norm of all entries, of any number: an argument list may hold about 100,000. The largest entry is divided out, so that squares do not overflow. */
+function frobeniusNorm(entries: Float64Array): number {
+  let largest = 0;
+  for (const entry of entries) largest = Math.max(largest, Math.abs(entry));
+  if (largest === 0) return 0;
+  let sum = 0;
+  for (const entry of entries) sum += (entry / largest) ** 2;
+  return largest * Math.sqrt(sum);
 }

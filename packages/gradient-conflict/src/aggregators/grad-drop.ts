@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkFloats } from "../shared/check-float.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkContext } from "./aggregator.js";
 import { type ElementwiseAggregator, eachTensor } from "./elementwise.js";
 
 /**
@@ -20,7 +21,9 @@ export function gradDrop(
   if (leak !== undefined) checkFloats("gradDrop: leak", leak, { min: 0, max: 1 });
   return {
     name: "gradDrop",
-    combine: (gradients, { step = 0 } = {}) => {
+    combine: (gradients, context = {}) => {
+      checkContext("gradDrop", context);
+      const { step = 0 } = context;
       const m = gradients.length;
       if (leak && leak.length !== m)
         throw new Error(`gradDrop: leak must have ${m} entries, got ${leak.length}`);

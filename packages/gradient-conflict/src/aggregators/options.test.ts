@@ -241,6 +241,10 @@ it.each(Object.entries<() => Aggregator>(ofWeights))(
     errorsOf([...gram.slice(0, -1), Number.NaN], {}).toThrow(named);
     errorsOf("gram" as never, {}).toThrow(named);
     errorsOf(null as never, {}).toThrow(named);
+    for (const step of [Number.NaN, -1, 0.5, "3" as never]) {
+      errorsOf(gram, { step }).toThrow(`${name}: context.step must be an integer, at least 0, got`);
+    }
+    errorsOf(gram, { stepp: 3 } as never).toThrow(`${name}: unknown option "stepp"`);
     if (aggregator.needsLosses) {
       errorsOf(gram, { losses: undefined }).toThrow(named);
       errorsOf(gram, { losses: [1, 2] }).toThrow(named);
@@ -264,6 +268,10 @@ it.each(Object.entries<() => ElementwiseAggregator>({ gradDrop, trimmedMean }))(
       expect(() => aggregator.combine([])).toThrow(named);
       const [a, b, c] = lists();
       expect(() => aggregator.combine([a, b, c.slice(1)])).toThrow(named);
+      expect(() => aggregator.combine([a, b, c], { step: Number.NaN })).toThrow(
+        `${name}: context.step must be`,
+      );
+      expect(() => aggregator.combine([a, b, c], { stepp: 3 } as never)).toThrow(named);
     });
   },
 );

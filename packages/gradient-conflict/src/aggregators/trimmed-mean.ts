@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkContext } from "./aggregator.js";
 import { type ElementwiseAggregator, eachTensor } from "./elementwise.js";
 
 /**
@@ -15,7 +16,8 @@ export function trimmedMean(
   checkNumber("trimmedMean: trim", trim, { min: 0, integer: true });
   return {
     name: "trimmedMean",
-    combine: (gradients) => {
+    combine: (gradients, context = {}) => {
+      checkContext("trimmedMean", context);
       const m = gradients.length;
       checkNumber("trimmedMean: the number of losses", m, { min: 2 * trim + 1, integer: true });
       return eachTensor("trimmedMean", gradients, (g) => {

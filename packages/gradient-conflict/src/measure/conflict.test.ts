@@ -169,6 +169,36 @@ describe("gradients at the ends of float32", () => {
     tf.dispose(gradients);
   });
 
+  it("are measured right in each group, beside one of another length, and a zero gradient stays zero", async () => {
+    const gradients = [
+      [tf.tensor1d([1, 2]), tf.tensor1d([1e-23, 0]), tf.tensor1d([0]), tf.tensor1d([3e20])],
+      [tf.tensor1d([2, 1]), tf.tensor1d([-1e-23, 0]), tf.tensor1d([5]), tf.tensor1d([4e-20])],
+    ];
+    await expectNoLeaks(async () => {
+      const { whole, groups } = await groupedGramMatrices(gradients, ["first", "deep", "unused", "far"]);
+      const of = (group: string) => conflictFromGram(["a", "b"], groups[group]);
+      expectClose(
+        Object.values(of("deep").norms).map((norm) => norm / 1e-23),
+        [1, 1],
+        { relative: 1e-6 },
+      );
+      expectClose([of("deep").pairs[0].cosine, of("deep").pairs[0].magnitudeSimilarity], [-1, 1], {
+        relative: 1e-6,
+      });
+      expectClose([of("first").pairs[0].cosine], [0.8], { relative: 1e-6 });
+      expect([of("unused").norms, of("unused").pairs[0].cosine]).toEqual([{ a: 0, b: 5 }, 0]);
+      expectClose(
+        [of("far").norms.a / 3e20, of("far").norms.b / 4e-20, of("far").pairs[0].cosine],
+        [1, 1, 1],
+        {
+          relative: 1e-6,
+        },
+      );
+      expectClose([Math.sqrt(whole[0]) / 3e20, whole[3]], [1, 30], { relative: 1e-6 });
+    });
+    tf.dispose(gradients);
+  });
+
   it("that are NaN are an error with the loss's name", async () => {
     const v = tf.variable(tf.tensor1d([0, 1]));
     const broken = () => tf.tidy(() => tf.sum(tf.log(tf.sub(v, v)))) as tf.Scalar;

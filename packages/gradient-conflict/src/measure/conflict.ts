@@ -24,8 +24,8 @@ export interface GroupedGram {
 }
 
 /**
- * The inner products of all pairs of gradients, `[m, m]` row by row, with one readback. `O(m^2 n)` for m gradients of n
- * values.
+ * The inner products of all pairs of gradients, `[m, m]` row by row, with one readback, and two more where squares are beyond
+ * float32. `O(m^2 n)` for m gradients of n values.
  *
  * @param gradients of each loss, the same tensors' in the same order.
  */
@@ -59,7 +59,7 @@ export async function readGrams(
     );
   }
   const ungrouped = Symbol("ungrouped");
-  const members = new Map<string | symbol, number[]>();
+  const members = new Map<Key, number[]>();
   for (const at of gradients[0].keys()) {
     for (const [i, list] of gradients.entries()) {
       if (String(list[at].shape) === String(gradients[0][at].shape)) continue;
@@ -70,52 +70,97 @@ export async function readGrams(
     const group = groups[at] ?? ungrouped;
     members.set(group, [...(members.get(group) ?? []), at]);
   }
-  const gramsOf = async (scales?: Float64Array) => {
-    const keys = [...members.keys()];
+  const keys = [...members.keys()];
+  const gramsOf = async (
+    some: Key[],
+    { scales, rest = [] }: { scales?: Scales; rest?: readonly tf.Tensor[] },
+  ) => {
     const cells = tf.tidy(() => {
-      const grams = tf.stack(keys.map((key) => gramOf(gradients, members.get(key)!, scales)));
-      return tf.concat([grams, ...scalars].map((x) => tf.reshape(x, [-1])));
+      const grams = some.map((key) => gramOf(gradients, members.get(key)!, scales?.get(key)?.map(divisor)));
+      return tf.concat([tf.stack(grams), ...rest].map((x) => tf.reshape(x, [-1])));
     });
     const values = await cells.data();
     cells.dispose();
-    const result = {
-      whole: new Float64Array(m * m),
-      groups: {} as Record<string, Float64Array>,
-      scalars: Float64Array.from(values.subarray(keys.length * m * m)),
-    };
-    for (const [at, key] of keys.entries()) {
+    const read = some.map((key, at): [Key, Float64Array] => {
+      const own = scales?.get(key)?.map(divisor);
       const gram = Float64Array.from(values.subarray(at * m * m, (at + 1) * m * m), (value, cell) =>
-        scales ? value * scales[Math.floor(cell / m)] * scales[cell % m] : value,
+        own ? value * own[Math.floor(cell / m)] * own[cell % m] : value,
       );
-      for (const [cell, value] of gram.entries()) result.whole[cell] += value;
-      if (typeof key === "string") result.groups[key] = gram;
-    }
-    return result;
+      return [key, gram];
+    });
+    return { read, rest: Float64Array.from(values.subarray(some.length * m * m)) };
   };
-  const plain = await gramsOf();
-  const isSafe = Array.from({ length: m }, (_, i) => plain.whole[i * (m + 1)]).every(
-    (squared) => squared > leastSquare && squared < mostSquare,
+  const plain = await gramsOf(keys, { rest: scalars });
+  const grams = new Map(plain.read);
+  // A group's gradients may vanish beside those of another, so that each is asked.
+  const isUnsafe = (key: Key, loss: number) => {
+    const squared = grams.get(key)![loss * (m + 1)];
+    return !(squared > leastSquare && squared < mostSquare);
+  };
+  const asked = keys.filter((key) => gradients.some((_, loss) => isUnsafe(key, loss)));
+  const scales = asked.length > 0 ? await scalesOf(gradients, asked, members) : new Map<Key, Float64Array>();
+  // A gradient of zero is measured right already.
+  const again = asked.filter((key) =>
+    gradients.some((_, loss) => isUnsafe(key, loss) && scales.get(key)![loss] > 0),
   );
-  return isSafe ? plain : gramsOf(await scalesOf(gradients));
+  if (again.length > 0) {
+    const { read } = await gramsOf(again, { scales });
+    for (const [key, gram] of read) grams.set(key, gram);
+  }
+  const result = {
+    whole: new Float64Array(m * m),
+    groups: {} as Record<string, Float64Array>,
+    scalars: plain.rest,
+  };
+  for (const [key, gram] of grams) {
+    for (const [cell, value] of gram.entries()) result.whole[cell] += value;
+    if (typeof key === "string") result.groups[key] = gram;
+  }
+  return result;
 }
+
+/** A group's name, or a symbol for the tensors of none. */
+type Key = string | symbol;
+
+/** For groups the largest element of each loss's gradient there. */
+type Scales = Map<Key, Float64Array>;
 
 /** Squared norms beyond these are near the ends of float32, where squares overflow or vanish. */
 const [leastSquare, mostSquare] = [1e-30, 1e30];
 
-/** The largest element of each loss's gradient, by which its elements are divided before they are squared. */
-async function scalesOf(gradients: readonly (readonly tf.Tensor[])[]): Promise<Float64Array> {
+/** The largest element of each loss's gradient in some groups. */
+async function scalesOf(
+  gradients: readonly (readonly tf.Tensor[])[],
+  keys: readonly Key[],
+  members: ReadonlyMap<Key, readonly number[]>,
+): Promise<Scales> {
+  const m = gradients.length;
   const largest = tf.tidy(() =>
     tf.stack(
-      gradients.map((list) => tf.max(tf.stack(list.map((x) => (x.size ? tf.max(tf.abs(x)) : tf.scalar(0)))))),
+      keys.flatMap((key) =>
+        gradients.map((list) => {
+          const sizes = members
+            .get(key)!
+            .map((at) => (list[at].size ? tf.max(tf.abs(list[at])) : tf.scalar(0)));
+          return tf.max(tf.stack(sizes));
+        }),
+      ),
     ),
   );
   const values = await largest.data();
   largest.dispose();
-  // Divisors below this would be flushed to zero on some devices; a zero or broken gradient is left as it is.
-  return Float64Array.from(values, (value) =>
-    Number.isFinite(value) && value > 0 ? Math.max(value, 1e-37) : 1,
-  );
+  const scales: Scales = new Map();
+  for (const [at, key] of keys.entries()) {
+    scales.set(key, Float64Array.from(values.subarray(at * m, (at + 1) * m)));
+  }
+  return scales;
 }
+
+/**
+ * The number by which a gradient with this largest element is divided before it is squared. One below 1e-37 would be flushed to zero on some
+ * devices; a zero or broken gradient is left as it is.
+ */
+const divisor = (largest: number) => (Number.isFinite(largest) && largest > 0 ? Math.max(largest, 1e-37) : 1);
 
 /** Products of elements that are held at a time for small tensors: 8 MiB. */
 const productsAtOnce = 2 ** 21;

@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { checkNumber, checkOptions, checkText, describe } from "../shared/check-options.js";
 import { crc32c } from "./crc-32c.js";
 
 /** Scalars of one step, as TensorBoard shows them. */
@@ -13,6 +14,7 @@ export interface ScalarEvent {
 
 /** A file of TensorBoard events, open for writing. */
 export interface EventFile {
+  /** @throws on a step that is no integer of at least 0, and naming a scalar that is no number; nothing is written then */
   append(event: ScalarEvent): Promise<void>;
   close(): Promise<void>;
 }
@@ -28,14 +30,39 @@ export interface EventFile {
  * await file.close();
  */
 export async function createEventFile(path: string, startedAt: number): Promise<EventFile> {
+  checkText("createEventFile: path", path);
+  checkNumber("createEventFile: startedAt", startedAt);
   await mkdir(dirname(path), { recursive: true });
   const file: FileHandle = await open(path, "w");
   const version = text(3, "brain.Event:2");
   await file.appendFile(record(Buffer.concat([double(1, startedAt), version])));
   return {
-    append: async (event) => file.appendFile(record(encodeEvent(event))),
+    append: async (event) => {
+      checkEvent(event);
+      await file.appendFile(record(encodeEvent(event)));
+    },
     close: () => file.close(),
   };
+}
+
+/** Checks an event. A value may be NaN or infinite, as a run's loss may; TensorBoard shows it. */
+function checkEvent(event: ScalarEvent): void {
+  const { at, step, scalars } = checkOptions<ScalarEvent>("EventFile.append", event, {
+    at: true,
+    step: true,
+    scalars: true,
+  });
+  checkNumber("EventFile.append: at", at);
+  checkNumber("EventFile.append: step", step, { min: 0, integer: true });
+  if (typeof scalars !== "object") {
+    throw new TypeError(`EventFile.append: scalars must hold numbers by tag, got ${describe(scalars)}`);
+  }
+  for (const [tag, value] of Object.entries(scalars)) {
+    if (typeof value === "number") continue;
+    throw new TypeError(
+      `EventFile.append: scalars[${JSON.stringify(tag)}] must be a number, got ${describe(value)}`,
+    );
+  }
 }
 
 /** `tensorflow.Event` with a summary, in protocol buffers' wire format (tensorflow/core/util/event.proto). */

@@ -34,6 +34,8 @@ interface Golden {
     mrr: number;
     rPrecision: number;
     recall: Record<number, number>;
+    /** Of the features of `knn` among themselves, by their labels. */
+    within: { mAP: number; rPrecision: number; recall: Record<number, number> };
   };
   kMeans: { features: number[][]; inertia: number };
   probes: {

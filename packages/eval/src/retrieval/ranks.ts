@@ -6,28 +6,40 @@ import { forEachScoreRow, type ScoreRow, type SearchOptions } from "../search/sc
  * For each query the ranks of its right candidates, from 0, in rising order. Ties count against the query: wrong candidates
  * that are as similar as a right one, up to the tolerance, stand before it.
  *
+ * @param candidates undefined for the other queries
  * @param rightOf the right candidates of a query
- * @throws where a query has none, or one that is not there
+ * @throws where a query has none, or one that is not there, and where it is among its own candidates and no right one
  */
 export async function rightRanks(
   caller: string,
-  { queries, candidates }: { queries: Features; candidates: Features },
+  { queries, candidates }: { queries: Features; candidates: Features | undefined },
   {
     rightOf,
     tie,
     threads,
   }: { rightOf: (query: number, candidates: number) => readonly number[]; tie: number } & SearchOptions,
 ): Promise<Int32Array[]> {
-  const opened = await openSameWidth(caller, { queries, candidates });
+  const opened: { queries: tf.Tensor2D; candidates?: tf.Tensor2D } =
+    candidates === undefined
+      ? await openSameWidth(caller, { queries })
+      : await openSameWidth(caller, { queries, candidates });
+  const compared = { queries: opened.queries, candidates: opened.candidates ?? opened.queries, threads };
   const ranks: Int32Array[] = [];
   try {
-    await forEachScoreRow(caller, { ...opened, threads }, (query, row) => {
+    await forEachScoreRow(caller, compared, (query, row) => {
       const right = rightOf(query, row.scores.length);
       if (right.length === 0) throw new Error(`${caller}: query ${query} has no right candidate`);
-      ranks.push(ranksOf(row, right, tie));
+      if (candidates === undefined && right.includes(query))
+        throw new Error(`${caller}: query ${query} is no candidate of its own, and cannot be a right one`);
+      if (candidates === queries && !right.includes(query)) {
+        throw new Error(
+          `${caller}: query ${query} is among the candidates, and no right one; leave candidates undefined to search the other queries`,
+        );
+      }
+      ranks.push(ranksOf(row, right, { tie, left: candidates === undefined ? query : undefined }));
     });
   } finally {
-    tf.dispose([opened.queries, opened.candidates]);
+    tf.dispose(Object.values(opened));
   }
   return ranks;
 }
@@ -35,7 +47,7 @@ export async function rightRanks(
 function ranksOf(
   { scores, unit, error, cosine }: ScoreRow,
   right: readonly number[],
-  tie: number,
+  { tie, left }: { tie: number; left: number | undefined },
 ): Int32Array {
   const own = Float64Array.from(right, cosine).sort().reverse();
   // A candidate below the bound of a place stands behind it; their scores tell unless they are within the error.
@@ -45,13 +57,14 @@ function ranksOf(
     while (place < bounds.length && bounds[place] * unit + shift > value) place++;
     return place;
   };
-  const isRight = new Set(right);
+  // A query that searches its own set is left out, as the right candidates are.
+  const isSkipped = new Set(left === undefined ? right : [...right, left]);
   // above[r] counts wrong candidates that stand before the right one of place r, but not before that of place r - 1.
   const above = new Int32Array(own.length + 1);
   const last = bounds[bounds.length - 1] * unit - error;
   for (let j = 0; j < scores.length; j++) {
     const score = scores[j];
-    if (score < last || isRight.has(j)) continue;
+    if (score < last || isSkipped.has(j)) continue;
     const place = placeOf(score, error);
     above[placeOf(score, -error) === place ? place : placeOf(cosine(j) * unit, 0)]++;
   }

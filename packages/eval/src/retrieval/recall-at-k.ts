@@ -8,12 +8,13 @@ import { rightRanks } from "./ranks.js";
  * Recall at k: the share of queries with a right candidate among the k most similar ones. Ties count against it: a wrong
  * candidate that is as similar as the right one stands before it.
  *
- * @param queries `[n, dim]`. @param candidates `[m, dim]`. @param isRight whether candidate j answers query i
+ * @param queries `[n, dim]`. @param candidates `[m, dim]`, or undefined for the other queries, as in metric learning, where a row is not its own candidate
+ * @param isRight whether candidate j answers query i
  * @param ks ranks, integers above 0
  */
 export async function recallAtK(
   queries: Features,
-  candidates: Features,
+  candidates: Features | undefined,
   isRight: (query: number, candidate: number) => boolean,
   ks: readonly number[],
   options?: TieOptions & SearchOptions,
@@ -25,7 +26,9 @@ export async function recallAtK(
   checkKs("recallAtK", ks);
   const rightOf = (query: number, count: number) => {
     const right: number[] = [];
-    for (let j = 0; j < count; j++) if (isRight(query, j)) right.push(j);
+    for (let j = 0; j < count; j++) {
+      if ((candidates !== undefined || j !== query) && isRight(query, j)) right.push(j);
+    }
     return right;
   };
   const ranks = await rightRanks(

@@ -2,6 +2,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import { expectClose, expectNoLeaks, recordParity } from "@dcr-js/testing";
 import { expect, it } from "vitest";
 import { golden } from "../../test/golden.js";
+import { recallAtK } from "./recall-at-k.js";
 import { imageTextRetrieval, retrievalScores } from "./retrieval-scores.js";
 
 const { features, queries } = golden.knn;
@@ -87,4 +88,59 @@ it("refuse right candidates that are not there", async () => {
       /imageOf must hold an image for each text/,
     );
   });
+});
+
+it("search the other rows of one set, as metric learning does (scikit-learn's NearestNeighbors)", async () => {
+  const { labels } = golden.knn;
+  const { within } = golden.retrieval;
+  const right = labels.map((label, i) => [...labels.keys()].filter((j) => j !== i && labels[j] === label));
+  await expectNoLeaks(async () => {
+    for (const options of [{ labels }, { right }, { labels: labels.map((label) => `class ${label}`) }]) {
+      const scores = await retrievalScores(features, undefined, options);
+      const found = [scores.mAP, scores.rPrecision, ...[1, 5, 10].map((k) => scores.recall[k])];
+      const expected = [within.mAP, within.rPrecision, ...[1, 5, 10].map((k) => within.recall[k])];
+      expectClose(found, expected, { relative: 1e-12 });
+    }
+    const recall = await recallAtK(features, undefined, (i, j) => labels[i] === labels[j], [1, 5, 10]);
+    expect(recall).toEqual(within.recall);
+  });
+});
+
+it("refuse to search the queries as candidates of themselves, and labels beside what they replace", async () => {
+  const rows = [
+    [1, 0],
+    [1, 0.1],
+    [0, 1],
+    [0.1, 1],
+  ];
+  const labels = [0, 0, 1, 1];
+  const right = [[1], [0], [3], [2]];
+  expect(await retrievalScores(rows, undefined, { labels, ks: [1] })).toMatchObject({
+    recall: { 1: 1 },
+    mAP: 1,
+    rPrecision: 1,
+  });
+  const among = "query 0 is among the candidates, and no right one; leave candidates undefined";
+  await expect(retrievalScores(rows, rows, { right })).rejects.toThrow(`retrievalScores: ${among}`);
+  await expect(recallAtK(rows, rows, (i, j) => right[i][0] === j, [1])).rejects.toThrow(
+    `recallAtK: ${among}`,
+  );
+  await expect(retrievalScores(rows, undefined, { right: [[0], [0], [0], [0]] })).rejects.toThrow(
+    "retrievalScores: query 0 is no candidate of its own, and cannot be a right one",
+  );
+  await expect(retrievalScores(rows, undefined, { labels: [0, 0, 1, 2] })).rejects.toThrow(
+    "retrievalScores: query 2 has no right candidate",
+  );
+  await expect(retrievalScores(rows, rows, { labels })).rejects.toThrow(
+    "labels cannot be used with candidates",
+  );
+  await expect(retrievalScores(rows, undefined, { labels, right })).rejects.toThrow(
+    "labels cannot be used with right",
+  );
+  await expect(retrievalScores(rows, undefined, { labels: [0, 0] })).rejects.toThrow(
+    "retrievalScores: labels must hold 4 labels, one for each row, got 2",
+  );
+  await expect(retrievalScores(rows, undefined, { labels: 3 as never })).rejects.toThrow(
+    "retrievalScores: labels must",
+  );
 });

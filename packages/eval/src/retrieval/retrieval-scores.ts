@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkLabels, type Labels, numberLabels } from "../features/check-labels.js";
 import { type Features, openSameWidth } from "../features/open-features.js";
 import { checkTieTolerance, type TieOptions } from "../features/tie-tolerance.js";
 import type { SearchOptions } from "../search/score-rows.js";
@@ -8,7 +9,9 @@ import { checkKs, recalls } from "./recall-at-k.js";
 
 export interface RetrievalOptions extends TieOptions, SearchOptions {
   /** The numbers of the right candidates of each query, at least one. */
-  right: readonly (readonly number[])[];
+  right?: readonly (readonly number[])[];
+  /** In place of `right`, for a search among the queries themselves: their labels. The others of a query's label are right, at least one. */
+  labels?: Labels;
   /** Ranks at which recall is counted. Default 1, 5 and 10. */
   ks?: readonly number[];
 }
@@ -28,16 +31,18 @@ export interface RetrievalScores {
 }
 
 /**
- * Measures of a search by cosine similarity.
+ * Measures a search by cosine similarity.
  *
- * @param queries `[n, dim]`. @param candidates `[m, dim]`
+ * @param queries `[n, dim]`. @param candidates `[m, dim]`, or undefined for the other queries: the protocol of metric learning, in which a row
+ *   is not its own candidate
  *
  * @example
  * const { recall, mAP } = await retrievalScores(queries, candidates, { right: [[0, 3], [1]] });
+ * const { recall: recallWithin, rPrecision } = await retrievalScores(features, undefined, { labels });
  */
 export async function retrievalScores(
   queries: Features,
-  candidates: Features,
+  candidates: Features | undefined,
   options: RetrievalOptions,
 ): Promise<RetrievalScores> {
   return search("retrievalScores", { queries, candidates }, options);
@@ -95,12 +100,19 @@ export async function imageTextRetrieval(
 
 async function search(
   caller: string,
-  inputs: { queries: Features; candidates: Features },
+  inputs: { queries: Features; candidates: Features | undefined },
   options: RetrievalOptions,
 ): Promise<RetrievalScores> {
-  const names = { right: true, ks: true, tieTolerance: true, threads: true } as const;
+  const names = { right: true, labels: true, ks: true, tieTolerance: true, threads: true } as const;
   const checked = checkOptions(caller, options, names);
-  const { right, ks = [1, 5, 10], threads } = checked;
+  const { labels, ks = [1, 5, 10], threads } = checked;
+  if (labels !== undefined && (checked.right !== undefined || inputs.candidates !== undefined)) {
+    const other = checked.right !== undefined ? "right" : "candidates";
+    throw new Error(
+      `${caller}: labels cannot be used with ${other}; they are of the queries, which search one another`,
+    );
+  }
+  const right = labels === undefined ? checked.right : othersOfLabel(`${caller}: labels`, labels);
   const tie = checkTieTolerance(caller, checked);
   checkKs(caller, ks);
   if (!Array.isArray(right))
@@ -109,6 +121,7 @@ async function search(
     tie,
     threads,
     rightOf: (query, count) => {
+      if (labels !== undefined && query === 0) checkLabels(`${caller}: labels`, labels, count);
       const list: unknown = right[query];
       if (!Array.isArray(list))
         throw new Error(`${caller}: right[${query}] must be a list of candidates, got ${describe(list)}`);
@@ -131,4 +144,13 @@ async function search(
     rPrecision: mean((own) => own.filter((rank) => rank < own.length).length / own.length),
     ranks: Int32Array.from(ranks, ([first]) => first),
   };
+}
+
+/** For each row the other rows of its label. */
+function othersOfLabel(name: string, labels: Labels): number[][] {
+  checkLabels(name, labels, labels?.length);
+  const { names, numbers } = numberLabels(labels);
+  const rows = names.map((): number[] => []);
+  for (const [row, label] of numbers.entries()) rows[label].push(row);
+  return Array.from(numbers, (label, row) => rows[label].filter((other) => other !== row));
 }

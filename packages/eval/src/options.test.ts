@@ -37,11 +37,13 @@ import { wilsonInterval } from "./statistics/wilson-interval.js";
 const [n, dim] = [40, 3];
 const labels = Array.from({ length: n }, (_, i) => i % 4);
 const x = tf.tensor2d(normalArray(1, n * dim), [n, dim]);
+/** The same rows as another set: a query is a candidate of its own there. */
+const sameRows = tf.clone(x);
 const y = tf.tensor2d(normalArray(2, n * dim), [n, dim]);
 const z = tf.tensor2d(normalArray(3, n * dim), [n, dim]);
 const four = tf.tensor2d(normalArray(4, 4 * dim), [4, dim]);
 const narrow = tf.ones([n, 2]);
-afterAll(() => tf.dispose([x, y, z, four, narrow]));
+afterAll(() => tf.dispose([x, sameRows, y, z, four, narrow]));
 const clusters = Array.from({ length: n }, (_, i) => (i + Math.floor(i / 7)) % 5);
 const patterns = labels.map(String);
 
@@ -178,16 +180,34 @@ describeOptions("winogroundScores", {
 });
 describeOptions("retrievalScores", {
   run: async (o: RetrievalOptions) => {
-    const { recall, mAP, mrr, rPrecision } = await retrievalScores(x, x, o);
+    const { recall, mAP, mrr, rPrecision } = await retrievalScores(x, sameRows, o);
     return [...Object.values(recall), mAP, mrr, rPrecision];
   },
   given: { right: labels.map((_, i) => [i]) },
   options: {
+    labels: { refused: [labels] },
     right: {
       other: labels.map((_, i) => [n - 1 - i]),
       refused: [[[0]], 1, labels, labels.map(() => [n]), labels.map(() => [-1])],
     },
     ks: { default: [1, 5, 10], other: [2], refused: [[], [0], [1.5], 1] },
+    tieTolerance,
+    threads,
+  },
+});
+describeOptions("retrievalScores within one set", {
+  run: async (o: RetrievalOptions) => {
+    const { recall, mAP, mrr, rPrecision } = await retrievalScores(x, undefined, o);
+    return [...Object.values(recall), mAP, mrr, rPrecision];
+  },
+  given: { labels },
+  options: {
+    labels: {
+      other: labels.map((_, i) => i % 3),
+      refused: [labels.slice(1), 3, labels.map((label) => label + 0.5)],
+    },
+    right: { refused: [labels.map((_, i) => [n - 1 - i])] },
+    ks: { default: [1, 5, 10], other: [2] },
     tieTolerance,
     threads,
   },

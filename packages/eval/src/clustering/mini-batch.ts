@@ -20,18 +20,19 @@ export async function miniBatch(
   { batchSize, maxIterations, uniform }: { batchSize: number; maxIterations: number; uniform: () => number },
 ): Promise<Clustering> {
   const { n, dim, data } = points;
-  const sample = pick(points, Math.min(n, Math.max(clusters, 3 * batchSize)), uniform);
-  const centers = await kMeansPlusPlus(sample, clusters, uniform);
-  sample.tensor.dispose();
+  const centers = await withSample(Math.min(n, Math.max(clusters, 3 * batchSize)), (sample) =>
+    kMeansPlusPlus(sample, clusters, uniform),
+  );
   const counts = new Float64Array(clusters);
   const rate = Math.min(1, (2 * batchSize) / (n + 1));
   const steps = Math.ceil((maxIterations * n) / batchSize);
   let [mean, best, worse] = [Number.NaN, Number.POSITIVE_INFINITY, 0];
   let step = 0;
   while (step < steps && worse < patience) {
-    const batch = pick(points, batchSize, uniform);
-    const labels = await nearestCenters(batch.tensor, centers);
-    batch.tensor.dispose();
+    const [batch, labels] = await withSample(
+      batchSize,
+      async (sample) => [sample, await nearestCenters(sample.tensor, centers)] as const,
+    );
     let inertia = 0;
     for (let i = 0; i < batchSize; i++) inertia += squaredDistance(batch, i, centers, labels[i]);
     for (let i = 0; i < batchSize; i++) {
@@ -48,14 +49,20 @@ export async function miniBatch(
   const labels = await nearestCenters(points.tensor, centers);
   return { labels, centers, iterations: Math.ceil((step * batchSize) / n) };
 
-  function pick(from: Points, count: number, draw: () => number): Points {
+  /** Draws points, and frees their tensor where `f` ends. */
+  async function withSample<T>(count: number, f: (sample: Points) => Promise<T>): Promise<T> {
     const rows = new Float32Array(count * dim);
     const squaredNorms = new Float64Array(count);
     for (let i = 0; i < count; i++) {
-      const row = count === n ? i : integers(draw, n);
+      const row = count === n ? i : integers(uniform, n);
       rows.set(data.subarray(row * dim, (row + 1) * dim), i * dim);
-      squaredNorms[i] = from.squaredNorms[row];
+      squaredNorms[i] = points.squaredNorms[row];
     }
-    return { ...from, n: count, data: rows, squaredNorms, tensor: tf.tensor2d(rows, [count, dim]) };
+    const tensor = tf.tensor2d(rows, [count, dim]);
+    try {
+      return await f({ ...points, n: count, data: rows, squaredNorms, tensor });
+    } finally {
+      tensor.dispose();
+    }
   }
 }

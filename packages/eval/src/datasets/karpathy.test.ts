@@ -46,7 +46,8 @@ it("names what is not as published", async () => {
     const folder = folderOf({ "dataset.json": content });
     return karpathy(`${folder}/dataset.json`, { images: folder, ...options });
   };
-  await expect(read("{")).rejects.toThrow(/dataset.json is not valid JSON/);
+  await expect(read("{")).rejects.toThrow(/dataset.json is not valid JSON: .*JSON/);
+  await expect(read("\uFEFF[]")).rejects.toThrow(/must have a list "images"/);
   await expect(read("[]")).rejects.toThrow(/must have a list "images"/);
   await expect(read(json([null]))).rejects.toThrow(/images\[0\] must have a filename/);
   await expect(read(json([{ ...entry("test", "a.jpg", 1), sentences: [] }]))).rejects.toThrow(

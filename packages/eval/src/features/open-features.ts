@@ -4,8 +4,12 @@ import { float16ToFloat32Array } from "../shared/half-floats.js";
 import { readSavedFeatures, type SafetensorsFile } from "./read-features.js";
 
 /**
- * Features, a row for each image or text: a tensor `[n, dim]`, a list of rows (plain or typed arrays), flat numbers with
- * their shape (or `dims` and `type`, as transformers.js and ONNX Runtime have them; of `"float16"` the bits are decoded), or a safetensors file with a tensor `"features"` or a single tensor: its path (Node) or its content. tfjs types `tf.randomNormal([8, 4])` as a tensor of any rank, so the rank is checked when it is used.
+ * Features, a row for each image or text:
+ *
+ * - a tensor `[n, dim]`; its rank is checked when it is used, since tfjs types `tf.randomNormal([8, 4])` as of any rank
+ * - a list of rows, plain or typed arrays
+ * - flat numbers with their shape, or with `dims` and `type` as transformers.js and ONNX Runtime have them; the bits of `"float16"` are decoded
+ * - a safetensors file with a tensor `"features"` or a single tensor: its path (Node) or its content
  *
  * @example
  * await kMeans({ data: new Float32Array(8 * 4), shape: [8, 4] }, { clusters: 2 });

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkLabels, checkOneKind, type Labels } from "../features/check-labels.js";
 import { type Features, openSameWidth } from "../features/open-features.js";
 import { checkOptions, describe } from "../shared/check-options.js";
+import { confusionMatrix } from "./confusion-matrix.js";
 import { checkFitOptions, fit, type LinearClassifier, predict } from "./logistic-regression.js";
 
 /** Features with their labels. */
@@ -100,7 +101,7 @@ export async function linearProbe(options: LinearProbeOptions): Promise<LinearPr
     const { labels: predictions } = await predict("linearProbe", classifier, opened.test);
     return {
       accuracy: shareOfEqual(predictions, test.labels),
-      meanPerClass: meanPerClass(predictions, test.labels),
+      meanPerClass: confusionMatrix(test.labels, predictions).meanPerClass,
       predictions,
       classifier,
       sweep: sweep.sort((a, b) => a.C - b.C),
@@ -130,13 +131,4 @@ async function searchC(accuracyOf: (C: number) => Promise<number>): Promise<numb
 
 function shareOfEqual(found: readonly (number | string)[], labels: Labels): number {
   return found.filter((label, i) => label === labels[i]).length / found.length;
-}
-
-function meanPerClass(found: readonly (number | string)[], labels: Labels): number {
-  const classes = [...new Set(Array.from(labels))];
-  const accuracies = classes.map((name) => {
-    const rows = found.filter((_, i) => labels[i] === name);
-    return rows.filter((label) => label === name).length / rows.length;
-  });
-  return accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / classes.length;
 }

@@ -32,7 +32,10 @@ export function drawSection(name: string, section: Section): string {
 }
 
 const cell = (value: string | number): string =>
-  escapeMarkup(typeof value === "string" || Number.isInteger(value) ? String(value) : value.toPrecision(4));
+  escapeMarkup(typeof value === "string" || Number.isInteger(value) ? String(value) : figure(value));
+
+/** Four digits, and all before the point: "1.235e+4" is hard to read. */
+const figure = (value: number): string => (Math.abs(value) >= 1000 ? value.toFixed(1) : value.toPrecision(4));
 
 /** The parts of a section, which come from outside: without types a wrong one would be found deep in a page. */
 function checkList(name: string, value: unknown): readonly unknown[] {
@@ -95,6 +98,7 @@ function confusion(name: string, { classes, counts }: ConfusionSection): string 
       `${name}: counts must be ${classes.length} x ${classes.length}, one row and column for each class`,
     );
   }
+  if (classes.length > mostClasses) return worstPairs({ classes, counts });
   const rows = classes.map((label, i) => {
     const sum = counts[i].reduce((a, b) => a + b, 0);
     const boxes = counts[i].map((count) => {
@@ -104,6 +108,24 @@ function confusion(name: string, { classes, counts }: ConfusionSection): string 
     return `<tr><th>${cell(label)}</th>${boxes.join("")}</tr>`;
   });
   return `<table class="confusion">${cells("th", ["label \\ prediction", ...classes])}${rows.join("")}</table>`;
+}
+
+/** A matrix of more classes is too large to be read: at 1000 classes the page would be 54 MB. */
+const mostClasses = 100;
+const mostPairs = 100;
+
+/** The pairs of classes that were confused most often. */
+function worstPairs({ classes, counts }: Pick<ConfusionSection, "classes" | "counts">): string {
+  const pairs = counts.flatMap((row, i) =>
+    row.map((count, j) => ({ i, j, count })).filter(({ j, count }) => j !== i && count > 0),
+  );
+  const worst = pairs.sort((a, b) => b.count - a.count).slice(0, mostPairs);
+  const rows = worst.map(({ i, j, count }) => {
+    const sum = counts[i].reduce((a, b) => a + b, 0);
+    return [classes[i], classes[j], count, percent(count / sum)];
+  });
+  const shown = `The ${worst.length} most frequent of ${pairs.length} confusions of ${classes.length} classes.`;
+  return `<p>${shown}</p><table>${cells("th", ["label", "prediction", "count", "share of the label"])}${rows.map((row) => cells("td", row)).join("")}</table>`;
 }
 
 function points(name: string, { points: list, labels }: PointsSection): string {

@@ -105,6 +105,28 @@ it.each<[object, RegExp]>([
   expect(() => reportHTML({ title: "t" } as never)).toThrow(/report must be \{ title, sections \}/);
 });
 
+it("shows the pairs that are confused most, where the classes are too many for a matrix", () => {
+  const classes = Array.from({ length: 1000 }, (_, i) => `class ${i}`);
+  const counts = classes.map((_, i) => classes.map((_, j) => (i === j ? 40 : Number((i + j) % 100 === 0))));
+  counts[7][9] = 8;
+  const html = reportHTML({ title: "t", sections: [{ kind: "confusion", title: "c", classes, counts }] });
+  expect(html.length).toBeLessThan(2e6);
+  const kept = counts.flatMap((row, i) => row.filter((count, j) => i !== j && count > 0)).length;
+  expect(html).toContain(`The 100 most frequent of ${kept} confusions of 1000 classes.`);
+  const sum = counts[7].reduce((a, b) => a + b, 0);
+  const first = `<td>class 7</td><td>class 9</td><td>8</td><td>${(800 / sum).toFixed(1)} %</td>`;
+  expect(html).toContain(`<th>share of the label</th></tr><tr>${first}</tr>`);
+});
+
+it("shows large numbers plainly", () => {
+  const rows = [[12345.678, -1000.25, 999.94, 0.000123456, 4000000]];
+  const columns = ["a", "b", "c", "d", "e"];
+  const html = reportHTML({ title: "t", sections: [{ kind: "table", title: "x", columns, rows }] });
+  expect(html).toContain(
+    "<tr><td>12345.7</td><td>-1000.3</td><td>999.9</td><td>0.0001235</td><td>4000000</td></tr>",
+  );
+});
+
 it("is drawn as it was when it was looked at", async () => {
   const points: [number, number][] = Array.from({ length: 9 }, (_, i) => [i % 3, 10 * Math.floor(i / 3)]);
   await expect(

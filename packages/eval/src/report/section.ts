@@ -1,4 +1,4 @@
-/** Figures in rows. Numbers have four digits. */
+/** Figures in rows. Numbers that are no integers have four digits, and from 1000 on one after the point. */
 export interface TableSection {
   kind: "table";
   title: string;
@@ -13,7 +13,7 @@ export interface SharesSection {
   shares: { name: string; value: number; interval?: [number, number]; count?: number }[];
 }
 
-/** Rows by class and prediction, as `confusionMatrix` counts them. */
+/** Rows by class and prediction, as `confusionMatrix` counts them; above 100 classes the page shows the pairs that are confused most. */
 export interface ConfusionSection {
   kind: "confusion";
   title: string;

@@ -16,7 +16,7 @@ export interface ZeroShotScores {
   perClass: Float64Array;
   /** For each image how many other classes are as similar or more. */
   ranks: Int32Array;
-  /** The most similar class of each image, the first of equally similar ones. */
+  /** The most similar class of each image, the first of equally similar ones; so the right class of a tie may be here, which `top1` counts as wrong. */
   predictions: Int32Array;
 }
 

@@ -47,3 +47,11 @@ it("refuses what has no interval", () => {
   expect(() => bootstrapInterval([1, 0], { resamples: 0 })).toThrow(/resamples must be/);
   expect(() => pairedBootstrap([1], [1, 2])).toThrow(/got 1 and 2 outcomes/);
 });
+
+it("has the percentiles of the exact binomial distribution at 50,000 outcomes", () => {
+  // 0.3 of 50,000: the count is binomial, whose 2.5 and 97.5 percentiles (scipy.stats.binom.ppf) are 14799 and 15201.
+  const outcomes = Array.from({ length: 50_000 }, (_, i) => i % 10 < 3);
+  const { mean, interval } = bootstrapInterval(outcomes);
+  expect(mean).toBeCloseTo(0.3, 12);
+  expectClose(interval, [14799 / 50_000, 15201 / 50_000], { absolute: 2e-4 });
+});

@@ -1,4 +1,4 @@
-import { integers, uniforms } from "../random.js";
+import { wordsOf } from "../random.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 import { checkOutcomes, checkPairedOutcomes, type Outcomes } from "./outcomes.js";
 
@@ -67,11 +67,11 @@ function intervalOf(
   { confidence, resamples, seed }: Required<BootstrapOptions>,
 ): BootstrapInterval {
   const n = values.length;
-  const uniform = uniforms(seed, 0);
+  const next = wordsOf(seed, 0);
   const means = new Float64Array(resamples);
   for (let r = 0; r < resamples; r++) {
     let sum = 0;
-    for (let i = 0; i < n; i++) sum += values[integers(uniform, n)];
+    for (let i = 0; i < n; i++) sum += values[Math.floor(((next() >>> 0) / 2 ** 32) * n)];
     means[r] = sum / n;
   }
   means.sort();

@@ -1,5 +1,5 @@
 import { type ConflictRecord, checkConflictRecord } from "../record/conflict-record.js";
-import { createConflictRecorder, recordConflict, summarizeConflict } from "../record/conflict-recorder.js";
+import { createConflictRecorder, recordConflicts, summarizeConflict } from "../record/conflict-recorder.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { escapeMarkup } from "../shared/escape-markup.js";
 import { cosineCells, cosineHistogram, cosineLines, figure } from "./svg.js";
@@ -47,8 +47,10 @@ export function conflictReport(
   const sorted = records
     .map((record, i) => checkConflictRecord(`conflictReport: records[${i}]`, record))
     .sort((a, b) => a.step - b.step);
-  let recorder = createConflictRecorder({ window });
-  for (const { conflict } of sorted) recorder = recordConflict(recorder, conflict);
+  const recorder = recordConflicts(
+    createConflictRecorder({ window }),
+    sorted.map(({ conflict }) => conflict),
+  );
   const rows = summarizeConflict(recorder);
   const whole = rows.filter(({ group }) => group === undefined);
   if (whole.length === 0) throw new Error("conflictReport: the records have no pair of losses");

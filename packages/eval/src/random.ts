@@ -19,7 +19,7 @@ export const integers = (uniform: () => number, n: number): number =>
   Math.min(n - 1, Math.floor(uniform() * n));
 
 /**
- * Words of 32 bits, as signed integers: xoshiro128** (Blackman & Vigna 2018), for draws by the million, where philox takes thirty times as long.
+ * Words of 32 bits, as signed integers: xoshiro128** (Blackman & Vigna 2018), for draws by the million, where philox takes twenty times as long.
  *
  * @param state four words, not all 0
  */

@@ -9,9 +9,8 @@ export type Trainable = tf.Tensor | { readonly value: tf.Tensor } | { readonly v
 
 /** The tensor of a trainable, or undefined for anything else. */
 export function tensorIn(trainable: unknown): tf.Tensor | undefined {
-  if (trainable instanceof tf.Tensor) return trainable;
-  const held = (trainable as { value?: unknown })?.value ?? (trainable as { val?: unknown })?.val;
-  return held instanceof tf.Tensor ? held : undefined;
+  const { value, val } = (trainable ?? {}) as { value?: unknown; val?: unknown };
+  return [trainable, value, val].find((held) => held instanceof tf.Tensor);
 }
 
 /** The tensor of a trainable. @throws with its name on anything else */

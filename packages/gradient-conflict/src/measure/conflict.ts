@@ -53,114 +53,81 @@ export async function readGrams(
   { groups = [], scalars = [] }: { groups?: readonly (string | undefined)[]; scalars?: readonly tf.Tensor[] },
 ): Promise<GroupedGram & { scalars: Float64Array }> {
   const m = gradients.length;
-  if (m === 0 || gradients[0].length === 0 || gradients.some((list) => list.length !== gradients[0].length)) {
-    throw new Error(
-      "gramMatrix: expected one list of gradients for each loss, all of one length of at least 1",
-    );
+  if (!gradients[0]?.length || gradients.some((list) => list.length !== gradients[0].length)) {
+    throw new Error("gramMatrix: expected one list of gradients for each loss, all of one length, not empty");
   }
-  const ungrouped = Symbol("ungrouped");
-  const members = new Map<Key, number[]>();
-  for (const at of gradients[0].keys()) {
+  const ungrouped = Symbol();
+  const members = new Map<string | symbol, number[]>();
+  for (const [at, { shape }] of gradients[0].entries()) {
     for (const [i, list] of gradients.entries()) {
-      if (String(list[at].shape) === String(gradients[0][at].shape)) continue;
+      if (String(list[at].shape) === String(shape)) continue;
       throw new Error(
-        `gramMatrix: tensor ${at} must have one shape for all losses, got [${gradients[0][at].shape}] and, of loss ${i}, [${list[at].shape}]`,
+        `gramMatrix: tensor ${at} must have one shape for all losses, got [${shape}] and, of loss ${i}, [${list[at].shape}]`,
       );
     }
     const group = groups[at] ?? ungrouped;
     members.set(group, [...(members.get(group) ?? []), at]);
   }
   const keys = [...members.keys()];
-  const gramsOf = async (
-    some: Key[],
-    { scales, rest = [] }: { scales?: Scales; rest?: readonly tf.Tensor[] },
-  ) => {
-    const cells = tf.tidy(() => {
-      const grams = some.map((key) => gramOf(gradients, members.get(key)!, scales?.get(key)?.map(divisor)));
-      return tf.concat([tf.stack(grams), ...rest].map((x) => tf.reshape(x, [-1])));
+  /** @param scales of each loss in each group, by which its elements are divided before they are squared */
+  const gramsOf = async (scales?: Float32Array) => {
+    const values = await read(() => {
+      const grams = keys.map((key, k) => gramOf(gradients, members.get(key)!, scales?.subarray(k * m)));
+      return tf.concat([tf.stack(grams), ...scalars].map((x) => tf.reshape(x, [-1])));
     });
-    const values = await cells.data();
-    cells.dispose();
-    const read = some.map((key, at): [Key, Float64Array] => {
-      const own = scales?.get(key)?.map(divisor);
-      const gram = Float64Array.from(values.subarray(at * m * m, (at + 1) * m * m), (value, cell) =>
-        own ? value * own[Math.floor(cell / m)] * own[cell % m] : value,
+    const result = {
+      whole: new Float64Array(m * m),
+      groups: {} as Record<string, Float64Array>,
+      scalars: Float64Array.from(values.subarray(keys.length * m * m)),
+      /** Squared norms by group and loss. */
+      squares: [] as number[],
+    };
+    for (const [k, key] of keys.entries()) {
+      const own = scales?.subarray(k * m);
+      const gram = Float64Array.from(values.subarray(k * m * m, (k + 1) * m * m), (value, cell) =>
+        own ? value * own[(cell / m) | 0] * own[cell % m] : value,
       );
-      return [key, gram];
-    });
-    return { read, rest: Float64Array.from(values.subarray(some.length * m * m)) };
+      for (const [cell, value] of gram.entries()) result.whole[cell] += value;
+      result.squares.push(...gram.filter((_, cell) => cell % (m + 1) === 0));
+      if (typeof key === "string") result.groups[key] = gram;
+    }
+    return result;
   };
-  const plain = await gramsOf(keys, { rest: scalars });
-  const grams = new Map(plain.read);
+  const plain = await gramsOf();
   // A group's gradients may vanish beside those of another, so that each is asked.
-  const isUnsafe = (key: Key, loss: number) => {
-    const squared = grams.get(key)![loss * (m + 1)];
-    return !(squared > leastSquare && squared < mostSquare);
-  };
-  const asked = keys.filter((key) => gradients.some((_, loss) => isUnsafe(key, loss)));
-  const scales = asked.length > 0 ? await scalesOf(gradients, asked, members) : new Map<Key, Float64Array>();
-  // A gradient of zero is measured right already.
-  const again = asked.filter((key) =>
-    gradients.some((_, loss) => isUnsafe(key, loss) && scales.get(key)![loss] > 0),
+  const isUnsafe = plain.squares.map((squared) => !(squared > leastSquare && squared < mostSquare));
+  if (!isUnsafe.includes(true)) return plain;
+  const largest = await read(() =>
+    tf.stack(
+      keys.flatMap((key) =>
+        gradients.map((list) =>
+          tf.max(
+            tf.stack(
+              members.get(key)!.map((at) => (list[at].size ? tf.max(tf.abs(list[at])) : tf.scalar(0))),
+            ),
+          ),
+        ),
+      ),
+    ),
   );
-  if (again.length > 0) {
-    const { read } = await gramsOf(again, { scales });
-    for (const [key, gram] of read) grams.set(key, gram);
-  }
-  const result = {
-    whole: new Float64Array(m * m),
-    groups: {} as Record<string, Float64Array>,
-    scalars: plain.rest,
-  };
-  for (const [key, gram] of grams) {
-    for (const [cell, value] of gram.entries()) result.whole[cell] += value;
-    if (typeof key === "string") result.groups[key] = gram;
-  }
-  return result;
+  // A gradient of zero is measured right already.
+  const again = largest.some((value, at) => isUnsafe[at] && value > 0);
+  return again ? gramsOf(largest.map(scaleOf)) : plain;
 }
-
-/** A group's name, or a symbol for the tensors of none. */
-type Key = string | symbol;
-
-/** For groups the largest element of each loss's gradient there. */
-type Scales = Map<Key, Float64Array>;
 
 /** Squared norms beyond these are near the ends of float32, where squares overflow or vanish. */
 const [leastSquare, mostSquare] = [1e-30, 1e30];
 
-/** The largest element of each loss's gradient in some groups. */
-async function scalesOf(
-  gradients: readonly (readonly tf.Tensor[])[],
-  keys: readonly Key[],
-  members: ReadonlyMap<Key, readonly number[]>,
-): Promise<Scales> {
-  const m = gradients.length;
-  const largest = tf.tidy(() =>
-    tf.stack(
-      keys.flatMap((key) =>
-        gradients.map((list) => {
-          const sizes = members
-            .get(key)!
-            .map((at) => (list[at].size ? tf.max(tf.abs(list[at])) : tf.scalar(0)));
-          return tf.max(tf.stack(sizes));
-        }),
-      ),
-    ),
-  );
-  const values = await largest.data();
-  largest.dispose();
-  const scales: Scales = new Map();
-  for (const [at, key] of keys.entries()) {
-    scales.set(key, Float64Array.from(values.subarray(at * m, (at + 1) * m)));
-  }
-  return scales;
+async function read(f: () => tf.Tensor): Promise<Float32Array> {
+  const x = tf.tidy(f);
+  const values = await x.data<"float32">();
+  x.dispose();
+  return values;
 }
 
-/**
- * The number by which a gradient with this largest element is divided before it is squared. One below 1e-37 would be flushed to zero on some
- * devices; a zero or broken gradient is left as it is.
- */
-const divisor = (largest: number) => (Number.isFinite(largest) && largest > 0 ? Math.max(largest, 1e-37) : 1);
+/** A divisor below 1e-37 would be flushed to zero on some devices; a zero or broken gradient is left as it is. */
+const scaleOf = (largest: number) =>
+  largest > 0 && largest < Number.POSITIVE_INFINITY ? Math.max(largest, 1e-37) : 1;
 
 /** Products of elements that are held at a time for small tensors: 8 MiB. */
 const productsAtOnce = 2 ** 21;
@@ -169,7 +136,7 @@ const productsAtOnce = 2 ** 21;
 function gramOf(
   gradients: readonly (readonly tf.Tensor[])[],
   tensors: readonly number[],
-  scales?: Float64Array,
+  scales?: Float32Array,
 ): tf.Tensor {
   const m = gradients.length;
   const most = Math.floor(productsAtOnce / m ** 2);
@@ -188,17 +155,15 @@ function gramOf(
   const grams = packs.map((pack) => {
     const rows = gradients.map((list, i) => {
       const parts = pack.map((at) => tf.reshape(list[at], [-1]) as tf.Tensor1D);
-      const row = parts.length === 1 ? parts[0] : tf.concat1d(parts);
+      const row = tf.concat1d(parts);
       return scales ? (tf.div(row, scales[i]) as tf.Tensor1D) : row;
     });
-    return rows[0].size <= most ? gramOfRows(tf.stack(rows)) : gramOfLongRows(rows);
+    if (rows[0].size > most) return gramOfLongRows(rows);
+    // Sums, unlike a product of matrices, keep float32's digits over any length: they add parts of parts.
+    const stacked = tf.stack(rows);
+    return tf.sum(tf.mul(tf.expandDims(stacked, 1), tf.expandDims(stacked, 0)), 2);
   });
-  return grams.length === 1 ? grams[0] : tf.sum(tf.stack(grams), 0);
-}
-
-// Sums, unlike a product of matrices, keep float32's digits over any length: they add parts of parts.
-function gramOfRows(rows: tf.Tensor): tf.Tensor {
-  return tf.sum(tf.mul(tf.expandDims(rows, 1), tf.expandDims(rows, 0)), 2);
+  return tf.addN(grams);
 }
 
 /** One pair at a time, so that no more than a row is held. */
@@ -229,7 +194,7 @@ export function conflictFromGram(names: readonly string[], gram: ArrayLike<numbe
   for (let at = 0; at < m * m; at++) {
     if (Number.isFinite(gram[at])) continue;
     // The diagonal tells whose gradient is at fault.
-    const [i, j] = [Math.floor(at / m), at % m];
+    const [i, j] = [(at / m) | 0, at % m];
     const own = [i, j].filter((k) => !Number.isFinite(gram[k * m + k]));
     const whose = (own.length > 0 ? own : [i, j]).map((k) => JSON.stringify(names[k]));
     throw new Error(

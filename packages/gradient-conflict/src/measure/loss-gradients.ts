@@ -121,8 +121,7 @@ export function groupsOf(
 
 /** Disposes the values and the gradients that are there. */
 export function disposeAll(result: { values: tf.Tensor[]; gradients: (tf.Tensor | undefined)[][] }): void {
-  tf.dispose(result.values);
-  tf.dispose(result.gradients.flat().filter((gradient) => gradient !== undefined));
+  tf.dispose([result.values, result.gradients] as tf.TensorContainer);
 }
 
 /**

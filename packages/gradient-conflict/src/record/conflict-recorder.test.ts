@@ -1,12 +1,7 @@
 import { expectClose } from "@dcr-js/testing";
 import { describe, expect, it } from "vitest";
 import { conflictFromGroupedGram } from "../measure/conflict.js";
-import {
-  createConflictRecorder,
-  recordConflict,
-  recordConflicts,
-  summarizeConflict,
-} from "./conflict-recorder.js";
+import { createConflictRecorder, recordConflict, summarizeConflict } from "./conflict-recorder.js";
 
 /** Two gradients of length 1 with this cosine, of which a group has the opposite. */
 const conflict = (cosine: number) =>
@@ -31,18 +26,6 @@ describe("ConflictRecorder", () => {
     expect(whole.recent).toEqual({ steps: 2, negativeShare: 0.5, meanCosine: -0.125 });
     expectClose([whole.meanCosine], [-0.1], { relative: 1e-12 });
     expect(group).toMatchObject({ group: "layers.0", steps: 5, negativeShare: 0.4 });
-  });
-
-  it("counts many steps as one after the other", () => {
-    const many = Array.from({ length: 40 }, (_, i) => conflict(Math.sin(3 * i)));
-    for (const window of [1, 2, 7, 100]) {
-      const start = recordConflict(createConflictRecorder({ window }), conflict(0.1));
-      const saved = JSON.stringify(start);
-      const one = many.reduce(recordConflict, start);
-      expect(recordConflicts(start, many)).toEqual(one);
-      expect(one.pairs[0].recent).toHaveLength(Math.min(window, 41));
-      expect(JSON.stringify(start)).toBe(saved);
-    }
   });
 
   it("goes on after JSON as if nothing had happened", () => {

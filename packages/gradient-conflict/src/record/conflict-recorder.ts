@@ -35,44 +35,28 @@ export function createConflictRecorder(
 }
 
 /**
- * Makes a recorder with one step more; the one given stays as it is. `O(window)` for each pair.
+ * A recorder with one step more; the one given stays as it is. `O(window)` for each pair.
  *
  * @throws with the place of what is no recorder, no conflict or not finite
  */
 export function recordConflict(recorder: ConflictRecorder, conflict: GradientConflict): ConflictRecorder {
-  return recordConflicts(recorder, [conflict]);
-}
-
-/** {@link recordConflict} of many steps, for which pairs are copied once: `O(1)` for each pair and step. */
-export function recordConflicts(
-  recorder: ConflictRecorder,
-  conflicts: readonly GradientConflict[],
-): ConflictRecorder {
   checkRecorder("recordConflict", recorder);
-  const { window } = recorder;
-  const pairs = new Map(
-    recorder.pairs.map((pair) => [keyOf(pair.losses, pair.group), { ...pair, recent: [...pair.recent] }]),
-  );
+  const pairs = [...recorder.pairs];
   const add = ({ losses, cosine }: GradientConflict["pairs"][number], group?: string) => {
-    const key = keyOf(losses, group);
-    let pair = pairs.get(key);
-    if (!pair) {
-      pair = {
-        losses,
-        ...(group !== undefined && { group }),
-        steps: 0,
-        negative: 0,
-        cosineSum: 0,
-        recent: [],
-      };
-      pairs.set(key, pair);
-    }
-    pair.steps++;
-    pair.negative += Number(cosine < 0);
-    pair.cosineSum += cosine;
-    pair.recent.push(cosine);
-    // Now and then, since each removal from the front moves the rest.
-    if (pair.recent.length >= 2 * window) pair.recent = pair.recent.slice(-window);
+    const at = pairs.findIndex(
+      (pair) => pair.group === group && pair.losses[0] === losses[0] && pair.losses[1] === losses[1],
+    );
+    const before: PairRecord | undefined = pairs[at];
+    const next: PairRecord = {
+      losses,
+      ...(group !== undefined && { group }),
+      steps: (before?.steps ?? 0) + 1,
+      negative: (before?.negative ?? 0) + Number(cosine < 0),
+      cosineSum: (before?.cosineSum ?? 0) + cosine,
+      recent: [...(before?.recent ?? []), cosine].slice(-recorder.window),
+    };
+    if (at < 0) pairs.push(next);
+    else pairs[at] = next;
   };
   const addAll = (name: string, own: Omit<GradientConflict, "groups">, group?: string) => {
     if (!Array.isArray(own?.pairs)) {
@@ -86,17 +70,12 @@ export function recordConflicts(
       add(pair, group);
     }
   };
-  for (const conflict of conflicts) {
-    addAll("conflict", conflict);
-    for (const [group, own] of Object.entries(conflict.groups ?? {})) {
-      addAll(`conflict.groups[${JSON.stringify(group)}]`, own, group);
-    }
+  addAll("conflict", conflict);
+  for (const [group, own] of Object.entries(conflict.groups ?? {})) {
+    addAll(`conflict.groups[${JSON.stringify(group)}]`, own, group);
   }
-  const recorded = Array.from(pairs.values(), (pair) => ({ ...pair, recent: pair.recent.slice(-window) }));
-  return { window, pairs: recorded };
+  return { window: recorder.window, pairs };
 }
-
-const keyOf = (losses: readonly string[], group?: string) => JSON.stringify([...losses, group ?? null]);
 
 /** Checks a recorder, which may come from a file. */
 function checkRecorder(caller: string, recorder: ConflictRecorder): void {

@@ -1,5 +1,6 @@
+import { summarizeCosines } from "../measure/summarize-cosines.js";
 import { type ConflictRecord, checkConflictRecord } from "../record/conflict-record.js";
-import { createConflictRecorder, recordConflicts, summarizeConflict } from "../record/conflict-recorder.js";
+import type { ConflictSummary } from "../record/conflict-recorder.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { escapeMarkup } from "../shared/escape-markup.js";
 import { cosineCells, cosineHistogram, cosineLines, figure } from "./svg.js";
@@ -47,15 +48,11 @@ export function conflictReport(
   const sorted = records
     .map((record, i) => checkConflictRecord(`conflictReport: records[${i}]`, record))
     .sort((a, b) => a.step - b.step);
-  const recorder = recordConflicts(
-    createConflictRecorder({ window }),
-    sorted.map(({ conflict }) => conflict),
-  );
-  const rows = summarizeConflict(recorder);
+  const cosines = cosinesOf(sorted);
+  const rows = Array.from(cosines, ([key, points]) => summaryOf(key, points, window));
   const whole = rows.filter(({ group }) => group === undefined);
   if (whole.length === 0) throw new Error("conflictReport: the records have no pair of losses");
   const drawn = [...whole].sort((a, b) => b.negativeShare - a.negativeShare).slice(0, drawnPairs);
-  const cosines = cosinesOf(sorted);
   const of = (losses: readonly string[], group?: string) => cosines.get(keyOf(losses, group)) ?? [];
 
   const sections = [
@@ -119,6 +116,20 @@ function cosinesOf(records: readonly ConflictRecord[]): Map<string, Points> {
   return cosines;
 }
 
+/** As a recorder of all steps would be summarised. */
+function summaryOf(key: string, points: Points, window: number): ConflictSummary {
+  const [a, b, group] = JSON.parse(key) as [string, string, string | null];
+  const all = points.map(([, cosine]) => cosine);
+  const recent = all.slice(-window);
+  return {
+    losses: [a, b],
+    ...(group !== null && { group }),
+    steps: all.length,
+    ...summarizeCosines(all),
+    recent: { steps: recent.length, ...summarizeCosines(recent) },
+  };
+}
+
 /** At most this many points, each the mean of as many neighbours as it takes. */
 function averaged(points: Points, most: number): Points {
   const size = Math.ceil(points.length / most);
@@ -155,10 +166,8 @@ function heatMap(
   });
 }
 
-type Row = ReturnType<typeof summarizeConflict>[number];
-
 /** Mean cosines of all pairs. */
-function pairMatrix(rows: readonly Row[]): string {
+function pairMatrix(rows: readonly ConflictSummary[]): string {
   const names = [...new Set(rows.flatMap(({ losses }) => losses))];
   const means = new Map(rows.map(({ losses, meanCosine }) => [keyOf(losses), meanCosine]));
   return cosineCells("Mean cosine of each pair", names, {
@@ -175,7 +184,7 @@ function legend(names: readonly string[]): string {
   return `<p>${items.join(" ")}</p>`;
 }
 
-function table(rows: readonly Row[], window: number): string {
+function table(rows: readonly ConflictSummary[], window: number): string {
   const head = [
     "losses",
     "layers",

@@ -6,7 +6,7 @@ import "./shared/register-gradients.js";
 import { lossAcrossRanks, type Ranks } from "./across-ranks.js";
 import { learnedTemperature } from "./learned-temperature.js";
 import { clipLoss } from "./losses/clip.js";
-import { sigLipLoss } from "./losses/sig-lip.js";
+import { sigLipLoss } from "./losses/siglip.js";
 
 /** Two ranks in one process, whose gathers wait for one another. */
 function twoRanks(): Ranks[] {

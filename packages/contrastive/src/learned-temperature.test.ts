@@ -6,7 +6,7 @@ import "./shared/register-gradients.js";
 import { learnedTemperature } from "./learned-temperature.js";
 import { clipLoss } from "./losses/clip.js";
 import { margin } from "./losses/margin.js";
-import { sigLipLoss } from "./losses/sig-lip.js";
+import { sigLipLoss } from "./losses/siglip.js";
 
 it("starts at CLIP's 1 / 0.07, is trained, and is clamped at 100", () => {
   const before = tf.memory().numTensors;

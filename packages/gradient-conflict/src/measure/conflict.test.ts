@@ -68,7 +68,7 @@ describe("conflictFromGram", () => {
     expect(zeros.pairs[0]).toEqual({ losses: ["a", "b"], cosine: 0, magnitudeSimilarity: 1 });
     // Rounding may carry an inner product beyond the product of the norms; a cosine stays one.
     expect(conflictFromGram(["a", "b"], [1, 1.0000001, 1.0000001, 1]).pairs[0].cosine).toBe(1);
-    expect(() => conflictFromGram(["a"], [1, 2])).toThrow(/expected 1 x 1 = 1 inner products, got 2/);
+    expect(() => conflictFromGram(["a"], [1, 2])).toThrow(/expected 1 inner products, got 2/);
   });
 });
 

@@ -181,14 +181,12 @@ function gramOfLongRows(rows: readonly tf.Tensor[]): tf.Tensor {
 /** Norms, cosines and magnitude similarities from a Gram matrix. @param names of the losses, in its order. */
 export function conflictFromGram(names: readonly string[], gram: ArrayLike<number>): GradientConflict {
   if (!Array.isArray(names)) {
-    throw new TypeError(
-      `conflictFromGram: names must be an array of the losses' names, got ${describe(names)}`,
-    );
+    throw new TypeError(`conflictFromGram: names must be an array of texts, got ${describe(names)}`);
   }
   const m = names.length;
   if (gram?.length !== m * m) {
     throw new Error(
-      `conflictFromGram: expected ${m} x ${m} = ${m * m} inner products, got ${gram?.length ?? describe(gram)}`,
+      `conflictFromGram: expected ${m * m} inner products, got ${gram?.length ?? describe(gram)}`,
     );
   }
   for (let at = 0; at < m * m; at++) {

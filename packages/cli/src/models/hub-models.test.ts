@@ -129,7 +129,7 @@ describe("models of the hub", () => {
     ]) {
       expect(config).toContain(`${line}\n`);
     }
-    expect(JSON.parse(readFileSync(join(folder, "runs/preset/models.json"), "utf8"))).toEqual({
+    expect(JSON.parse(readFileSync(join(folder, "runs/preset/inputs.json"), "utf8"))).toMatchObject({
       encoder: commit("1"),
       diffusion: commit("2"),
     });

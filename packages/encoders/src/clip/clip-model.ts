@@ -155,8 +155,8 @@ export class CLIPModel extends Module implements ImageTextEncoder {
   }
 
   /**
-   * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files, all or none. A companion file that
-   * the folder has and the model does not carry is removed.
+   * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files, all or none. Where the
+   * model carries companion files, one that the folder has and the model does not is removed.
    *
    * @param folder made if it is missing
    * @throws while adapters are in place: merge them first; where a weight is not finite as it is stored; nothing is written then

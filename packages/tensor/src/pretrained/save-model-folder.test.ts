@@ -187,6 +187,8 @@ describe("saveModelFolder", () => {
       "vocab.json",
     ]);
     expect(await text(place, "vocab.json")).toBe("{}");
+    await save(model, place, { companions: ["tokenizer.json", "vocab.json"] });
+    expect(await text(place, "vocab.json")).toBe("{}");
     model.dispose();
   });
 

@@ -22,13 +22,16 @@ export interface ModelFolder extends SavePretrainedOptions {
   like: Module;
   /** Other files by name, such as a tokenizer's. */
   files?: Record<string, Uint8Array>;
-  /** Names that files of such a model may have: one that `files` lacks would be another model's, and is removed. Default none. */
+  /**
+   * Names that files of such a model may have. Where there are `files`, one that they lack would be another model's, and is removed; a
+   * model without any leaves those of the folder. Default none.
+   */
   companions?: readonly string[];
 }
 
 /**
  * Writes a model folder as transformers or diffusers does, by {@link writeFolder} with config.json as its key. Files of former weights
- * (shards, index, variants) and of `companions` that `files` lacks are removed. Node only.
+ * (shards, index, variants) are removed, and those of `companions` that `files` lacks where it has any. Node only.
  *
  * @param folder made if it is missing; files of other names stay
  * @throws on an unknown part; while adapters are in place; where a weight is missing, is not the model's, has another shape, or has a
@@ -63,7 +66,8 @@ export async function saveModelFolder(model: Module, folder: string, parts: Mode
         "config.json": configJson(withDtype(config, torchNames[dtype])),
       },
       key: "config.json",
-      isFormer: (name) => companions.includes(name) || isWeightsFile(name, baseName),
+      isFormer: (name) =>
+        isWeightsFile(name, baseName) || (Object.keys(files).length > 0 && companions.includes(name)),
     });
   } finally {
     tf.dispose(state);

@@ -100,7 +100,11 @@ function againstOriginal(part: StudyPart, results: PartResults): string {
   return `Against \`original\`, over model sets: ${clauses.join(". ")}.`;
 }
 
-/** Names as a sentence lists them. */
+/** A sentence lists at most so many names. */
+const mostListed = 8;
+
+/** Names as a sentence lists them; of many, their number. */
 function together(names: readonly string[]): string {
+  if (names.length > mostListed) return `${names.length} configurations`;
   return names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }

@@ -2,7 +2,7 @@ import { Random } from "@dcr-js/tensor";
 import type { numpy } from "@jax-js/jax";
 import * as tf from "@tensorflow/tfjs-core";
 
-/** Which code a backend runs: our ops, or what a user of only tfjs would write instead. */
+/** Which code a backend runs: our ops, or tfjs's own ops in their place. */
 export type Side = "ours" | "stock";
 
 /** A case on one backend, which is current whenever one of these runs. */

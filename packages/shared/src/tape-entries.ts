@@ -11,8 +11,8 @@ interface Taping {
 }
 
 /**
- * Mends what tfjs's tape keeps of an op. Of its outputs it keeps the very list that `tf.split` returned, which a caller may reverse: now
- * a list of its own. An input that was left out, as `scale` of `tf.batchNorm` may be, it cannot save or follow: now it passes over it.
+ * Mends two faults of tfjs's tape. It keeps the very list that `tf.split` returned, which a caller may reverse: here it gets a list of its
+ * own. It fails on an input that was left out, as `scale` of `tf.batchNorm` may be: here it skips that input.
  */
 export function mendTapeEntries(): void {
   const engine = tf.engine() as unknown as Taping;

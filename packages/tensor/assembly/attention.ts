@@ -9,14 +9,14 @@ import { total } from "./sum";
  */
 
 /**
- * From this size of a row's largest score on, its log-sum-exp in float32 loses what makes probabilities sum to 1: then the row keeps
+ * From this size of a row's largest score on, its log-sum-exp in float32 has too few digits for probabilities that sum to 1: then the row keeps
  * its maximum and the reciprocal of its sum instead.
  */
 const steepScore: f32 = 128;
 
 /**
- * In place: the softmax of a row. Columns from `visible` on become 0. What makes a probability of a score again, in
- * `exp(score - shift) * factor`, is written to `shiftAt` and `factorAt`.
+ * In place: the softmax of a row. Columns from `visible` on become 0. The row's shift and factor, of which a probability is
+ * `exp(score - shift) * factor`, are written to `shiftAt` and `factorAt`.
  */
 function softmaxRow(row: usize, visible: i32, columns: i32, shiftAt: usize, factorAt: usize): void {
   let highest: f32 = -f32.MAX_VALUE;

@@ -13,7 +13,7 @@ it("names the option once, the place where it is missing, and no function", asyn
   expect(await said("size: wrong", "/a")).toBe("--images: /a: size: wrong");
   expect(await said("/a/b: wrong", "/a")).toBe("--images: /a/b: wrong");
   expect(await said("--images: /a: gone", "/a")).toBe("--images: /a: gone");
-  // A user's module may throw what is no Error.
+  // A user's module may throw any value, not only an Error.
   const thrown = namingOption("--images", () => Promise.reject("no network"), "/a");
   await expect(thrown).rejects.toThrow(new Error("--images: /a: no network"));
 });

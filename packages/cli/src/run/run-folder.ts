@@ -17,7 +17,7 @@ export function newRunFolder(out: string | undefined, base: string): string {
   return folder;
 }
 
-/** @throws where a folder holds a run, or something else than what a run that never began leaves */
+/** Refuses a folder for a new run. @throws where it holds a run or foreign files; the leftovers of a run that never began are allowed */
 export function refuseUsedFolder(folder: string): void {
   if (!existsSync(folder)) return;
   if (existsSync(configPath(folder))) {
@@ -25,7 +25,7 @@ export function refuseUsedFolder(folder: string): void {
       `--out: ${folder} holds a run already; go on with it by --resume, or name another folder`,
     );
   }
-  // A run that was killed before it began leaves its lock, and what it writes before its configuration.
+  // A run that was killed before it began leaves its lock and the files that it writes before its configuration.
   const ofStart = /^lock\.\d+|^(inputs\.json|config\.yaml\..*\.tmp|inputs\.json\..*\.tmp)$/;
   const found = readdirSync(folder).find((name) => !ofStart.test(name));
   if (found !== undefined)

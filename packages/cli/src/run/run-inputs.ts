@@ -14,7 +14,7 @@ import { messageOf } from "../shared/message-of.js";
 import { hashDataset } from "../train/hash-dataset.js";
 import { isImageModule } from "../train/images.js";
 
-/** The settings that say what a run reads. */
+/** The settings that name a run's inputs. */
 type InputSettings = Pick<RunConfig, ModelSettings | "images" | "methods" | "evaluate">;
 
 const hashes = z.record(z.string(), z.string());

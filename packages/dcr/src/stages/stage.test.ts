@@ -197,7 +197,7 @@ describe("a stage's state", () => {
       { objective: plain, weight: 1 },
       { objective: featureObjective("other", (z) => tf.sum(z)), weight: 1 },
     ]);
-    // A user's code may throw what is no Error.
+    // A user's code may throw any value, not only an Error.
     const throwing = (thrown: unknown): Objective => ({
       ...plain,
       terms: () => {

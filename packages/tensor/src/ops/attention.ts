@@ -92,7 +92,7 @@ function scores(query: tf.Tensor, key: tf.Tensor, { scale, causal }: Attributes)
   return tf.where(visible, raw, -Infinity);
 }
 
-/** Returns the output, and what makes a probability of a score, `exp(score - shift) * factor`: `[2, batch, heads, queries]`, shifts first. */
+/** Returns the output, and each row's shift and factor: a probability is `exp(score - shift) * factor`. `[2, batch, heads, queries]`, shifts first. */
 defineComposite({
   kernelName: "ScaledDotProductAttention",
   compute: ({ query, key, value }, attrs) => {
@@ -148,7 +148,7 @@ defineComposite({
   },
 });
 
-/** What `gradientMatrices` made last, to be freed where the value's gradient, which does so, was not asked for. */
+/** The last matrices of `gradientMatrices`. The value's gradient frees them; where nobody asks for it, the next call does. */
 let unused: tf.Tensor[] = [];
 
 /**

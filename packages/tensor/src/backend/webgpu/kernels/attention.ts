@@ -153,14 +153,14 @@ function towardsMatrices(
 }
 
 /**
- * From this size of a row's largest score on, its log-sum-exp in float32 loses what makes probabilities sum to 1: then the row keeps
+ * From this size of a row's largest score on, its log-sum-exp in float32 has too few digits for probabilities that sum to 1: then the row keeps
  * its maximum and the reciprocal of its sum instead.
  */
 const steepScore = "128.0";
 
 /**
- * What makes a probability of a score, `exp(score - shift) * factor`, for each row of a part: `[2, batch, heads, queries]`, shifts before
- * factors. Scores are read four at a time where rows allow it.
+ * Writes the shift and the factor of each row of a part: a probability is `exp(score - shift) * factor`. `[2, batch, heads, queries]`, shifts
+ * before factors. Scores are read four at a time where rows allow it.
  */
 function fillRows(
   backend: WebGPUBackend,
@@ -215,7 +215,7 @@ fn scoresAt(row: u32, j: u32, last: u32) -> ${type} {
 }
 
 /**
- * Scores, what makes probabilities of each row's (kept for the gradients), and the product of their softmax with the values, which
+ * Computes scores, each row's shift and factor (kept for the gradients), and the product of their softmax with the values, which
  * takes the exponentials as it reads the scores. Heads are read and written where they lie, by strides.
  */
 const attention: Kernel = ({ inputs, attrs, backend }) => {
@@ -253,7 +253,7 @@ fn mapA(value: f32, shift: f32, row: u32, k: u32) -> f32 {
 };
 
 /**
- * Probabilities again, from the scores and what the forward pass kept of their rows, and with `dScores` the gradient at the scores
+ * Probabilities again, from the scores and their rows' shifts and factors, and with `dScores` the gradient at the scores
  * before scaling, times the scale: `P * (dP - inner) * scale` with `dP = dy value^T`. Each is made where its product is written.
  */
 function fillMatrices(

@@ -16,6 +16,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { publicTfjsCore } from "./public-tfjs-core.mjs";
 
 const sources = join(dirname(fileURLToPath(import.meta.url)), "../src");
 const withGradients = process.argv.includes("--gradients");
@@ -57,22 +58,23 @@ function want(name) {
   for (const other of importsOf(join(sources, file), /(?:from|import) "\.\/([\w-]+)\.js"/g)) want(other);
 }
 
-/** tfjs-core's gradient configurations with the ops that they call, as one module. */
+/** tfjs-core's gradient configurations, and the functions that they call and the package keeps for itself, as one module. */
 async function bundleGradients() {
   const core = dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-core/package.json"));
-  const files = readdirSync(join(core, "dist/gradients"))
+  const folder = join(core, "dist/gradients");
+  const configs = readdirSync(folder)
     .filter((file) => file.endsWith("_grad.js"))
-    .sort();
-  const names = files.map((_, i) => `g${i}`);
+    .sort()
+    .map((file) => ({ path: join(folder, file), name: gradientIn(join(folder, file)) }));
   const entry = [
-    ...files.map(
-      (file, i) => `import * as g${i} from ${JSON.stringify(join(core, "dist/gradients", file))};`,
-    ),
-    `export const gradientConfigs = [${names}].flatMap((module) => Object.values(module));`,
+    ...configs.map(({ path, name }) => `import { ${name} } from ${JSON.stringify(path)};`),
+    `export const gradientConfigs = [${configs.map(({ name }) => name)}];`,
   ].join("\n");
   const { outputFiles } = await build({
     stdin: { contents: entry, resolveDir: core },
     bundle: true,
+    external: ["@tensorflow/tfjs-core"],
+    plugins: [publicTfjsCore],
     format: "esm",
     platform: "neutral",
     target: "es2022",
@@ -83,4 +85,11 @@ async function bundleGradients() {
     write: false,
   });
   return outputFiles[0].contents;
+}
+
+/** The name of the one gradient configuration that a file of tfjs-core exports. */
+function gradientIn(file) {
+  const [name, ...others] = importsOf(file, /^export const (\w+GradConfig) /gm);
+  if (!name || others.length > 0) throw new Error(`${file}: expected one gradient configuration`);
+  return name;
 }

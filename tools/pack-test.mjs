@@ -81,21 +81,17 @@ function checkTypes(name, project) {
     join(project, "esm.mts"),
     `import * as all from "@dcr-js/${name}";\nexport const names = Object.keys(all);\n`,
   );
-  writeFileSync(
-    join(project, "commonjs.cts"),
-    `import type * as All from "@dcr-js/${name}" with { "resolution-mode": "import" };\n` +
-      `export const load = async (): Promise<typeof All> => await import("@dcr-js/${name}");\n`,
-  );
-  writeFileSync(
-    join(project, "required.cts"),
-    `import * as all from "@dcr-js/${name}";\nexport const names = Object.keys(all);\n`,
-  );
-  compile(project, "node16", ["esm.mts", "commonjs.cts"]);
-  // From node20 on, TypeScript knows that Node's require takes ES modules.
-  compile(project, "node20", ["required.cts"]);
+  // The command's own graph awaits at its top level, which `require` refuses, so it has types for ES modules only.
+  const commonJS =
+    name === "cli"
+      ? `import type * as All from "@dcr-js/cli" with { "resolution-mode": "import" };\n` +
+        `export const load = async (): Promise<typeof All> => await import("@dcr-js/cli");\n`
+      : `import * as all from "@dcr-js/${name}";\nexport const names = Object.keys(all);\n`;
+  writeFileSync(join(project, "commonjs.cts"), commonJS);
+  for (const module of ["node16", "node20"]) compile(project, module);
 }
 
-function compile(project, module, files) {
+function compile(project, module) {
   const compilerOptions = {
     noEmit: true,
     strict: true,
@@ -106,11 +102,14 @@ function compile(project, module, files) {
     // tfjs-core's own declarations do not pass with it off: they use a type "Long" that they do not declare.
     skipLibCheck: true,
   };
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+  writeFileSync(
+    join(project, "tsconfig.json"),
+    JSON.stringify({ compilerOptions, files: ["esm.mts", "commonjs.cts"] }),
+  );
   run(project, process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json"]);
 }
 
-/** A CommonJS program loads the package; the command's graph awaits at its top level, which `require` refuses. */
+/** A CommonJS program loads the package. */
 function checkRequire(name, project) {
   if (name === "cli") return;
   writeFileSync(

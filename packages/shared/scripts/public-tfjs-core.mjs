@@ -2,7 +2,7 @@
 // then holds the gradients and no second copy of its ops and of its engine.
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import * as tf from "@tensorflow/tfjs-core";
+import tf from "@tensorflow/tfjs-core";
 
 const CORE = "@tensorflow/tfjs-core";
 

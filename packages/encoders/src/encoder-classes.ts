@@ -1,10 +1,11 @@
-import { openWeights, type PretrainedOptions, readModelJson } from "@dcr-js/tensor";
+import { openWeights, readModelJson } from "@dcr-js/tensor";
 import { CLIPModel } from "./clip/clip-model.js";
 import { CLIPTextModel } from "./clip/clip-text-model.js";
 import { CLIPTextModelWithProjection } from "./clip/clip-text-model-with-projection.js";
 import { CLIPVisionModel } from "./clip/clip-vision-model.js";
 import { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
 import type { ImageEncoder, ImageTextEncoder, TextEncoder } from "./encoder.js";
+import type { PretrainedEncoder, PretrainedEncoderClass } from "./pretrained-encoder.js";
 import { SiglipModel } from "./siglip/siglip-model.js";
 import { SiglipTextModel } from "./siglip/siglip-text-model.js";
 import { SiglipVisionModel } from "./siglip/siglip-vision-model.js";
@@ -13,19 +14,13 @@ import { SiglipVisionModel } from "./siglip/siglip-vision-model.js";
 export type EncoderFamily = "clip" | "siglip";
 
 /** A class by how its models come from a folder. */
-export interface Loader<M> {
-  fromPretrained(folder: string, options?: PretrainedOptions): Promise<M>;
-}
-
-/** A class whose models can be made without weights. */
-export interface ShapedLoader<M> extends Loader<M> {
-  fromConfig(folder: string, options?: PretrainedOptions): Promise<M>;
-}
+export type Loader<M> = PretrainedEncoderClass<M & PretrainedEncoder> &
+  Pick<typeof PretrainedEncoder, "fromConfig" | "fromPretrained">;
 
 /** A tower that sees, or a whole model with the class of its image tower only. */
 type ImageClass =
-  | { load: ShapedLoader<ImageEncoder>; tower?: undefined }
-  | { load: ShapedLoader<ImageTextEncoder>; tower: ShapedLoader<ImageEncoder> };
+  | { load: Loader<ImageEncoder>; tower?: undefined }
+  | { load: Loader<ImageTextEncoder>; tower: Loader<ImageEncoder> };
 
 /** Classes that see, and for a whole model the class of its image tower only. */
 export const imageClasses: Record<string, { family: EncoderFamily } & ImageClass> = {

@@ -8,7 +8,7 @@ import {
 } from "@dcr-js/tensor";
 import { CLIPImageProcessor } from "./clip/clip-image-processor.js";
 import { CLIPTokenizer } from "./clip/clip-tokenizer.js";
-import type { ImageEncoder, TextEncoder } from "./encoder.js";
+import type { ImageEncoder, ImageTextEncoder, TextEncoder } from "./encoder.js";
 import {
   architectureOf,
   type EncoderFamily,
@@ -91,7 +91,7 @@ export async function loadImageEncoder(
   const encoder = await (whole && !text ? tower : load).fromPretrained(folder, how);
   try {
     checkImages(what, folder, processor, encoder.imageSize);
-    const textEncoder = whole && text ? (encoder as ImageEncoder & TextEncoder) : undefined;
+    const textEncoder = whole && text ? (encoder as ImageEncoder as ImageTextEncoder) : undefined;
     const tokenizer = textEncoder && (await loadTokenizer(folder, what, family, textEncoder, how.acceptKeys));
     return {
       family,

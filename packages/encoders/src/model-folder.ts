@@ -1,17 +1,13 @@
 import {
   type ConfigOptions,
   checkPretrainedOptions,
-  keysOf,
   loadWeights,
   type Module,
   type PretrainedOptions,
   readModelFile,
   readModelJson,
   resolvePretrained,
-  type SavePretrainedOptions,
-  saveModelFolder,
 } from "@dcr-js/tensor";
-import { checkOptions } from "./shared/check-options.js";
 import { SIBLINGS, towerOf } from "./tower.js";
 
 /** How a model class lies in a folder that transformers wrote. */
@@ -24,6 +20,17 @@ export interface ModelForm {
   tower?: { wholeType: string; prefix: string };
   /** Files that travel with the model. */
   companions: readonly string[];
+  /** The settings that the class's constructor takes. */
+  parse(read: FormConfig): object;
+}
+
+/** What {@link readFormConfig} read. */
+export interface FormConfig {
+  config: Record<string, unknown>;
+  /** Whether the settings are those of the whole model. */
+  whole: boolean;
+  /** How to parse them. */
+  how: ConfigOptions;
 }
 
 export const IMAGE_FILES = ["preprocessor_config.json", "processor_config.json"] as const;
@@ -41,14 +48,13 @@ export const TEXT_FILES = [
  * Reads config.json of a class's own folder, or of the whole model that the class is a part of.
  *
  * @param source the folder, or the model's id on the hub
- * @returns the settings, whether they are those of the whole model, and how to parse them
  * @throws if the folder holds another kind of model
  */
 export async function readFormConfig(
   source: string,
   form: ModelForm,
   options: PretrainedOptions,
-): Promise<{ config: Record<string, unknown>; whole: boolean; how: ConfigOptions }> {
+): Promise<FormConfig> {
   const what = `${form.architecture}.fromPretrained`;
   const { acceptKeys } = checkPretrainedOptions(what, options);
   const folder = await resolvePretrained(what, source, options);
@@ -79,7 +85,7 @@ export async function readFormConfig(
  *
  * @throws if a weight is missing, has another shape, or belongs to no class of the family
  */
-export async function loadForm<M extends Module & { companionFiles: Record<string, Uint8Array> }>(
+export async function loadForm<M extends Module & { readonly companionFiles: Record<string, Uint8Array> }>(
   model: M,
   source: string,
   form: ModelForm,
@@ -119,32 +125,4 @@ function ownWeights(
     .filter((name) => !BUFFERS.test(name))
     .map((name) => [name, bare && !SIBLINGS.test(name) ? tower.prefix + name : name] as const);
   return new Map(named.filter(([, name]) => known.has(name) || !SIBLINGS.test(name)));
-}
-
-/** A class of a family by its constructor, which takes settings and the keys in them that nobody knows. */
-type FamilyClass = new (config: never, options: { acceptKeys: readonly string[] }) => Module;
-
-/**
- * Writes a model's folder as transformers does: config.json, model.safetensors and the files that travel with it; all of them
- * or none. Files of these names that the folder has and the model does not carry are removed: they would be another model's.
- *
- * @throws while LoRA adapters are in place, or where a part of the model is missing; nothing is written then
- */
-export async function saveForm(
-  model: Module & { config: object; companionFiles: Record<string, Uint8Array> },
-  folder: string,
-  form: ModelForm,
-  options: SavePretrainedOptions | undefined,
-): Promise<void> {
-  const what = `${form.architecture}.savePretrained`;
-  const { dtype } = checkOptions<SavePretrainedOptions>(what, options, { dtype: true });
-  const Class = model.constructor as FamilyClass;
-  await saveModelFolder(model, folder, {
-    baseName: "model",
-    dtype,
-    config: { ...model.config, architectures: [form.architecture], model_type: form.modelType },
-    like: new Class(model.config as never, { acceptKeys: keysOf(model.config) }),
-    files: model.companionFiles,
-    companions: form.companions,
-  });
 }

@@ -4,8 +4,9 @@ import { chmod, copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/prom
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { initialize, openSafetensors } from "@dcr-js/tensor";
+import { initialize, openSafetensors, readSafetensors, writeSafetensors } from "@dcr-js/tensor";
 import { writeTestImages } from "@dcr-js/testing/images";
+import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fixtures, main, run } from "../../test/run-command.js";
 
@@ -65,6 +66,23 @@ describe("dcr encode", () => {
       `error: --out: ${path(weights)} is in the encoder's folder, a file of which it may replace; take another\n`,
     );
     expect([own.code, ended.code]).toEqual([1, 1]);
+  }, 60_000);
+
+  it("refuses features that are not finite, and leaves nothing", async () => {
+    await cp(join(fixtures, "models/siglip"), path("overflowing"), { recursive: true });
+    const file = path("overflowing/model.safetensors");
+    const weights = await readSafetensors(file);
+    const name = "vision_model.post_layernorm.weight";
+    const shape = weights[name]!.shape;
+    const changed = { ...weights, [name]: tf.fill(shape, 3e38) };
+    await writeSafetensors(file, changed);
+    tf.dispose([weights, changed] as tf.TensorContainer);
+    const own = ["encode", "--encoder", "overflowing", "--device", "wasm"];
+    const command = [...own, "--images", "photos ä", "--out", "overflowing.safetensors"];
+    const { code, stderr } = await run([process.execPath, main, ...command], { cwd: folder });
+    expect(stderr).toBe("error: encodeImages: encodeImage's features must be finite, row 0 is not\n");
+    expect(code).toBe(1);
+    expect(existsSync(path("overflowing.safetensors"))).toBe(false);
   }, 60_000);
 
   it("names a broken image, and leaves nothing", async () => {

@@ -59,7 +59,7 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
       unsorted.dispose();
       const metadata = { names: JSON.stringify(order.map((i) => names[i])) };
       try {
-        await writeSafetensors(out, { features }, { metadata });
+        await writeSafetensors(out, { features }, { metadata, finite: true });
       } finally {
         features.dispose();
       }

@@ -3,11 +3,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initialize } from "@dcr-js/tensor";
 import { expectNoLeaks } from "@dcr-js/testing";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { fixtures } from "../../test/run-command.js";
 import { mergeSettings, type PartialConfig } from "../config/read-config.js";
 import { defaultConfig, type RunConfig } from "../config/run-config.js";
 import { checkRun } from "./check-run.js";
+
+/** Bytes that are left on every disk, and the number of a folder's disk; both the machine's own where nothing is set. */
+const disks = vi.hoisted(() => ({ left: undefined as number | undefined, of: new Map<string, number>() }));
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  return {
+    ...fs,
+    statfsSync: (path: string) =>
+      disks.left === undefined ? fs.statfsSync(path) : { bavail: disks.left, bsize: 1 },
+    statSync: (path: string, options?: { throwIfNoEntry: false }) => {
+      const found = fs.statSync(path, options);
+      const dev = disks.of.get(path);
+      return dev === undefined ? found : Object.assign(found!, { dev });
+    },
+  };
+});
 
 let folder: string;
 beforeAll(async () => {
@@ -109,6 +125,32 @@ it("asks for the room of the jobs that are left", async () => {
   const { cached } = await check({ ...few, seeds: [1], latentCache: join(folder, "cache") });
   expect(cached).toBe((3 * 2 + 2 * 4 * 3) * 4 * 4 * 4 * 2 * 2);
   await rm(join(folder, "run"), { recursive: true });
+});
+
+it("names the folders for which a disk has no room, and adds up those that share one", async () => {
+  const [cache, elsewhere] = [join(folder, "cache"), join(folder, "elsewhere")];
+  const { written, cached } = await check({ latentCache: cache });
+  expect(cached).toBeGreaterThan(0);
+  await mkdir(elsewhere);
+  disks.of.set(elsewhere, -1);
+  disks.left = written + cached - 1;
+  try {
+    await expect(check({ latentCache: cache })).rejects.toThrow(
+      new RegExp(
+        `^--out: ${join(folder, "run")} and --latent-cache: ${cache}: the disk has .* left, the run needs `,
+      ),
+    );
+    expect(await check({ latentCache: elsewhere })).toMatchObject({ written, cached });
+    disks.left = cached - 1;
+    const few = { align: { steps: 1 }, enhance: { steps: 1 } };
+    await expect(check({ latentCache: elsewhere })).rejects.toThrow(/^--(out|latent-cache): /);
+    expect((await check(few)).written).toBeGreaterThan(0);
+    disks.left = 1;
+    await expect(check(few)).rejects.toThrow(/^--out: .*run: the disk has 1 B left, the run needs /);
+  } finally {
+    disks.left = undefined;
+    disks.of.clear();
+  }
 });
 
 it("takes Stable Diffusion XL, and names what does not fit", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync, statfsSync, statSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { dirname } from "node:path";
 import { type Objective, readBatches } from "@dcr-js/dcr";
@@ -63,9 +63,13 @@ export async function checkRun(
   );
   const memory = largestPlan(plans);
   const written = bytesWritten(shapes, config, left);
-  checkDisk("--out", folder, written);
   const cached = bytesCached(shapes, config, left);
-  if (config.latentCache !== null) checkDisk("--latent-cache", config.latentCache, cached);
+  checkDisks([
+    { option: "--out", folder, needed: written },
+    ...(config.latentCache === null
+      ? []
+      : [{ option: "--latent-cache", folder: config.latentCache, needed: cached }]),
+  ]);
   const { chunk, microBatch } = memory;
   const fixed = {
     ...config,
@@ -215,14 +219,29 @@ async function checkImages(config: RunConfig, size: number): Promise<void> {
   }
 }
 
-/** Whether the disk that will hold a folder has room. @throws where it has not */
-function checkDisk(option: string, folder: string, needed: number): void {
-  let there = folder;
-  while (!existsSync(there)) there = dirname(there);
-  const { bavail, bsize } = statfsSync(there);
-  const left = bavail * bsize;
-  if (left >= needed) return;
-  throw new Error(
-    `${option}: ${folder}: the disk has ${formatBytes(left)} left, the run needs ${formatBytes(needed)}`,
-  );
+/** What an option's folder will hold. */
+interface Written {
+  option: string;
+  folder: string;
+  /** In bytes. */
+  needed: number;
+}
+
+/** Whether disks have room for what is written to them; folders may share one. @throws where one has not */
+function checkDisks(folders: readonly Written[]): void {
+  const disks = new Map<number, { left: number; holds: Written[] }>();
+  for (const written of folders) {
+    let there = written.folder;
+    while (!existsSync(there)) there = dirname(there);
+    const { bavail, bsize } = statfsSync(there);
+    const { dev } = statSync(there);
+    const holds = [...(disks.get(dev)?.holds ?? []), written];
+    disks.set(dev, { left: bavail * bsize, holds });
+  }
+  for (const { left, holds } of disks.values()) {
+    const needed = holds.reduce((sum, one) => sum + one.needed, 0);
+    if (left >= needed) continue;
+    const each = holds.map(({ option, folder }) => `${option}: ${folder}`).join(" and ");
+    throw new Error(`${each}: the disk has ${formatBytes(left)} left, the run needs ${formatBytes(needed)}`);
+  }
 }

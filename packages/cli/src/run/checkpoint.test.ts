@@ -25,6 +25,15 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
+it("writeCheckpoint refuses what is not finite by name, and leaves the former checkpoint", async () => {
+  const tensors = { "optimizer.0": tf.tensor1d([1, Number.POSITIVE_INFINITY]) };
+  await expect(writeCheckpoint(path, owner, { tensors, progress })).rejects.toThrow(
+    /"optimizer\.0": expected finite values, got Infinity/,
+  );
+  tf.dispose(tensors);
+  expect(await readFile(path)).toEqual(bytes);
+});
+
 const refused = /; delete this file to start its stage anew$/;
 
 describe("readCheckpoint", () => {

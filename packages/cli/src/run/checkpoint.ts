@@ -31,7 +31,7 @@ export interface StageState {
   progress: { step: number };
 }
 
-/** Writes a stage's state to a file, whole or not at all. */
+/** Writes a stage's state to a file, whole or not at all. @throws where a value is not finite */
 export async function writeCheckpoint(
   path: string,
   { job, settings }: CheckpointOwner,
@@ -45,7 +45,7 @@ export async function writeCheckpoint(
     progress: JSON.stringify(progress),
   };
   const metadata = { ...described, checksum: await checksumOf(described, tensors) };
-  await writeSafetensors(path, tensors, { metadata });
+  await writeSafetensors(path, tensors, { metadata, finite: true });
 }
 
 /**

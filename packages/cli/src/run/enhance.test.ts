@@ -202,15 +202,33 @@ describe("dcr enhance", () => {
       code: 1,
       stderr: "error: --config: a resumed run has its own settings, in config.yaml; leave --config away\n",
     });
-    expect(await dcr(["enhance", "--resume", "whole", "--steps", "4"])).toMatchObject({
+    expect(await dcr(["enhance", "--resume", "whole", "--steps", "4", "--device", "auto"])).toMatchObject({
       code: 0,
       stderr: "",
     });
   }, 60_000);
 
+  it("goes on only on the kind of device that the run began on", async () => {
+    await cp(path("whole"), path("elsewhere"), { recursive: true });
+    const settings = readFileSync(path("elsewhere/config.yaml"), "utf8");
+    expect(settings).toMatch(/^device: wasm$/m);
+    await writeFile(path("elsewhere/config.yaml"), settings.replace("device: wasm", "device: webgpu"));
+    // No Vulkan driver, also on a machine that has one.
+    const env = { VK_DRIVER_FILES: path("none"), VK_ICD_FILENAMES: path("none") };
+    const { code, stderr } = await run([process.execPath, main, "enhance", "--resume", "elsewhere"], {
+      cwd: folder,
+      env,
+    });
+    // The driver's loader may have its say before it.
+    expect(stderr).toMatch(/^error: --resume: the run began on webgpu: requestWebGPUDevice: .*$/m);
+    expect(code).toBe(1);
+  }, 60_000);
+
   it("fails where somebody else stops a worker, and names a checkpoint that was damaged, and rows that are gone", async () => {
     const run = "damaged";
-    const args = ["enhance", ...models, ...few, "--out", run];
+    const module = `export { default } from ${JSON.stringify(join(fixtures, "pattern-images.mjs"))}; console.log("waves begin");`;
+    await writeFile(path("printing.mjs"), module);
+    const args = over(["enhance", ...models, ...few], "--images", "printing.mjs", "--out", run);
     const failed = await dcr(args, () => {
       if (steps(run, "dcr-seed0") < 2) return false;
       const { pid } = JSON.parse(readFileSync(path(run, "jobs/dcr-seed0/worker.json"), "utf8"));
@@ -220,6 +238,9 @@ describe("dcr enhance", () => {
       /^error: dcr-seed0: its process was told to stop, and not by this one; .* --resume damaged\n$/,
     );
     expect(failed.code).toBe(1);
+    for (const job of ["align-rec-seed0", "dcr-seed0"]) {
+      expect(failed.stdout.split("\n")).toContain(`${job}: waves begin`);
+    }
     await cp(path(run), path("rowless"), { recursive: true });
     const checkpoint = "jobs/dcr-seed0/checkpoint.safetensors";
     await appendFile(path(run, checkpoint), "x");

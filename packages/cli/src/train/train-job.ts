@@ -54,9 +54,7 @@ export async function trainProjector(
     const done = await runJobStage(job, context, { stage, steps: settings.align.steps, number: 1 });
     if (!done) return false;
     context.beforeWrite();
-    const weights = models.projector.stateDict();
-    await writeSafetensors(files.projector, weights);
-    tf.dispose(weights as tf.NamedTensorMap);
+    await saveProjector(models, files.projector);
     return true;
   } finally {
     stage.dispose();
@@ -109,11 +107,8 @@ export async function trainEncoder(
       ...(config.encoderRevision !== undefined && { revision: config.encoderRevision }),
     });
     // Without either nobody trained it.
-    if (first || settings.endToEnd) {
-      const weights = models.projector.stateDict();
-      await writeSafetensors(join(files.unfinishedOutput, "projector.safetensors"), weights);
-      tf.dispose(weights as tf.NamedTensorMap);
-    }
+    if (first || settings.endToEnd)
+      await saveProjector(models, join(files.unfinishedOutput, "projector.safetensors"));
   } finally {
     stage.dispose();
     await images.close();
@@ -177,6 +172,15 @@ function openImages(
   const log = (text: string) => tell({ type: "log", text });
   const options = { size: models.encoder.imageSize, batchSize: batch, seed, augment, strict, log };
   return openTrainingImages(images, options);
+}
+
+async function saveProjector({ projector }: TrainingModels, path: string): Promise<void> {
+  const weights = projector.stateDict();
+  try {
+    await writeSafetensors(path, weights, { finite: true });
+  } finally {
+    tf.dispose(weights as tf.NamedTensorMap);
+  }
 }
 
 async function loadProjector({ projector }: TrainingModels, path: string): Promise<void> {

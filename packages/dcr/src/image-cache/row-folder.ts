@@ -92,8 +92,17 @@ export function createRowFolder({ folder, maxBytes, precision }: RowFolderOption
 
 async function encode({ values, shape }: ImageRow, precision: StoredPrecision): Promise<Uint8Array> {
   const row = tf.tensor(values, shape);
-  const contents = await serializeSafetensors({ row }, { dtype: precision === "float16" ? "F16" : "F32" });
-  row.dispose();
+  const contents = await serializeSafetensors(
+    { row },
+    { dtype: precision === "float16" ? "F16" : "F32", finite: true },
+  )
+    .catch((error: Error) => {
+      const wider = precision === "float16" ? '; cachePrecision "float32" holds larger values' : "";
+      throw new Error(`createLatentEncoder: an image's moments cannot be kept in ${precision}${wider}`, {
+        cause: error,
+      });
+    })
+    .finally(() => row.dispose());
   const file = new Uint8Array(digestBytes + contents.length);
   file.set(new Uint8Array(await crypto.subtle.digest("SHA-256", contents)));
   file.set(contents, digestBytes);

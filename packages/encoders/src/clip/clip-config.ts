@@ -1,5 +1,6 @@
 import { type ConfigOptions, multipleOf, parseConfig, transformersKeys, width } from "@dcr-js/tensor";
 import { z } from "zod";
+import type { FormConfig } from "../model-folder.js";
 import {
   anyNumber,
   atLeastOnePatch,
@@ -143,4 +144,14 @@ function tower<T extends object>(
 ): T {
   const overrides = dict ? parse(dict, { ...options, at: `${at}_dict` }) : {};
   return parse({ ...config, ...overrides }, { ...options, at });
+}
+
+/** A vision tower's settings from a folder of its own, or of the whole model, whose projection_dim is the tower's then. */
+export function parseVisionForm({ config, whole, how }: FormConfig): CLIPVisionConfig {
+  return whole ? parseCLIPConfig(config, how).vision_config : parseCLIPVisionConfig(config, how);
+}
+
+/** A text tower's settings, as {@link parseVisionForm} gives a vision tower's. */
+export function parseTextForm({ config, whole, how }: FormConfig): CLIPTextConfig {
+  return whole ? parseCLIPConfig(config, how).text_config : parseCLIPTextConfig(config, how);
 }

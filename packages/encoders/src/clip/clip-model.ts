@@ -1,33 +1,13 @@
-import {
-  type ConfigOptions,
-  Linear,
-  l2Normalize,
-  Module,
-  Parameter,
-  type PretrainedOptions,
-  type SavePretrainedOptions,
-} from "@dcr-js/tensor";
+import { type ConfigOptions, Linear, l2Normalize, Parameter } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageTextEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
-import {
-  IMAGE_FILES,
-  loadForm,
-  type ModelForm,
-  readFormConfig,
-  saveForm,
-  TEXT_FILES,
-} from "../model-folder.js";
+import { IMAGE_FILES, type ModelForm, TEXT_FILES } from "../model-folder.js";
+import { PretrainedEncoder } from "../pretrained-encoder.js";
 import { type CLIPConfig, type CLIPConfigInput, parseCLIPConfig } from "./clip-config.js";
 import { initializeNormal } from "./clip-encoder.js";
 import { CLIPTextTransformer } from "./clip-text-model.js";
 import { CLIPVisionTransformer } from "./clip-vision-model.js";
-
-const FORM: ModelForm = {
-  architecture: "CLIPModel",
-  modelType: "clip",
-  companions: [...IMAGE_FILES, ...TEXT_FILES],
-};
 
 /**
  * CLIP (Radford et al. 2021): a vision and a text tower, each projected to one space; transformers' `CLIPModel`.
@@ -36,7 +16,14 @@ const FORM: ModelForm = {
  * const clip = await CLIPModel.fromPretrained("openai/clip-vit-large-patch14");
  * const z = clip.encodeImage(processor.normalize(images)); // [batch, projection_dim]
  */
-export class CLIPModel extends Module implements ImageTextEncoder {
+export class CLIPModel extends PretrainedEncoder implements ImageTextEncoder {
+  /** @internal */
+  static readonly form: ModelForm = {
+    architecture: "CLIPModel",
+    modelType: "clip",
+    companions: [...IMAGE_FILES, ...TEXT_FILES],
+    parse: ({ config, how }) => parseCLIPConfig(config, how),
+  };
   readonly config: CLIPConfig;
   readonly text_model: CLIPTextTransformer;
   readonly vision_model: CLIPVisionTransformer;
@@ -44,8 +31,6 @@ export class CLIPModel extends Module implements ImageTextEncoder {
   readonly text_projection: Linear;
   /** The logarithm of the inverse temperature, a scalar. */
   readonly logit_scale: Parameter;
-  /** Files that travel with the model (image processor, tokenizer): read with it and written by `savePretrained`. */
-  readonly companionFiles: Record<string, Uint8Array> = {};
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.
@@ -66,28 +51,6 @@ export class CLIPModel extends Module implements ImageTextEncoder {
     initializeNormal(this.text_projection, text.hidden_size ** -0.5);
     const scale = this.config.logit_scale_init_value;
     this.logit_scale = new Parameter([], { init: () => tf.scalar(scale) });
-  }
-
-  /**
-   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
-   *
-   * @param options as of {@link fromPretrained}
-   */
-  static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
-    const { config, how } = await readFormConfig(folder, FORM, options);
-    return new CLIPModel(parseCLIPConfig(config, how), { acceptKeys: options.acceptKeys });
-  }
-
-  /**
-   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the image processor's and
-   * tokenizer's files, which are kept for {@link savePretrained}.
-   *
-   * @param folder for example a copy of `openai/clip-vit-large-patch14`
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing, or has another shape than the settings say
-   */
-  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPModel> {
-    return loadForm(await CLIPModel.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {
@@ -152,16 +115,5 @@ export class CLIPModel extends Module implements ImageTextEncoder {
       const cosines = tf.matMul(l2Normalize(imageFeatures), l2Normalize(textFeatures), false, true);
       return tf.mul(cosines, tf.exp(this.logit_scale.value));
     });
-  }
-
-  /**
-   * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files, all or none. Where the
-   * model carries companion files, one that the folder has and the model does not is removed.
-   *
-   * @param folder made if it is missing
-   * @throws while adapters are in place: merge them first; where a weight is not finite as it is stored; nothing is written then
-   */
-  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    return saveForm(this, folder, FORM, options);
   }
 }

@@ -1,34 +1,28 @@
-import {
-  type ConfigOptions,
-  Linear,
-  Module,
-  type PretrainedOptions,
-  type SavePretrainedOptions,
-} from "@dcr-js/tensor";
+import { type ConfigOptions, Linear } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { TextEncoder } from "../encoder.js";
-import { loadForm, type ModelForm, saveForm, TEXT_FILES } from "../model-folder.js";
-import { type CLIPTextConfig, parseCLIPTextConfig } from "./clip-config.js";
+import { type ModelForm, TEXT_FILES } from "../model-folder.js";
+import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { type CLIPTextConfig, parseCLIPTextConfig, parseTextForm } from "./clip-config.js";
 import { initializeNormal } from "./clip-encoder.js";
-import { type CLIPTextOutput, CLIPTextTransformer, readCLIPTextConfig } from "./clip-text-model.js";
-
-const FORM: ModelForm = {
-  architecture: "CLIPTextModelWithProjection",
-  modelType: "clip_text_model",
-  tower: { wholeType: "clip", prefix: "text_model." },
-  companions: TEXT_FILES,
-};
+import { type CLIPTextOutput, CLIPTextTransformer } from "./clip-text-model.js";
 
 /**
  * CLIP's text tower with its projection into the space of images (transformers' `CLIPTextModelWithProjection`), as Stable
  * Diffusion XL uses it for its pooled condition.
  */
-export class CLIPTextModelWithProjection extends Module implements TextEncoder {
+export class CLIPTextModelWithProjection extends PretrainedEncoder implements TextEncoder {
+  /** @internal */
+  static readonly form: ModelForm = {
+    architecture: "CLIPTextModelWithProjection",
+    modelType: "clip_text_model",
+    tower: { wholeType: "clip", prefix: "text_model." },
+    companions: TEXT_FILES,
+    parse: parseTextForm,
+  };
   readonly text_model: CLIPTextTransformer;
   readonly text_projection: Linear;
   readonly config: CLIPTextConfig;
-  /** Files that travel with the model (its tokenizer's): read with it and written by `savePretrained`. */
-  readonly companionFiles: Record<string, Uint8Array> = {};
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.
@@ -44,26 +38,6 @@ export class CLIPTextModelWithProjection extends Module implements TextEncoder {
     const { hidden_size: width, projection_dim: dim } = this.config;
     this.text_projection = new Linear(width, dim, { bias: false });
     initializeNormal(this.text_projection, width ** -0.5);
-  }
-
-  /**
-   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel will do as
-   * well: its text tower and projection are taken.
-   *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing (a CLIPTextModel has no projection), or has another shape than the settings say
-   */
-  static async fromPretrained(
-    folder: string,
-    options: PretrainedOptions = {},
-  ): Promise<CLIPTextModelWithProjection> {
-    const config = await readCLIPTextConfig(folder, FORM, options);
-    return loadForm(
-      new CLIPTextModelWithProjection(config, { acceptKeys: options.acceptKeys }),
-      folder,
-      FORM,
-      options,
-    );
   }
 
   get featureSize(): number {
@@ -85,15 +59,5 @@ export class CLIPTextModelWithProjection extends Module implements TextEncoder {
 
   encodeText(inputIds: tf.Tensor2D): tf.Tensor2D {
     return tf.tidy(() => this.text_projection.forward(this.text_model.forward(inputIds).pooled));
-  }
-
-  /**
-   * Writes config.json, model.safetensors and the tokenizer's files, as transformers reads them; every file atomically.
-   *
-   * @param folder made if it is missing
-   * @throws while adapters are in place; nothing is written then
-   */
-  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    return saveForm(this, folder, FORM, options);
   }
 }

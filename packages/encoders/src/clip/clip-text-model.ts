@@ -1,17 +1,11 @@
-import {
-  type ConfigOptions,
-  Embedding,
-  LayerNorm,
-  Module,
-  type PretrainedOptions,
-  type SavePretrainedOptions,
-} from "@dcr-js/tensor";
+import { type ConfigOptions, Embedding, LayerNorm, Module } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { TextEncoder } from "../encoder.js";
-import { loadForm, type ModelForm, readFormConfig, saveForm, TEXT_FILES } from "../model-folder.js";
+import { type ModelForm, TEXT_FILES } from "../model-folder.js";
+import { PretrainedEncoder } from "../pretrained-encoder.js";
 import { embedTokens } from "../token-embedding.js";
 import { Tower } from "../tower.js";
-import { type CLIPTextConfig, parseCLIPConfig, parseCLIPTextConfig } from "./clip-config.js";
+import { type CLIPTextConfig, parseCLIPTextConfig, parseTextForm } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal } from "./clip-encoder.js";
 
 /** Stands in configurations written before transformers 4.31, whatever the vocabulary. */
@@ -74,23 +68,6 @@ export class CLIPTextTransformer extends Module {
   }
 }
 
-const FORM: ModelForm = {
-  architecture: "CLIPTextModel",
-  modelType: "clip_text_model",
-  tower: { wholeType: "clip", prefix: "text_model." },
-  companions: TEXT_FILES,
-};
-
-/** Reads a text tower's settings from a folder of its own or of the whole CLIPModel, with the whole model's projection_dim. */
-export async function readCLIPTextConfig(
-  folder: string,
-  form: ModelForm,
-  options: PretrainedOptions,
-): Promise<CLIPTextConfig> {
-  const { config, whole, how } = await readFormConfig(folder, form, options);
-  return whole ? parseCLIPConfig(config, how).text_config : parseCLIPTextConfig(config, how);
-}
-
 /**
  * CLIP's text encoder without projection, as Stable Diffusion uses it (transformers' `CLIPTextModel`; weights under
  * `text_model.`). Its feature is the pooled state.
@@ -99,11 +76,17 @@ export async function readCLIPTextConfig(
  * const encoder = await CLIPTextModel.fromPretrained("stable-diffusion/text_encoder");
  * const { lastHiddenState, pooled } = encoder.forward(tokenizer.encode([""])); // [1, 77, c], [1, c]
  */
-export class CLIPTextModel extends Module implements TextEncoder {
+export class CLIPTextModel extends PretrainedEncoder implements TextEncoder {
+  /** @internal */
+  static readonly form: ModelForm = {
+    architecture: "CLIPTextModel",
+    modelType: "clip_text_model",
+    tower: { wholeType: "clip", prefix: "text_model." },
+    companions: TEXT_FILES,
+    parse: parseTextForm,
+  };
   readonly text_model: CLIPTextTransformer;
   readonly config: CLIPTextConfig;
-  /** Files that travel with the model (its tokenizer's): read with it and written by `savePretrained`. */
-  readonly companionFiles: Record<string, Uint8Array> = {};
   /** @internal */
   readonly tower: Tower = new Tower("text_model.");
 
@@ -118,19 +101,6 @@ export class CLIPTextModel extends Module implements TextEncoder {
     super();
     this.config = parseCLIPTextConfig(config, options);
     this.text_model = new CLIPTextTransformer(this.config);
-  }
-
-  /**
-   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel, or of a
-   * CLIPTextModelWithProjection, will do as well: its text tower is taken.
-   *
-   * @param folder for example `stable-diffusion/text_encoder`
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing, or has another shape than the settings say
-   */
-  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPTextModel> {
-    const config = await readCLIPTextConfig(folder, FORM, options);
-    return loadForm(new CLIPTextModel(config, { acceptKeys: options.acceptKeys }), folder, FORM, options);
   }
 
   get featureSize(): number {
@@ -162,16 +132,6 @@ export class CLIPTextModel extends Module implements TextEncoder {
 
   encodeText(inputIds: tf.Tensor2D): tf.Tensor2D {
     return tf.tidy(() => this.text_model.forward(inputIds).pooled);
-  }
-
-  /**
-   * Writes config.json, model.safetensors and the tokenizer's files, as transformers reads them; every file atomically.
-   *
-   * @param folder made if it is missing
-   * @throws while adapters are in place; nothing is written then
-   */
-  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    return saveForm(this, folder, FORM, options);
   }
 }
 

@@ -1,24 +1,12 @@
-import {
-  type ConfigOptions,
-  Linear,
-  Module,
-  type PretrainedOptions,
-  type SavePretrainedOptions,
-} from "@dcr-js/tensor";
+import { type ConfigOptions, Linear } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
-import { IMAGE_FILES, loadForm, type ModelForm, saveForm } from "../model-folder.js";
-import { type CLIPVisionConfig, parseCLIPVisionConfig } from "./clip-config.js";
+import { IMAGE_FILES, type ModelForm } from "../model-folder.js";
+import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { type CLIPVisionConfig, parseCLIPVisionConfig, parseVisionForm } from "./clip-config.js";
 import { initializeNormal } from "./clip-encoder.js";
-import { CLIPVisionTransformer, readCLIPVisionConfig } from "./clip-vision-model.js";
-
-const FORM: ModelForm = {
-  architecture: "CLIPVisionModelWithProjection",
-  modelType: "clip_vision_model",
-  tower: { wholeType: "clip", prefix: "vision_model." },
-  companions: IMAGE_FILES,
-};
+import { CLIPVisionTransformer } from "./clip-vision-model.js";
 
 /**
  * CLIP's vision tower with its projection into the space of texts (transformers' `CLIPVisionModelWithProjection`): the visual
@@ -28,12 +16,18 @@ const FORM: ModelForm = {
  * const f = await CLIPVisionModelWithProjection.fromPretrained("openai/clip-vit-large-patch14");
  * const z = f.encodeImage(processor.normalize(images)); // [batch, projection_dim]
  */
-export class CLIPVisionModelWithProjection extends Module implements ImageEncoder {
+export class CLIPVisionModelWithProjection extends PretrainedEncoder implements ImageEncoder {
+  /** @internal */
+  static readonly form: ModelForm = {
+    architecture: "CLIPVisionModelWithProjection",
+    modelType: "clip_vision_model",
+    tower: { wholeType: "clip", prefix: "vision_model." },
+    companions: IMAGE_FILES,
+    parse: parseVisionForm,
+  };
   readonly vision_model: CLIPVisionTransformer;
   readonly visual_projection: Linear;
   readonly config: CLIPVisionConfig;
-  /** Files that travel with the model (its image processor's): read with it and written by `savePretrained`. */
-  readonly companionFiles: Record<string, Uint8Array> = {};
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.
@@ -49,33 +43,6 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
     const { hidden_size: width, projection_dim: dim } = this.config;
     this.visual_projection = new Linear(width, dim, { bias: false });
     initializeNormal(this.visual_projection, width ** -0.5);
-  }
-
-  /**
-   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
-   *
-   * @param options as of {@link fromPretrained}
-   */
-  static async fromConfig(
-    folder: string,
-    options: PretrainedOptions = {},
-  ): Promise<CLIPVisionModelWithProjection> {
-    const config = await readCLIPVisionConfig(folder, FORM, options);
-    return new CLIPVisionModelWithProjection(config, { acceptKeys: options.acceptKeys });
-  }
-
-  /**
-   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel will do as
-   * well: its vision tower and projection are taken.
-   *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing (a CLIPVisionModel has no projection), or has another shape than the settings say
-   */
-  static async fromPretrained(
-    folder: string,
-    options: PretrainedOptions = {},
-  ): Promise<CLIPVisionModelWithProjection> {
-    return loadForm(await CLIPVisionModelWithProjection.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {
@@ -96,9 +63,5 @@ export class CLIPVisionModelWithProjection extends Module implements ImageEncode
 
   imageLinearLayers(): Map<string, Linear> {
     return linearLayers(this);
-  }
-
-  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    return saveForm(this, folder, FORM, options);
   }
 }

@@ -6,16 +6,15 @@ import {
   type Linear,
   Module,
   Parameter,
-  type PretrainedOptions,
-  type SavePretrainedOptions,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
-import { IMAGE_FILES, loadForm, type ModelForm, readFormConfig, saveForm } from "../model-folder.js";
+import { IMAGE_FILES, type ModelForm } from "../model-folder.js";
 import { embedPatches, gridSize } from "../patch-embedding.js";
+import { PretrainedEncoder } from "../pretrained-encoder.js";
 import { Tower } from "../tower.js";
-import { type CLIPVisionConfig, parseCLIPConfig, parseCLIPVisionConfig } from "./clip-config.js";
+import { type CLIPVisionConfig, parseCLIPVisionConfig, parseVisionForm } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal, normalInitializer } from "./clip-encoder.js";
 
 /** The outputs of a CLIP vision tower; the caller disposes both. */
@@ -92,35 +91,21 @@ export class CLIPVisionTransformer extends Module {
   }
 }
 
-const FORM: ModelForm = {
-  architecture: "CLIPVisionModel",
-  modelType: "clip_vision_model",
-  tower: { wholeType: "clip", prefix: "vision_model." },
-  companions: IMAGE_FILES,
-};
-
-/**
- * Reads a vision tower's settings from a folder of its own or of the whole CLIPModel. The whole model's projection_dim is the
- * tower's then: it is the projection's in the weights.
- */
-export async function readCLIPVisionConfig(
-  folder: string,
-  form: ModelForm,
-  options: PretrainedOptions,
-): Promise<CLIPVisionConfig> {
-  const { config, whole, how } = await readFormConfig(folder, form, options);
-  return whole ? parseCLIPConfig(config, how).vision_config : parseCLIPVisionConfig(config, how);
-}
-
 /**
  * CLIP's vision tower only, without projection (transformers' `CLIPVisionModel`; weights under `vision_model.`). Its feature
  * is the pooled class token.
  */
-export class CLIPVisionModel extends Module implements ImageEncoder {
+export class CLIPVisionModel extends PretrainedEncoder implements ImageEncoder {
+  /** @internal */
+  static readonly form: ModelForm = {
+    architecture: "CLIPVisionModel",
+    modelType: "clip_vision_model",
+    tower: { wholeType: "clip", prefix: "vision_model." },
+    companions: IMAGE_FILES,
+    parse: parseVisionForm,
+  };
   readonly vision_model: CLIPVisionTransformer;
   readonly config: CLIPVisionConfig;
-  /** Files that travel with the model (its image processor's): read with it and written by `savePretrained`. */
-  readonly companionFiles: Record<string, Uint8Array> = {};
   /** @internal */
   readonly tower: Tower = new Tower("vision_model.");
 
@@ -135,27 +120,6 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
     super();
     this.config = parseCLIPVisionConfig(config, options);
     this.vision_model = new CLIPVisionTransformer(this.config);
-  }
-
-  /**
-   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
-   *
-   * @param options as of {@link fromPretrained}
-   */
-  static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<CLIPVisionModel> {
-    const config = await readCLIPVisionConfig(folder, FORM, options);
-    return new CLIPVisionModel(config, { acceptKeys: options.acceptKeys });
-  }
-
-  /**
-   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole CLIPModel, or of a
-   * CLIPVisionModelWithProjection, will do as well: its vision tower is taken.
-   *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing, or has another shape than the settings say
-   */
-  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<CLIPVisionModel> {
-    return loadForm(await CLIPVisionModel.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {
@@ -181,9 +145,5 @@ export class CLIPVisionModel extends Module implements ImageEncoder {
 
   imageLinearLayers(): Map<string, Linear> {
     return linearLayers(this);
-  }
-
-  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    return saveForm(this, folder, FORM, options);
   }
 }

@@ -1,32 +1,12 @@
-import {
-  type ConfigOptions,
-  type Linear,
-  l2Normalize,
-  Module,
-  Parameter,
-  type PretrainedOptions,
-  type SavePretrainedOptions,
-} from "@dcr-js/tensor";
+import { type ConfigOptions, type Linear, l2Normalize, Parameter } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageTextEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
-import {
-  IMAGE_FILES,
-  loadForm,
-  type ModelForm,
-  readFormConfig,
-  saveForm,
-  TEXT_FILES,
-} from "../model-folder.js";
+import { IMAGE_FILES, type ModelForm, TEXT_FILES } from "../model-folder.js";
+import { PretrainedEncoder } from "../pretrained-encoder.js";
 import { parseSiglipConfig, type SiglipConfig, type SiglipConfigInput } from "./siglip-config.js";
 import { SiglipTextTransformer } from "./siglip-text-model.js";
 import { SiglipVisionTransformer } from "./siglip-vision-model.js";
-
-const FORM: ModelForm = {
-  architecture: "SiglipModel",
-  modelType: "siglip",
-  companions: [...IMAGE_FILES, ...TEXT_FILES],
-};
 
 /**
  * SigLIP (Zhai et al. 2023, "Sigmoid loss for language image pre-training"): a vision and a text tower into one space, trained
@@ -36,7 +16,14 @@ const FORM: ModelForm = {
  * const siglip = await SiglipModel.fromPretrained("google/siglip-so400m-patch14-384");
  * const z = siglip.encodeImage(processor.normalize(images)); // [batch, 1152]
  */
-export class SiglipModel extends Module implements ImageTextEncoder {
+export class SiglipModel extends PretrainedEncoder implements ImageTextEncoder {
+  /** @internal */
+  static readonly form: ModelForm = {
+    architecture: "SiglipModel",
+    modelType: "siglip",
+    companions: [...IMAGE_FILES, ...TEXT_FILES],
+    parse: ({ config, how }) => parseSiglipConfig(config, how),
+  };
   readonly config: SiglipConfig;
   readonly text_model: SiglipTextTransformer;
   readonly vision_model: SiglipVisionTransformer;
@@ -44,8 +31,6 @@ export class SiglipModel extends Module implements ImageTextEncoder {
   readonly logit_scale: Parameter;
   /** Added to every logit, `[1]`. */
   readonly logit_bias: Parameter;
-  /** Files that travel with the model (image processor, tokenizer): read with it and written by `savePretrained`. */
-  readonly companionFiles: Record<string, Uint8Array> = {};
 
   /**
    * A model without weights: call `initialize` or `loadStateDict`.
@@ -61,28 +46,6 @@ export class SiglipModel extends Module implements ImageTextEncoder {
     this.vision_model = new SiglipVisionTransformer(this.config.vision_config);
     this.logit_scale = new Parameter([1]);
     this.logit_bias = new Parameter([1]);
-  }
-
-  /**
-   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
-   *
-   * @param options as of {@link fromPretrained}
-   */
-  static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<SiglipModel> {
-    const { config, how } = await readFormConfig(folder, FORM, options);
-    return new SiglipModel(parseSiglipConfig(config, how), { acceptKeys: options.acceptKeys });
-  }
-
-  /**
-   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the image processor's and
-   * tokenizer's files, which are kept for {@link savePretrained}.
-   *
-   * @param folder for example a copy of `google/siglip-so400m-patch14-384`
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing, or has another shape than the settings say
-   */
-  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<SiglipModel> {
-    return loadForm(await SiglipModel.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {
@@ -129,9 +92,5 @@ export class SiglipModel extends Module implements ImageTextEncoder {
       const cosines = tf.matMul(l2Normalize(imageFeatures), l2Normalize(textFeatures), false, true);
       return tf.add(tf.mul(cosines, tf.exp(this.logit_scale.value)), this.logit_bias.value);
     });
-  }
-
-  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    return saveForm(this, folder, FORM, options);
   }
 }

@@ -1,16 +1,9 @@
-import {
-  type ConfigOptions,
-  Embedding,
-  LayerNorm,
-  Linear,
-  Module,
-  type PretrainedOptions,
-  type SavePretrainedOptions,
-} from "@dcr-js/tensor";
+import { type ConfigOptions, Embedding, LayerNorm, Linear, Module } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeNormal } from "../clip/clip-encoder.js";
 import type { TextEncoder } from "../encoder.js";
-import { loadForm, type ModelForm, readFormConfig, saveForm, TEXT_FILES } from "../model-folder.js";
+import { type ModelForm, TEXT_FILES } from "../model-folder.js";
+import { PretrainedEncoder } from "../pretrained-encoder.js";
 import { embedTokens } from "../token-embedding.js";
 import { Tower } from "../tower.js";
 import { parseSiglipConfig, parseSiglipTextConfig, type SiglipTextConfig } from "./siglip-config.js";
@@ -82,19 +75,19 @@ export class SiglipTextTransformer extends Module {
   }
 }
 
-const FORM: ModelForm = {
-  architecture: "SiglipTextModel",
-  modelType: "siglip_text_model",
-  tower: { wholeType: "siglip", prefix: "text_model." },
-  companions: TEXT_FILES,
-};
-
 /** SigLIP's text tower (transformers' `SiglipTextModel`; weights under `text_model.`). */
-export class SiglipTextModel extends Module implements TextEncoder {
+export class SiglipTextModel extends PretrainedEncoder implements TextEncoder {
+  /** @internal */
+  static readonly form: ModelForm = {
+    architecture: "SiglipTextModel",
+    modelType: "siglip_text_model",
+    tower: { wholeType: "siglip", prefix: "text_model." },
+    companions: TEXT_FILES,
+    parse: ({ config, whole, how }) =>
+      whole ? parseSiglipConfig(config, how).text_config : parseSiglipTextConfig(config, how),
+  };
   readonly text_model: SiglipTextTransformer;
   readonly config: SiglipTextConfig;
-  /** Files that travel with the model (its tokenizer's): read with it and written by `savePretrained`. */
-  readonly companionFiles: Record<string, Uint8Array> = {};
   /** @internal */
   readonly tower: Tower = new Tower("text_model.");
 
@@ -109,19 +102,6 @@ export class SiglipTextModel extends Module implements TextEncoder {
     super();
     this.config = parseSiglipTextConfig(config, options);
     this.text_model = new SiglipTextTransformer(this.config);
-  }
-
-  /**
-   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole SiglipModel will do as
-   * well: its text tower is taken.
-   *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing, or has another shape than the settings say
-   */
-  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<SiglipTextModel> {
-    const { config, whole, how } = await readFormConfig(folder, FORM, options);
-    const parsed = whole ? parseSiglipConfig(config, how).text_config : parseSiglipTextConfig(config, how);
-    return loadForm(new SiglipTextModel(parsed, { acceptKeys: options.acceptKeys }), folder, FORM, options);
   }
 
   get featureSize(): number {
@@ -149,15 +129,5 @@ export class SiglipTextModel extends Module implements TextEncoder {
 
   encodeText(inputIds: tf.Tensor2D): tf.Tensor2D {
     return tf.tidy(() => this.text_model.forward(inputIds).pooled);
-  }
-
-  /**
-   * Writes config.json, model.safetensors and the tokenizer's files, as transformers reads them; every file atomically.
-   *
-   * @param folder made if it is missing
-   * @throws while adapters are in place; nothing is written then
-   */
-  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    return saveForm(this, folder, FORM, options);
   }
 }

@@ -1,19 +1,11 @@
-import {
-  type ConfigOptions,
-  Conv2d,
-  Embedding,
-  LayerNorm,
-  type Linear,
-  Module,
-  type PretrainedOptions,
-  type SavePretrainedOptions,
-} from "@dcr-js/tensor";
+import { type ConfigOptions, Conv2d, Embedding, LayerNorm, type Linear, Module } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeNormal } from "../clip/clip-encoder.js";
 import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
-import { IMAGE_FILES, loadForm, type ModelForm, readFormConfig, saveForm } from "../model-folder.js";
+import { IMAGE_FILES, type ModelForm } from "../model-folder.js";
 import { embedPatches, gridSize } from "../patch-embedding.js";
+import { PretrainedEncoder } from "../pretrained-encoder.js";
 import { Tower } from "../tower.js";
 import { parseSiglipConfig, parseSiglipVisionConfig, type SiglipVisionConfig } from "./siglip-config.js";
 import { SiglipEncoder } from "./siglip-encoder.js";
@@ -87,22 +79,22 @@ export class SiglipVisionTransformer extends Module {
   }
 }
 
-const FORM: ModelForm = {
-  architecture: "SiglipVisionModel",
-  modelType: "siglip_vision_model",
-  tower: { wholeType: "siglip", prefix: "vision_model." },
-  companions: IMAGE_FILES,
-};
-
 /**
  * SigLIP's vision tower (transformers' `SiglipVisionModel`; weights under `vision_model.`). Its feature, pooled by attention,
  * lies in the space of texts without a projection.
  */
-export class SiglipVisionModel extends Module implements ImageEncoder {
+export class SiglipVisionModel extends PretrainedEncoder implements ImageEncoder {
+  /** @internal */
+  static readonly form: ModelForm = {
+    architecture: "SiglipVisionModel",
+    modelType: "siglip_vision_model",
+    tower: { wholeType: "siglip", prefix: "vision_model." },
+    companions: IMAGE_FILES,
+    parse: ({ config, whole, how }) =>
+      whole ? parseSiglipConfig(config, how).vision_config : parseSiglipVisionConfig(config, how),
+  };
   readonly vision_model: SiglipVisionTransformer;
   readonly config: SiglipVisionConfig;
-  /** Files that travel with the model (its image processor's): read with it and written by `savePretrained`. */
-  readonly companionFiles: Record<string, Uint8Array> = {};
   /** @internal */
   readonly tower: Tower = new Tower("vision_model.");
 
@@ -117,30 +109,6 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
     super();
     this.config = parseSiglipVisionConfig(config, options);
     this.vision_model = new SiglipVisionTransformer(this.config);
-  }
-
-  /**
-   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
-   *
-   * @param options as of {@link fromPretrained}
-   */
-  static async fromConfig(folder: string, options: PretrainedOptions = {}): Promise<SiglipVisionModel> {
-    const { config, whole, how } = await readFormConfig(folder, FORM, options);
-    const parsed = whole
-      ? parseSiglipConfig(config, how).vision_config
-      : parseSiglipVisionConfig(config, how);
-    return new SiglipVisionModel(parsed, { acceptKeys: options.acceptKeys });
-  }
-
-  /**
-   * Reads a folder with config.json and model.safetensors (whole or in shards). The folder of a whole SiglipModel will do as
-   * well: its vision tower is taken.
-   *
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing, or has another shape than the settings say
-   */
-  static async fromPretrained(folder: string, options: PretrainedOptions = {}): Promise<SiglipVisionModel> {
-    return loadForm(await SiglipVisionModel.fromConfig(folder, options), folder, FORM, options);
   }
 
   get imageSize(): number {
@@ -170,9 +138,5 @@ export class SiglipVisionModel extends Module implements ImageEncoder {
 
   imageLinearLayers(): Map<string, Linear> {
     return linearLayers(this);
-  }
-
-  savePretrained(folder: string, options?: SavePretrainedOptions): Promise<void> {
-    return saveForm(this, folder, FORM, options);
   }
 }

@@ -68,6 +68,27 @@ describe("SiglipTokenizer", () => {
     },
   );
 
+  // AutoTokenizer of transformers 5.24.0 on the same settings, padded to 8.
+  it.each([
+    ["GemmaTokenizer", null, "left"],
+    ["GemmaTokenizerFast", undefined, "left"],
+    ["Siglip2Tokenizer", undefined, "left"],
+    ["Siglip2Tokenizer", "right", "right"],
+    ["PreTrainedTokenizerFast", undefined, "right"],
+    [undefined, undefined, "right"],
+  ] as const)("pads where the class %s with padding_side %s does: %s", async (name, side, expected) => {
+    const folder = await emptyFolder();
+    await copyFile(fixtures("siglip2-tokenizer/tokenizer.json"), join(folder, "tokenizer.json"));
+    const config = await json("siglip2-tokenizer/tokenizer_config.json");
+    const settings = { ...config, tokenizer_class: name, padding_side: side };
+    await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify(settings));
+    const tokenizer = await SiglipTokenizer.fromPretrained(folder);
+    const [row] = tokenizer.encodeRows(["hello"], { maxLength: 8 });
+    expect(Array.from(row!)).toEqual(
+      expected === "left" ? [0, 0, 0, 0, 0, 615, 284, 1] : [615, 284, 1, 0, 0, 0, 0, 0],
+    );
+  });
+
   it.each(["siglip-tokenizer", "siglip2-tokenizer"])(
     "cuts a text of any length as it cuts its beginning: %s",
     async (name) => {

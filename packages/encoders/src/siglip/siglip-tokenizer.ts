@@ -15,7 +15,7 @@ export interface SiglipTokenizerOptions {
   modelMaxLength?: number;
   /** Special tokens and other tokens that are found whole. Default those of tokenizer.json. */
   addedTokens?: readonly AddedToken[];
-  /** On which side a sequence is filled up. Default `"right"`. */
+  /** On which side a sequence is filled up. Default `"right"`; of a folder, that of its class where its settings say nothing. */
   paddingSide?: "left" | "right";
 }
 

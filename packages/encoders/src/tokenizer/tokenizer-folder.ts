@@ -101,8 +101,9 @@ const configFormat = {
 };
 
 /** transformers' class for SigLIP 2 lower-cases always; Gemma's, which older folders name, leaves it to tokenizer.json. */
-const isLowerCasing = (name: unknown): boolean =>
-  name === "Siglip2Tokenizer" || name === "Siglip2TokenizerFast";
+const isLowerCasing = (name: string): boolean => /^Siglip2Tokenizer(Fast)?$/.test(name);
+/** These classes of transformers fill up on the left where the settings say nothing. */
+const padsLeft = (name: string): boolean => /^(Gemma|Siglip2)Tokenizer(Fast)?$/.test(name);
 
 const vocabFile = z.record(z.string(), tokenId);
 
@@ -152,7 +153,8 @@ export async function readTokenizerFolder(
     const token = merged[role];
     return typeof token === "string" ? token : token?.content;
   };
-  const { model_max_length: length, padding_side: side } = config;
+  const { model_max_length: length, tokenizer_class } = config;
+  const name = tokenizer_class ?? "";
   return {
     definition,
     vocabulary: await readVocabulary(folder, what, read),
@@ -170,8 +172,8 @@ export async function readTokenizerFolder(
       padToken: text("pad_token"),
       unkToken: text("unk_token"),
       modelMaxLength: length && length < UNLIMITED ? length : undefined,
-      paddingSide: side ?? undefined,
-      ...((config.do_lower_case === true || isLowerCasing(config.tokenizer_class)) && { lowerCase: true }),
+      paddingSide: config.padding_side ?? (padsLeft(name) ? "left" : undefined),
+      ...((config.do_lower_case === true || isLowerCasing(name)) && { lowerCase: true }),
     },
   };
 }

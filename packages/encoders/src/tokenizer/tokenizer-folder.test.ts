@@ -160,9 +160,9 @@ describe("readTokenizerFolder", () => {
 
   it("says whether texts are lower-cased", async () => {
     for (const settings of [{ do_lower_case: true }, { tokenizer_class: "Siglip2Tokenizer" }])
-      expect((await read(config(settings))).settings).toEqual({ lowerCase: true });
+      expect((await read(config(settings))).settings).toMatchObject({ lowerCase: true });
     for (const settings of [{ do_lower_case: null }, { tokenizer_class: "GemmaTokenizer" }])
-      expect((await read(config(settings))).settings).toEqual({});
+      expect((await read(config(settings))).settings).not.toHaveProperty("lowerCase");
     await expect(read(config({ do_lower_case: false }))).rejects.toThrow(
       "do_lower_case: expected true, got false",
     );

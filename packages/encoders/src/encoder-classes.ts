@@ -1,11 +1,10 @@
-import { openWeights, readModelJson } from "@dcr-js/tensor";
+import { openWeights, type PretrainedOptions, readModelJson } from "@dcr-js/tensor";
 import { CLIPModel } from "./clip/clip-model.js";
 import { CLIPTextModel } from "./clip/clip-text-model.js";
 import { CLIPTextModelWithProjection } from "./clip/clip-text-model-with-projection.js";
 import { CLIPVisionModel } from "./clip/clip-vision-model.js";
 import { CLIPVisionModelWithProjection } from "./clip/clip-vision-model-with-projection.js";
 import type { ImageEncoder, ImageTextEncoder, TextEncoder } from "./encoder.js";
-import type { PretrainedEncoder, PretrainedEncoderClass } from "./pretrained-encoder.js";
 import { SiglipModel } from "./siglip/siglip-model.js";
 import { SiglipTextModel } from "./siglip/siglip-text-model.js";
 import { SiglipVisionModel } from "./siglip/siglip-vision-model.js";
@@ -14,8 +13,10 @@ import { SiglipVisionModel } from "./siglip/siglip-vision-model.js";
 export type EncoderFamily = "clip" | "siglip";
 
 /** A class by how its models come from a folder. */
-export type Loader<M> = PretrainedEncoderClass<M & PretrainedEncoder> &
-  Pick<typeof PretrainedEncoder, "fromConfig" | "fromPretrained">;
+export interface Loader<M> {
+  fromConfig(folder: string, options?: PretrainedOptions): Promise<M>;
+  fromPretrained(folder: string, options?: PretrainedOptions): Promise<M>;
+}
 
 /** A tower that sees, or a whole model with the class of its image tower only. */
 type ImageClass =

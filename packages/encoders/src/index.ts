@@ -64,7 +64,7 @@ export {
   type SaveAdapterOptions,
   saveAdapter,
 } from "./lora/peft-folder.js";
-export type { PretrainedEncoder, PretrainedEncoderClass } from "./pretrained-encoder.js";
+export type { PretrainedEncoder } from "./pretrained-encoder.js";
 export {
   parseSiglipConfig,
   parseSiglipTextConfig,

@@ -91,7 +91,7 @@ export async function loadImageEncoder(
   const encoder = await (whole && !text ? tower : load).fromPretrained(folder, how);
   try {
     checkImages(what, folder, processor, encoder.imageSize);
-    const textEncoder = whole && text ? (encoder as ImageEncoder as ImageTextEncoder) : undefined;
+    const textEncoder = whole && text ? (encoder as ImageTextEncoder) : undefined;
     const tokenizer = textEncoder && (await loadTokenizer(folder, what, family, textEncoder, how.acceptKeys));
     return {
       family,

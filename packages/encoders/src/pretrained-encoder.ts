@@ -12,8 +12,26 @@ import { checkOptions } from "./shared/check-options.js";
 /** A class by how its models are made of settings, and how they lie in a folder. */
 export interface PretrainedEncoderClass<M> {
   new (config: never, options?: ConfigOptions): M;
-  /** @internal */
   readonly form: ModelForm;
+}
+
+/** The model of a folder without its weights. Only `config.json` is read. */
+export async function encoderOfConfig<M>(
+  Class: PretrainedEncoderClass<M>,
+  folder: string,
+  options: PretrainedOptions = {},
+): Promise<M> {
+  const config = Class.form.parse(await readFormConfig(folder, Class.form, options));
+  return new Class(config as never, { acceptKeys: options.acceptKeys });
+}
+
+/** The model of a folder with its weights and companion files. */
+export async function encoderOfFolder<M extends PretrainedEncoder>(
+  Class: PretrainedEncoderClass<M>,
+  folder: string,
+  options: PretrainedOptions = {},
+): Promise<M> {
+  return loadForm(await encoderOfConfig(Class, folder, options), folder, Class.form, options);
 }
 
 /** What every class of CLIP and SigLIP has: its models come from a Hugging Face folder, and go into one. */
@@ -22,40 +40,6 @@ export abstract class PretrainedEncoder extends Module {
   abstract readonly config: object;
   /** Files that travel with the model (image processor, tokenizer): read with it and written by `savePretrained`. */
   readonly companionFiles: Record<string, Uint8Array> = {};
-
-  /**
-   * The model of a folder without its weights, which says how large it is. Only `config.json` is read.
-   *
-   * @param folder as of {@link fromPretrained}
-   * @param options as of {@link fromPretrained}
-   */
-  static async fromConfig<M extends PretrainedEncoder>(
-    this: PretrainedEncoderClass<M>,
-    folder: string,
-    options: PretrainedOptions = {},
-  ): Promise<M> {
-    // biome-ignore lint/complexity/noThisInStatic: the class that this is called on
-    const config = this.form.parse(await readFormConfig(folder, this.form, options));
-    return new this(config as never, { acceptKeys: options.acceptKeys });
-  }
-
-  /**
-   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the image processor's and tokenizer's
-   * files, which are kept for {@link savePretrained}. A tower also comes from the folder of the whole model, and a tower without
-   * projection from that of the tower with it.
-   *
-   * @param folder a model's folder, for example a copy of `openai/clip-vit-large-patch14`, or its id on the hub
-   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
-   * @throws if a file or a weight is missing (a tower alone may have no projection), or has another shape than the settings say
-   */
-  static async fromPretrained<M extends PretrainedEncoder>(
-    this: PretrainedEncoderClass<M> & Pick<typeof PretrainedEncoder, "fromConfig">,
-    folder: string,
-    options: PretrainedOptions = {},
-  ): Promise<M> {
-    // biome-ignore lint/complexity/noThisInStatic: the class that this is called on
-    return loadForm(await this.fromConfig(folder, options), folder, this.form, options);
-  }
 
   /**
    * Writes an ordinary Hugging Face folder: config.json, model.safetensors and the companion files, all or none. Where the

@@ -1,9 +1,9 @@
-import { type ConfigOptions, Linear, l2Normalize, Parameter } from "@dcr-js/tensor";
+import { type ConfigOptions, Linear, l2Normalize, Parameter, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageTextEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, type ModelForm, TEXT_FILES } from "../model-folder.js";
-import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { encoderOfConfig, encoderOfFolder, PretrainedEncoder } from "../pretrained-encoder.js";
 import { type CLIPConfig, type CLIPConfigInput, parseCLIPConfig } from "./clip-config.js";
 import { initializeNormal } from "./clip-encoder.js";
 import { CLIPTextTransformer } from "./clip-text-model.js";
@@ -51,6 +51,22 @@ export class CLIPModel extends PretrainedEncoder implements ImageTextEncoder {
     initializeNormal(this.text_projection, text.hidden_size ** -0.5);
     const scale = this.config.logit_scale_init_value;
     this.logit_scale = new Parameter([], { init: () => tf.scalar(scale) });
+  }
+
+  /** The model of a folder without its weights, which says how large it is. Only `config.json` is read. */
+  static fromConfig(folder: string, options?: PretrainedOptions): Promise<CLIPModel> {
+    return encoderOfConfig(CLIPModel, folder, options);
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the files that travel with the model.
+   *
+   * @param folder a model's folder, for example a copy of `openai/clip-vit-large-patch14`, or its id on the hub
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
+   * @throws if a file or a weight is missing, or has another shape than the settings say
+   */
+  static fromPretrained(folder: string, options?: PretrainedOptions): Promise<CLIPModel> {
+    return encoderOfFolder(CLIPModel, folder, options);
   }
 
   get imageSize(): number {

@@ -1,8 +1,8 @@
-import { type ConfigOptions, Linear } from "@dcr-js/tensor";
+import { type ConfigOptions, Linear, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { TextEncoder } from "../encoder.js";
 import { type ModelForm, TEXT_FILES } from "../model-folder.js";
-import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { encoderOfConfig, encoderOfFolder, PretrainedEncoder } from "../pretrained-encoder.js";
 import { type CLIPTextConfig, parseCLIPTextConfig, parseTextForm } from "./clip-config.js";
 import { initializeNormal } from "./clip-encoder.js";
 import { type CLIPTextOutput, CLIPTextTransformer } from "./clip-text-model.js";
@@ -38,6 +38,23 @@ export class CLIPTextModelWithProjection extends PretrainedEncoder implements Te
     const { hidden_size: width, projection_dim: dim } = this.config;
     this.text_projection = new Linear(width, dim, { bias: false });
     initializeNormal(this.text_projection, width ** -0.5);
+  }
+
+  /** The model of a folder without its weights, which says how large it is. Only `config.json` is read. */
+  static fromConfig(folder: string, options?: PretrainedOptions): Promise<CLIPTextModelWithProjection> {
+    return encoderOfConfig(CLIPTextModelWithProjection, folder, options);
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the files that travel with the model.
+   * It may be that of a CLIPModel, whose text tower and projection are taken.
+   *
+   * @param folder a model's folder, or its id on the hub
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
+   * @throws if a file or a weight is missing (a CLIPTextModel has no projection), or has another shape than the settings say
+   */
+  static fromPretrained(folder: string, options?: PretrainedOptions): Promise<CLIPTextModelWithProjection> {
+    return encoderOfFolder(CLIPTextModelWithProjection, folder, options);
   }
 
   get featureSize(): number {

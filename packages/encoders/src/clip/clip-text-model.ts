@@ -1,8 +1,8 @@
-import { type ConfigOptions, Embedding, LayerNorm, Module } from "@dcr-js/tensor";
+import { type ConfigOptions, Embedding, LayerNorm, Module, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { TextEncoder } from "../encoder.js";
 import { type ModelForm, TEXT_FILES } from "../model-folder.js";
-import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { encoderOfConfig, encoderOfFolder, PretrainedEncoder } from "../pretrained-encoder.js";
 import { embedTokens } from "../token-embedding.js";
 import { Tower } from "../tower.js";
 import { type CLIPTextConfig, parseCLIPTextConfig, parseTextForm } from "./clip-config.js";
@@ -101,6 +101,23 @@ export class CLIPTextModel extends PretrainedEncoder implements TextEncoder {
     super();
     this.config = parseCLIPTextConfig(config, options);
     this.text_model = new CLIPTextTransformer(this.config);
+  }
+
+  /** The model of a folder without its weights, which says how large it is. Only `config.json` is read. */
+  static fromConfig(folder: string, options?: PretrainedOptions): Promise<CLIPTextModel> {
+    return encoderOfConfig(CLIPTextModel, folder, options);
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the files that travel with the model.
+   * It may be that of a CLIPModel, or of a CLIPTextModelWithProjection, whose text tower is taken.
+   *
+   * @param folder a model's folder, for example `stable-diffusion/text_encoder`, or its id on the hub
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
+   * @throws if a file or a weight is missing, or has another shape than the settings say
+   */
+  static fromPretrained(folder: string, options?: PretrainedOptions): Promise<CLIPTextModel> {
+    return encoderOfFolder(CLIPTextModel, folder, options);
   }
 
   get featureSize(): number {

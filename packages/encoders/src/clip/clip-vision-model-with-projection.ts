@@ -1,9 +1,9 @@
-import { type ConfigOptions, Linear } from "@dcr-js/tensor";
+import { type ConfigOptions, Linear, type PretrainedOptions } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, type ModelForm } from "../model-folder.js";
-import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { encoderOfConfig, encoderOfFolder, PretrainedEncoder } from "../pretrained-encoder.js";
 import { type CLIPVisionConfig, parseCLIPVisionConfig, parseVisionForm } from "./clip-config.js";
 import { initializeNormal } from "./clip-encoder.js";
 import { CLIPVisionTransformer } from "./clip-vision-model.js";
@@ -43,6 +43,23 @@ export class CLIPVisionModelWithProjection extends PretrainedEncoder implements 
     const { hidden_size: width, projection_dim: dim } = this.config;
     this.visual_projection = new Linear(width, dim, { bias: false });
     initializeNormal(this.visual_projection, width ** -0.5);
+  }
+
+  /** The model of a folder without its weights, which says how large it is. Only `config.json` is read. */
+  static fromConfig(folder: string, options?: PretrainedOptions): Promise<CLIPVisionModelWithProjection> {
+    return encoderOfConfig(CLIPVisionModelWithProjection, folder, options);
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the files that travel with the model.
+   * It may be that of a CLIPModel, whose vision tower and projection are taken.
+   *
+   * @param folder a model's folder, or its id on the hub
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
+   * @throws if a file or a weight is missing (a CLIPVisionModel has no projection), or has another shape than the settings say
+   */
+  static fromPretrained(folder: string, options?: PretrainedOptions): Promise<CLIPVisionModelWithProjection> {
+    return encoderOfFolder(CLIPVisionModelWithProjection, folder, options);
   }
 
   get imageSize(): number {

@@ -6,13 +6,14 @@ import {
   type Linear,
   Module,
   Parameter,
+  type PretrainedOptions,
 } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, type ModelForm } from "../model-folder.js";
 import { embedPatches, gridSize } from "../patch-embedding.js";
-import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { encoderOfConfig, encoderOfFolder, PretrainedEncoder } from "../pretrained-encoder.js";
 import { Tower } from "../tower.js";
 import { type CLIPVisionConfig, parseCLIPVisionConfig, parseVisionForm } from "./clip-config.js";
 import { CLIPEncoder, initializeNormal, normalInitializer } from "./clip-encoder.js";
@@ -120,6 +121,23 @@ export class CLIPVisionModel extends PretrainedEncoder implements ImageEncoder {
     super();
     this.config = parseCLIPVisionConfig(config, options);
     this.vision_model = new CLIPVisionTransformer(this.config);
+  }
+
+  /** The model of a folder without its weights, which says how large it is. Only `config.json` is read. */
+  static fromConfig(folder: string, options?: PretrainedOptions): Promise<CLIPVisionModel> {
+    return encoderOfConfig(CLIPVisionModel, folder, options);
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the files that travel with the model.
+   * It may be that of a CLIPModel, or of a CLIPVisionModelWithProjection, whose vision tower is taken.
+   *
+   * @param folder a model's folder, or its id on the hub
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
+   * @throws if a file or a weight is missing, or has another shape than the settings say
+   */
+  static fromPretrained(folder: string, options?: PretrainedOptions): Promise<CLIPVisionModel> {
+    return encoderOfFolder(CLIPVisionModel, folder, options);
   }
 
   get imageSize(): number {

@@ -1,9 +1,15 @@
-import { type ConfigOptions, type Linear, l2Normalize, Parameter } from "@dcr-js/tensor";
+import {
+  type ConfigOptions,
+  type Linear,
+  l2Normalize,
+  Parameter,
+  type PretrainedOptions,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import type { ImageTextEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, type ModelForm, TEXT_FILES } from "../model-folder.js";
-import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { encoderOfConfig, encoderOfFolder, PretrainedEncoder } from "../pretrained-encoder.js";
 import { parseSiglipConfig, type SiglipConfig, type SiglipConfigInput } from "./siglip-config.js";
 import { SiglipTextTransformer } from "./siglip-text-model.js";
 import { SiglipVisionTransformer } from "./siglip-vision-model.js";
@@ -46,6 +52,22 @@ export class SiglipModel extends PretrainedEncoder implements ImageTextEncoder {
     this.vision_model = new SiglipVisionTransformer(this.config.vision_config);
     this.logit_scale = new Parameter([1]);
     this.logit_bias = new Parameter([1]);
+  }
+
+  /** The model of a folder without its weights, which says how large it is. Only `config.json` is read. */
+  static fromConfig(folder: string, options?: PretrainedOptions): Promise<SiglipModel> {
+    return encoderOfConfig(SiglipModel, folder, options);
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the files that travel with the model.
+   *
+   * @param folder a model's folder, for example a copy of `google/siglip-so400m-patch14-384`, or its id on the hub
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
+   * @throws if a file or a weight is missing, or has another shape than the settings say
+   */
+  static fromPretrained(folder: string, options?: PretrainedOptions): Promise<SiglipModel> {
+    return encoderOfFolder(SiglipModel, folder, options);
   }
 
   get imageSize(): number {

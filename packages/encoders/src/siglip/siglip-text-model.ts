@@ -1,9 +1,16 @@
-import { type ConfigOptions, Embedding, LayerNorm, Linear, Module } from "@dcr-js/tensor";
+import {
+  type ConfigOptions,
+  Embedding,
+  LayerNorm,
+  Linear,
+  Module,
+  type PretrainedOptions,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeNormal } from "../clip/clip-encoder.js";
 import type { TextEncoder } from "../encoder.js";
 import { type ModelForm, TEXT_FILES } from "../model-folder.js";
-import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { encoderOfConfig, encoderOfFolder, PretrainedEncoder } from "../pretrained-encoder.js";
 import { embedTokens } from "../token-embedding.js";
 import { Tower } from "../tower.js";
 import { parseSiglipConfig, parseSiglipTextConfig, type SiglipTextConfig } from "./siglip-config.js";
@@ -102,6 +109,23 @@ export class SiglipTextModel extends PretrainedEncoder implements TextEncoder {
     super();
     this.config = parseSiglipTextConfig(config, options);
     this.text_model = new SiglipTextTransformer(this.config);
+  }
+
+  /** The model of a folder without its weights, which says how large it is. Only `config.json` is read. */
+  static fromConfig(folder: string, options?: PretrainedOptions): Promise<SiglipTextModel> {
+    return encoderOfConfig(SiglipTextModel, folder, options);
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the files that travel with the model.
+   * It may be that of a SiglipModel, whose text tower is taken.
+   *
+   * @param folder a model's folder, or its id on the hub
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
+   * @throws if a file or a weight is missing, or has another shape than the settings say
+   */
+  static fromPretrained(folder: string, options?: PretrainedOptions): Promise<SiglipTextModel> {
+    return encoderOfFolder(SiglipTextModel, folder, options);
   }
 
   get featureSize(): number {

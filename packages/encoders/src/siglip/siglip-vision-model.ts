@@ -1,11 +1,19 @@
-import { type ConfigOptions, Conv2d, Embedding, LayerNorm, type Linear, Module } from "@dcr-js/tensor";
+import {
+  type ConfigOptions,
+  Conv2d,
+  Embedding,
+  LayerNorm,
+  type Linear,
+  Module,
+  type PretrainedOptions,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { initializeNormal } from "../clip/clip-encoder.js";
 import type { ImageEncoder } from "../encoder.js";
 import { linearLayers } from "../linear-layers.js";
 import { IMAGE_FILES, type ModelForm } from "../model-folder.js";
 import { embedPatches, gridSize } from "../patch-embedding.js";
-import { PretrainedEncoder } from "../pretrained-encoder.js";
+import { encoderOfConfig, encoderOfFolder, PretrainedEncoder } from "../pretrained-encoder.js";
 import { Tower } from "../tower.js";
 import { parseSiglipConfig, parseSiglipVisionConfig, type SiglipVisionConfig } from "./siglip-config.js";
 import { SiglipEncoder } from "./siglip-encoder.js";
@@ -109,6 +117,23 @@ export class SiglipVisionModel extends PretrainedEncoder implements ImageEncoder
     super();
     this.config = parseSiglipVisionConfig(config, options);
     this.vision_model = new SiglipVisionTransformer(this.config);
+  }
+
+  /** The model of a folder without its weights, which says how large it is. Only `config.json` is read. */
+  static fromConfig(folder: string, options?: PretrainedOptions): Promise<SiglipVisionModel> {
+    return encoderOfConfig(SiglipVisionModel, folder, options);
+  }
+
+  /**
+   * Reads a Hugging Face folder: config.json, model.safetensors (whole or in shards), and the files that travel with the model.
+   * It may be that of a SiglipModel, whose vision tower is taken.
+   *
+   * @param folder a model's folder, or its id on the hub
+   * @param options `storage`: `"float16"` for frozen weights in half the memory; `acceptKeys`: unknown keys that may be ignored
+   * @throws if a file or a weight is missing, or has another shape than the settings say
+   */
+  static fromPretrained(folder: string, options?: PretrainedOptions): Promise<SiglipVisionModel> {
+    return encoderOfFolder(SiglipVisionModel, folder, options);
   }
 
   get imageSize(): number {

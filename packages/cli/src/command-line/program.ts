@@ -57,11 +57,14 @@ let isWatching = false;
 function watchOutput(): void {
   if (isWatching) return;
   isWatching = true;
-  for (const [name, stream] of Object.entries({ output: process.stdout, "error output": process.stderr })) {
+  let isTold = false;
+  for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE" || error.code === "EIO") return;
       process.exitCode = 1;
-      if (stream === process.stdout) console.error(`error: the standard ${name}: ${error.message}`);
+      // Every later write fails alike.
+      if (stream === process.stdout && !isTold) console.error(`error: the standard output: ${error.message}`);
+      isTold = true;
     });
   }
 }

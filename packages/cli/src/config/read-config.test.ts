@@ -63,8 +63,16 @@ describe("checkConfig", () => {
     ],
     [{ methods: ["dcr", "dcr"] }, "x: methods: each once, got an array of 2"],
     [{ lora: { ...whole.lora, dropout: 1 } }, /^x: lora.dropout: .*, got 1$/],
-    [{ align: { ...whole.align, batch: 0 } }, /^x: align.batch: .*0.*, got 0$/],
-    [{ enhance: { ...whole.enhance, steps: 1.5 } }, /^x: enhance.steps: .*int.*, got 1.5$/],
+    [{ align: { ...whole.align, batch: 0 } }, "x: align.batch: expected a number of more than 0, got 0"],
+    [{ enhance: { ...whole.enhance, steps: 1.5 } }, "x: enhance.steps: expected integer, got 1.5"],
+    [
+      { enhance: { ...whole.enhance, learningRate: Number.NaN } },
+      "x: enhance.learningRate: expected number, got NaN",
+    ],
+    [{ seeds: [-1] }, "x: seeds.0: expected a number of at least 0, got -1"],
+    [{ methods: [] }, "x: methods: expected a list with a length of at least 1, got an array of 0"],
+    [{ device: "gpu" }, /^x: device: expected "auto" or .*, got "gpu"/],
+    [{ tensorboard: "yes" }, 'x: tensorboard: expected boolean, got "yes"'],
   ])("names what is wrong in %j", (change, message) => {
     expect(() => checkConfig("x", { ...whole, ...change })).toThrow(message);
   });
@@ -89,6 +97,12 @@ describe("readSettings", () => {
   it.each([
     ["a: [1", /run\.yaml: not valid YAML: .*line 1/],
     ["- 1\n- 2\n", /run\.yaml: expected settings by name, got an array of 2/],
+    // All of the section is commented out.
+    [
+      "enhance:\n  # steps: 3\n",
+      /run\.yaml: enhance: expected settings by name, got null; leave its name out too$/,
+    ],
+    ["lora: 16\n", /run\.yaml: lora: expected settings by name, got 16$/],
     ["a: 1\na: 2\n", /run\.yaml: not valid YAML: Map keys must be unique at line 2/],
     ["lora:\n\trank: 4\n", /run\.yaml: not valid YAML: Tabs are not allowed as indentation/],
     ["seeds: !float32 [1]\n", /run\.yaml: not valid YAML: Unresolved tag: !float32/],
@@ -114,8 +128,7 @@ describe("readSettings", () => {
       ["strict: yes", /strict: .*, got "yes"/],
       ["seeds: 1", /seeds: .*, got 1/],
       ["seeds: [1e400]", /seeds\.0: .*, got Infinity/],
-      ["seeds: [9007199254740993]", /seeds\.0: /],
-      ["enhance: 5", /enhance: .*, got 5/],
+      ["seeds: [9007199254740993]", /seeds\.0: expected .*, got 9007199254740992/],
       ["images: 5", /images: .*, got 5/],
       ["images: null", /images: .*, got null/],
     ] as const) {

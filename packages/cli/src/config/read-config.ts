@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isAlias, isScalar, parseDocument, stringify, visit } from "yaml";
 import type { z } from "zod";
 import { describe } from "../shared/check-options.js";
+import { expectation } from "../shared/expectation.js";
 import { readSmallFile } from "../shared/regular-file.js";
 import { didYouMean, nearName } from "./near-name.js";
 import { type RunConfig, runConfigSchema } from "./run-config.js";
@@ -48,7 +49,9 @@ function problemsOf(issue: z.core.$ZodIssue, config: unknown): Problem[] {
   const setting = path.join(".") || "settings";
   if (given === undefined) return [{ setting, what: "missing" }];
   const choices = issue.code === "invalid_value" && typeof given === "string" ? issue.values.map(String) : [];
-  return [{ setting, what: `${issue.message}, got ${describe(given)}${didYouMean(String(given), choices)}` }];
+  // The schema's own messages say more than zod's.
+  const demand = /^(Invalid|Too) /.test(issue.message) ? expectation(issue) : issue.message;
+  return [{ setting, what: `${demand}, got ${describe(given)}${didYouMean(String(given), choices)}` }];
 }
 
 /** One line on a setting that does not exist, with the one that may be meant. */
@@ -94,11 +97,20 @@ export async function readSettings(path: string): Promise<PartialConfig> {
     },
   });
   const settings: unknown = document.toJS() ?? {};
-  if (typeof settings !== "object" || Array.isArray(settings)) {
+  if (!isSection(settings)) {
     throw new Error(`${path}: expected settings by name, got ${describe(settings)}`);
   }
-  return settings as PartialConfig;
+  for (const [name, value] of Object.entries(settings)) {
+    if (!sectionNames().has(name) || isSection(value)) continue;
+    const hint = value === null ? "; leave its name out too" : "";
+    throw new Error(`${path}: ${name}: expected settings by name, got ${describe(value)}${hint}`);
+  }
+  return settings;
 }
+
+/** The settings that have settings of their own, such as `enhance`. */
+const sectionNames = (): Set<string> =>
+  new Set(settingNames().flatMap((name) => (name.includes(".") ? [name.split(".")[0]!] : [])));
 
 /** A file of settings is short; a longer one is another file. */
 const maxBytes = 2 ** 20;

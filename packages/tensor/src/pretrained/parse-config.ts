@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { checkOptions, describe } from "../shared/check-options.js";
+import { expectation } from "../shared/expectation.js";
 import { shown } from "../shared/shown.js";
 
 /** How a model's configuration is read: each key that its Python class writes is in one of the three lists. */
@@ -98,30 +99,6 @@ export function parseConfig<Schema extends z.ZodObject>(
 /** A key as it is, or quoted and cut where it is no usual name. */
 const nameOf = (key: string): string => (/^[\w.-]{1,80}$/.test(key) ? key : shown(key));
 
-/** The schema's demand on a value, in words. */
-function expectation(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case "invalid_type":
-      return `expected ${issue.expected === "int" ? "integer" : issue.expected}`;
-    case "too_small":
-      return `expected ${limited(issue.origin)} ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
-    case "too_big":
-      return `expected ${limited(issue.origin)} ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
-    case "invalid_value":
-      return `expected ${issue.values.map(shown).join(" or ")}`;
-    case "invalid_union": {
-      const forms = issue.errors.flatMap(([first]) =>
-        first ? [expectation(first).replace("expected ", "")] : [],
-      );
-      return forms.length > 0 ? `expected ${[...new Set(forms)].join(" or ")}` : issue.message;
-    }
-    case "unrecognized_keys":
-      return `unknown key${issue.keys.length > 1 ? "s" : ""} ${issue.keys.map(shown).join(", ")}`;
-    default:
-      return issue.message;
-  }
-}
-
 /** Whether a value is made of what JSON has, NaN and infinities included, which Python writes. A schema may crash on others. */
 function isJson(value: unknown): boolean {
   // A list of what is left to look at: files may nest more deeply than the stack.
@@ -139,9 +116,6 @@ function isJson(value: unknown): boolean {
   }
   return true;
 }
-
-const limited = (origin: string): string =>
-  origin === "array" ? "a list with a length of" : `a ${origin} of`;
 
 /** Why a key that is not in the schema cannot be accepted, or undefined where it can. */
 function fault(

@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { type DeviceInfo, initialize } from "@dcr-js/tensor";
 import type { CommandContext } from "../command-line/command-context.js";
 import { at, checkGiven, type GivenSettings, settingAt } from "../command-line/settings-options.js";
@@ -133,9 +134,15 @@ async function work(
         });
   }
   for (const job of listJobs(config)) {
-    const { output, outputSettings } = jobFiles(folder, job);
-    await publishOutputs(output, outputFolder(folder, job, config));
+    const { folder: own, output, outputSettings } = jobFiles(folder, job);
+    const published = outputFolder(folder, job, config);
+    await publishOutputs(output, published);
     await rm(outputSettings, { force: true });
+    const isTrained = job.kind === "method" && job.method !== "original";
+    if (isTrained && !existsSync(join(published, "encoder"))) {
+      const [encoder, jobFolder] = [join(published, "encoder"), own].map((path) => relative(base, path));
+      console.log(`note:   ${encoder} is not there any more; delete ${jobFolder} and resume to make it anew`);
+    }
   }
   const found = await writeResults(folder, config, device);
   const report = await writeReport(folder, config, found);

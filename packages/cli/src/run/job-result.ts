@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { writeFileAtomically } from "@dcr-js/tensor";
 import { z } from "zod";
@@ -6,7 +7,8 @@ import { type RunConfig, settingsHash } from "../config/run-config.js";
 import { type Evaluation, evaluationSchema } from "../evaluate/evaluation.js";
 import { checkSameForm } from "../evaluate/evaluation-form.js";
 import { messageOf } from "../shared/message-of.js";
-import { isDone, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
+import { isDone, type Job, jobFiles, jobName, listJobs, stepsOf } from "./jobs.js";
+import { readMetrics } from "./metrics-file.js";
 
 /** A job that trains a method, or measures `original`. */
 export type MethodJob = Extract<Job, { kind: "method" }>;
@@ -42,9 +44,22 @@ async function readResult(run: string, config: RunConfig, job: Job): Promise<z.i
   );
 }
 
-/** Checks that the jobs that are done were done with the run's settings. @throws naming one that was not */
+/**
+ * Checks that the jobs that are done were done with the run's settings, and that what the report and other jobs read of them is there,
+ * before the jobs that are left are trained.
+ *
+ * @throws naming the file that is missing, damaged or of other settings
+ */
 export async function checkResults(run: string, config: RunConfig): Promise<void> {
-  for (const job of listJobs(config)) if (isDone(run, job)) await readResult(run, config, job);
+  for (const job of listJobs(config)) {
+    if (!isDone(run, job)) continue;
+    await readResult(run, config, job);
+    const { folder, metrics, projector } = jobFiles(run, job);
+    await readMetrics(metrics, stepsOf(job, config));
+    if (job.kind === "align" && !existsSync(projector)) {
+      throw new Error(`${projector}: not there, and the job is done; delete ${folder} to make the job anew`);
+    }
+  }
 }
 
 /** Reads the evaluation of a finished job. @throws naming the file where it is damaged, or of other settings */

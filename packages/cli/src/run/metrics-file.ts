@@ -101,7 +101,7 @@ async function appendLine(file: FileHandle, path: string, row: MetricsRow): Prom
 async function contents(path: string): Promise<string> {
   return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
-    throw error;
+    throw new Error(`${path}: could not be read (${error.message}); ${goOn(path)}`, { cause: error });
   });
 }
 

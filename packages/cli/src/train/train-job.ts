@@ -9,13 +9,20 @@ import {
   type StageOptions,
 } from "@dcr-js/dcr";
 import { saveAdapter } from "@dcr-js/encoders";
-import { Random, readSafetensors, writeFileAtomically, writeSafetensors } from "@dcr-js/tensor";
+import {
+  Random,
+  readSafetensors,
+  type StateDict,
+  writeFileAtomically,
+  writeSafetensors,
+} from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
 import { baseOf, settingsOf, usesSetting } from "../config/methods.js";
 import { type RunConfig, settingsHash } from "../config/run-config.js";
 import { alignmentJob, type Job, jobFiles, jobLabel, jobName } from "../run/jobs.js";
 import type { JobMessage } from "../run/run-jobs.js";
 import { runStage } from "../run/run-stage.js";
+import { messageOf } from "../shared/message-of.js";
 import { addAdapters } from "./add-adapters.js";
 import { createAggregator } from "./aggregators.js";
 import { openTrainingImages } from "./images.js";
@@ -78,7 +85,7 @@ export async function trainEncoder(
   }
   const models = await loadTrainingModels(config);
   const first = alignmentJob(job, config);
-  if (first) await loadProjector(models, jobFiles(run, first).projector);
+  if (first) await loadProjector(models, jobFiles(run, first));
   else models.projector.initialize(new Random(seed).fork("projector"));
   const lora = addAdapters(models.encoder, settings.lora, seed);
   const images = await openImages(context, settings, { models, batch: settings.enhance.batch, seed });
@@ -183,10 +190,19 @@ async function saveProjector({ projector }: TrainingModels, path: string): Promi
   }
 }
 
-async function loadProjector({ projector }: TrainingModels, path: string): Promise<void> {
-  const weights = await readSafetensors(path, { finite: true });
-  projector.loadStateDict(weights);
-  tf.dispose(weights as tf.NamedTensorMap);
+async function loadProjector(
+  { projector }: TrainingModels,
+  { projector: path, folder }: ReturnType<typeof jobFiles>,
+): Promise<void> {
+  let weights: StateDict = {};
+  try {
+    weights = await readSafetensors(path, { finite: true });
+    projector.loadStateDict(weights);
+  } catch (error) {
+    throw new Error(`${messageOf(error)}; delete ${folder} to make that job anew`, { cause: error });
+  } finally {
+    tf.dispose(weights as tf.NamedTensorMap);
+  }
 }
 
 function runJobStage(

@@ -44,7 +44,6 @@ export async function readModelShapes(config: Pick<RunConfig, ModelSettings>): P
     async () => {
       // These are small, and loading them checks them.
       await loadStableDiffusion(diffusionFolder, { components: ["scheduler", "tokenizer"] });
-      const textConfig = (name: string) => readModelJson(`${diffusionFolder}/${name}`, "config.json", name);
       const { text_encoder_2: second } = await readModelJson(
         diffusionFolder,
         "model_index.json",
@@ -55,8 +54,10 @@ export async function readModelShapes(config: Pick<RunConfig, ModelSettings>): P
       const parts: Omit<ModelShapes, "encoder"> = {
         unet: await UNet2DConditionModel.fromConfig(`${diffusionFolder}/unet`),
         vae: await AutoencoderKL.fromConfig(`${diffusionFolder}/vae`),
-        textEncoder: new CLIPTextModel(await textConfig("text_encoder")),
-        ...(isXL && { textEncoder2: new CLIPTextModelWithProjection(await textConfig("text_encoder_2")) }),
+        textEncoder: await CLIPTextModel.fromConfig(`${diffusionFolder}/text_encoder`),
+        ...(isXL && {
+          textEncoder2: await CLIPTextModelWithProjection.fromConfig(`${diffusionFolder}/text_encoder_2`),
+        }),
       };
       for (const name of ["text_encoder", ...(isXL ? ["text_encoder_2"] : [])]) {
         await (await openWeights(`${diffusionFolder}/${name}`, "model", variant)).close();

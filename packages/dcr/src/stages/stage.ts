@@ -37,7 +37,7 @@ export interface StepRecord {
 
 /** A stage in progress. One step runs at a time. */
 export interface Stage {
-  /** @throws when a loss or its gradient is not finite, by its name; the weights are as before then. */
+  /** @throws when a loss, its gradient or a metric is not finite, by its name; the weights are as before then. */
   step(): Promise<StepRecord>;
   /** Everything that a later process needs to go on after the last step; the caller disposes the tensors. */
   state(): StageState;

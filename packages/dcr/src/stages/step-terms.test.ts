@@ -1,9 +1,10 @@
+import { singleProcess } from "@dcr-js/tensor";
 import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import type { TermGradients } from "./batch-gradients.js";
-import { addTerms } from "./step-terms.js";
+import { addTerms, reduceTerms } from "./step-terms.js";
 
 const term = (change: Partial<TermGradients> = {}): TermGradients => ({
   name: "a",
@@ -42,5 +43,28 @@ it("refuses terms that are not those of the first batch, and frees their gradien
     }
     expect([...sums.values()]).toMatchObject([{ value: 3, values: { a: 3 } }]);
     tf.dispose(Array.from(sums.values(), ({ gradients }) => gradients));
+  });
+});
+
+it("averages a step's figures, and names a loss or a metric that is not finite", async () => {
+  await expectNoLeaks(async () => {
+    const whole = [term({ value: 6, values: { a: 6 }, metrics: { spread: 1 } })];
+    expect(await reduceTerms(singleProcess, whole, 2)).toEqual({
+      loss: 6,
+      losses: { a: 3 },
+      metrics: { spread: 0.5 },
+      terms: [6],
+    });
+    tf.dispose(whole.map(({ gradients }) => gradients));
+    for (const [change, message] of [
+      [{ values: { a: Number.NaN } }, "loss a is NaN"],
+      [{ value: Number.POSITIVE_INFINITY }, "the loss is Infinity"],
+      [{ metrics: { spread: Number.NaN } }, "metric spread is NaN"],
+      [{ metrics: { spread: Number.NEGATIVE_INFINITY } }, "metric spread is -Infinity"],
+    ] as const) {
+      const terms = [term(change)];
+      await expect(reduceTerms(singleProcess, terms, 1)).rejects.toThrow(message);
+      tf.dispose(terms.map(({ gradients }) => gradients));
+    }
   });
 });

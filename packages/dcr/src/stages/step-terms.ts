@@ -56,7 +56,7 @@ export interface StepFigures {
  * Sums the terms of a step over the ranks: their gradients in place, and their figures.
  *
  * @param batches how many batches were added
- * @throws when a loss is not finite, by its name
+ * @throws when a loss or a metric is not finite, by its name
  */
 export async function reduceTerms(
   communicator: Communicator,
@@ -84,8 +84,11 @@ export async function reduceTerms(
     for (const name of Object.keys(term.values)) figures.losses[name] = next();
     for (const name of Object.keys(term.metrics)) figures.metrics[name] = next();
   }
-  const broken = Object.entries(figures.losses).find(([, value]) => !Number.isFinite(value));
-  if (broken) throw new Error(`loss ${broken[0]} is ${broken[1]}`);
+  // A metric too: whoever keeps the record as JSON would read null.
+  for (const [what, named] of Object.entries({ loss: figures.losses, metric: figures.metrics })) {
+    const broken = Object.entries(named).find(([, value]) => !Number.isFinite(value));
+    if (broken) throw new Error(`${what} ${broken[0]} is ${broken[1]}`);
+  }
   if (!Number.isFinite(figures.loss)) throw new Error(`the loss is ${figures.loss}`);
   return figures;
 }

@@ -102,7 +102,13 @@ describe("evaluateEncoder", () => {
     const good = await write("good.mjs", "export default ({ seed }) => ({ figures: { own: { seed } } });");
     expect((await evaluate(good)).figures).toEqual({ own: { seed: 0 } });
     const bad = await write("bad.mjs", "export default () => ({ figures: { own: { x: NaN } } });");
-    await expect(evaluate(bad)).rejects.toThrow(/bad\.mjs: figures\.own\.x: /);
+    await expect(evaluate(bad)).rejects.toThrow(`${bad}: figures.own.x: expected number, got NaN`);
+    const far = await write("far.mjs", "export default () => ({ figures: { own: { x: 59.7 } } });");
+    await expect(evaluate(far)).rejects.toThrow(
+      `${far}: figures.own.x: expected a number of at most 1, got 59.7`,
+    );
+    const nothing = await write("nothing.mjs", "export default () => undefined;");
+    await expect(evaluate(nothing)).rejects.toThrow(`${nothing}: its result: expected object, got undefined`);
     for (const [i, [thrown, text]] of [
       ['"no network"', "no network"],
       ["undefined", "undefined"],

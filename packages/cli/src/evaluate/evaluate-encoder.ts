@@ -4,6 +4,7 @@ import { mmvpVLM } from "@dcr-js/eval/datasets";
 import { importDefault, isModulePath } from "../config/import-default.js";
 import type { TextSide } from "../models/model-shapes.js";
 import { describe } from "../shared/check-options.js";
+import { expectation } from "../shared/expectation.js";
 import { messageOf } from "../shared/message-of.js";
 import { evaluateClassFolder, openClassFolder } from "./class-folder.js";
 import { type AskedEvaluation, type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
@@ -94,8 +95,11 @@ async function evaluateOne(what: string, input: EvaluationInput): Promise<Evalua
   }
   const result = evaluationSchema.safeParse(given);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new Error(`${path}: ${issue!.path.join(".") || "its result"}: ${issue!.message}`);
+  const issue = result.error.issues[0]!;
+  const found = issue.path.reduce<unknown>((value, key) => (value as never)?.[key], given);
+  throw new Error(
+    `${path}: ${issue.path.join(".") || "its result"}: ${expectation(issue)}, got ${describe(found)}`,
+  );
 }
 
 async function importEvaluation(path: string): Promise<EvaluationModule> {

@@ -1,5 +1,7 @@
 import { parseConfig, parseJsonObject, readModelFile, tokenId } from "@dcr-js/tensor";
 import { z } from "zod";
+import { expectation } from "../shared/expectation.js";
+import { shown } from "../shared/shown.js";
 import {
   type AddedToken,
   addedTokensDecoder,
@@ -234,8 +236,8 @@ function parseMerges(text: string, where: string): [string, string][] {
 function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const { path, message } = result.error.issues[0]!;
-  const given = path.reduce<unknown>((inner, key) => (inner as never)?.[key], value);
-  const shown = (JSON.stringify(given) ?? String(given)).slice(0, 80);
-  throw new Error(`${where}: ${path.map(String).join(".") || "content"}: ${message}, got ${shown}`);
+  const issue = result.error.issues[0]!;
+  const given = issue.path.reduce<unknown>((inner, key) => (inner as never)?.[key], value);
+  const name = issue.path.map(String).join(".") || "content";
+  throw new Error(`${where}: ${name}: ${expectation(issue)}, got ${shown(given)}`);
 }

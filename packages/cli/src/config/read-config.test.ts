@@ -69,6 +69,15 @@ describe("checkConfig", () => {
       { enhance: { ...whole.enhance, learningRate: Number.NaN } },
       "x: enhance.learningRate: expected number, got NaN",
     ],
+    // A slip for 1e-5.
+    [
+      { enhance: { ...whole.enhance, learningRate: 1e5 } },
+      "x: enhance.learningRate: expected a number of at most 1, got 100000",
+    ],
+    [
+      { lora: { ...whole.lora, rank: 65_537 } },
+      "x: lora.rank: expected a number of at most 65536, got 65537",
+    ],
     [{ seeds: [-1] }, "x: seeds.0: expected a number of at least 0, got -1"],
     [{ methods: [] }, "x: methods: expected a list with a length of at least 1, got an array of 0"],
     [{ device: "gpu" }, /^x: device: expected "auto" or .*, got "gpu"/],

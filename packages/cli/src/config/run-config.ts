@@ -39,6 +39,9 @@ export const aggregatorNames = [
 /** How a learning rate goes on after its warm-up. */
 export const schedules = ["constant", "cosine"] as const;
 
+/** Of `addLoRA`. */
+const largestRank = 65_536;
+
 const text = z.string().nonempty("must not be empty");
 const positive = z.number().positive();
 
@@ -48,7 +51,8 @@ const stageSchema = z.strictObject({
   batch: z.int().positive(),
   /** Batches to a step. */
   accumulation: z.int().positive(),
-  learningRate: positive,
+  /** AdamW moves each weight by about this much: above 1 it is a slip, such as 1e5 for 1e-5. */
+  learningRate: positive.max(1),
   warmupSteps: z.int().nonnegative(),
   /** Of the learning rate after the warm-up: constant, or half a cosine down to 0 at the end. */
   schedule: z.enum(schedules),
@@ -71,7 +75,7 @@ const methodSettings = z.strictObject({
   /** Stage 2, encoder enhancement. */
   enhance: stageSchema,
   lora: z.strictObject({
-    rank: z.int().positive(),
+    rank: z.int().positive().max(largestRank),
     alpha: positive,
     dropout: z.number().min(0).lt(1),
     bias: z.enum(["none", "all", "lora_only"]),

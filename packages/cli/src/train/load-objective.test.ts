@@ -29,6 +29,15 @@ describe("loadObjective", () => {
     expect((await loadObjective(path, defaultConfig)).name).toBe("mine");
   });
 
+  it("refuses naive without either of its losses", async () => {
+    const naive = (lambdaCon: number, lambdaRec: number) =>
+      loadObjective("naive", { ...defaultConfig, naive: { lambdaCon, lambdaRec } });
+    await expect(naive(0, 0)).rejects.toThrow(
+      "--lambda-con, --lambda-rec: one must be above 0, else naive trains nothing",
+    );
+    expect([(await naive(0, 1)).name, (await naive(1, 0)).name]).toEqual(["naive", "naive"]);
+  });
+
   it("takes a measured temperature for the DCR loss only", async () => {
     const auto = { ...defaultConfig, temperature: "auto" as const };
     expect((await loadObjective("dcr", auto)).remember).toBeInstanceOf(Function);

@@ -22,6 +22,9 @@ export async function loadObjective(method: string, settings: ObjectiveSettings)
     case "con":
       return conObjective({ temperature: ofFeatures() });
     case "naive":
+      if (naive.lambdaCon + naive.lambdaRec === 0) {
+        throw new Error("--lambda-con, --lambda-rec: one must be above 0, else naive trains nothing");
+      }
       return jointObjective({ ...naive, temperature: ofFeatures() });
     case "dcr":
       return dcrObjective({ temperature, positives, gradient });

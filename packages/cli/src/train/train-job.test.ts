@@ -30,5 +30,5 @@ it("takes outputs that a job finished before its result only where they are of t
   await expect(train({})).rejects.toThrow(others);
   await writeFile(files.outputSettings, `${JSON.stringify(settingsHash(config))}\n`);
   expect(await train({})).toBe(true);
-  await expect(train({ enhance: { ...config.enhance, learningRate: 9 } })).rejects.toThrow(others);
+  await expect(train({ enhance: { ...config.enhance, learningRate: 0.9 } })).rejects.toThrow(others);
 });

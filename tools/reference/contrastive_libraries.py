@@ -91,6 +91,10 @@ metric("tripletLoss smooth", L.TripletMarginLoss(margin=0.2, smooth_loss=True, r
 # One minus the cosine, as a distance: pytorch-metric-learning's similarity with its margin turned round is the same.
 metric("tripletLoss cosine", L.TripletMarginLoss(margin=0.2, distance=distances.CosineSimilarity(), reducer=mean))
 metric("nPairs", L.NPairsLoss(distance=distances.DotProductSimilarity(normalize_embeddings=False), reducer=mean))
+metric(
+    "nPairs perAnchor",
+    L.NPairsLoss(distance=distances.DotProductSimilarity(normalize_embeddings=False), reducer=reducers.PerAnchorReducer()),
+)
 metric("liftedStructure", L.LiftedStructureLoss(reducer=mean))
 metric("generalizedLiftedStructure", L.GeneralizedLiftedStructureLoss(reducer=mean))
 metric("multiSimilarity", L.MultiSimilarityLoss(reducer=mean))
@@ -103,6 +107,12 @@ metric("fastAP", L.FastAPLoss(reducer=mean))
 metric("rankedList", L.RankedListLoss(margin=0.4, Tn=10, reducer=mean))
 metric("tupletMargin", L.TupletMarginLoss(reducer=mean))
 metric("ntXentFromLabels", L.NTXentLoss(temperature=0.07, reducer=mean))
+# Two triplets of one anchor and one negative: the negative counts twice.
+TRIPLETS = (torch.tensor([0, 0, 1, 0]), torch.tensor([2, 5, 4, 5]), torch.tensor([1, 1, 3, 6]))
+metric(
+    "ntXentFromLabels repeated negatives", None,
+    f=lambda e: L.NTXentLoss(temperature=0.07, reducer=mean)(e, LABELS, indices_tuple=TRIPLETS),
+)
 metric("supCon", L.SupConLoss(temperature=0.1, reducer=mean))
 
 
@@ -222,6 +232,9 @@ mined = {
     "batchHard": listed(M.BatchHardMiner()(x, LABELS)),
     "batchEasyHard easy semihard": listed(M.BatchEasyHardMiner(pos_strategy="easy", neg_strategy="semihard")(x, LABELS)),
     "batchEasyHard semihard hard": listed(M.BatchEasyHardMiner(pos_strategy="semihard", neg_strategy="hard")(x, LABELS)),
+    "batchEasyHard all hard": listed(M.BatchEasyHardMiner(pos_strategy="all", neg_strategy="hard")(x, LABELS)),
+    "batchEasyHard easy all": listed(M.BatchEasyHardMiner(pos_strategy="easy", neg_strategy="all")(x, LABELS)),
+    "batchEasyHard all all": listed(M.BatchEasyHardMiner(pos_strategy="all", neg_strategy="all")(x, LABELS)),
     "pairMarginMiner": listed(M.PairMarginMiner(pos_margin=0.9, neg_margin=1.2)(x, LABELS)),
     "multiSimilarityMiner": listed(M.MultiSimilarityMiner()(x, LABELS)),
     "angularMiner": listed(M.AngularMiner(angle=35)(torch.nn.functional.normalize(x), LABELS)),

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { inBlocks } from "../blocks/in-blocks.js";
 import { checkEmbeddings } from "../check-embeddings.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import type { Distance, Similarity } from "./distance.js";
+import { type Distance, kindOf, markKind, type Similarity } from "./distance.js";
 
 /**
  * Computes a distance or a similarity a few rows of `a` at a time (pytorch-metric-learning's `BatchedDistance`), so that
@@ -28,5 +28,5 @@ export function batched<F extends Distance | Similarity>(
       const inputs = { rows: [checkEmbeddings("batched: a", a)], whole: [checkEmbeddings("batched: b", b)] };
       return inBlocks({ ...inputs, blockSize: rows }, ([x], [y]) => how(x as tf.Tensor2D, y as tf.Tensor2D));
     });
-  return inParts as F;
+  return markKind(inParts as F, kindOf(how));
 }

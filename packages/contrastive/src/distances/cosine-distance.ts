@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { cosineSimilarity } from "./cosine-similarity.js";
-import { checkWidths } from "./distance.js";
+import { checkWidths, markKind } from "./distance.js";
 
 /**
  * One minus the cosine similarity of every row of `a` with every row of `b`.
@@ -12,3 +12,5 @@ import { checkWidths } from "./distance.js";
 export function cosineDistance(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
   return tf.tidy(() => tf.sub(1, cosineSimilarity(...checkWidths("cosineDistance", a, b))) as tf.Tensor2D);
 }
+
+markKind(cosineDistance, "distance");

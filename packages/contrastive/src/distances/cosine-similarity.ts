@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { l2Normalize } from "../shared/l2-normalize.js";
-import { checkWidths } from "./distance.js";
+import { checkWidths, markKind } from "./distance.js";
 
 /**
  * Cosine similarity of every row of `a` with every row of `b`. A zero row has similarity 0 with all. Time `O(n m dim)`.
@@ -15,3 +15,5 @@ export function cosineSimilarity(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
     return tf.matMul(l2Normalize(x), l2Normalize(y), false, true);
   });
 }
+
+markKind(cosineSimilarity, "similarity");

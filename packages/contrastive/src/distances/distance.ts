@@ -20,13 +20,41 @@ export function checkWidths(caller: string, a: tf.Tensor, b: tf.Tensor): [tf.Ten
   return rows;
 }
 
-/** Runs a user's comparison and checks the shape of its result. */
+type Comparison = Similarity | Distance;
+
+/** A comparison under the name of its kind, which is the option's name too. */
+export type NamedComparison = { distance: Distance } | { similarity: Similarity };
+
+const directions = {
+  distance: "a distance (smaller is closer)",
+  similarity: "a similarity (greater is closer)",
+};
+
+const kinds = new WeakMap<Comparison, keyof typeof directions>();
+
+/** Marks a comparison, so that a loss that minimizes distances refuses a similarity. */
+export function markKind<F extends Comparison>(how: F, kind: keyof typeof directions | undefined): F {
+  if (kind) kinds.set(how, kind);
+  return how;
+}
+
+/** The kind of a marked comparison; undefined for a user's own. */
+export function kindOf(how: Comparison): keyof typeof directions | undefined {
+  return kinds.get(how);
+}
+
+/** Runs a comparison, checks its kind where it is known, and the shape of its result. */
 export function compare(
-  name: string,
-  how: Similarity | Distance,
   a: tf.Tensor2D,
   b: tf.Tensor2D,
+  { caller, ...named }: { caller: string } & NamedComparison,
 ): tf.Tensor2D {
+  const [[kind, how]] = Object.entries(named) as [[keyof typeof directions, Comparison]];
+  const name = `${caller}: ${kind}`;
+  const other = kindOf(how);
+  if (other && other !== kind) {
+    throw new Error(`${name} must be ${directions[kind]}, got ${directions[other]}`);
+  }
   const matrix = how(a, b);
   if (
     !(matrix instanceof tf.Tensor) ||

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { dotProducts } from "../math/saturated-products.js";
-import { checkWidths } from "./distance.js";
+import { checkWidths, markKind } from "./distance.js";
 
 /**
  * Dot product of every row of `a` with every row of `b`: for embeddings that are normalised already, or where length
@@ -16,3 +16,5 @@ export function dotSimilarity(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
     return dotProducts(x, y);
   });
 }
+
+markKind(dotSimilarity, "similarity");

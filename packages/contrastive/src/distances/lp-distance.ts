@@ -6,7 +6,7 @@ import { stopGradient } from "../math/stop-gradient.js";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions } from "../shared/check-options.js";
 import { l2Normalize } from "../shared/l2-normalize.js";
-import { checkWidths, type Distance } from "./distance.js";
+import { checkWidths, type Distance, markKind } from "./distance.js";
 
 export interface LpDistanceOptions {
   /** The order of the norm, at least 1. Default 2, the Euclidean distance. */
@@ -41,13 +41,16 @@ export function lpDistance(options: LpDistanceOptions = {}): Distance {
   });
   checkFloat("lpDistance: p", p, { min: 1 });
   checkFloat("lpDistance: power", power, { above: 0 });
-  return (a, b) =>
-    tf.tidy(() => {
+  return markKind(distance, "distance");
+
+  function distance(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+    return tf.tidy(() => {
       const [x, y] = checkWidths("lpDistance", a, b).map((z) => (normalize ? l2Normalize(z) : z));
       return inBlocks({ rows: [x], whole: [y], blockSize: rowsThatFit(x, y) }, ([part], [all]) =>
         between(part, all),
       ) as tf.Tensor2D;
     });
+  }
 
   function between(x: tf.Tensor, y: tf.Tensor): tf.Tensor {
     const differences = tf.sub(tf.expandDims(x, 1), tf.expandDims(y, 0));

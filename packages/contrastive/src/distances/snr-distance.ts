@@ -4,7 +4,7 @@ import { largestSize } from "../math/largest-size.js";
 import { saturate } from "../math/saturate.js";
 import { stopGradient } from "../math/stop-gradient.js";
 import { checkNumber } from "../shared/check-options.js";
-import { checkWidths } from "./distance.js";
+import { checkWidths, markKind } from "./distance.js";
 
 /** The variance of the rounding of numbers near 1. */
 const leastSignal = 2 ** -48;
@@ -34,3 +34,5 @@ export function snrDistance(a: tf.Tensor, b: tf.Tensor): tf.Tensor2D {
     }) as tf.Tensor2D;
   });
 }
+
+markKind(snrDistance, "distance");

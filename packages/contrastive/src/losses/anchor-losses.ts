@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddings, type Labels } from "../check-embeddings.js";
-import { compare } from "../distances/distance.js";
+import { compare, type NamedComparison } from "../distances/distance.js";
 import { saturateGradient } from "../math/saturate.js";
 import { maskOf, readTuples, reduceAnchors, type TupleLossOptions } from "../pairs/tuple-inputs.js";
 import type { Reduced, Reduction } from "../reducers/reduce.js";
@@ -10,8 +10,8 @@ export interface AnchorLossInputs<R extends Reduction> {
   labels: Labels;
   tuples: Omit<TupleLossOptions, "reduction">;
   reduction: R;
-  /** The option that compares rows, by its name: `{ distance }` or `{ similarity }`. */
-  measure: Record<string, (x: tf.Tensor2D, y: tf.Tensor2D) => tf.Tensor2D>;
+  /** The option that compares rows, by its name. */
+  measure: NamedComparison;
   /** Whether the loss is constant where no anchor has a negative. Default false. */
   needsNegatives?: boolean;
 }
@@ -38,8 +38,7 @@ export function anchorLosses<R extends Reduction>(
       saturateGradient(checkEmbeddings(`${caller}: embeddings`, embeddings)),
       { labels, ...tuples, needsNegatives },
     );
-    const [[option, compareRows]] = Object.entries(measure);
-    const matrix = compare(`${caller}: ${option}`, compareRows, inputs.anchors, inputs.others);
+    const matrix = compare(inputs.anchors, inputs.others, { caller, ...measure });
     const { positive, negative } = inputs.pairs();
     const masks = { positive: maskOf(positive, matrix.shape), negative: maskOf(negative, matrix.shape) };
     return reduceAnchors(inputs, losses({ matrix, ...masks }), reduction);

@@ -57,7 +57,7 @@ export function clipLoss<R extends Reduction = "mean">(
   return tf.tidy(() => {
     const rows = checkSameShape("clipLoss", { images, texts });
     checkBatch("clipLoss", rows.images.shape[0]);
-    const { prepare, compareRows } = rowComparison("clipLoss: similarity", similarity);
+    const { prepare, compareRows } = rowComparison("clipLoss", similarity);
     const [x, y, scale] = [prepare(rows.images), prepare(rows.texts), clipScale(givenScale)];
     const logitsOf = (a: tf.Tensor2D, b: tf.Tensor2D, factor: tf.Tensor) =>
       saturate(tf.mul(compareRows(a, b), factor) as tf.Tensor2D);

@@ -64,7 +64,7 @@ export function pairMarginLoss<R extends Reduction>(
   checkFloat(`${caller}: negMargin`, negMargin);
   return tf.tidy(() => {
     const inputs = readTuples(caller, embeddings, { labels, ...tuples });
-    const matrix = compare(`${caller}: distance`, distance, inputs.anchors, inputs.others);
+    const matrix = compare(inputs.anchors, inputs.others, { caller, distance });
     const { positive, negative } = inputs.pairs();
     const far = tf.relu(tf.sub(entriesAt(matrix, positive.anchor, positive.other), posMargin)) as tf.Tensor1D;
     const near = tf.relu(

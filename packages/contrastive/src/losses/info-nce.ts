@@ -113,10 +113,10 @@ function lossWithNegatives(
   const negatives = toFloat("infoNCE: negatives", given);
   const rows = tf.split(query, n) as tf.Tensor2D[];
   const byRow = (candidates: tf.Tensor2D[]) =>
-    tf.concat(rows.map((row, i) => compare("infoNCE: similarity", similarity, row, candidates[i])));
+    tf.concat(rows.map((row, i) => compare(row, candidates[i], { caller: "infoNCE", similarity })));
   const toPositive = byRow(tf.split(positive, n) as tf.Tensor2D[]);
   const toNegatives = isOwn
     ? byRow(tf.split(negatives, n).map((x) => tf.reshape(x, [m, dim]) as tf.Tensor2D))
-    : compare("infoNCE: similarity", similarity, query, negatives as tf.Tensor2D);
+    : compare(query, negatives as tf.Tensor2D, { caller: "infoNCE", similarity });
   return logOnePlusSumExp(tf.div(tf.sub(toNegatives, toPositive), temperature)) as tf.Tensor1D;
 }

@@ -27,7 +27,7 @@ export function liftedStructure<R extends Reduction = "mean">(
   const { negMargin, posMargin, distance, reduction, tuples } = readLiftedStructure(caller, options);
   return tf.tidy(() => {
     const inputs = readTuples(caller, embeddings, { labels, ...tuples });
-    const matrix = compare(`${caller}: distance`, distance, inputs.anchors, inputs.others);
+    const matrix = compare(inputs.anchors, inputs.others, { caller, distance });
     const { positive, negative } = inputs.pairs();
     const [n] = matrix.shape;
     // Backends disagree about tensors of no elements.

@@ -54,7 +54,7 @@ export function margin<R extends Reduction = "mean">(
   return tf.tidy(() => {
     const inputs = readTuples("margin", embeddings, { labels, ...tuples, needsNegatives: true });
     const { anchor, positive, negative } = inputs.triplets();
-    const matrix = compare("margin: distance", distance, inputs.anchors, inputs.others);
+    const matrix = compare(inputs.anchors, inputs.others, { caller: "margin", distance });
     const boundary = typeof givenBeta === "number" ? givenBeta : tf.reshape(givenBeta, []);
     const together = tf.relu(tf.add(tf.sub(entriesAt(matrix, anchor, positive), boundary), width));
     const apart = tf.relu(tf.add(tf.sub(boundary, entriesAt(matrix, anchor, negative)), width));

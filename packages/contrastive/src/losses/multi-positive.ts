@@ -131,7 +131,7 @@ export function contrast<R extends Reduction = "mean">(
   return tf.tidy(() => {
     const shape = [anchors.shape[0], candidates.shape[0]] as const;
     const read = readContrasted(caller, shape, { ...contrasted, ...rest });
-    const { prepare, compareRows } = rowComparison(`${caller}: similarity`, similarity);
+    const { prepare, compareRows } = rowComparison(caller, similarity);
     const x = prepare(anchors);
     const y = candidates === anchors ? x : prepare(candidates);
     const losses = inBlocks({ rows: [x], whole: [y], blockSize }, ([a], [c], first) =>

@@ -2,11 +2,16 @@ import { expectClose, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, expect, it } from "vitest";
 import { expectGolden, golden } from "../../test/golden.js";
+import { perAnchor } from "../reducers/per-anchor.js";
 import { checkLossProperties } from "../testing/check-loss-properties.js";
 import { nPairs } from "./n-pairs.js";
 
 describe("nPairs equals its peer", () => {
   it("nPairs", () => expectGolden("nPairs", (x) => nPairs(x, golden.labels)));
+
+  // Its mean over the pairs: a class has one.
+  it("nPairs perAnchor", () =>
+    expectGolden("nPairs perAnchor", (x) => nPairs(x, golden.labels, { reduction: perAnchor() })));
 });
 
 it("has the properties of a loss", async () => {

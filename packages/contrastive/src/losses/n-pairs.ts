@@ -57,7 +57,7 @@ export function nPairs<R extends Reduction = "mean">(
     }
     const rows = (indices: Int32Array) => tf.gather(x, tf.tensor1d(indices, "int32")) as tf.Tensor2D;
     const [a, p] = [rows(anchor), rows(positive)];
-    const scores = compare("nPairs: similarity", similarity, a, p);
+    const scores = compare(a, p, { caller: "nPairs", similarity });
     let losses = logOnePlusSumExp(differencesToOthers(scores));
     if (l2Regularization > 0) {
       const lengths = tf.add(tf.sum(tf.square(a), 1), tf.sum(tf.square(p), 1));
@@ -68,7 +68,9 @@ export function nPairs<R extends Reduction = "mean">(
       losses as tf.Tensor1D,
       anchor,
     );
-    return reduce(all.losses, reduction, { anchor: all.anchor, count: x.shape[0], labels });
+    // One loss a class: the rows that are no anchor have none, and are not averaged.
+    const own = Array.from(all.anchor, (row) => labels[row]);
+    return reduce(all.losses, reduction, { labels: own, count: own.length });
   }) as Reduced<R>;
 }
 

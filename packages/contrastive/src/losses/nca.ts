@@ -57,7 +57,7 @@ export function nca<R extends Reduction = "mean">(
       reference,
       withoutPositives: "skip",
     });
-    const matrix = compare("nca: distance", distance, anchors, others);
+    const matrix = compare(anchors, others, { caller: "nca", distance });
     const m = matrix.shape[1];
     return contrastScores("nca", tf.mul(matrix, -softmaxScale) as tf.Tensor2D, {
       positive: maskBy(m, (i, j) => labels[i] === otherLabels[j]),

@@ -8,6 +8,17 @@ import { ntXentFromLabels } from "./nt-xent-from-labels.js";
 describe("ntXentFromLabels equals its peer", () => {
   it("ntXentFromLabels", () =>
     expectGolden("ntXentFromLabels", (x) => ntXentFromLabels(x, golden.labels, { temperature: 0.07 })));
+
+  it("counts a negative as often as triplets name it", () => {
+    const triplets = {
+      anchor: Int32Array.of(0, 0, 1, 0),
+      positive: Int32Array.of(2, 5, 4, 5),
+      negative: Int32Array.of(1, 1, 3, 6),
+    };
+    return expectGolden("ntXentFromLabels repeated negatives", (x) =>
+      ntXentFromLabels(x, golden.labels, { temperature: 0.07, triplets }),
+    );
+  });
 });
 
 it("has the properties of a loss", async () => {

@@ -4,9 +4,9 @@ import { cosineSimilarity } from "../distances/cosine-similarity.js";
 import { compare, type Similarity } from "../distances/distance.js";
 import { keepWhere, logOnePlusSumExp } from "../math/masked-log-sum-exp.js";
 import { saturate } from "../math/saturate.js";
+import { negativesOfRows } from "../pairs/negatives-of-rows.js";
 import {
   entriesAt,
-  maskOf,
   readTuples,
   reduceTuples,
   type TupleLossOptions,
@@ -25,7 +25,8 @@ export interface NTXentFromLabelsOptions<R extends Reduction = Reduction> extend
 
 /**
  * NT-Xent with labels (pytorch-metric-learning's `NTXentLoss`): for each positive pair (a, p)
- * `-log( exp(s_ap/t) / (exp(s_ap/t) + sum_n exp(s_an/t)) )`, over the negatives of the anchor only. {@link supCon} has the other
+ * `-log( exp(s_ap/t) / (exp(s_ap/t) + sum_n exp(s_an/t)) )`, over the negatives of the anchor only; one that several
+ * triplets name counts as often. {@link supCon} has the other
  * positives in the denominator too.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
@@ -50,13 +51,16 @@ export function ntXentFromLabels<R extends Reduction = "mean">(
   checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return tf.tidy(() => {
     const inputs = readTuples(caller, embeddings, { labels, ...tuples, needsNegatives: true });
-    const similarities = compare(`${caller}: similarity`, similarity, inputs.anchors, inputs.others);
+    const similarities = compare(inputs.anchors, inputs.others, { caller, similarity });
     const scores = saturate(tf.div(similarities, temperature) as tf.Tensor2D);
     const { positive, negative } = inputs.pairs();
-    const rows = tf.tensor1d(positive.anchor, "int32");
-    const candidates = tf.gather(keepWhere(maskOf(negative, scores.shape), scores), rows);
-    const own = tf.expandDims(entriesAt(scores, positive.anchor, positive.other), 1);
-    const losses = logOnePlusSumExp(tf.sub(candidates, own));
+    // Backends disagree about tensors of no elements.
+    const own = entriesAt(scores, positive.anchor, positive.other);
+    if (own.size === 0) return reduceTuples(inputs, own, { anchor: positive.anchor, reduction });
+    const candidates = tf.gather(scores, tf.tensor1d(positive.anchor, "int32"));
+    const { mask, countRepeats } = negativesOfRows(positive.anchor, negative, scores.shape);
+    const differences = countRepeats(tf.sub(candidates, tf.expandDims(own, 1)));
+    const losses = logOnePlusSumExp(keepWhere(mask, differences));
     return reduceTuples(inputs, losses, { anchor: positive.anchor, reduction });
   }) as Reduced<R>;
 }

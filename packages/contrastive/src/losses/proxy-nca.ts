@@ -40,7 +40,7 @@ export function proxyNCA<R extends Reduction = "mean">(
   checkFloat("proxyNCA: softmaxScale", softmaxScale, { above: 0 });
   return tf.tidy(() => {
     const { x, proxies } = readClasses("proxyNCA", embeddings, { labels, weights, rank: 2 });
-    const matrix = compare("proxyNCA: distance", distance, x, proxies);
+    const matrix = compare(x, proxies, { caller: "proxyNCA", distance });
     const anchor = Int32Array.from({ length: x.shape[0] }, (_, i) => i);
     const losses = crossEntropy(tf.mul(matrix, -softmaxScale), labels);
     return reduce(losses, reduction, { anchor, count: anchor.length, labels });

@@ -40,7 +40,7 @@ export function sigLipLoss<R extends Reduction = "mean">(
     const rows = checkSameShape("sigLipLoss", { images, texts });
     const n = rows.images.shape[0];
     checkBatch("sigLipLoss", n);
-    const { prepare, compareRows } = rowComparison("sigLipLoss: similarity", similarity);
+    const { prepare, compareRows } = rowComparison("sigLipLoss", similarity);
     const bias = typeof givenBias === "number" ? tf.scalar(givenBias) : tf.reshape(givenBias, []);
     const whole = [prepare(rows.texts), clipScale(givenScale), bias] as const;
     const losses = inBlocks(

@@ -63,10 +63,10 @@ export function tripletLoss<R extends Reduction = "mean">(
     const inputs = readTuples(caller, embeddings, { labels, ...tuples, needsNegatives: true });
     const { anchors, others } = inputs;
     const { anchor, positive, negative } = inputs.triplets();
-    const matrix = compare(`${caller}: distance`, distance, anchors, others);
+    const matrix = compare(anchors, others, { caller, distance });
     let toNegative = entriesAt(matrix, anchor, negative);
     if (swap) {
-      const among = inputs.sameRows ? matrix : compare(`${caller}: distance`, distance, others, others);
+      const among = inputs.sameRows ? matrix : compare(others, others, { caller, distance });
       toNegative = tf.minimum(toNegative, entriesAt(among, positive, negative)) as tf.Tensor1D;
     }
     const violation = tf.add(tf.sub(entriesAt(matrix, anchor, positive), toNegative), margin);

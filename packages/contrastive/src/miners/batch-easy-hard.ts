@@ -4,19 +4,19 @@ import type { Triplets } from "../pairs/pairs.js";
 import { checkChoice, checkOptions } from "../shared/check-options.js";
 import { type MinerOptions, type MiningInputs, minerOptionNames, readDistances } from "./mining-inputs.js";
 
-/** Which row an anchor takes: the most difficult, the least difficult, or the most difficult that is not yet wrong. */
-export type Strategy = "hard" | "semihard" | "easy";
+/** Which row an anchor takes: the most difficult, the least difficult, the most difficult that is not yet wrong, or each. */
+export type Strategy = "hard" | "semihard" | "easy" | "all";
 
 export interface BatchEasyHardOptions extends MinerOptions {
   /** Default `"easy"`. */
   positive?: Strategy;
-  /** Default `"semihard"`. Not both may be semi-hard. */
+  /** Default `"semihard"`. With `"semihard"` the other one is `"hard"` or `"easy"`. */
   negative?: Strategy;
 }
 
 /**
- * One triplet for each anchor, of the positive and the negative that the strategies choose (pytorch-metric-learning's
- * `BatchEasyHardMiner`). Semi-hard is the hardest that is still on the right side of the other one: a negative that is farther than the
+ * One triplet for each anchor, of the positive and the negative that the strategies choose; with `"all"` one for each of the anchor's
+ * positives or negatives, with the other that is chosen (pytorch-metric-learning's `BatchEasyHardMiner`). Semi-hard is the hardest that is still on the right side of the other one: a negative that is farther than the
  * positive, or a positive that is nearer than the negative (Xuan et al. 2020). Anchors without such rows are left out.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
@@ -37,11 +37,14 @@ export async function batchEasyHard(
     positive: true,
     negative: true,
   });
-  const strategies: Strategy[] = ["hard", "semihard", "easy"];
+  const strategies: Strategy[] = ["hard", "semihard", "easy", "all"];
   checkChoice(`${caller}: positive`, positive, strategies);
   checkChoice(`${caller}: negative`, negative, strategies);
-  if (positive === "semihard" && negative === "semihard") {
-    throw new Error(`${caller}: positive and negative cannot both be "semihard"`);
+  const takesOne = (strategy: Strategy) => strategy === "hard" || strategy === "easy";
+  if ([positive, negative].includes("semihard") && ![positive, negative].some(takesOne)) {
+    throw new Error(
+      `${caller}: beside "semihard" the other must be "hard" or "easy", got positive "${positive}", negative "${negative}"`,
+    );
   }
   return chooseTriplets(await readDistances(caller, embeddings, { labels, ...rest }), { positive, negative });
 }
@@ -62,28 +65,31 @@ function chooseTriplets(
   { positive, negative }: { positive: Strategy; negative: Strategy },
 ): Triplets {
   const triplets: [number, number, number][] = [];
-  /** The row of the greatest (1) or smallest (-1) distance among those that pass. */
-  const extreme = (i: number, sign: 1 | -1, passes: (j: number) => boolean) => {
-    let best = -1;
-    for (let j = 0; j < m; j++) {
-      if (passes(j) && (best < 0 || sign * distance(i, j) > sign * distance(i, best))) best = j;
-    }
-    return best;
-  };
   for (let i = 0; i < n; i++) {
-    const choosePositive = (limit = Number.POSITIVE_INFINITY) =>
-      extreme(i, positive === "easy" ? -1 : 1, (j) => isPositive(i, j) && distance(i, j) < limit);
-    const chooseNegative = (limit = Number.NEGATIVE_INFINITY) =>
-      extreme(i, negative === "easy" ? 1 : -1, (j) => isNegative(i, j) && distance(i, j) > limit);
-    let [p, k] = [-1, -1];
+    /** Of the rows that pass those that the strategy takes; the farthest is the most difficult one where `sign` is 1, the nearest where it is -1. */
+    const choose = (strategy: Strategy, sign: 1 | -1, passes: (j: number) => boolean): number[] => {
+      const rows = Array.from({ length: m }, (_, j) => j).filter(passes);
+      if (strategy === "all" || rows.length === 0) return rows;
+      const by = strategy === "easy" ? -sign : sign;
+      return [rows.reduce((best, j) => (by * distance(i, j) > by * distance(i, best) ? j : best))];
+    };
+    const choosePositives = (isRight = (_: number) => true) =>
+      choose(positive, 1, (j) => isPositive(i, j) && isRight(distance(i, j)));
+    const chooseNegatives = (isRight = (_: number) => true) =>
+      choose(negative, -1, (j) => isNegative(i, j) && isRight(distance(i, j)));
+    // The other strategy of a semi-hard one takes one row at most.
+    let [positives, negatives]: number[][] = [];
     if (positive === "semihard") {
-      k = chooseNegative();
-      if (k >= 0) p = choosePositive(distance(i, k));
+      negatives = chooseNegatives();
+      positives = negatives.flatMap((k) => choosePositives((d) => d < distance(i, k)));
     } else {
-      p = choosePositive();
-      if (p >= 0) k = chooseNegative(negative === "semihard" ? distance(i, p) : undefined);
+      positives = choosePositives();
+      negatives =
+        negative === "semihard"
+          ? positives.flatMap((p) => chooseNegatives((d) => d > distance(i, p)))
+          : chooseNegatives();
     }
-    if (p >= 0 && k >= 0) triplets.push([i, p, k]);
+    for (const p of positives) for (const k of negatives) triplets.push([i, p, k]);
   }
   const column = (c: 0 | 1 | 2) => Int32Array.from(triplets, (triplet) => triplet[c]);
   return { anchor: column(0), positive: column(1), negative: column(2) };

@@ -40,6 +40,19 @@ describe("pytorch-metric-learning's choice", () => {
     expect(listTriplets(await batchEasyHard(x, golden.labels, { positive, negative }))).toEqual(expected);
   });
 
+  // Its pairs, which its triplet losses join by their anchors.
+  it.each([
+    ["all", "hard"],
+    ["easy", "all"],
+    ["all", "all"],
+  ] as const)("batchEasyHard %s %s", async (positive, negative) => {
+    const [a1, p, a2, n] = golden.mined[`batchEasyHard ${positive} ${negative}`];
+    const expected = a1.flatMap((a, i) => a2.flatMap((b, k) => (a === b ? [`${a} ${p[i]} ${n[k]}`] : [])));
+    expect(listTriplets(await batchEasyHard(x, golden.labels, { positive, negative }))).toEqual(
+      expected.sort(),
+    );
+  });
+
   it.each(["all", "hard", "semihard", "easy"] as const)("tripletMarginMiner %s", async (type) => {
     expect(listTriplets(await tripletMarginMiner(x, golden.labels, { type }))).toEqual(
       theirs(`tripletMarginMiner ${type}`),
@@ -96,7 +109,15 @@ it("free their tensors, and refuse NaN and unknown options", async () => {
   await expect(tripletMarginMiner(x, golden.labels, { kind: "hard" } as never)).rejects.toThrow(
     'unknown option "kind"',
   );
-  await expect(batchEasyHard(x, golden.labels, { positive: "semihard" })).rejects.toThrow("cannot both be");
+  for (const [positive, negative] of [
+    ["semihard", "semihard"],
+    ["semihard", "all"],
+    ["all", "semihard"],
+  ] as const) {
+    await expect(batchEasyHard(x, golden.labels, { positive, negative })).rejects.toThrow(
+      `beside "semihard" the other must be "hard" or "easy", got positive "${positive}", negative "${negative}"`,
+    );
+  }
 });
 
 describe("miners at their bounds", () => {

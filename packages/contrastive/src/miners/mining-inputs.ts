@@ -36,7 +36,7 @@ export async function readDistances(
     const inputs = readTuples(caller, embeddings, { labels, reference, withoutPositives: "skip" });
     sameRows = inputs.sameRows;
     otherLabels = inputs.otherLabels;
-    return compare(`${caller}: distance`, distance, inputs.anchors, inputs.others);
+    return compare(inputs.anchors, inputs.others, { caller, distance });
   });
   const [n, m] = matrix.shape;
   const values = await matrix.data();

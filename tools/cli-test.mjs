@@ -23,7 +23,7 @@ const models = join(root, "packages/cli/fixtures/models");
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "dcr-js-cli-")));
 const project = join(folder, "project");
 let checks = 0;
-/** As the README has it; what it imports comes with the command. */
+/** The README's objective. The packages that it imports come with the command. */
 const ownObjective = `import { featureObjective } from "@dcr-js/dcr";
 import * as tf from "@tensorflow/tfjs-core";
 

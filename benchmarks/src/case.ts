@@ -61,9 +61,9 @@ export interface DifferentiableOp {
   ours: Op;
   stock?: Op;
   goals?: { forward?: number; both?: number };
-  /** Of the forward pass. */
+  /** Operations of the forward pass. */
   flops?: number;
-  /** Of both passes. */
+  /** Operations of both passes. */
   bothFlops?: number;
 }
 

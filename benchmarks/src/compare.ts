@@ -39,7 +39,7 @@ const mostRounds = 50;
 const measuredMilliseconds = 5;
 const mostRuns = 20;
 
-/** Of a run that is measured from the second on. */
+/** A run that takes this long is measured from the second one on. */
 const longMilliseconds = 1000;
 
 /**

@@ -10,7 +10,7 @@ interface Memory {
   batchSize: number;
   /** The most bytes that tensors held at one time, models included. */
   tensorBytes: number;
-  /** Of those, the models, the optimizer and what else lives from step to step. */
+  /** The bytes that live from step to step: models, optimizer and the like. */
   steadyBytes: number;
   /** The largest resident set of the process. */
   residentBytes: number;
@@ -44,7 +44,7 @@ async function measure(batchSize: number, device: string): Promise<Memory> {
   return { batchSize, tensorBytes, steadyBytes, residentBytes: process.resourceUsage().maxRSS * 1024 };
 }
 
-/** Each batch size in a process of its own: a process does not give its memory back. */
+/** Measures a batch size in a process of its own: a process does not give its memory back. */
 function measureApart(batchSize: number, device: string): Promise<Memory> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(import.meta.url), ["--worker", String(batchSize), "--device", device]);

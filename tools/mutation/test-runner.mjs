@@ -17,7 +17,7 @@ function createRunner(injector) {
   const runner = injector.injectFunction(official[0].factory);
   const seconds = new Map();
   let own = "";
-  /** Of the last run. */
+  /** The tests of the last run. */
   let tests = [];
 
   class QuickestFirst extends BaseSequencer {

@@ -29,7 +29,7 @@ const attention = (batch: number, tokens: number): Case[] => {
   });
 };
 
-/** As many pairs of tokens in each, up to 256. */
+/** Each has 1,024 tokens, in fewer and longer sequences. */
 export const attentionCases: Case[] = [
   attention(64, 16),
   attention(16, 64),

@@ -18,7 +18,7 @@ const side = 32;
 
 export interface StepOptions {
   batchSize: number;
-  /** Of the LoRA. Default 0. */
+  /** Dropout before the LoRA. Default 0. */
   dropout?: number;
 }
 

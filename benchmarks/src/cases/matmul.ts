@@ -21,7 +21,7 @@ const square = (n: number): Case =>
     },
   });
 
-/** As a linear layer has it: `x W^T`, and its gradients `dy W` and `dy^T x`. */
+/** The products of a linear layer: `x W^T`, and its gradients `dy W` and `dy^T x`. */
 const product = (name: string, a: number[], b: number[], transposeA: boolean, transposeB: boolean): Case =>
   opCase({
     name: `matmul ${name}`,

@@ -18,7 +18,7 @@ export interface FullSizeOptions {
   shapes: Shapes;
   device: "webgpu" | "software";
   storage: "float16" | "float32";
-  /** Of the LoRA. */
+  /** Dropout before the LoRA. */
   dropout: number;
   gradientCheckpointing: boolean;
   encoderMicroBatch: number;
@@ -32,7 +32,7 @@ export interface FullSizeOptions {
 /** The time and loss of one step. */
 export interface StepCost {
   seconds: number;
-  /** Of all threads of the process, a software adapter's included. */
+  /** Processor time of all threads, a software adapter's included. */
   cpuSeconds: number;
   loss: number;
   /** Buffers that the device made in this step, and their bytes. */

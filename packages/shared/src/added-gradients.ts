@@ -142,7 +142,7 @@ const depthToSpace: tf.GradConfig = {
 
 type Size = [number, number, number];
 
-/** Of `tf.conv3dTranspose`, as tfjs-core's own of `tf.conv2dTranspose`. */
+/** The gradient of `tf.conv3dTranspose`, built like tfjs-core's own of `tf.conv2dTranspose`. */
 const conv3dBackpropInput: tf.GradConfig = {
   kernelName: "Conv3DBackpropInputV2",
   inputsToSave: ["dy", "filter"],

@@ -5,7 +5,7 @@ export type Numbers = ArrayLike<number>;
 
 /** How far apart two numbers may be: `|actual - expected| <= absolute + relative * |expected|`. Both default to 0: equal. */
 export interface Tolerance {
-  /** As a share of the expected value, at least 0. */
+  /** A share of the expected value, at least 0. */
   relative?: number;
   /** At least 0; the two tolerances are added. */
   absolute?: number;

@@ -12,9 +12,9 @@ import { loadDigits, loadSingleEmoji, type OutOfDomainSet } from "./out-of-domai
 import { everyRow, varianceExplained } from "./variance-explained.js";
 
 export interface CreateEvaluationOptions {
-  /** Of the generator. Default "test". */
+  /** The part of the generator's scenes. Default "test". */
   split?: Exclude<Split, "train">;
-  /** Of the generator, an integer in [0, 2^53): other seeds give other scenes of the same distribution. Default 0. */
+  /** The generator's seed, an integer in [0, 2^53): other seeds give other scenes of the same distribution. Default 0. */
   seed?: number;
   /** Detail pairs, a multiple of 16. Default 4,000: a standard error of at most 0.8 points. */
   pairs?: number;
@@ -174,5 +174,5 @@ async function evaluateOutOfDomain(
   return figures;
 }
 
-/** Of a share of n independent trials. */
+/** The standard error of a share of n independent trials. */
 const standardError = (share: number, n: number): number => Math.sqrt((share * (1 - share)) / n);

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 
 /** How well features group by class, each in [0, 1]. */
 export interface Grouping {
-  /** Of k-means with as many clusters as classes. */
+  /** Scores of k-means with as many clusters as classes. */
   NMI: number;
   ACC: number;
   /** Leave-one-out accuracy of the 10 nearest neighbours by cosine. */

@@ -29,7 +29,7 @@ export interface ExportOptions {
   split: Split;
   /** Scenes, or with `mmvp` pairs: a multiple of 16 then. */
   count: number;
-  /** Of the generator, an integer in [0, 2^53). Default 0. */
+  /** The generator's seed, an integer in [0, 2^53). Default 0. */
   seed?: number;
   /** Width and height in pixels. Default 32. */
   size?: number;

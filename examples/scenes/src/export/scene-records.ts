@@ -15,9 +15,9 @@ export interface SceneRecord extends Scene {
   category: string;
   /** Whether CLIP is trained on the identity. */
   known: boolean;
-  /** As CLIP is trained on: mostly the name. */
+  /** The caption that CLIP is trained on: mostly the name. */
   clip_caption: string;
-  /** As the denoiser is trained on: most factors, and sometimes empty. */
+  /** The caption that the denoiser is trained on: most factors, and sometimes empty. */
   full_caption: string;
   /** Everything. */
   complete_caption: string;

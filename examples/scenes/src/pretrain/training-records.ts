@@ -8,13 +8,13 @@ import type { VaeFigures } from "./vae-figures.js";
 export interface TrainingRecord<Figures> {
   seed: number;
   steps: number;
-  /** That the training took, with whatever else ran on the machine. */
+  /** Time of the training, on a machine that also did other work. */
   seconds: number;
   figures: Figures;
 }
 
 export interface SetRecords {
-  /** Such as "set-0". */
+  /** The folder's name, such as "set-0". */
   name: string;
   clip: TrainingRecord<ClipFigures>;
   vae: TrainingRecord<VaeFigures>;

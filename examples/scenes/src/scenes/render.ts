@@ -123,7 +123,7 @@ function drawBackground(
 
 interface DrawnSprite extends Omit<Parameters<Sprites["at"]>[0], "size"> {
   sprites: Sprites;
-  /** As a share of the scene's width. */
+  /** The width, as a share of the scene's. */
   width: number;
   /** The centre, as a share of the scene's width. */
   x: number;

@@ -9,7 +9,7 @@ interface Place {
   mean: number;
   /** Student's t over model sets. Undefined with one set. */
   interval?: [number, number];
-  /** Of single batches. */
+  /** The standard deviation over single batches. */
   std: number;
   negative: number;
 }

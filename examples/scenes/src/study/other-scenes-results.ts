@@ -12,7 +12,7 @@ export const otherFigures = ["P strict", "D"] as const satisfies readonly Figure
 
 /** A cell's figures, shares in [0, 1], on test scenes of another seed of the generator. */
 export interface OtherScenesResult {
-  /** Of the generator, drawn when the cell was measured. */
+  /** The generator's seed, drawn when the cell was measured. */
   seed: number;
   methods: Record<string, Record<(typeof otherFigures)[number], number>>;
 }

@@ -22,7 +22,7 @@ export interface MethodResult {
     steps: number;
     /** Median of a step. */
     secondsPerStep: number;
-    /** Of the two losses' gradients, where it was recorded. */
+    /** The conflict of the two losses' gradients, where it was recorded. */
     conflict?: ConflictResult;
     /** Means over the first and over the last 50 steps of the objective's measures, such as similarities. */
     first: Record<string, number>;
@@ -60,9 +60,9 @@ interface MetricsRow {
   stage: number;
   time: number;
   metrics?: Record<string, number>;
-  /** By pair of losses. */
+  /** Cosines by pair of losses. */
   cosines?: Record<string, number>;
-  /** Of each loss's gradient. */
+  /** Lengths of each loss's gradient. */
   norms?: Record<string, number>;
 }
 

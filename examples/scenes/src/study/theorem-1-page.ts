@@ -29,7 +29,7 @@ const figures = {
   "M / m": ({ lower, upper }: TheoremOne) => upper / lower,
 };
 
-/** Of the whole scatter, in percent. */
+/** The inner part of the scatter, in percent. */
 const share = ({ inner, inter }: { inner: number; inter: number }) => (100 * inner) / (inner + inter);
 
 /** The section of question 6, and its figure; neither before all cells are measured. */

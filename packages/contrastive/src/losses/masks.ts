@@ -56,7 +56,7 @@ export function checkFlags(name: string, flags: ArrayLike<unknown>): void {
 
 /** Checked masks of anchors by candidates. */
 export interface Masks {
-  /** Of `count` rows from `first` on: whether a candidate takes part, and whether it does as a positive. */
+  /** Says of each candidate whether it takes part, and whether as a positive, for `count` rows from `first` on. */
   rows(first: number, count: number): { present: Uint8Array; positive: Uint8Array };
   /** Positives of each anchor. */
   counts: Float32Array;

@@ -18,7 +18,7 @@ export function dotProducts(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor2D {
       const scaled = tf.matMul(tf.div(a, sizeOfA), tf.div(b, sizeOfB), false, true);
       return timesBoth(scaled, sizeOfA, tf.transpose(sizeOfB));
     });
-    // Such products too, of `dy` and the other rows' columns.
+    // The gradients are products of the same kind: `dy q` and `dy^T p`.
     const gradFunc = (dy: tf.Tensor, [p, q]: tf.Tensor[]) => [
       dotProducts(dy as tf.Tensor2D, tf.transpose(q) as tf.Tensor2D),
       dotProducts(tf.transpose(dy) as tf.Tensor2D, tf.transpose(p) as tf.Tensor2D),
@@ -33,7 +33,7 @@ function timesBoth(x: tf.Tensor, a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return saturate(tf.mul(tf.mul(x, tf.minimum(a, b)), tf.maximum(a, b)));
 }
 
-/** As {@link dotProducts}, of row i of `x` and row i of `y`, `[n]`. */
+/** The dot product of row i of `x` and row i of `y`, `[n]`, with {@link dotProducts}' care for large numbers. */
 export function rowProducts(x: tf.Tensor2D, y: tf.Tensor2D): tf.Tensor1D {
   const product = tf.customGrad((...args) => {
     const [a, b, save] = args as unknown as [tf.Tensor2D, tf.Tensor2D, tf.GradSaveFunc];

@@ -17,7 +17,7 @@ export class CrossBatchMemory {
   readonly capacity: number;
   readonly dim: number;
   private rows?: tf.Tensor2D;
-  /** Of its rows; undefined where they have none. */
+  /** The rows' labels; undefined where they were pushed without. */
   private labels?: number[];
 
   constructor(options: {

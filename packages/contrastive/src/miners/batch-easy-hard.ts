@@ -66,7 +66,7 @@ function chooseTriplets(
 ): Triplets {
   const triplets: [number, number, number][] = [];
   for (let i = 0; i < n; i++) {
-    /** Of the rows that pass those that the strategy takes; the farthest is the most difficult one where `sign` is 1, the nearest where it is -1. */
+    /** The rows that the strategy takes among those that pass. The farthest is the most difficult where `sign` is 1, the nearest where it is -1. */
     const choose = (strategy: Strategy, sign: 1 | -1, passes: (j: number) => boolean): number[] => {
       const rows = Array.from({ length: m }, (_, j) => j).filter(passes);
       if (strategy === "all" || rows.length === 0) return rows;

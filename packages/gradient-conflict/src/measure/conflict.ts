@@ -43,21 +43,16 @@ export async function groupedGramMatrices(
   gradients: readonly (readonly tf.Tensor[])[],
   groups: readonly (string | undefined)[],
 ): Promise<GroupedGram> {
+  checkLists(gradients);
   const { whole, groups: grouped } = await readGrams(gradients, { groups });
   return { whole, groups: grouped };
 }
 
-/** {@link groupedGramMatrices}, and some scalars with the same readback. */
-export async function readGrams(
-  gradients: readonly (readonly tf.Tensor[])[],
-  { groups = [], scalars = [] }: { groups?: readonly (string | undefined)[]; scalars?: readonly tf.Tensor[] },
-): Promise<GroupedGram & { scalars: Float64Array }> {
-  const m = gradients.length;
+/** Checks that the gradients of all losses are lists of as many tensors, of the same shapes. */
+function checkLists(gradients: readonly (readonly tf.Tensor[])[]): void {
   if (!gradients[0]?.length || gradients.some((list) => list.length !== gradients[0].length)) {
     throw new Error("gramMatrix: expected one list of gradients for each loss, all of one length, not empty");
   }
-  const ungrouped = Symbol();
-  const members = new Map<string | symbol, number[]>();
   for (const [at, { shape }] of gradients[0].entries()) {
     for (const [i, list] of gradients.entries()) {
       if (String(list[at].shape) === String(shape)) continue;
@@ -65,6 +60,18 @@ export async function readGrams(
         `gramMatrix: tensor ${at} must have one shape for all losses, got [${shape}] and, of loss ${i}, [${list[at].shape}]`,
       );
     }
+  }
+}
+
+/** {@link groupedGramMatrices} of gradients of the same shapes, and some scalars with the same readback. */
+export async function readGrams(
+  gradients: readonly (readonly tf.Tensor[])[],
+  { groups = [], scalars = [] }: { groups?: readonly (string | undefined)[]; scalars?: readonly tf.Tensor[] },
+): Promise<GroupedGram & { scalars: Float64Array }> {
+  const m = gradients.length;
+  const ungrouped = Symbol();
+  const members = new Map<string | symbol, number[]>();
+  for (const at of gradients[0].keys()) {
     const group = groups[at] ?? ungrouped;
     members.set(group, [...(members.get(group) ?? []), at]);
   }
@@ -180,15 +187,24 @@ function gramOfLongRows(rows: readonly tf.Tensor[]): tf.Tensor {
 
 /** Norms, cosines and magnitude similarities from a Gram matrix. @param names of the losses, in its order. */
 export function conflictFromGram(names: readonly string[], gram: ArrayLike<number>): GradientConflict {
+  checkGram(names, gram);
+  return compare(names, gram);
+}
+
+function checkGram(names: readonly string[], gram: ArrayLike<number>): void {
   if (!Array.isArray(names)) {
     throw new TypeError(`conflictFromGram: names must be an array of texts, got ${describe(names)}`);
   }
-  const m = names.length;
-  if (gram?.length !== m * m) {
+  if (gram?.length !== names.length ** 2) {
     throw new Error(
-      `conflictFromGram: expected ${m * m} inner products, got ${gram?.length ?? describe(gram)}`,
+      `conflictFromGram: expected ${names.length ** 2} inner products, got ${gram?.length ?? describe(gram)}`,
     );
   }
+}
+
+/** @throws naming the losses whose inner products are not finite */
+function compare(names: readonly string[], gram: ArrayLike<number>): GradientConflict {
+  const m = names.length;
   for (let at = 0; at < m * m; at++) {
     if (Number.isFinite(gram[at])) continue;
     // The diagonal tells whose gradient is at fault.
@@ -221,11 +237,14 @@ export function conflictFromGroupedGram(
   names: readonly string[],
   { whole, groups }: GroupedGram,
 ): GradientConflict {
+  for (const gram of [whole, ...Object.values(groups)]) checkGram(names, gram);
+  return compareGroups(names, { whole, groups });
+}
+
+function compareGroups(names: readonly string[], { whole, groups }: GroupedGram): GradientConflict {
   return {
-    ...conflictFromGram(names, whole),
-    groups: Object.fromEntries(
-      Object.entries(groups).map(([group, gram]) => [group, conflictFromGram(names, gram)]),
-    ),
+    ...compare(names, whole),
+    groups: Object.fromEntries(Object.entries(groups).map(([group, gram]) => [group, compare(names, gram)])),
   };
 }
 
@@ -271,7 +290,7 @@ export async function gradientConflict(options: GradientConflictOptions): Promis
       groups: groupsOf("gradientConflict", variables, groupOf),
       scalars: values,
     });
-    const conflict = groupOf ? conflictFromGroupedGram(losses, read) : conflictFromGram(losses, read.whole);
+    const conflict = groupOf ? compareGroups(losses, read) : compare(losses, read.whole);
     const named = losses.map((name, i) => [
       name,
       checkNumber(`gradientConflict: loss ${JSON.stringify(name)}`, read.scalars[i]),

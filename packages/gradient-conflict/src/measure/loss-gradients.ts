@@ -106,17 +106,16 @@ export function groupsOf(
   names: readonly string[],
   groups: ((variable: string) => string | undefined) | undefined,
 ): (string | undefined)[] | undefined {
-  if (groups === undefined) return undefined;
-  if (typeof groups !== "function") {
-    throw new TypeError(`${caller}: groups must be a function, got ${describe(groups)}`);
-  }
-  return names.map((name) => {
-    const group = groups(name);
-    if (group === undefined || typeof group === "string") return group;
-    throw new TypeError(
-      `${caller}: groups must give a name or undefined, got ${describe(group)} for ${JSON.stringify(name)}`,
-    );
-  });
+  return (
+    groups &&
+    names.map((name) => {
+      const group = groups(name);
+      if (group === undefined || typeof group === "string") return group;
+      throw new TypeError(
+        `${caller}: groups must give a name or undefined, got ${describe(group)} for ${JSON.stringify(name)}`,
+      );
+    })
+  );
 }
 
 /** Disposes the values and the gradients that are there. */

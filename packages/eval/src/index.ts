@@ -87,6 +87,7 @@ export type {
   SharesSection,
   TableSection,
 } from "./report/section.js";
+export { imagenetClassNames } from "./retrieval/imagenet-class-names.js";
 export { recallAtK } from "./retrieval/recall-at-k.js";
 export {
   type ImageTextOptions,

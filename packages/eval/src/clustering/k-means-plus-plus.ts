@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { integers } from "../random.js";
-import type { Points } from "./points.js";
+import { type Points, squaredDistance } from "./points.js";
 
 /**
  * First centres of k-means, each drawn with a probability in proportion to its squared distance from those before it (Arthur &
@@ -61,11 +61,12 @@ function drawRows(weights: Float64Array, count: number, uniform: () => number): 
   });
 }
 
+/** A squared distance that is a smaller share of the squared lengths loses most of its digits as a difference of products. */
+const leastShare = 2 ** -14;
+
 /** Squared distances of all points from some of them, a list for each. */
-async function distancesFrom(
-  { tensor, n, dim, data, squaredNorms }: Points,
-  rows: number[],
-): Promise<Float64Array[]> {
+async function distancesFrom(points: Points, rows: number[]): Promise<Float64Array[]> {
+  const { tensor, n, dim, data, squaredNorms } = points;
   const chosen = new Float32Array(rows.length * dim);
   for (const [i, row] of rows.entries()) chosen.set(data.subarray(row * dim, (row + 1) * dim), i * dim);
   const product = tf.tidy(() => tf.matMul(tensor, tf.tensor2d(chosen, [rows.length, dim]), false, true));
@@ -74,10 +75,12 @@ async function distancesFrom(
   // Plain loops: Float64Array.from makes garbage that costs more than the distances.
   return rows.map((row, r) => {
     const distances = new Float64Array(n);
+    const center = Float64Array.from(data.subarray(row * dim, (row + 1) * dim));
     for (let i = 0; i < n; i++) {
-      distances[i] = Math.max(0, squaredNorms[i] + squaredNorms[row] - 2 * values[i * rows.length + r]);
+      const squares = squaredNorms[i] + squaredNorms[row];
+      const distance = squares - 2 * values[i * rows.length + r];
+      distances[i] = distance < leastShare * squares ? squaredDistance(points, i, center, 0) : distance;
     }
-    distances[row] = 0;
     return distances;
   });
 }

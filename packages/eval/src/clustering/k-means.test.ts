@@ -80,6 +80,23 @@ describe("kMeans", () => {
     expect(new Set(nmi).size).toBe(1);
   });
 
+  it("tells near points apart beside a far one, as scikit-learn's float32 does", async () => {
+    // Products of float32 are equal for 0 and 1, since their squares are 1e-12 of the largest.
+    const rows = Array.from({ length: 60 }, (_, i) => [[0, 1, 1e6][i % 3]]);
+    for (const seed of [0, 1, 2, 3]) {
+      for (const batchSize of [undefined, 60]) {
+        const { labels, inertia } = await fitKMeans(rows, { clusters: 3, restarts: 1, seed, batchSize });
+        expect(inertia).toBeLessThan(1);
+        expect(
+          clusteringAccuracy(
+            rows.map((_, i) => i % 3),
+            labels,
+          ),
+        ).toBe(1);
+      }
+    }
+  });
+
   it("gives a cluster to each of as many rows, and takes equal rows", async () => {
     const { labels, inertia } = await fitKMeans([[0], [1], [2], [7]], { clusters: 4 });
     expect(new Set(labels).size).toBe(4);

@@ -19,7 +19,7 @@ export async function lloyd(
   first: Float64Array,
   { maxIterations, tolerance }: { maxIterations: number; tolerance: number },
 ): Promise<Clustering> {
-  const { n, dim, data, tensor } = points;
+  const { n, dim, data } = points;
   const clusters = first.length / dim;
   const sums = new Float64Array(clusters * dim);
   const counts = new Float64Array(clusters);
@@ -28,7 +28,7 @@ export async function lloyd(
     for (let j = 0, a = row * dim, b = cluster * dim; j < dim; j++) sums[b++] += sign * data[a++];
   };
   let centers = first;
-  let labels = await nearestCenters(tensor, centers);
+  let labels = await nearestCenters(points, centers);
   for (let i = 0; i < n; i++) add(i, labels[i], 1);
   for (let iterations = 1; ; iterations++) {
     fillEmpty(points, centers, { labels, counts, add });
@@ -39,7 +39,7 @@ export async function lloyd(
     let shift = 0;
     for (let at = 0; at < moved.length; at++) shift += (moved[at] - centers[at]) ** 2;
     centers = moved;
-    const next = await nearestCenters(tensor, centers);
+    const next = await nearestCenters(points, centers);
     let changed = 0;
     for (let i = 0; i < n; i++) {
       if (next[i] === labels[i]) continue;

@@ -31,7 +31,7 @@ export async function miniBatch(
   while (step < steps && worse < patience) {
     const [batch, labels] = await withSample(
       batchSize,
-      async (sample) => [sample, await nearestCenters(sample.tensor, centers)] as const,
+      async (sample) => [sample, await nearestCenters(sample, centers)] as const,
     );
     let inertia = 0;
     for (let i = 0; i < batchSize; i++) inertia += squaredDistance(batch, i, centers, labels[i]);
@@ -46,7 +46,7 @@ export async function miniBatch(
     best = Math.min(best, mean);
     step++;
   }
-  const labels = await nearestCenters(points.tensor, centers);
+  const labels = await nearestCenters(points, centers);
   return { labels, centers, iterations: Math.ceil((step * batchSize) / n) };
 
   /** Draws points, and frees their tensor where `f` ends. */

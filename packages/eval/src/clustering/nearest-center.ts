@@ -1,37 +1,66 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { type Points, squaredDistance } from "./points.js";
 
 /** Products of points and centres that are in memory at a time. */
 const blockSize = 2 ** 22;
 
 /**
- * The nearest of the centres for each row; the first of those that are equally near.
+ * The nearest of the centres for each point; the first of those that are equally near. Products of float32 decide where they can tell the
+ * centres apart, and distances in float64 elsewhere: beside a far point, two near ones have the same products.
  *
- * @param rows `[n, dim]`. @param centers `k x dim`
+ * @param centers `k x dim`
  */
-export async function nearestCenters(rows: tf.Tensor2D, centers: Float64Array): Promise<Int32Array> {
-  const [n, dim] = rows.shape;
+export async function nearestCenters(points: Points, centers: Float64Array): Promise<Int32Array> {
+  const { tensor, n, dim, squaredNorms } = points;
   const k = centers.length / dim;
-  const half = Float32Array.from({ length: k }, (_, c) => {
+  const half = Float64Array.from({ length: k }, (_, c) => {
     let sum = 0;
     for (let j = c * dim; j < (c + 1) * dim; j++) sum += centers[j] * centers[j];
     return sum / 2;
   });
+  // Twice what rounding may make of a product, for a point and a centre of length 1.
+  const rounding = 2 ** -22 * Math.sqrt(dim);
+  const longest = Math.sqrt(2 * half.reduce((most, value) => Math.max(most, value), 0));
   const c = tf.tensor2d(Float32Array.from(centers), [k, dim]);
-  const halfNorms = tf.tensor1d(half);
   const nearest = new Int32Array(n);
   const count = Math.max(1, Math.floor(blockSize / k));
   try {
     for (let start = 0; start < n; start += count) {
       const block = tf.tidy(() => {
-        const part = n <= count ? rows : tf.slice(rows, [start, 0], [Math.min(count, n - start), -1]);
-        // |x - c|^2 is least where x c - |c|^2 / 2 is greatest.
-        return tf.argMax(tf.sub(tf.matMul(part, c, false, true), halfNorms), 1);
+        const part = n <= count ? tensor : tf.slice(tensor, [start, 0], [Math.min(count, n - start), -1]);
+        return tf.matMul(part, c, false, true);
       });
-      nearest.set(await block.data(), start);
+      const products = await block.data();
       block.dispose();
+      for (let row = start, at = 0; at < products.length; row++, at += k) {
+        // |x - c|^2 is least where x c - |c|^2 / 2 is greatest.
+        let [best, most, second] = [0, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+        for (let center = 0; center < k; center++) {
+          const score = products[at + center] - half[center];
+          if (score > most) {
+            second = most;
+            most = score;
+            best = center;
+          } else if (score > second) second = score;
+        }
+        const least = most - 2 * rounding * Math.sqrt(squaredNorms[row]) * longest;
+        nearest[row] =
+          second < least ? best : nearestOf(row, (center) => products[at + center] - half[center] >= least);
+      }
     }
   } finally {
-    tf.dispose([c, halfNorms]);
+    c.dispose();
   }
   return nearest;
+
+  /** The nearest of the centres that may be. */
+  function nearestOf(row: number, mayBe: (center: number) => boolean): number {
+    let [best, least] = [0, Number.POSITIVE_INFINITY];
+    for (let center = 0; center < k; center++) {
+      if (!mayBe(center)) continue;
+      const distance = squaredDistance(points, row, centers, center);
+      if (distance < least) [best, least] = [center, distance];
+    }
+    return best;
+  }
 }

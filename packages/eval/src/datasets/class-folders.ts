@@ -71,7 +71,8 @@ export interface ImageNetOptions {
 /**
  * ImageNet-1K (Russakovsky et al. 2015) in the layout that PyTorch's examples use: `val/<wnid>/<file>` and `train/<wnid>/<file>`. The classes are
  * the wnids, sorted, which is the usual order of the 1000 classes. With `LOC_synset_mapping.txt` in the folder `names` holds a name for each, which no other class has: the
- * first that is not taken, or the first with the wnid, such as `"crane (n03126707)"`.
+ * first that is not taken, or the first with the wnid, such as `"crane (n03126707)"`. With all 1000 classes `imagenetClassNames` of `@dcr-js/eval` has CLIP's names,
+ * in the same order.
  */
 export async function imageNet(
   folder: string,

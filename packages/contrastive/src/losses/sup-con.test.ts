@@ -3,10 +3,35 @@ import { expectClose, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, it } from "vitest";
 import { expectGolden, golden } from "../../test/golden.js";
+import { expectPyTorch, pytorch, temperatures } from "../../test/pytorch.js";
+import { checkLossProperties } from "../testing/check-loss-properties.js";
 import { supCon } from "./sup-con.js";
 
 it("equals pytorch-metric-learning's SupConLoss", () =>
   expectGolden("supCon", (x) => supCon(x, golden.labels)));
+
+for (const formulation of ["out", "in", "mil-nce"] as const) {
+  it.each(temperatures)(`equals PyTorch's ${formulation} at $temperature`, ({ temperature, relative }) =>
+    expectPyTorch(
+      `supCon ${formulation} ${temperature}`,
+      "ab",
+      (a, b) => supCon(tf.concat([a, b]), pytorch.labels, { formulation, temperature, reduction: "none" }),
+      { relative },
+    ),
+  );
+}
+
+it("has the properties of a loss, at a temperature of 0.01 too", async () => {
+  const inputs = [tf.tensor2d(normalArray(1, 20), [5, 4])];
+  for (const temperature of [0.1, 0.01]) {
+    await checkLossProperties(([a], labels) => supCon(a, labels, { temperature }), {
+      inputs,
+      labels: [0, 1, 0, 1, 0],
+      scaleInvariant: true,
+    });
+  }
+  tf.dispose(inputs);
+});
 
 it("leaves anchors without positives out, or counts them as 0, where it is told to", () => {
   tf.tidy(() => {

@@ -20,8 +20,10 @@ export function checkEmbeddings(name: string, x: tf.Tensor): tf.Tensor2D {
   return toFloat(name, x) as tf.Tensor2D;
 }
 
-/** Casts integers to float32, and refuses strings and complex numbers. */
+/** Casts integers to float32, and refuses strings, complex numbers and tensors that are disposed. */
 export function toFloat<T extends tf.Tensor>(name: string, x: T): T {
+  // tfjs goes on with a disposed tensor as long as another holds its data.
+  if (x.isDisposed) throw new Error(`${name} is disposed`);
   if (x.dtype === "float32") return x;
   if (x.dtype === "int32" || x.dtype === "bool") return tf.cast(x, "float32");
   throw new TypeError(`${name} must hold numbers, got dtype ${x.dtype}`);
@@ -120,6 +122,7 @@ export function checkScalar(
 ): tf.Tensor | number {
   const tensor = tensorIn(x);
   if (!tensor) return checkFloat(name, x, range);
+  if (tensor.isDisposed) throw new Error(`${name} is disposed`);
   if (tensor.size === 1) return tensor;
   throw new Error(`${name} must be a number or a tensor of one value, got shape [${tensor.shape}]`);
 }

@@ -96,6 +96,8 @@ const row = tf.tensor2d([1, 2, 3], [1, 3]);
 const vector = tf.ones([4]);
 const empty = tf.zeros([0, 3]);
 const texts = tf.tensor2d(["a", "b", "c", "d"], [2, 2], "string");
+const gone = tf.ones([4, 3]);
+gone.dispose();
 afterAll(() => tf.dispose([x, y, integers, bools, narrow, row, vector, empty, texts]));
 
 let before = 0;
@@ -123,6 +125,7 @@ describe.each(Object.entries(ofViews))("%s", (name, loss) => {
       expect(() => loss(wrong, x), String(wrong)).toThrow(named);
     }
     for (const wrong of [vector, empty, texts]) expect(() => loss(wrong, wrong)).toThrow(named);
+    expect(() => loss(gone, x)).toThrow(/ is disposed$/);
   });
 
   it("takes integers for numbers", () => expectCasts((input) => loss(input, input)));
@@ -139,6 +142,7 @@ describe.each(Object.entries(ofLabels))("%s", (name, loss) => {
     for (const wrong of [...noTensors, vector, empty, texts]) {
       expect(() => loss(wrong, labels), String(wrong)).toThrow(named);
     }
+    expect(() => loss(gone, labels)).toThrow(/ is disposed$/);
     for (const wrong of [undefined, null, 3, [0, 1, 0], [0, 1, 0, 1, 1], []]) {
       expect(() => loss(x, wrong as never), String(wrong)).toThrow(named);
     }
@@ -166,7 +170,8 @@ it.each(Object.entries({ koLeo, uniformity }))(
   "%s refuses what is no matrix of two rows or more",
   (name, loss) => {
     const named = new RegExp(`^${name}: `);
-    for (const wrong of [...noTensors, vector, empty, texts, row]) expect(() => loss(wrong)).toThrow(named);
+    for (const wrong of [...noTensors, vector, empty, texts, row, gone])
+      expect(() => loss(wrong)).toThrow(named);
     expectCasts((input) => loss(input));
   },
 );

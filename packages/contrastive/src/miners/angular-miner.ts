@@ -18,6 +18,7 @@ export interface AngularMinerOptions {
  * normalised rows.
  *
  * @param embeddings `[n, dim]`. @param labels `n`.
+ * @throws on rows that are not numbers
  */
 export async function angularMiner(
   embeddings: tf.Tensor,
@@ -30,7 +31,7 @@ export async function angularMiner(
   });
   checkFloat("angularMiner: angle", angle, { above: 0, below: 90 });
   let triplets: Triplets | undefined;
-  const angles = tf.tidy(() => {
+  const sides = tf.tidy(() => {
     const inputs = readTuples("angularMiner", embeddings, { labels, reference, withoutPositives: "skip" });
     triplets = inputs.triplets();
     const rows = (x: tf.Tensor2D, indices: Int32Array) =>
@@ -40,12 +41,19 @@ export async function angularMiner(
     const n = rows(inputs.others, triplets.negative);
     const between = tf.norm(tf.sub(a, p), 2, 1);
     const toNegative = tf.norm(tf.sub(n, tf.mul(tf.add(a, p), 0.5)), 2, 1);
-    return tf.atan(tf.div(between, tf.mul(toNegative, 2)));
+    return tf.stack([between, tf.mul(toNegative, 2)]);
   });
-  const values = await angles.data();
-  angles.dispose();
+  const values = await sides.data();
+  sides.dispose();
   const limit = (angle * Math.PI) / 180;
-  const keeps = (_: number, i: number) => values[i] > limit;
   const { anchor, positive, negative } = triplets!;
+  const count = anchor.length;
+  const broken = values.findIndex((value) => Number.isNaN(value)) % count;
+  if (broken >= 0) {
+    const rows = `${anchor[broken]}, ${positive[broken]} and ${negative[broken]}`;
+    throw new Error(`angularMiner: the angle of rows ${rows} is NaN`);
+  }
+  // Of equal rows both sides are 0, and so is the angle.
+  const keeps = (_: number, i: number) => Math.atan2(values[i], values[count + i]) > limit;
   return { anchor: anchor.filter(keeps), positive: positive.filter(keeps), negative: negative.filter(keeps) };
 }

@@ -105,7 +105,14 @@ it("free their tensors, and refuse NaN and unknown options", async () => {
   await expect(batchHard(broken, [0, 0, 1, 1])).rejects.toThrow(
     "batchHard: the distance of row 0 to row 3 is NaN",
   );
+  await expect(angularMiner(broken, [0, 0, 1, 1])).rejects.toThrow(
+    "angularMiner: the angle of rows 0, 1 and 3 is NaN",
+  );
   broken.dispose();
+  // Both sides of the triangle are 0: no angle, as for pytorch-metric-learning.
+  const equal = tf.ones([4, 2]);
+  expect((await angularMiner(equal, [0, 0, 1, 1])).anchor).toHaveLength(0);
+  equal.dispose();
   await expect(tripletMarginMiner(x, golden.labels, { kind: "hard" } as never)).rejects.toThrow(
     'unknown option "kind"',
   );

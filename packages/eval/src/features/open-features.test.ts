@@ -71,7 +71,7 @@ it("refuses int64, as ONNX Runtime has labels", async () => {
   await expect(openFeatures("f: x", int64 as never)).rejects.toThrow("f: x.data[0] must be a number, got 1n");
 });
 
-it("refuses tensors of another rank, and text", async () => {
+it("refuses tensors of another rank, text, and what is disposed", async () => {
   const vector = tf.tensor1d([1, 2]);
   const text = tf.tensor2d([["a", "b"]]);
   await expect(openFeatures("f: x", vector)).rejects.toThrow(
@@ -79,6 +79,9 @@ it("refuses tensors of another rank, and text", async () => {
   );
   await expect(openFeatures("f: x", text)).rejects.toThrow("f: x must hold numbers, got dtype string");
   tf.dispose([vector, text]);
+  const gone = tf.ones([2, 2]);
+  gone.dispose();
+  await expect(openFeatures("f: x", gone)).rejects.toThrow("f: x is disposed");
 });
 
 it("disposes what is open where another is refused", async () => {

@@ -78,6 +78,7 @@ const isFile = (features: Features): features is SafetensorsFile =>
 
 function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): tf.Tensor2D {
   if (features instanceof tf.Tensor) {
+    if (features.isDisposed) throw new Error(`${name} is disposed`);
     checkShape(name, features.shape);
     if (!["float32", "int32", "bool"].includes(features.dtype)) {
       throw new TypeError(`${name} must hold numbers, got dtype ${features.dtype}`);

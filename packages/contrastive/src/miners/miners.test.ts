@@ -106,7 +106,7 @@ it("free their tensors, and refuse NaN and unknown options", async () => {
     "batchHard: the distance of row 0 to row 3 is NaN",
   );
   await expect(angularMiner(broken, [0, 0, 1, 1])).rejects.toThrow(
-    "angularMiner: the angle of rows 0, 1 and 3 is NaN",
+    "angularMiner: the angle of rows 2, 3 and 0 is NaN",
   );
   broken.dispose();
   // Both sides of the triangle are 0: no angle, as for pytorch-metric-learning.

@@ -66,8 +66,12 @@ export function tripletsFromLabels(labels: Labels, referenceLabels?: Labels): Tr
   return tripletsFromPairs(pairsFromLabels(labels, referenceLabels));
 }
 
-/** Every positive pair with every negative pair of the same anchor. */
-export function tripletsFromPairs({ positive, negative }: Pairs): Triplets {
+/** Every positive pair with every negative pair of the same anchor. @throws unless pairs hold lists of row numbers */
+export function tripletsFromPairs(pairs: Pairs): Triplets {
+  const { positive, negative } = pairs ?? {};
+  for (const [name, list] of Object.entries({ positive, negative })) {
+    checkIndices(`tripletsFromPairs: pairs.${name}`, list, { anchor: undefined, other: undefined });
+  }
   const negatives = new Map<number, number[]>();
   for (const [i, anchor] of negative.anchor.entries()) {
     const list = negatives.get(anchor);
@@ -91,31 +95,36 @@ export function tripletsFromPairs({ positive, negative }: Pairs): Triplets {
   };
 }
 
-/** The pairs of triplets, each as often as it occurs (as in pytorch-metric-learning). */
-export function pairsFromTriplets({ anchor, positive, negative }: Triplets): Pairs {
+/** The pairs of triplets, each as often as it occurs (as in pytorch-metric-learning). @throws unless triplets hold lists of row numbers */
+export function pairsFromTriplets(triplets: Triplets): Pairs {
+  checkIndices("pairsFromTriplets: triplets", triplets, {
+    anchor: undefined,
+    positive: undefined,
+    negative: undefined,
+  });
+  const { anchor, positive, negative } = triplets;
   return {
     positive: { anchor: anchor.slice(), other: positive.slice() },
     negative: { anchor: anchor.slice(), other: negative.slice() },
   };
 }
 
-/** Checks that lists of indices have one length and lie within the rows. */
-export function checkIndices(
-  name: string,
-  lists: Record<string, Int32Array>,
-  limits: Record<string, number>,
-): void {
+/** Checks that lists of indices have one length and lie within the rows, where a limit says how many there are. */
+export function checkIndices(name: string, lists: object, limits: Record<string, number | undefined>): void {
+  const given = (lists ?? {}) as Record<string, unknown>;
   const keys = Object.keys(limits);
-  const lengths = keys.map((key) => lists[key]?.length);
+  const lengths = keys.map((key) => (given[key] as Int32Array | undefined)?.length);
   for (const key of keys) {
-    const list = lists[key];
+    const list = given[key];
+    const limit = limits[key];
+    const max = limit === undefined ? undefined : limit - 1;
     if (!(list instanceof Int32Array))
       throw new TypeError(`${name}.${key} must be an Int32Array, got ${describe(list)}`);
     if (list.length !== lengths[0]) {
       throw new Error(`${name}: expected lists of one length, got ${lengths.join(" and ")}`);
     }
     for (let i = 0; i < list.length; i++) {
-      checkNumber(`${name}.${key}[${i}]`, list[i], { min: 0, max: limits[key] - 1, integer: true });
+      checkNumber(`${name}.${key}[${i}]`, list[i], { min: 0, max, integer: true });
     }
   }
 }

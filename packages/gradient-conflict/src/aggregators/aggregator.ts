@@ -142,7 +142,7 @@ export function checkContext(caller: string, context: AggregatorContext): void {
  * Checks a Gram matrix and the context. `O(m^2)`.
  *
  * @returns the number of losses
- * @throws when the matrix is not square, not finite or not symmetric, with the losses' names, and on a context that is none
+ * @throws when the matrix is not square, not finite, not symmetric or not of inner products, with the losses' names, and on a context that is none
  */
 export function checkGram(caller: string, gram: ArrayLike<number>, context: AggregatorContext = {}): number {
   checkContext(caller, context);
@@ -173,17 +173,24 @@ export function checkGram(caller: string, gram: ArrayLike<number>, context: Aggr
     }
     for (let j = 0; j < i; j++) {
       const [one, other] = [gram[i * m + j], gram[j * m + i]];
-      if (Math.abs(one - other) <= mostAsymmetry * norms[i] * norms[j]) continue;
-      throw new Error(
-        `${caller}: gram must be symmetric, got ${one} and ${other} for losses ${nameOf(context, i)} and ${nameOf(context, j)}`,
-      );
+      const lengths = norms[i] * norms[j];
+      const losses = `losses ${nameOf(context, i)} and ${nameOf(context, j)}`;
+      if (Math.abs(one - other) > largestRounding * lengths) {
+        throw new Error(`${caller}: gram must be symmetric, got ${one} and ${other} for ${losses}`);
+      }
+      // Where a square vanished in float32 the lengths say nothing.
+      if (lengths > 0 && Math.abs(one) > (1 + largestRounding) * lengths) {
+        throw new RangeError(
+          `${caller}: the inner product of ${losses} must be at most that of their lengths, ${lengths}, got ${one}`,
+        );
+      }
     }
   }
   return m;
 }
 
-/** Inner products of the same two gradients may differ by so much of the product of their lengths, for float32's rounding. */
-const mostAsymmetry = 1e-3;
+/** Float32's rounding may change inner products by so much of the product of their lengths. */
+const largestRounding = 1e-3;
 
 /** Checks a Gram matrix as {@link checkGram}, and makes cosines of it, so that a gradient much shorter than another keeps its digits. `O(m^2)`. */
 export function cosinesOf(

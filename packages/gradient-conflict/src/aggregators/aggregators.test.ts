@@ -221,6 +221,10 @@ describe.each(Object.entries(aggregators))("%s", (name, make) => {
     expect(() => aggregator.weigh([1, 0.5, 0.4, 1])).toThrow(
       "gram must be symmetric, got 0.4 and 0.5 for losses 1 and 0",
     );
+    // |a . b| <= |a| |b| (Cauchy and Schwarz).
+    expect(() => aggregator.weigh([1, -5, -5, 1])).toThrow(
+      "the inner product of losses 1 and 0 must be at most that of their lengths, 1, got -5",
+    );
     expect(() => aggregator.weigh([1, 0, 0, -1])).toThrow(
       "the inner product of the gradient of loss 1 with itself must be at least 0, got -1",
     );

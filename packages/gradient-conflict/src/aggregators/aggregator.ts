@@ -80,7 +80,12 @@ function times(tensor: tf.Tensor, weight: number): tf.Tensor {
   return product;
 }
 
-/** The weights of `aggregator`, which must take a memory where the context has one: another aggregator's would be lost without a word. */
+/**
+ * The weights of `aggregator`, which may be the user's own.
+ *
+ * @throws unless they are a finite number for each gradient, and where the context has a memory that the aggregator does not take:
+ *   another aggregator's would be lost without a word
+ */
 export function weighWith(
   caller: string,
   aggregator: Aggregator,
@@ -88,8 +93,16 @@ export function weighWith(
   context: AggregatorContext,
 ): Weighting {
   const weighting = aggregator.weigh(gram, context);
+  const m = Math.sqrt(gram.length);
+  const weights = weighting?.weights;
+  const count = weights?.length;
+  const who = `${caller}: ${aggregator.name}`;
+  if (count !== m) {
+    throw new Error(`${who} must give ${m} weights, one for each loss, got ${count ?? describe(weights)}`);
+  }
+  for (let i = 0; i < m; i++) checkNumber(`${who}: weights[${i}]`, weights[i]);
   if (context.memory && !weighting.memory) {
-    throw new Error(`${caller}: ${aggregator.name} takes no memory, got one of ${context.memory.length}`);
+    throw new Error(`${who} takes no memory, got one of ${context.memory.length}`);
   }
   return weighting;
 }

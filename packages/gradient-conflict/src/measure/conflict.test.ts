@@ -2,7 +2,13 @@ import { initialize, Linear, Random } from "@dcr-js/tensor";
 import { expectClose, expectNoLeaks, normalArray } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { conflictFromGram, gradientConflict, gramMatrix, groupedGramMatrices } from "./conflict.js";
+import {
+  conflictFromGram,
+  conflictFromGroupedGram,
+  gradientConflict,
+  gramMatrix,
+  groupedGramMatrices,
+} from "./conflict.js";
 import { lossGradients } from "./loss-gradients.js";
 
 beforeAll(() => initialize({ device: "cpu" }));
@@ -208,6 +214,15 @@ describe("gradients at the ends of float32", () => {
   });
 });
 
+it("refuses names that are equal, and groups without inner products", () => {
+  expect(() => conflictFromGram(["a", "a"], [1, 0, 0, 1])).toThrow(
+    'conflictFromGram: names must differ, got "a" twice',
+  );
+  expect(() => conflictFromGroupedGram(["a"], undefined as never)).toThrow(
+    "expected 1 inner products, got undefined",
+  );
+});
+
 describe("variables", () => {
   it("may be tensors, or objects that hold one; a tied one counts once", () => {
     const v = tf.variable(tf.tensor1d([1, 2]));
@@ -225,5 +240,24 @@ describe("variables", () => {
       'lossGradients: variables["w"] must be a tf.Variable, a tensor, a Parameter or a tf.layers weight, got 3',
     );
     expect(() => lossGradients({ losses, variable: {} } as never)).toThrow('unknown option "variable"');
+  });
+
+  it("and losses that are wrong are told by the function that was called", async () => {
+    const v = tf.variable(tf.tensor1d([1, 2]));
+    const loss = () => tf.sum(v) as tf.Scalar;
+    await expect(gradientConflict({ losses: {}, variables: { v } })).rejects.toThrow(
+      "gradientConflict: losses must not be empty",
+    );
+    await expect(gradientConflict({ losses: { loss }, variables: { v: 3 as never } })).rejects.toThrow(
+      'gradientConflict: variables["v"] must be',
+    );
+    // A group may have any name.
+    const { groups } = await gradientConflict({
+      losses: { loss },
+      variables: { v },
+      groups: () => "__proto__",
+    });
+    expect(Object.keys(groups!)).toEqual(["__proto__"]);
+    v.dispose();
   });
 });

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import { groupsOf, type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
+import { gradientsFor, groupsOf, type LossGradientsOptions } from "./loss-gradients.js";
 
 /** How the gradients of several losses compare: norms, cosines. */
 export interface GradientConflict {
@@ -84,7 +84,7 @@ export async function readGrams(
     });
     const result = {
       whole: new Float64Array(m * m),
-      groups: {} as Record<string, Float64Array>,
+      groups: [] as [string, Float64Array][],
       scalars: Float64Array.from(values.subarray(keys.length * m * m)),
       /** Squared norms by group and loss. */
       squares: [] as number[],
@@ -96,9 +96,9 @@ export async function readGrams(
       );
       for (const [cell, value] of gram.entries()) result.whole[cell] += value;
       result.squares.push(...gram.filter((_, cell) => cell % (m + 1) === 0));
-      if (typeof key === "string") result.groups[key] = gram;
+      if (typeof key === "string") result.groups.push([key, gram]);
     }
-    return result;
+    return { ...result, groups: Object.fromEntries(result.groups) };
   };
   const plain = await gramsOf();
   // A group's gradients may vanish beside those of another, so that each is asked.
@@ -195,6 +195,10 @@ function checkGram(names: readonly string[], gram: ArrayLike<number>): void {
   if (!Array.isArray(names)) {
     throw new TypeError(`conflictFromGram: names must be an array of texts, got ${describe(names)}`);
   }
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) {
+    throw new Error(`conflictFromGram: names must differ, got ${describe(twice)} twice`);
+  }
   if (gram?.length !== names.length ** 2) {
     throw new Error(
       `conflictFromGram: expected ${names.length ** 2} inner products, got ${gram?.length ?? describe(gram)}`,
@@ -233,10 +237,8 @@ function compare(names: readonly string[], gram: ArrayLike<number>): GradientCon
 }
 
 /** {@link conflictFromGram} of the whole and of each group. */
-export function conflictFromGroupedGram(
-  names: readonly string[],
-  { whole, groups }: GroupedGram,
-): GradientConflict {
+export function conflictFromGroupedGram(names: readonly string[], gram: GroupedGram): GradientConflict {
+  const { whole, groups = {} } = gram ?? {};
   for (const gram of [whole, ...Object.values(groups)]) checkGram(names, gram);
   return compareGroups(names, { whole, groups });
 }
@@ -284,7 +286,7 @@ export async function gradientConflict(options: GradientConflictOptions): Promis
     variables: true,
     groups: "function",
   });
-  const { losses, variables, values, gradients } = lossGradients(rest);
+  const { losses, variables, values, gradients } = gradientsFor("gradientConflict", rest);
   try {
     const read = await readGrams(gradients, {
       groups: groupsOf("gradientConflict", variables, groupOf),

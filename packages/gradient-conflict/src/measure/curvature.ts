@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkFloat } from "../shared/check-float.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import { inputsOf, type LossGradientsOptions, lossGradients } from "./loss-gradients.js";
+import { gradientsFor, inputsOf, type LossGradientsOptions } from "./loss-gradients.js";
 
 export interface GradientCurvatureOptions extends LossGradientsOptions {
   /** How far the variables are moved each way, greater than 0. Default: a thousandth of their norm, at least 1e-3. */
@@ -37,7 +37,7 @@ export async function gradientCurvature(options: GradientCurvatureOptions): Prom
   });
   const losses = Object.keys(rest.losses);
   const curvatures = tf.tidy(() => {
-    const { gradients } = lossGradients(rest);
+    const { gradients } = gradientsFor("gradientCurvature", rest);
     const reach =
       radius !== undefined ? tf.scalar(radius) : tf.maximum(tf.mul(normOf(variables), 1e-3), 1e-3);
     return tf.stack(
@@ -71,7 +71,7 @@ function slopeAt(
       for (const [i, variable] of variables.entries()) {
         variable.assign(tf.add(before[i], tf.mul(direction[i], move)));
       }
-      const { gradients } = lossGradients({ losses: { loss }, variables });
+      const { gradients } = gradientsFor("gradientCurvature", { losses: { loss }, variables });
       return tf.addN(gradients[0].map((gradient, i) => tf.sum(tf.mul(gradient, direction[i]))));
     } finally {
       for (const [i, variable] of variables.entries()) variable.assign(before[i]);

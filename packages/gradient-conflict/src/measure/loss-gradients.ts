@@ -133,8 +133,13 @@ export function lossGradients(options: LossGradientsOptions): LossGradients {
     losses: true,
     variables: true,
   });
-  const inputs = inputsOf("lossGradients: variables", variables);
-  const { values, gradients } = differentiate("lossGradients", losses, inputs.tensors);
+  return gradientsFor("lossGradients", { losses, variables });
+}
+
+/** {@link lossGradients} for the function `caller`, whose name its errors bear. */
+export function gradientsFor(caller: string, { losses, variables }: LossGradientsOptions): LossGradients {
+  const inputs = inputsOf(`${caller}: variables`, variables);
+  const { values, gradients } = differentiate(caller, losses, inputs.tensors);
   return {
     losses: Object.keys(losses),
     variables: inputs.names,

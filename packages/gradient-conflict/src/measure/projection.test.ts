@@ -29,4 +29,14 @@ it("refuses names, inner products and weights that are not there", () => {
     "stepProjection: names must be an array of the losses' names, got undefined",
   );
   expect(() => stepProjection(["a"], undefined as never, [1])).toThrow("for 1 losses, got undefined and 1");
+  const of = (gram: number[], weights: number[]) => () => stepProjection(["a", "b"], gram, weights);
+  expect(of([1, Number.NaN, 0, 1], [1, 1])).toThrow(
+    "stepProjection: gram[1] must be a finite number, got NaN",
+  );
+  expect(of([1, -1, -1, -2], [1, 1])).toThrow(
+    "stepProjection: gram[3] must be a finite number, at least 0, got -2",
+  );
+  expect(of([1, -1, -1, 2], [1, Number.NaN])).toThrow(
+    "stepProjection: weights[1] must be a finite number, got NaN",
+  );
 });

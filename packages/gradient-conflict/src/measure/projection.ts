@@ -1,4 +1,4 @@
-import { describe } from "../shared/check-options.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 
 /** How a step's direction serves each loss. */
 export interface StepProjection {
@@ -16,7 +16,7 @@ export interface StepProjection {
  *
  * @param names of the losses, in the order of the matrix
  * @param gram `m * m` inner products, row by row; those of a group of variables give the group's projection
- * @throws when the sizes disagree
+ * @throws when the sizes disagree, or a number is not finite
  */
 export function stepProjection(
   names: readonly string[],
@@ -34,6 +34,12 @@ export function stepProjection(
       `stepProjection: expected ${m * m} inner products and ${m} weights for ${m} losses, got ${gram?.length ?? describe(gram)} and ${weights?.length ?? describe(weights)}`,
     );
   }
+  for (let at = 0; at < m * m; at++) {
+    // A square is at least 0.
+    const range = at % (m + 1) === 0 ? { min: 0 } : {};
+    checkNumber(`stepProjection: gram[${at}]`, gram[at], range);
+  }
+  for (let i = 0; i < m; i++) checkNumber(`stepProjection: weights[${i}]`, weights[i]);
   const inner = names.map((_, i) => names.reduce((sum, _, j) => sum + gram[i * m + j] * weights[j], 0));
   const squared = inner.reduce((sum, value, i) => sum + value * weights[i], 0);
   return projectionFrom(names, { inner, norms: names.map((_, i) => Math.sqrt(gram[i * (m + 1)])), squared });

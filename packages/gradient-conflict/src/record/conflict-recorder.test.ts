@@ -62,6 +62,11 @@ it("refuses a saved recorder with a number that JSON lost", () => {
       { window: 2, pairs: [{ ...pair, recent: [null] }] },
       "recorder.pairs[0].recent[0] must be a finite number",
     ],
+    [
+      { window: 9, pairs: [{ ...pair, recent: [1, -1, 0] }] },
+      "recorder.pairs[0].recent.length must be a finite number, at least 1 and at most 2, got 3",
+    ],
+    [{ window: 9, pairs: [{ ...pair, recent: [] }] }, "recorder.pairs[0].recent.length must be"],
     [{ window: 2, pairs: [{ ...pair, losses: ["a"] }] }, "recorder.pairs[0].losses must be two names"],
   ];
   for (const [recorder, message] of refused) {

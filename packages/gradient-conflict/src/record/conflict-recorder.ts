@@ -92,6 +92,7 @@ function checkRecorder(caller: string, recorder: ConflictRecorder): void {
     checkNumber(`${name}.negative`, pair.negative, { min: 0, max: steps, integer: true });
     checkNumber(`${name}.cosineSum`, pair.cosineSum, { min: -steps, max: steps });
     checkNumbers(`${name}.recent`, pair.recent, { min: -1, max: 1 });
+    checkNumber(`${name}.recent.length`, pair.recent.length, { min: 1, max: steps });
   }
 }
 

@@ -26,6 +26,8 @@ describe("JSON lines", () => {
     const text = [0, 1, 2].map((step) => toJsonLine(record(step))).join("");
     expect(text.split("\n").length).toBe(4);
     expect(parseJsonLines(text)).toEqual([0, 1, 2].map(record));
+    // As editors and PowerShell write text.
+    expect(parseJsonLines(`\uFEFF${text.replaceAll("\n", "\r\n")}`)).toEqual([0, 1, 2].map(record));
   });
 
   it("go on after an interruption: a torn line and the steps that come again are dropped", () => {

@@ -14,7 +14,7 @@ export function toJsonLine(record: ConflictRecord): string {
 }
 
 /**
- * The records of a file's text. A last line without its newline is what a process left that ended while it wrote, and is dropped.
+ * The records of a file's text. A last line without its newline is what a process left that ended while it wrote, and is dropped; so is a byte order mark.
  *
  * @throws with the line's number when a line is no record
  */
@@ -52,5 +52,8 @@ export function jsonLinesBefore(text: string, step: number): string {
 function wholeLines(caller: string, text: string): string[] {
   if (typeof text !== "string")
     throw new TypeError(`${caller}: text must be a string, got ${describe(text)}`);
-  return text.split("\n").slice(0, -1);
+  return text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .slice(0, -1);
 }

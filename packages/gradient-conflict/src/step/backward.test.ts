@@ -314,6 +314,7 @@ describe("backward", () => {
     const [integers, gone] = [tf.tensor1d([1], "int32"), tf.tensor1d([1])];
     gone.dispose();
     await expectNoLeaks(async () => {
+      const own = (weights: unknown) => ({ name: "mine", weigh: () => ({ weights }) });
       const refused: [object, string | RegExp][] = [
         [{ losses: {} }, "losses must not be empty"],
         [{ losses: { a: 3 } }, 'losses["a"] must be a function, got 3'],
@@ -336,7 +337,17 @@ describe("backward", () => {
         [{ trunk: 3 }, "trunk must be a function, got 3"],
         [{ trunk: () => 3 }, "trunk must return a tensor, a list of tensors or tensors by name, got 3"],
         [{ aggregator: {} }, "aggregator must be an aggregator, got a Object"],
-        [{ aggregator: mgda }, "aggregator must be an aggregator, got a function"],
+        [{ aggregator: mgda }, "aggregator must be an aggregator, got a function; call it, as in upgrad()"],
+        [
+          { aggregator: own(undefined) },
+          "backward: mine must give 3 weights, one for each loss, got undefined",
+        ],
+        [{ aggregator: own([1]) }, "backward: mine must give 3 weights, one for each loss, got 1"],
+        [
+          { aggregator: own([1, Number.NaN, 1]) },
+          "backward: mine: weights[1] must be a finite number, got NaN",
+        ],
+        [{ trunk: () => tf.ones([4, 2]) }, "the trunk's features depend on none of the variables"],
         [{ aggregator: trimmedMean(), gramAt: "variables", memory: [1] }, "trimmedMean takes no memory"],
         [{ aggregator: mgda(), memory: [1] }, "mgda takes no memory, got one of 1"],
         [{ memory: [1, 2] }, "weightedSum takes no memory, got one of 2"],

@@ -159,6 +159,9 @@ export async function backward<F extends Features = never>(
     if (features) {
       const carried = trunkGradients(trunk!, combined.gradients, shared.tensors);
       for (const x of carried) if (x) own(x);
+      if (shared.tensors.every((_, i) => [carried[i], ...direct(i)].every((x) => x === undefined))) {
+        throw new Error("backward: the trunk's features depend on none of the variables");
+      }
       for (const [i, tensor] of shared.tensors.entries()) {
         result[shared.names[i]] = own(sumOf([carried[i], ...direct(i)], [1, ...combined.weights!], tensor));
       }
@@ -204,7 +207,8 @@ function checkBackward<F extends Features>(options: BackwardOptions<F>) {
     throw new TypeError(`backward: memory must be an array of numbers, got ${describe(memory)}`);
   }
   if (typeof aggregator !== "object") {
-    throw new TypeError(`backward: aggregator must be an aggregator, got ${describe(aggregator)}`);
+    const hint = typeof aggregator === "function" ? "; call it, as in upgrad()" : "";
+    throw new TypeError(`backward: aggregator must be an aggregator, got ${describe(aggregator)}${hint}`);
   }
   const gramAt = checkChoice("backward: gramAt", checked.gramAt ?? (trunk ? "features" : "variables"), [
     "features",

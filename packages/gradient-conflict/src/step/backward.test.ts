@@ -347,7 +347,10 @@ describe("backward", () => {
           { aggregator: own([1, Number.NaN, 1]) },
           "backward: mine: weights[1] must be a finite number, got NaN",
         ],
-        [{ trunk: () => tf.ones([4, 2]) }, "the trunk's features depend on none of the variables"],
+        [
+          { losses: { fine: (f: tf.Tensor) => tf.sum(f) }, trunk: () => tf.ones([4, 2]) },
+          "the trunk's features depend on none of the variables",
+        ],
         [{ aggregator: trimmedMean(), gramAt: "variables", memory: [1] }, "trimmedMean takes no memory"],
         [{ aggregator: mgda(), memory: [1] }, "mgda takes no memory, got one of 1"],
         [{ memory: [1, 2] }, "weightedSum takes no memory, got one of 2"],

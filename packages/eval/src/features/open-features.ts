@@ -76,7 +76,8 @@ export async function openSameWidth<K extends string>(
 const isFile = (features: Features): features is SafetensorsFile =>
   typeof features === "string" || features instanceof ArrayBuffer || features instanceof Uint8Array;
 
-function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): tf.Tensor2D {
+/** Puts features that are in memory on the device, unlike {@link openFeatures} without a look at their numbers; the caller disposes them. */
+export function toTensor(name: string, features: Exclude<Features, SafetensorsFile>): tf.Tensor2D {
   if (features instanceof tf.Tensor) {
     if (features.isDisposed) throw new Error(`${name} is disposed`);
     checkShape(name, features.shape);

@@ -9,7 +9,11 @@ it("is Wilson's", () => {
   // With z = 1: centre (p + 1/2n)/(1 + 1/n) = 3/5, half sqrt(p q/n + 1/4n^2)/(1 + 1/n) = sqrt(1/16)/(5/4) for n = 4.
   const half = Math.sqrt((0.625 * 0.375) / 4 + 1 / 64) / 1.25;
   expectClose(wilsonInterval(0.625, 4, 1), [0.6 - half, 0.6 + half], { absolute: 1e-12 });
-  expect(wilsonInterval(1, 3)[1]).toBeLessThanOrEqual(1);
+  for (const n of [1, 3, 10, 1e6]) {
+    expect(wilsonInterval(1, n)[1]).toBe(1);
+    expect(wilsonInterval(0, n)[0]).toBe(0);
+    expect(wilsonInterval(1, n)[0]).toBeCloseTo(1 - wilsonInterval(0, n)[1], 12);
+  }
 });
 
 it("refuses what is no share of trials", () => {

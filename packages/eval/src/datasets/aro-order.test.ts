@@ -56,6 +56,7 @@ it.each<[string, string, RegExp]>([
     '[{"image":"a.jpg","caption_options":["x"]}]',
     /a caption and its negatives, got an array of 1/,
   ],
+  ["a path", '[{"image":"../a.jpg","caption_options":["x","y"]}]', /case 0: image must name a file below/],
   ["no cases", "[]", /has no cases/],
   ["no list", "{}", /must be a list, got a/],
   ["no JSON", "[", /is not valid JSON/],

@@ -4,7 +4,7 @@ import { type CustomImage, type ImageDataset, imageArray, imageStream } from "@d
 import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import type { CaptionChoices } from "./caption-choices.js";
 import { parquetFiles, readParquet, savedImage } from "./parquet.js";
-import { checkFile, parseFile } from "./published-files.js";
+import { checkBelow, checkFile, parseFile } from "./published-files.js";
 
 export interface AROOrderOptions {
   /** The folder of the images that a JSON file names. Parquet files hold theirs. */
@@ -72,6 +72,7 @@ async function fromJSON(path: string, images: string): Promise<CaptionChoices> {
     const where = `aroOrder: ${path}: case ${i}`;
     if (typeof image !== "string" || image === "")
       throw new Error(`${where} must have an image, got ${describe(image)}`);
+    checkBelow(`${where}: image`, image);
     if (!Array.isArray(texts) || texts.length < 2 || !texts.every((text) => typeof text === "string")) {
       throw new Error(
         `${where} must have caption_options, a caption and its negatives, got ${describe(texts)}; files of only captions have none`,

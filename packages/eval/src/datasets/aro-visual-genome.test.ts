@@ -80,6 +80,12 @@ it.each<[string, object, RegExp]>([
   ["no caption", { true_caption: "" }, /relation\.json: case 0 must have a text true_caption, got ""/],
   ["no relation", { relation_name: 3 }, /case 0 must have a relation_name, got 3/],
   ["a broken box", { bbox_w: 0 }, /case 0: bbox_w must be an integer, at least 1.*got 0/],
+  [
+    "a box of many pixels",
+    { bbox_w: 65536, bbox_h: 65536 },
+    /case 0: bbox must have at most 268435456 pixels/,
+  ],
+  ["a path", { image_path: "/etc/x.jpg" }, /case 0: image_path must name a file below its folder/],
   ["half a pixel", { bbox_x: 0.5 }, /case 0: bbox_x must be an integer.*got 0\.5/],
   ["no image", { image_path: "9.jpg" }, /images\/9\.jpg: no such file/],
 ])("refuses %s", async (_, changes, message) => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type CustomImage, decodeImage, imageStream, type RGBImage } from "@dcr-js/data";
 import { checkNumber, checkOptions, checkText, describe } from "../shared/check-options.js";
 import type { CaptionChoices } from "./caption-choices.js";
-import { checkFile, parseFile } from "./published-files.js";
+import { checkBelow, checkFile, parseFile } from "./published-files.js";
 import { symmetricRelations } from "./symmetric-relations.js";
 
 export interface VGRelationOptions {
@@ -81,6 +81,9 @@ interface Case {
   category: string;
 }
 
+/** A larger box is no part of an image, and would fill the memory. */
+const mostPixels = 2 ** 28;
+
 async function readCases(
   caller: string,
   file: string,
@@ -100,11 +103,15 @@ async function readCases(
       if (typeof value !== "string" || value === "")
         throw new Error(`${where} must have a text ${key}, got ${describe(value)}`);
     }
+    checkBelow(`${where}: image_path`, image);
     const { bbox_x: left, bbox_y: top, bbox_w: width, bbox_h: height } = one!;
     const sides = { bbox_x: left, bbox_y: top, bbox_w: width, bbox_h: height } as Record<string, number>;
     for (const [key, value] of Object.entries(sides)) {
       const least = key === "bbox_w" || key === "bbox_h" ? 1 : -(2 ** 16);
       checkNumber(`${where}: ${key}`, value, { min: least, max: 2 ** 16, integer: true });
+    }
+    if (sides.bbox_w * sides.bbox_h > mostPixels) {
+      throw new RangeError(`${where}: bbox must have at most ${mostPixels} pixels, got ${width} x ${height}`);
     }
     const box = { left, top, width, height } as Case["box"];
     return { image, caption, negative, box, category: categoryOf(one!, where) } as Case;

@@ -81,6 +81,13 @@ it("refuses a file without images, and one that has fewer than the others", asyn
     /^cifar10: .*test_batch.bin: expected 1 image or more, got 0/,
   );
   expect(await readDataset((await cifar10(folder(two), { split: "train" })).dataset)).toHaveLength(10);
+  const classes = (text: string) =>
+    cifar10(folderOf({ "batches.meta.txt": text, "test_batch.bin": record([0], 0) }));
+  await expect(classes("\n")).rejects.toThrow(/^cifar10: .*batches.meta.txt names no class/);
+  await expect(classes("cat\ndog\ncat\n")).rejects.toThrow(
+    /batches.meta.txt: class 2 must differ from .*class 0, got "cat" twice/,
+  );
+  expect((await classes("\uFEFFcat\r\ndog\r\n")).classes).toEqual(["cat", "dog"]);
   const hundred = folderOf({ "fine_label_names.txt": "apple\n", "test.bin": Buffer.alloc(0) });
   await expect(cifar100(hundred)).rejects.toThrow(/^cifar100: .*test.bin: expected 1 image or more, got 0/);
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type CustomImage, imageStream } from "@dcr-js/data";
 import { checkChoice, checkOptions, checkText } from "../shared/check-options.js";
 import type { LabelledImages } from "./labelled-images.js";
-import { checkFile, readLines, readRecords } from "./published-files.js";
+import { checkDifferent, checkFile, readLines, readRecords } from "./published-files.js";
 
 const side = 32;
 const plane = side * side;
@@ -30,8 +30,7 @@ export async function cifar10(folder: string, options?: CIFAR10Options): Promise
   const checked = checkOptions("cifar10", options, { split: true });
   const split = checkChoice("cifar10: split", checked.split ?? "test", ["train", "test"]);
   const files = split === "test" ? ["test_batch.bin"] : [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`);
-  const classes = await readLines("cifar10", join(folder, "batches.meta.txt"));
-  return read("cifar10", { folder, files, classes, labelBytes: 1, labelAt: 0 });
+  return read("cifar10", { folder, files, names: "batches.meta.txt", labelBytes: 1, labelAt: 0 });
 }
 
 /**
@@ -45,11 +44,10 @@ export async function cifar100(folder: string, options?: CIFAR100Options): Promi
   const checked = checkOptions("cifar100", options, { split: true, labels: true });
   const split = checkChoice("cifar100: split", checked.split ?? "test", ["train", "test"]);
   const labels = checkChoice("cifar100: labels", checked.labels ?? "fine", ["fine", "coarse"]);
-  const classes = await readLines("cifar100", join(folder, `${labels}_label_names.txt`));
   return read("cifar100", {
     folder,
     files: [`${split}.bin`],
-    classes,
+    names: `${labels}_label_names.txt`,
     labelBytes: 2,
     labelAt: labels === "coarse" ? 0 : 1,
   });
@@ -60,11 +58,15 @@ async function read(
   {
     folder,
     files,
-    classes,
+    names: file,
     labelBytes,
     labelAt,
-  }: { folder: string; files: string[]; classes: string[]; labelBytes: number; labelAt: number },
+  }: { folder: string; files: string[]; names: string; labelBytes: number; labelAt: number },
 ): Promise<LabelledImages> {
+  const names = join(folder, file);
+  const classes = await readLines(caller, names);
+  if (classes.length === 0) throw new Error(`${caller}: ${names} names no class`);
+  checkDifferent(classes, (i) => `${caller}: ${names}: class ${i}`);
   const recordLength = labelBytes + 3 * plane;
   await checkCounts(
     caller,

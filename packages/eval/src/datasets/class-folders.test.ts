@@ -95,4 +95,11 @@ it("refuses a class without images, as torchvision's ImageFolder does, and a lis
   await expect(dtd(folderOf({ "labels/test1.txt": "\n" }))).rejects.toThrow(
     /^dtd: .*test1.txt lists no images/,
   );
+  const list = (text: string) => dtd(folderOf({ "labels/test1.txt": text }));
+  await expect(list("a/1.jpg\nb/1.jpg\na/1.jpg\n")).rejects.toThrow(
+    /test1.txt: line 3 must differ from .*line 1, got "a\/1.jpg" twice/,
+  );
+  await expect(list("../1.jpg\n")).rejects.toThrow(
+    /line 1 must name a file below its folder, got "..\/1.jpg"/,
+  );
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type IndexedDataset, imageArray, imageFolder } from "@dcr-js/data";
 import { checkChoice, checkNumber, checkOptions, checkText, describe } from "../shared/check-options.js";
 import type { LabelledImages } from "./labelled-images.js";
-import { readLines } from "./published-files.js";
+import { checkBelow, checkDifferent, readLines } from "./published-files.js";
 
 /**
  * A folder with a folder of images for each class: EuroSAT (`EuroSAT_RGB`, or `2750` in the older archive) and any other of this form. The
@@ -57,8 +57,10 @@ export async function dtd(folder: string, options?: DTDOptions): Promise<Labelle
     const parts = name.split("/");
     if (parts.length !== 2)
       throw new Error(`dtd: ${path}: line ${i + 1} must be <class>/<file>, got ${JSON.stringify(name)}`);
+    checkBelow(`dtd: ${path}: line ${i + 1}`, name);
     return { name, image: join(folder, "images", ...parts), label: parts[0] };
   });
+  checkDifferent(names, (i) => `dtd: ${path}: line ${i + 1}`);
   const classes = [...new Set(images.map(({ label }) => label))].sort();
   return { dataset: imageArray(images), classes };
 }

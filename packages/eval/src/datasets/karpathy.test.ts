@@ -54,6 +54,12 @@ it("names what is not as published", async () => {
     /images\[0\] must have sentences/,
   );
   await expect(read(json([entry("val", "a.jpg", 1)]))).rejects.toThrow(/has no images of the split "test"/);
+  await expect(read(json([entry("test", "../../a.jpg", 1)]))).rejects.toThrow(
+    /images\[0\] must name a file below its folder, got "val2014\/..\/..\/a.jpg"/,
+  );
+  await expect(read(json([entry("test", "a.jpg", 1), entry("test", "a.jpg", 1)]))).rejects.toThrow(
+    /image 1 of the split must differ from .*image 0 of the split, got "val2014\/a.jpg" twice/,
+  );
   await expect(read(json([entry("test", "a.jpg", 1)]))).rejects.toThrow(/val2014\/a.jpg: no such file/);
   await expect(read(json([]), { captionsPerImage: 0 })).rejects.toThrow(
     /captionsPerImage must be an integer, at least 1, got 0/,

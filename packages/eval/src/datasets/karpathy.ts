@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type ImageDataset, imageArray } from "@dcr-js/data";
 import { checkChoice, checkOptions, checkText, describe } from "../shared/check-options.js";
-import { checkFile, parseFile } from "./published-files.js";
+import { checkBelow, checkDifferent, checkFile, parseFile } from "./published-files.js";
 
 export interface KarpathyOptions {
   /** The folder of the images. */
@@ -63,6 +63,7 @@ export async function karpathy(file: string, options: KarpathyOptions): Promise<
     }
   }
   const names = entries.map(({ filepath, filename }) => (filepath ? `${filepath}/${filename}` : filename));
+  checkDifferent(names, (i) => `karpathy: ${file}: image ${i} of the split`);
   const first = join(folder, names[0]);
   if (!(await stat(first).catch(() => undefined))?.isFile())
     throw new Error(`karpathy: ${first}: no such file`);
@@ -86,6 +87,7 @@ function parse(file: string, text: string): Entry[] {
       sentences.length > 0 &&
       sentences.every((one) => typeof one?.raw === "string");
     if (!valid) refuse("sentences with raw text");
+    checkBelow(`karpathy: ${file}: images[${i}]`, filepath ? `${filepath}/${filename}` : filename);
     return entry as Entry;
   });
 }

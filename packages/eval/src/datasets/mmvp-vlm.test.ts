@@ -51,6 +51,8 @@ it.each([
   ["Texts,1,A\nTexts,2,B\n", /row 2 must have a number, a pattern and a statement, got "Texts,1,A"/],
   ['1,Texts,"A\n2,Texts,B\n', /^mmvpVLM: .*Questions.csv: Quote Not Closed/],
   ["1,Texts,A\n2,Texts,B\n", /MLLM_VLM Images.*1.jpg: no such file/],
+  ["1,Texts,A\n1,Texts,B\n", /the image of row 3 must differ from .*row 2, got "Texts\/1.jpg" twice/],
+  ["1,../x,A\n2,../x,B\n", /row 2: pattern must name a file below its folder, got "..\/x"/],
 ])("refuses %j", async (rows, message) => {
   await expect(mmvpVLM(folderOf({ "Questions.csv": header + rows }))).rejects.toThrow(message);
 });

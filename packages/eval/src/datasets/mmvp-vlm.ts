@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type ImageDataset, imageArray } from "@dcr-js/data";
 import { parse } from "csv-parse/sync";
 import { checkOptions, checkText, describe } from "../shared/check-options.js";
-import { checkFile } from "./published-files.js";
+import { checkBelow, checkDifferent, checkFile } from "./published-files.js";
 
 /** The nine visual patterns (Tong et al. 2024, section 3.1), as the published folders are named. */
 export const mmvpPatterns = [
@@ -62,6 +62,7 @@ export async function mmvpVLM(folder: string, options?: MMVPVLMOptions): Promise
         `mmvpVLM: ${path}: row ${i + 2} must have a number, a pattern and a statement, got ${got}${hint}`,
       );
     }
+    checkBelow(`mmvpVLM: ${path}: row ${i + 2}: pattern`, pattern);
     return { id, pattern, statement };
   });
   if (questions.length === 0 || questions.length % 2 !== 0) {
@@ -78,6 +79,10 @@ export async function mmvpVLM(folder: string, options?: MMVPVLMOptions): Promise
     const name = `${pattern}/${id}.jpg`;
     return { name, image: join(folder, "MLLM_VLM Images", pattern, `${id}.jpg`) };
   });
+  checkDifferent(
+    images.map(({ name }) => name),
+    (i) => `mmvpVLM: ${path}: the image of row ${i + 2}`,
+  );
   for (const { image } of images) {
     if (!(await stat(image).catch(() => undefined))?.isFile())
       throw new Error(`mmvpVLM: ${image}: no such file`);

@@ -49,6 +49,13 @@ it("names what is no such file, or ends early", async () => {
   await expect(read(images(1, 2), labels(1, 2))).rejects.toThrow(
     /expected 2 images, as their file says, got 1 images/,
   );
+  // More than the header tells, such as of two files in one.
+  await expect(read(images(2, 1), labels(1, 2))).rejects.toThrow(
+    /images-idx3-ubyte has more than the 1 images that its header tells/,
+  );
+  await expect(read(images(2), Buffer.concat([labels(1, 2), Buffer.of(3)]))).rejects.toThrow(
+    /labels-idx1-ubyte has more than the 2 labels that its header tells/,
+  );
   await expect(read(images(2).subarray(0, 1000), labels(1, 2))).rejects.toThrow(
     /images-idx3-ubyte ends within a record of 784 bytes/,
   );

@@ -40,9 +40,15 @@ export async function mnist(folder: string, options?: MNISTOptions): Promise<Lab
       },
     });
     let index = 0;
+    let isMore = false;
     try {
       for await (const grey of pixels) {
         const label = (await labels.next()).value?.[0];
+        if (index === counts.images) {
+          throw new Error(
+            `mnist: ${imagePath} has more than the ${counts.images} images that its header tells`,
+          );
+        }
         if (label === undefined) throw new Error(`mnist: ${labelPath} has no label for image ${index}`);
         if (label > 9) throw new Error(`mnist: ${labelPath}: label ${index} must be 0 to 9, got ${label}`);
         const data = Uint8Array.from({ length: 3 * grey.length }, (_, at) => grey[Math.floor(at / 3)]);
@@ -52,6 +58,7 @@ export async function mnist(folder: string, options?: MNISTOptions): Promise<Lab
           label: String(label),
         };
       }
+      isMore = !(await labels.next()).done;
     } finally {
       // A generator that is not read to its end keeps its file open.
       await labels.return(undefined);
@@ -59,6 +66,9 @@ export async function mnist(folder: string, options?: MNISTOptions): Promise<Lab
     if (counts.images === 0) throw new Error(`mnist: ${imagePath} has no images`);
     if (index === 0) {
       throw new Error(`mnist: ${imagePath}: expected ${counts.images} images, as its header says, got 0`);
+    }
+    if (isMore && counts.labels === index) {
+      throw new Error(`mnist: ${labelPath} has more than the ${counts.labels} labels that its header tells`);
     }
     for (const [name, count] of Object.entries(counts)) {
       if (count !== index)

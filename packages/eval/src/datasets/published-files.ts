@@ -2,11 +2,32 @@ import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createGunzip } from "node:zlib";
+import { describe } from "../shared/check-options.js";
 
 /** @throws naming what is missing, and what should be there */
 export async function checkFile(caller: string, path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) throw new Error(`${caller}: ${path}: no such file`);
+}
+
+/** Checks that a data set names a file below its own folder, and none elsewhere. */
+export function checkBelow(where: string, path: unknown): string {
+  const isBelow =
+    typeof path === "string" &&
+    path.split(/[\\/]/).every((part) => part !== "" && part !== "." && part !== "..");
+  if (isBelow) return path;
+  throw new Error(`${where} must name a file below its folder, got ${describe(path)}`);
+}
+
+/** Checks that no two entries of a data set are equal: a list that was put together wrongly would count one image twice. */
+export function checkDifferent(names: readonly string[], where: (place: number) => string): void {
+  const places = new Map<string, number>();
+  for (const [i, name] of names.entries()) {
+    const first = places.get(name);
+    if (first !== undefined)
+      throw new Error(`${where(i)} must differ from ${where(first)}, got ${describe(name)} twice`);
+    places.set(name, i);
+  }
 }
 
 /** The lines of a small text file that are not empty. */

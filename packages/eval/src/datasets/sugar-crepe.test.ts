@@ -51,7 +51,11 @@ it.each<[string, unknown, RegExp]>([
     { 5: { filename: "a.jpg", negative_caption: "x" } },
     /entry "5" must have a text caption, got undefined/,
   ],
-  ["a path", { 5: { ...addAtt[0], filename: "../a.jpg" } }, /entry "5" must name a file, got "\.\.\/a\.jpg"/],
+  [
+    "a path",
+    { 5: { ...addAtt[0], filename: "../a.jpg" } },
+    /entry "5" must name a file below its folder, got "\.\.\/a\.jpg"/,
+  ],
   ["no image", { 5: { ...addAtt[0], filename: "a.jpg" } }, /a\.jpg: no such file/],
 ])("refuses %s", async (_, content, message) => {
   const folder = folderOf({ "add_att.json": JSON.stringify(content) });

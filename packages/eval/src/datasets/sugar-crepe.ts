@@ -1,9 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { imageArray } from "@dcr-js/data";
 import { checkOptions, checkText, describe } from "../shared/check-options.js";
 import type { CaptionChoices } from "./caption-choices.js";
-import { checkFile, parseFile } from "./published-files.js";
+import { checkBelow, checkFile, parseFile } from "./published-files.js";
 
 /** The seven kinds of change (Hsieh et al. 2023, table 1), as the published files are named. */
 export const sugarCrepeCategories = [
@@ -99,7 +99,6 @@ function checkEntry(where: string, entry: unknown) {
     if (typeof value !== "string" || value === "")
       throw new Error(`${where} must have a text ${key}, got ${describe(value)}`);
   }
-  if (filename !== basename(filename as string))
-    throw new Error(`${where} must name a file, got ${describe(filename)}`);
+  checkBelow(where, filename);
   return { filename, caption, negative } as Record<"filename" | "caption" | "negative", string>;
 }

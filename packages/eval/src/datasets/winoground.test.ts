@@ -86,7 +86,7 @@ it.each<[string, Record<string, string>, RegExp]>([
   [
     "a path",
     { "examples.jsonl": line(0, { image_0: "../x" }) },
-    /line 1 must have a name image_0, got "\.\.\/x"/,
+    /line 1: image_0 must name a file below its folder, got "\.\.\/x"/,
   ],
   ["no image", { "examples.jsonl": line(0) }, /images\/ex_0_img_0\.png: no such file/],
   ["no Parquet", { "a.parquet": "PAR1 nothing" }, /a\.parquet: cannot be read as Parquet: /],

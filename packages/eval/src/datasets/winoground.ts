@@ -1,9 +1,9 @@
 import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { type CustomImage, type ImageDataset, imageArray, imageStream } from "@dcr-js/data";
 import { checkText, describe } from "../shared/check-options.js";
 import { parquetFiles, readParquet, savedImage } from "./parquet.js";
-import { checkFile, parseFile, readLines } from "./published-files.js";
+import { checkBelow, checkFile, parseFile, readLines } from "./published-files.js";
 
 /** Winoground: image `2 i` belongs to caption `2 i`, and image `2 i + 1` to caption `2 i + 1`; `splitPairs` parts the rows. */
 export interface Winoground {
@@ -75,10 +75,7 @@ async function fromLines(path: string): Promise<Winoground> {
     const row = parseFile(`winoground: ${where}`, line) as Record<string, unknown>;
     examples.push(checkExample(where, row));
     for (const key of ["image_0", "image_1"]) {
-      const name = row?.[key];
-      if (typeof name !== "string" || name !== basename(name)) {
-        throw new Error(`winoground: ${where} must have a name ${key}, got ${describe(name)}`);
-      }
+      const name = checkBelow(`winoground: ${where}: ${key}`, row?.[key]);
       const found = endings.get(name) ?? `${name}.png`;
       const image = join(folder, "images", found);
       if (!endings.has(name)) await checkFile("winoground", image);

@@ -180,7 +180,7 @@ it("gives up where replies have no end or trickle", async () => {
     more();
   });
   await expect(askQuestions(questions.slice(0, 1), { ...endless.options, retries: 0 })).rejects.toThrow(
-    /question q0: replied with more than 16777216 bytes after 1 of 1 tries/,
+    /question q0: .*: the reply has more than 16777216 bytes after 1 of 1 tries/,
   );
   const trickle = await serve((_, response) => {
     const timer = setInterval(() => response.write(" "), 2);
@@ -348,4 +348,26 @@ it("sends the fields of request, leaves out those that are undefined, and asks a
   ] as const) {
     await expect(ask(request as never)).rejects.toThrow(message);
   }
+});
+
+it("takes a refusal for the answer, and no thoughts that were cut", async () => {
+  const thoughts = { message: { content: "<think>The dog" }, finish_reason: "length" };
+  const refusal = { message: { content: null, refusal: "I cannot say." }, finish_reason: "stop" };
+  const { options } = await serve((body, response) =>
+    response.end(JSON.stringify({ choices: [promptOf(body) === "What is 0?" ? refusal : thoughts] })),
+  );
+  expect(await askQuestions(questions.slice(0, 1), options)).toEqual(["I cannot say."]);
+  await expect(askQuestions(questions.slice(1, 2), { ...options, maxTokens: 16 })).rejects.toThrow(
+    "replied no text within 16 tokens",
+  );
+});
+
+it("shows a reply on one line, without the key that a server repeats", async () => {
+  const { options } = await serve((body, response) => {
+    const page = promptOf(body) === "What is 0?" ? "bad key sk-1\n\n  sk-1" : "";
+    response.writeHead(401).end(page);
+  });
+  const ask = (i: number) => askQuestions([questions[i]], { ...options, apiKey: "sk-1" });
+  await expect(ask(0)).rejects.toThrow(/completions replied 401: bad key \*\*\* \*\*\* after 1 of 6 tries$/);
+  await expect(ask(1)).rejects.toThrow(/replied 401: nothing after 1 of 6 tries$/);
 });

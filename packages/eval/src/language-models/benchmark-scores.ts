@@ -91,6 +91,7 @@ export interface POPEScores extends Share {
   precision: number;
   /** Of "yes"; NaN where no label is yes. */
   recall: number;
+  /** NaN where neither an answer nor a label is yes. */
   f1: number;
   /** Share of answers that are yes. */
   yesRatio: number;

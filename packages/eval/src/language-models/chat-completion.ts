@@ -83,14 +83,14 @@ async function send(body: string, { url, apiKey, timeout, maxTokens, signal }: C
     if (signal.aborted) throw new RequestError("stopped, since another question failed", false);
     const { name, message, cause } = error as Error & { cause?: Error };
     throw new RequestError(
-      name === "TimeoutError" ? `no reply in ${timeout} ms` : (cause?.message ?? message),
+      name === "TimeoutError" ? `no reply in ${timeout} ms` : `${shownURL}: ${cause?.message ?? message}`,
       true,
     );
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
   }
-  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  const short = shortened(text, apiKey);
   if (!response.ok) {
     const { status } = response;
     const after = waitOf(response.headers.get("retry-after"));
@@ -110,12 +110,19 @@ async function send(body: string, { url, apiKey, timeout, maxTokens, signal }: C
   }
   const { content, isCut } = contentOf(reply);
   // A model that reasons may spend all tokens before the answer begins.
-  if (isCut && !content?.trim()) {
+  if (isCut && !content?.replace(/^\s*<think>[\s\S]*?(?:<\/think>|$)/, "").trim()) {
     throw new RequestError(`${shownURL} replied no text within ${maxTokens} tokens (maxTokens)`, false);
   }
   if (content === undefined)
     throw new RequestError(`${shownURL} replied without choices[0].message.content: ${short}`, false);
   return content;
+}
+
+/** The beginning of a reply on one line, as an error shows it: without the key, which some servers repeat. */
+function shortened(text: string, apiKey = ""): string {
+  const line = (apiKey ? text.replaceAll(apiKey, "***") : text).replace(/\s+/g, " ").trim();
+  if (line === "") return "nothing";
+  return line.length > 200 ? `${line.slice(0, 200)}...` : line;
 }
 
 /** The body as text. @throws where it is too long */
@@ -126,7 +133,7 @@ async function readText(response: Response): Promise<string> {
   let bytes = 0;
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > mostBytes) throw new Error(`replied with more than ${mostBytes} bytes`);
+    if (bytes > mostBytes) throw new Error(`the reply has more than ${mostBytes} bytes`);
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
@@ -140,13 +147,13 @@ function waitOf(header: string | null): number | undefined {
   return Number.isNaN(wait) ? undefined : Math.max(0, wait);
 }
 
-/** The answer's text, or that of its parts, and whether the model had to stop before its end. */
+/** The answer's text, that of its parts or the model's refusal, and whether the model had to stop before its end. */
 function contentOf(reply: unknown): { content?: string; isCut: boolean } {
   const { choices } = (reply ?? {}) as {
-    choices?: { message?: { content?: unknown }; finish_reason?: unknown }[];
+    choices?: { message?: { content?: unknown; refusal?: unknown }; finish_reason?: unknown }[];
   };
   const choice = choices?.[0];
-  const content = choice?.message?.content;
+  const content = choice?.message?.content ?? choice?.message?.refusal;
   const parts: unknown[] = Array.isArray(content) ? content : [content];
   const texts = parts.map((part) => (typeof part === "string" ? part : textOf(part)));
   const found = texts.filter((text) => text !== undefined);

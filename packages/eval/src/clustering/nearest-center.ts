@@ -33,19 +33,24 @@ export async function nearestCenters(points: Points, centers: Float64Array): Pro
       const products = await block.data();
       block.dispose();
       for (let row = start, at = 0; at < products.length; row++, at += k) {
-        // |x - c|^2 is least where x c - |c|^2 / 2 is greatest.
-        let [best, most, second] = [0, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-        for (let center = 0; center < k; center++) {
+        // |x - c|^2 is least where x c - |c|^2 / 2 is greatest; a score above the bar may be, since products are rounded.
+        const margin = 2 * rounding * Math.sqrt(squaredNorms[row]) * longest;
+        let best = 0;
+        let most = products[at] - half[0];
+        let bar = most - margin;
+        let second = Number.NEGATIVE_INFINITY;
+        for (let center = 1; center < k; center++) {
           const score = products[at + center] - half[center];
+          if (score < bar) continue;
           if (score > most) {
             second = most;
             most = score;
+            bar = most - margin;
             best = center;
           } else if (score > second) second = score;
         }
-        const least = most - 2 * rounding * Math.sqrt(squaredNorms[row]) * longest;
         nearest[row] =
-          second < least ? best : nearestOf(row, (center) => products[at + center] - half[center] >= least);
+          second < bar ? best : nearestOf(row, (center) => products[at + center] - half[center] >= bar);
       }
     }
   } finally {

@@ -197,7 +197,11 @@ const averagePool = (kernelName: "AvgPool" | "AvgPool3D"): tf.GradConfig => ({
       const before = { Depth: "front", Height: "top", Width: "left" } as const;
       const scaled = axes.reduce((gradient, axis, i) => {
         const size = info[`filter${axis}`]!;
-        const window = { size, stride: info[`stride${axis}`]!, before: info.padInfo[before[axis]]! };
+        const window = {
+          size,
+          stride: info[`stride${axis}`]!,
+          before: Math.max(0, info.padInfo[before[axis]]!),
+        };
         const held = counts(info[`in${axis}`]!, info[`out${axis}`]!, window);
         if (held.every((count) => count === size)) return gradient;
         const shape = gradient.shape.map((_, other) => (other === i + 1 ? held.length : 1));

@@ -47,5 +47,35 @@ const prelu: tf.GradConfig = {
   },
 };
 
+/** `a / b`, and 0 where both are 0. */
+function quotientOrZero(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+  return tf.where(tf.logicalAnd(tf.equal(a, 0), tf.equal(b, 0)), 0, tf.div(a, b));
+}
+
+/**
+ * tfjs-core's is NaN at a divisor of 0 where the quotient does not count: `tf.divNoNan` leaves such quotients out, and its gradient is 0
+ * there, as TensorFlow's. It also divides by the square of the divisor, which float32 does not hold from 1e20 on.
+ */
+const quotient: tf.GradConfig = {
+  kernelName: "RealDiv",
+  inputsToSave: ["a", "b"],
+  gradFunc: (dy, [a, b]) => {
+    const divisor = () => tf.cast(b, "float32");
+    return {
+      a: () => sumBroadcast(quotientOrZero(dy as tf.Tensor, divisor()), a.shape),
+      b: () => {
+        const slope = sumBroadcast(tf.mul(dy as tf.Tensor, tf.cast(a, "float32")), b.shape);
+        return tf.neg(quotientOrZero(quotientOrZero(slope, divisor()), divisor()));
+      },
+    };
+  },
+};
+
 /** Gradients that take the place of tfjs-core's own at points where those are wrong. */
-export const specialGradients: readonly tf.GradConfig[] = [abs, extremum("Max"), extremum("Min"), prelu];
+export const specialGradients: readonly tf.GradConfig[] = [
+  abs,
+  extremum("Max"),
+  extremum("Min"),
+  prelu,
+  quotient,
+];

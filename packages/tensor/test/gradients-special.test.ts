@@ -76,6 +76,25 @@ describe.each(await testBackends())("gradients on $name", ({ start }) => {
     none.dispose();
   });
 
+  it("of divNoNan at a divisor of 0 is 0, as TensorFlow's, and of div it is infinite", async () => {
+    const divisors = [0, 2, -4, 0];
+    const dividends = [1, 3, 2, 0];
+    expect(await gradientOf((a) => tf.divNoNan(a, divisors), dividends)).toEqual([0, 0.5, -0.25, 0]);
+    expect(await gradientOf((b) => tf.divNoNan(dividends, b), divisors)).toEqual([0, -0.75, -0.125, 0]);
+    expect(await gradientOf((b) => tf.divNoNan(dividends, b), 0)).toEqual([0]);
+    expect(await gradientOf((a) => tf.div(a, divisors), dividends)).toEqual([Infinity, 0.5, -0.25, Infinity]);
+    const second = (b: tf.Tensor) => tf.grad((c: tf.Tensor) => tf.divNoNan(dividends, c))(b);
+    // 2 a / b^3
+    expectClose(await gradientOf(second, divisors), [0, 0.75, -0.0625, 0]);
+  });
+
+  it("of a quotient whose divisor has no square in float32", async () => {
+    // -a / b^2
+    expectClose(await gradientOf((b) => tf.div([1e30, -1e-30], b), [1e20, 1e-20]), [-1e-10, 1e10], {
+      relative: 1e-6,
+    });
+  });
+
   it("of prelu with more slopes than inputs", async () => {
     const alpha = [
       [0.5, 0.25],

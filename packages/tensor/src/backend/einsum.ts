@@ -53,23 +53,11 @@ export const einsumOn =
       );
       const left = inOrder(a!.x, a!.labels, batch + rows + contracted);
       const right = inOrder(b.x, b.labels, batch + columns + contracted);
-      const isFloat = left.dtype === "float32" && right.dtype === "float32";
-      const product = isFloat
-        ? run(
-            "BatchMatMul",
-            { a: reshape(left, [count!, m!, k!]), b: reshape(right, [count!, n!, k!]) },
-            { transposeA: false, transposeB: true },
-          )
-        : run(
-            "Sum",
-            {
-              x: run("Multiply", {
-                a: reshape(left, [count!, m!, 1, k!]),
-                b: reshape(right, [count!, 1, n!, k!]),
-              }),
-            },
-            { axis: [3], keepDims: false },
-          );
+      const product = run(
+        "BatchMatMul",
+        { a: reshape(left, [count!, m!, k!]), b: reshape(right, [count!, n!, k!]) },
+        { transposeA: false, transposeB: true },
+      );
       const labels = batch + rows + columns;
       y = inOrder(reshape(product, shapeOf(labels)), labels, output);
     }

@@ -143,6 +143,51 @@ describe.each(await testBackends())("rewritten calls on $name", ({ start }) => {
       tf.dispose([a, b]);
     });
   }
+
+  // Volumes of one plane are images, for which tfjs-core reckons the padding right.
+  const windows: [size: number, stride: number][] = [
+    [1, 3],
+    [2, 3],
+    [3, 2],
+    [1, 2],
+    [2, 5],
+  ]; // prettier-ignore
+  it.each(windows)(
+    "windows of %d voxels with strides of %d and the same padding as images",
+    async (size, stride) => {
+      const x = tf.tidy(() => {
+        // Far apart, so that a difference does not move a maximum.
+        const places = tf.mod(tf.mul(tf.range(0, 6 * 7 * 2), 23), 84);
+        return tf.reshape(tf.div(places, 20), [1, 6, 7, 2]) as tf.Tensor4D;
+      });
+      const w = normalTensor<tf.Rank.R4>(2, [size, size, 2, 3]);
+      const volume = (y: tf.Tensor) => tf.reshape(y, [1, ...y.shape]) as tf.Tensor5D;
+      const [windowOf, stridesOf] = [size, stride].map((n) => [1, n, n] as [number, number, number]);
+      const pairs: [image: (y: tf.Tensor4D) => tf.Tensor, of: (y: tf.Tensor) => tf.Tensor][] = [
+        [
+          (y) => tf.maxPool(y, size, stride, "same"),
+          (y) => tf.maxPool3d(volume(y), windowOf, stridesOf, "same"),
+        ],
+        [
+          (y) => tf.avgPool(y, size, stride, "same"),
+          (y) => tf.avgPool3d(volume(y), windowOf, stridesOf, "same"),
+        ],
+        [
+          (y) => tf.conv2d(y, w, stride, "same"),
+          (y) => tf.conv3d(volume(y), volume(w) as never, stridesOf, "same"),
+        ],
+      ];
+      for (const [image, of] of pairs) {
+        const [expected, got] = [await read(() => image(x)), await read(() => of(x))];
+        expect(got.shape).toEqual([1, ...expected.shape]);
+        expectClose(got.values, expected.values, { relative: 1e-5, absolute: 1e-6 });
+        await checkGradients(of, [x]);
+      }
+      const filters = (y: tf.Tensor) => tf.conv3d(volume(x), volume(y) as never, stridesOf, "same");
+      await checkGradients(filters, [w]);
+      tf.dispose([x, w]);
+    },
+  );
 });
 
 const swapped = ({ rank }: tf.Tensor) => [

@@ -1,11 +1,7 @@
-import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
+import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
-
-type Parameters = globalThis.Parameters<KernelFunc>[0];
-type Run = (params: Parameters) => TensorInfo;
-
-/** A call of a kernel as calls that tfjs-backend-cpu and tfjs-backend-wasm compute right; null where it is one. */
-type Rewrite = (backendName: string, params: Parameters, run: Run) => TensorInfo | null;
+import { type KernelParameters, onBackend, type Rewrite, type Run } from "./rewrite.js";
+import { withoutLastVoxels } from "./without-last-voxels.js";
 
 interface SliceAttributes {
   begin: number[];
@@ -58,17 +54,37 @@ const wholeBatches: Rewrite = (backendName, { inputs, attrs, backend }, run) => 
     const own = [...new Array(lead.length - leads[i].length).fill(1), ...leads[i]];
     const reps = [...lead.map((size, axis) => size / own[axis]), 1, 1];
     const operand = { ...x, shape: [...own, ...x.shape.slice(-2)] };
-    const tile = tf.getKernel("Tile", backendName).kernelFunc;
-    return tile({ inputs: { x: operand }, attrs: { reps }, backend }) as TensorInfo;
+    return onBackend(backendName, backend)("Tile", { x: operand }, { reps });
   });
   const y = run({ inputs: { ...inputs, a: wholeA, b: wholeB }, attrs, backend });
   for (const { dataId } of [wholeA, wholeB]) (backend as tf.KernelBackend).disposeData(dataId);
   return y;
 };
 
-const rewrites: Record<string, Rewrite> = {
-  StridedSlice: allAxes,
-  BatchMatMul: wholeBatches,
+/** An average over whole images as their mean, which adds long sums in float64: tfjs-backend-wasm adds windows in float32. */
+const meanOfWhole: Rewrite = (backendName, { inputs, attrs, backend }) => {
+  const { x } = inputs as { x: TensorInfo };
+  const { filterSize, pad } = attrs as unknown as { filterSize: number | number[]; pad: unknown };
+  const axes = [...x.shape.keys()].slice(1, -1);
+  const isWhole = axes.every(
+    (axis, i) => x.shape[axis] === (Array.isArray(filterSize) ? filterSize[i] : filterSize),
+  );
+  const isPadded = pad !== "valid" && [pad].flat(2).some((side) => side !== 0);
+  if (!isWhole || isPadded) return null;
+  return onBackend(backendName, backend)("Mean", { x }, { axis: axes, keepDims: true });
+};
+
+const volumes =
+  "MaxPool3D AvgPool3D Conv3D MaxPool3DGrad AvgPool3DGrad Conv3DBackpropInputV2 Conv3DBackpropFilterV2".split(
+    " ",
+  );
+
+const rewrites: Record<string, readonly Rewrite[]> = {
+  StridedSlice: [allAxes],
+  BatchMatMul: [wholeBatches],
+  ...Object.fromEntries(volumes.map((kernelName) => [kernelName, [withoutLastVoxels]])),
+  AvgPool: [meanOfWhole],
+  AvgPool3D: [meanOfWhole, withoutLastVoxels],
 };
 
 /** The kernels whose calls are rewritten on backends that run tfjs's own. */
@@ -78,8 +94,12 @@ export const rewrittenKernels: readonly string[] = Object.keys(rewrites);
 export function rewritten(
   backendName: string,
   kernelName: string,
-  params: Parameters,
+  params: KernelParameters,
   run: Run,
 ): TensorInfo | null {
-  return rewrites[kernelName]?.(backendName, params, run) ?? null;
+  for (const rewrite of rewrites[kernelName] ?? []) {
+    const result = rewrite(backendName, params, run);
+    if (result) return result;
+  }
+  return null;
 }

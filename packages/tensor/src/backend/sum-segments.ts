@@ -5,11 +5,18 @@ interface Segments {
   inner: number;
 }
 
-/** Adds the rows of `from` to those of `to`, a row for each segment. */
-export function sumSegments(to: Float32Array, from: ArrayLike<number>, { ids, inner }: Segments): void {
+/** Sums the rows of `from` that belong to each row of `to`, in float64: float32 would lose the digits of a long sum. */
+export function sumSegments(
+  to: Float32Array | Int32Array,
+  from: ArrayLike<number>,
+  { ids, inner }: Segments,
+): void {
   const count = inner === 0 ? 0 : to.length / inner;
+  const sums = new Float64Array(to.length);
   for (let i = 0; i < ids.length; i++) {
     if (ids[i] < 0 || ids[i] >= count) continue;
-    for (let j = 0; j < inner; j++) to[ids[i] * inner + j] += from[i * inner + j];
+    for (let j = 0; j < inner; j++) sums[ids[i] * inner + j] += from[i * inner + j];
   }
+  // An array of integers takes them modulo 2^32.
+  to.set(sums);
 }

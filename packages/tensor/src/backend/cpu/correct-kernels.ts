@@ -2,12 +2,17 @@ import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { checkBoxImages } from "../box-images.js";
 import { einsumOn } from "../einsum.js";
 import { rewritten, rewrittenKernels } from "../rewritten-calls.js";
 import { settledAttributes, settledKernels } from "../settled-attributes.js";
 import { sumSegments } from "../sum-segments.js";
+import { eachPair } from "./each-pair.js";
+import { matMul } from "./mat-mul.js";
 import { maxPool3dGradient } from "./max-pool-3d-gradient.js";
 import { resizeGradient } from "./resize-gradient.js";
+import { topK } from "./top-k.js";
+import { wholeProducts } from "./whole-products.js";
 
 /** The value of a reduction over no elements, where tfjs-backend-cpu reads past the end. */
 const ofNothing: Record<string, (dtype: string) => number> = {
@@ -21,46 +26,15 @@ const ofNothing: Record<string, (dtype: string) => number> = {
 /** Depth of a matrix product from which tfjs-backend-cpu, which adds sums of 48 products in float32, is replaced. */
 const longProduct = 4096;
 
-/** A matrix product in float64. */
-function matMul({ inputs, attrs, backend }: Parameters<KernelFunc>[0]): TensorInfo {
-  const host = backend as MathBackendCPU;
-  const { a, b } = inputs as Record<"a" | "b", TensorInfo>;
-  const { transposeA, transposeB } = attrs as unknown as Record<"transposeA" | "transposeB", boolean>;
-  const values = ({ dataId }: TensorInfo) => host.data.get(dataId).values as Float32Array;
-  const sides = ({ shape }: TensorInfo, swapped: boolean) =>
-    swapped ? shape.slice(-2).reverse() : shape.slice(-2);
-  const [[rows, depth], [, columns]] = [sides(a, transposeA), sides(b, transposeB)];
-  const lead = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const [batch, batchA, batchB] = [lead, a.shape.slice(0, -2), b.shape.slice(0, -2)].map(
-    tf.util.sizeFromShape,
-  );
-  const [x, y] = [values(a), values(b)];
-  const [rowStep, depthStep] = transposeA ? [1, rows] : [depth, 1];
-  const [depthStepB, columnStep] = transposeB ? [1, depth] : [columns, 1];
-  const result = new Float32Array(batch * rows * columns);
-  for (let n = 0, to = 0; n < batch; n++) {
-    const [fromA, fromB] = [(n % batchA) * rows * depth, (n % batchB) * depth * columns];
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++) {
-        let sum = 0;
-        for (let k = 0; k < depth; k++) {
-          sum += x[fromA + i * rowStep + k * depthStep] * y[fromB + k * depthStepB + j * columnStep];
-        }
-        result[to++] = sum;
-      }
-    }
-  }
-  return host.makeTensorInfo([...lead, rows, columns], "float32", result);
-}
-
 function segmentSum(x: TensorInfo, segmentIds: TensorInfo, params: Parameters<KernelFunc>[0]): TensorInfo {
   const host = params.backend as MathBackendCPU;
   const [from, ids] = [x, segmentIds].map(({ dataId }) => host.data.get(dataId).values as Float32Array);
   const tail = x.shape.slice(segmentIds.shape.length);
   const shape = [(params.attrs as { numSegments: number }).numSegments, ...tail];
-  const result = new Float32Array(tf.util.sizeFromShape(shape));
+  const dtype = x.dtype === "float32" ? "float32" : "int32";
+  const result = tf.util.getArrayFromDType(dtype, tf.util.sizeFromShape(shape));
   sumSegments(result, from, { ids, inner: tf.util.sizeFromShape(tail) });
-  return host.makeTensorInfo(shape, "float32", result);
+  return host.makeTensorInfo(shape, dtype, result);
 }
 
 /** tfjs-backend-cpu's powers with 1 for 1 to any power, and for -1 to an infinite one, as IEEE 754 has it; JavaScript has NaN there. */
@@ -70,19 +44,11 @@ function power(theirs: KernelFunc, params: Parameters<KernelFunc>[0]): TensorInf
   const y = theirs(params) as TensorInfo;
   const valuesOf = ({ dataId }: TensorInfo) => host.data.get(dataId).values as tf.TypedArray;
   const [bases, exponents, powers] = [a, b, y].map(valuesOf);
-  const steps = [a, b].map(({ shape }) => {
-    const padded = [...new Array(y.shape.length - shape.length).fill(1), ...shape];
-    const strides = [...tf.util.computeStrides(padded), 1];
-    return padded.map((size, axis) => (size === 1 ? 0 : strides[axis]));
-  });
-  for (let i = 0; i < powers.length; i++) {
-    if (!Number.isNaN(powers[i])) continue;
-    const at = tf.util.indexToLoc(i, y.shape.length, [...tf.util.computeStrides(y.shape), 1]);
-    const [base, exponent] = [bases, exponents].map(
-      (values, side) => values[at.reduce((offset, place, axis) => offset + place * steps[side][axis], 0)],
-    );
+  eachPair(y.shape, [a.shape, b.shape], (i, atA, atB) => {
+    if (!Number.isNaN(powers[i])) return;
+    const [base, exponent] = [bases[atA], exponents[atB]];
     if (base === 1 || (base === -1 && Math.abs(exponent) === Infinity)) powers[i] = 1;
-  }
+  });
   return y;
 }
 
@@ -111,30 +77,36 @@ export function correctCpuKernels(): void {
   replace("CropAndResize", (theirs) => (params) => {
     // It takes a negative image for memory before the first, and leaves out one behind the last.
     const { image, boxInd } = params.inputs as Record<"image" | "boxInd", TensorInfo>;
-    const images = (params.backend as MathBackendCPU).data.get(boxInd.dataId).values as Int32Array;
-    const wrong = images.findIndex((i) => !(i >= 0 && i < image.shape[0]));
-    if (wrong >= 0) {
-      throw new RangeError(
-        `cropAndResize: boxInd must be at least 0 and below the batch of ${image.shape[0]}, got ${images[wrong]} at ${wrong}`,
-      );
-    }
+    checkBoxImages(
+      (params.backend as MathBackendCPU).data.get(boxInd.dataId).values as Int32Array,
+      image.shape[0],
+    );
     return theirs(params);
   });
   replace("MaxPool3DGrad", () => maxPool3dGradient);
   replace("ResizeBilinearGrad", () => resizeGradient(true));
   replace("ResizeNearestNeighborGrad", () => resizeGradient(false));
-  replace("UnsortedSegmentSum", (theirs) => (params) => {
-    // It multiplies all of x by 0 and 1 for each segment: slow for many, and NaN everywhere for one infinity.
+  replace("UnsortedSegmentSum", () => (params) => {
+    // It multiplies all of x by 0 and 1 for each segment: slow for many, NaN everywhere for one infinity, and float32 for int32.
     const { x, segmentIds } = params.inputs as Record<"x" | "segmentIds", TensorInfo>;
-    return x.dtype === "float32" ? segmentSum(x, segmentIds, params) : theirs(params);
+    return segmentSum(x, segmentIds, params);
   });
+  replace("TopK", () => topK);
+  for (const [kernelName, exact] of Object.entries(wholeProducts)) {
+    replace(kernelName, (theirs) => (params) => {
+      const dtypes = Object.values(params.inputs as Record<string, TensorInfo>).map(({ dtype }) => dtype);
+      const isWhole =
+        dtypes.includes("int32") && dtypes.every((dtype) => dtype === "int32" || dtype === "bool");
+      return isWhole ? exact(params) : theirs(params);
+    });
+  }
   replace("BatchMatMul", (theirs) => (params) => {
     const { a, b } = params.inputs as Record<"a" | "b", TensorInfo>;
     const depth = a.shape[a.shape.length - ((params.attrs as { transposeA?: boolean }).transposeA ? 2 : 1)];
     const isFloat = a.dtype === "float32" && b.dtype === "float32";
     // Of a batch of none it makes one product.
     const isEmpty = [a, b].some(({ shape }) => shape.slice(0, -2).includes(0));
-    return (isFloat && depth > longProduct) || isEmpty ? matMul(params) : theirs(params);
+    return !isFloat || depth > longProduct || isEmpty ? matMul(params) : theirs(params);
   });
   for (const [kernelName, value] of Object.entries(ofNothing)) {
     replace(kernelName, (theirs) => (params) => {

@@ -7,10 +7,9 @@ export const unsortedSegmentSum: Kernel = ({ inputs, attrs, backend, output }) =
   const { x, segmentIds } = inputs;
   const tail = x.shape.slice(segmentIds.shape.length);
   const y = output([attrs.numSegments, ...tail]);
-  sumSegments(
-    backend.typedArrayFromHeap(y).fill(0) as Float32Array,
-    backend.typedArrayFromHeap(x) as Float32Array,
-    { ids: backend.typedArrayFromHeap(segmentIds) as Int32Array, inner: tf.util.sizeFromShape(tail) },
-  );
+  sumSegments(backend.typedArrayFromHeap(y) as Float32Array, backend.typedArrayFromHeap(x) as Float32Array, {
+    ids: backend.typedArrayFromHeap(segmentIds) as Int32Array,
+    inner: tf.util.sizeFromShape(tail),
+  });
   return y;
 };

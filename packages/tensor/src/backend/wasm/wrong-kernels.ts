@@ -10,9 +10,12 @@ const words = (text: string) => new Set(text.split(" "));
 
 /**
  * Wrong for all inputs: sine and cosine of large numbers, log1p near 0, sign below 1e-19, the dtype of floorDiv, the remainder of
- * large divisors, steps between far ends, weights of prelu that are infinite or broadcast, maxima below 0 with their places.
+ * large divisors, steps between far ends, weights of prelu that are infinite or broadcast, maxima below 0 with their places, products that
+ * overflow on the way only, the largest of numbers with NaN, places of pixels that lie half-way.
  */
-const always = words("Cos FloorDiv LinSpace Log1p MaxPoolWithArgmax Mod Prelu Sign Sin Tan");
+const always = words(
+  "Cos FloorDiv LinSpace Log1p MaxPoolWithArgmax Mod Prelu Prod Sign Sin Tan TopK Transform",
+);
 
 /** Read the bits of int32 for a float, take int32 for smaller than it is, return float32, or refuse it. */
 const forIntegers = words(
@@ -28,9 +31,7 @@ const rightForBools = words(
 );
 
 /** Make an infinity of NaN, or NaN of what has no weight. */
-const forNonFinite = words(
-  "AvgPool AvgPool3D CropAndResize MaxPool ResizeBilinear ResizeBilinearGrad Transform",
-);
+const forNonFinite = words("AvgPool AvgPool3D CropAndResize MaxPool ResizeBilinear ResizeBilinearGrad");
 
 export interface Given {
   inputs: Inputs;
@@ -59,6 +60,10 @@ function hasEmptyWindow({ attrs: { pad, filterSize } }: Given): boolean {
   return Array.isArray(pad) && [1, 2].some((axis) => Math.max(...pad[axis]) >= (sizes[axis - 1] ?? sizes[0]));
 }
 
+/** Whether a window has so many taps that their sum, one after another in float32, loses digits. */
+const hasLongSums = ({ inputs, attrs: { filterSize } }: Given): boolean =>
+  (Array.isArray(filterSize) ? size(filterSize) : filterSize ** (inputs.x.shape.length - 2)) > 1024;
+
 /** Wrong for some inputs. */
 const sometimes: Record<string, (given: Given) => boolean> = {
   Cast: ({ attrs }) => attrs.dtype === "bool",
@@ -78,13 +83,13 @@ const sometimes: Record<string, (given: Given) => boolean> = {
   ScatterNd: (given) => isOutside(given, given.inputs.indices, given.attrs.shape),
   TensorScatterUpdate: (given) => isOutside(given, given.inputs.indices, given.inputs.tensor.shape),
   SparseToDense: (given) => isOutside(given, given.inputs.sparseIndices, given.attrs.outputShape),
-  AvgPool: hasEmptyWindow,
+  AvgPool: (given) => hasEmptyWindow(given) || hasLongSums(given),
+  AvgPool3D: hasLongSums,
   Bincount: (given) => exceeds(given, given.inputs.x),
   DenseBincount: (given) => exceeds(given, given.inputs.x),
   CropAndResize: (given) => exceeds(given, given.inputs.boxInd, given.inputs.image.shape[0]),
   MaxPool: hasEmptyWindow,
   ResizeBilinearGrad: resizing,
-  Transform: ({ attrs }) => attrs.fillMode === "reflect",
   ResizeNearestNeighborGrad: resizing,
 };
 

@@ -1,5 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { productType } from "../../product-type.js";
 import { type Binding, type Uniform, u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { elementwise } from "./elementwise.js";
@@ -148,39 +149,73 @@ export interface MatMul {
   epilogue?: Epilogue;
 }
 
-/**
- * Product of the last two axes, of which either operand's may be transposed; batch axes broadcast. Products of int32 are
- * computed in float32: exact while sums stay below 2^24.
- */
+/** Product of the last two axes, of which either operand's may be transposed; batch axes broadcast. Integers stay exact modulo 2^32. */
 export function batchMatMul(backend: WebGPUBackend, op: MatMul): TensorInfo {
-  const { a, b } = op;
-  if (a.dtype === "float32" && b.dtype === "float32")
-    return floatMatMul(backend, op, (shape) => backend.activation(shape));
-  const floats = [cast(backend, a, "float32"), cast(backend, b, "float32")];
-  const product = floatMatMul(backend, { ...op, a: floats[0], b: floats[1] }, (shape) =>
-    backend.output(shape, "float32"),
-  );
-  const result = cast(backend, product, tf.upcastType(a.dtype, b.dtype));
-  backend.disposeAll(...floats, product);
-  return result;
-}
-
-function floatMatMul(
-  backend: WebGPUBackend,
-  op: MatMul,
-  output: (shape: number[]) => TensorInfo,
-): TensorInfo {
-  const { a, b, transposeA = false, transposeB = false, epilogue = {} } = op;
-  const [aRows, aColumns] = a.shape.slice(-2);
-  const [bRows, bColumns] = b.shape.slice(-2);
-  const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-  const [kOfB, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
-  if (k !== kOfB) {
+  const { a, b, transposeA, transposeB } = op;
+  const sizes = { a: sizesOf(a, transposeA), b: sizesOf(b, transposeB) };
+  if (sizes.a.columns !== sizes.b.rows) {
     throw new Error(
-      `matMul: inner sizes must agree, got ${k} and ${kOfB} for shapes [${a.shape}] and [${b.shape}] ` +
+      `matMul: inner sizes must agree, got ${sizes.a.columns} and ${sizes.b.rows} for shapes [${a.shape}] and [${b.shape}] ` +
         `with transposeA=${transposeA} and transposeB=${transposeB}`,
     );
   }
+  const product = { ...op, m: sizes.a.rows, k: sizes.a.columns, n: sizes.b.columns };
+  if (a.dtype === "float32" && b.dtype === "float32") return floatProduct(backend, product);
+  const dtype = productType(a, b);
+  const [x, y] = [cast(backend, a, dtype), cast(backend, b, dtype)];
+  const result = (dtype === "float32" ? floatProduct : wholeProduct)(backend, { ...product, a: x, b: y });
+  backend.disposeAll(x, y);
+  return result;
+}
+
+/** Rows and columns of the matrices in a tensor. */
+function sizesOf({ shape }: TensorInfo, isTransposed = false): { rows: number; columns: number } {
+  const [rows, columns] = shape.slice(-2);
+  return isTransposed ? { rows: columns, columns: rows } : { rows, columns };
+}
+
+interface SizedProduct extends MatMul {
+  m: number;
+  n: number;
+  k: number;
+}
+
+/** A matrix product of int32 with sums of int32, which float32 would round above 2^24. An invocation computes an element. */
+function wholeProduct(backend: WebGPUBackend, op: SizedProduct): TensorInfo {
+  const { a, b, transposeA = false, transposeB = false, m, n, k } = op;
+  const leads = [a, b].map(({ shape }) => shape.slice(0, -2));
+  const lead = tf.broadcast_util.assertAndGetBroadcastShape(leads[0], leads[1]);
+  const whole = [a, b].map((info) => broadcastTo(backend, info, [...lead, ...info.shape.slice(-2)]));
+  const output = backend.output([...lead, m, n], "int32");
+  backend.launch({
+    name: "WholeProduct",
+    key: "",
+    inputs: [
+      { name: "a", info: whole[0] },
+      { name: "b", info: whole[1] },
+    ],
+    outputs: [{ name: "result", info: output }],
+    count: tf.util.sizeFromShape(output.shape),
+    uniforms: [
+      ...[u32("m", m), u32("n", n), u32("k", k)],
+      ...[u32("aRow", transposeA ? 1 : k), u32("aColumn", transposeA ? m : 1)],
+      ...[u32("bRow", transposeB ? 1 : n), u32("bColumn", transposeB ? k : 1)],
+    ],
+    body: () => `let column = index % u.n;
+  let row = index / u.n % u.m;
+  let batch = index / (u.n * u.m);
+  var sum = 0;
+  for (var j = 0u; j < u.k; j++) {
+    sum += load_a(batch * u.m * u.k + row * u.aRow + j * u.aColumn) * load_b(batch * u.k * u.n + j * u.bRow + column * u.bColumn);
+  }
+  store_result(index, sum);`,
+  });
+  backend.disposeAll(...whole);
+  return output;
+}
+
+function floatProduct(backend: WebGPUBackend, op: SizedProduct): TensorInfo {
+  const { a, b, transposeA = false, transposeB = false, epilogue = {}, m, n, k } = op;
   const leadA = a.shape.slice(0, -2);
   const leadB = b.shape.slice(0, -2);
   const lead = tf.broadcast_util.assertAndGetBroadcastShape(leadA, leadB);
@@ -189,11 +224,11 @@ function floatMatMul(
   if ((batchA !== batch && batchA !== 1) || (batchB !== batch && batchB !== 1)) {
     // Broadcast along some batch axes only, which one step between batches cannot describe.
     const whole = [a, b].map((info) => broadcastTo(backend, info, [...lead, ...info.shape.slice(-2)]));
-    const product = floatMatMul(backend, { ...op, a: whole[0], b: whole[1] }, output);
+    const product = floatProduct(backend, { ...op, a: whole[0], b: whole[1] });
     backend.disposeAll(...whole);
     return product;
   }
-  const c = output([...lead, m, n]);
+  const c = backend.activation([...lead, m, n]);
   const product = {
     ...epilogue,
     name: "BatchMatMul",

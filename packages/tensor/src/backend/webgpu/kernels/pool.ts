@@ -2,8 +2,10 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { f32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
+import { compensatedSum, compensationUniforms } from "./compensated-sum.js";
 import { floatFunctions } from "./float-functions.js";
 import { type Attributes, elementType, type Kernel, type KernelTable } from "./kernel.js";
+import { reduce } from "./reduce.js";
 import {
   join,
   overInputs,
@@ -40,13 +42,16 @@ const positionOfMaximum = (position: string): Reduction => ({
   dtype: () => "int32",
 });
 
-/** Padding does not count. */
+/** Padding does not count; the average of padding alone is that of nothing, NaN. */
 const average: Reduction = {
   start: "var sum = 0.0; var count = 0.0;",
   step: "sum += value; count += 1.0;",
-  result: "sum / max(count, 1.0)",
+  result: "select(sum / count, quietNan(), count == 0.0)",
   dtype: () => "float32",
 };
+
+/** Taps from which the rounding errors of a sum of one after another would show. */
+const longSum = 1024;
 
 const extremes = (type: string) => `${floatFunctions("isNan")}
 fn lowest() -> ${type} { return ${type === "f32" ? "-infinity()" : "-2147483648"}; }
@@ -72,23 +77,51 @@ function reduceWindow(
       ? backend.activation(window.outShape, [x])
       : backend.output(window.outShape, dtype(x));
   const type = elementType(x.dtype);
+  const isLong = reduction === average && tapCount(window) > longSum;
   const raised = filter ? ` + ${type}(load_filterValues(${join(axes, "size")} * u.channels + channel))` : "";
   backend.launch({
     name,
-    key: `${axes.length}/${step}/${raised}`,
+    key: `${axes.length}/${step}/${raised}/${isLong}`,
     inputs: [{ name: "x", info: x }, ...(filter ? [{ name: "filterValues", info: filter }] : [])],
     outputs: [{ name: "result", info: output }],
     count: positionCount(window) * channels,
-    uniforms: windowUniforms(window),
+    uniforms: [...compensationUniforms, ...windowUniforms(window)],
     declarations: () => extremes(type),
     body: () => `let channel = index % u.channels;
   let outPosition = index / u.channels;
   ${split(axes, "out", "outPosition")}
-  ${start}
-  ${overInputs(window, `let value = load_x(${join(axes, "in")} * u.channels + channel)${raised};\n  ${step}`)}
+  ${
+    isLong
+      ? compensatedAverage(window)
+      : `${start}
+  ${overInputs(window, `let value = load_x(${join(axes, "in")} * u.channels + channel)${raised};\n  ${step}`)}`
+  }
   store_result(index, ${result});`,
   });
   return output;
+}
+
+/** WGSL of `sum` and `count` over a window, for `average`, by a loop over its taps. */
+function compensatedAverage(window: Window): string {
+  const { axes } = window;
+  const places = axes.map(
+    ({ name: a }) => `let at${a} = to${a} * u.stride${a} + tap${a} * u.dilation${a} - u.before${a};`,
+  );
+  const isInside = axes.map(({ name: a }) => `at${a} < u.in${a}`).join(" && ");
+  return `var count = 0.0;
+  ${compensatedSum({
+    sums: { sum: { term: "value" } },
+    first: "0u",
+    step: "1u",
+    end: axes.map(({ name }) => `u.size${name}`).join(" * "),
+    before: `${split(axes, "size", "j")}
+    ${places.join(" ")}
+    var value = 0.0;
+    if (${isInside}) {
+      value = f32(load_x(${join(axes, "in")} * u.channels + channel));
+      count += 1.0;
+    }`,
+  })}`;
 }
 
 export const windowMaximum = (backend: WebGPUBackend, x: TensorInfo, op: Windowed) =>
@@ -181,11 +214,31 @@ const withArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => {
   ];
 };
 
+/** An average over whole images is their mean, which many invocations share. */
+const averagePool =
+  (name: string): Kernel =>
+  (call) => {
+    const { x } = call.inputs;
+    const window = geometry(x.shape, call.attrs);
+    const { axes } = window;
+    const isWhole = axes.every(
+      ({ input, output, size, before }) => output === 1 && size === input && before === 0,
+    );
+    if (!isWhole || x.dtype !== "float32") return pool(name, average)(call);
+    const spatial = axes.map((_, i) => i + 1);
+    return reduce(call.backend, x, {
+      name: "Sum",
+      axes: spatial,
+      keepDims: true,
+      scale: 1 / tapCount(window),
+    });
+  };
+
 export const poolKernels: KernelTable = {
   MaxPool: pool("MaxPool", maximum),
   MaxPool3D: pool("MaxPool3D", maximum),
-  AvgPool: pool("AvgPool", average),
-  AvgPool3D: pool("AvgPool3D", average),
+  AvgPool: averagePool("AvgPool"),
+  AvgPool3D: averagePool("AvgPool3D"),
   MaxPoolGrad: maxGradient("MaxPoolGrad"),
   MaxPool3DGrad: maxGradient("MaxPool3DGrad"),
   AvgPoolGrad: averageGradient("AvgPoolGrad"),

@@ -21,6 +21,7 @@ const lowest = "(-2147483647 - 1)";
 
 const reductions = {
   Sum: { neutral: { f32: "0.0", i32: "0" }, combine: both("a + b") },
+  /** Of float32 see `floatProduct`. */
   Prod: { neutral: { f32: "1.0", i32: "1" }, combine: both("a * b") },
   Max: {
     neutral: { f32: "-infinity()", i32: lowest, bool: "0" },
@@ -52,7 +53,7 @@ export interface ReduceOptions {
 /**
  * `x` reduced over `axes`, any of them. An output element belongs to one invocation; where that leaves the device idle,
  * several share it by every n-th element and a second pass combines them. Dense rows are read, and added up, by four. Sums of
- * float32 are compensated.
+ * float32 are compensated; a product of float32 belongs to one invocation, which keeps its power of two apart.
  */
 export function reduce(
   backend: WebGPUBackend,
@@ -74,10 +75,12 @@ export function reduce(
   const length = tf.util.sizeFromShape(reduced.map((axis) => x.shape[axis]));
   const [keptAxes, reducedAxes] = [pick(kept), pick(reduced)];
   const dense = reducedAxes.dims.length === 1 && reducedAxes.strides[0] === 1;
-  const width = dense && [length, ...keptAxes.strides].every((step) => step % 4 === 0) ? 4 : 1;
+  const isFloatProduct = name === "Prod" && x.dtype === "float32";
+  const width =
+    !isFloatProduct && dense && [length, ...keptAxes.strides].every((step) => step % 4 === 0) ? 4 : 1;
   const { invocations, elements } = wanted(backend);
   const share = Math.floor(invocations / Math.max(1, outputs));
-  const chunks = Math.max(1, Math.min(share, Math.ceil(length / elements)));
+  const chunks = isFloatProduct ? 1 : Math.max(1, Math.min(share, Math.ceil(length / elements)));
   const partial = reduceChunks(backend, x, {
     name,
     width,
@@ -113,6 +116,31 @@ interface Chunks {
   scale: number;
 }
 
+/**
+ * WGSL of the product `sum` of `u.length` float32 elements, each at `at`. Its power of two is kept apart, so that it over- or underflows
+ * where the whole product does, and nowhere on the way.
+ */
+const floatProduct = (at: string) => `var fraction = 1.0;
+  var exponent = 0;
+  for (var j = 0u; j < u.length; j++) {
+    ${at}
+    let value = load_x(at);
+    if (isOrdinary(value) && isOrdinary(fraction)) {
+      let factor = frexp(value);
+      let product = frexp(fraction * factor.fract);
+      fraction = product.fract;
+      exponent += factor.exp + product.exp;
+    } else {
+      fraction = select(fraction * value, quietNan(), isNan(fraction) || isNan(value));
+    }
+  }
+  var sum = fraction;
+  if (isOrdinary(fraction)) {
+    // ldexp takes exponents of normal numbers.
+    exponent = clamp(exponent, -250, 250);
+    sum = ldexp(ldexp(fraction, exponent / 2), exponent - exponent / 2);
+  }`;
+
 /** One pass: `[outputs, chunks]`. */
 function reduceChunks(backend: WebGPUBackend, x: TensorInfo, pass: Chunks): TensorInfo {
   const { name, width, outputs, kept, reduced, length, chunks, scale } = pass;
@@ -141,6 +169,7 @@ function reduceChunks(backend: WebGPUBackend, x: TensorInfo, pass: Chunks): Tens
       ...u32List("reducedStep", reduced.strides),
     ],
     declarations: () => `${floatFunctions("isNan")}
+fn isOrdinary(x: f32) -> bool { return x != 0.0 && !isInf(x) && !isNan(x); }
 fn combine(a: ${type}, b: ${type}) -> ${type} { return ${combine[type]}; }
 fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
   return vec4<${type}>(combine(a.x, b.x), combine(a.y, b.y), combine(a.z, b.z), combine(a.w, b.w));
@@ -177,6 +206,8 @@ fn combineVectors(a: vec4<${type}>, b: vec4<${type}>) -> vec4<${type}> {
             sums: { sum: { type: width === 4 ? "vec4<f32>" : "f32", term: "load_x(at)" } },
           }),
         );
+      } else if (name === "Prod" && type === "f32") {
+        lines.push(floatProduct(before));
       } else {
         lines.push(`var sum = ${read}(${first});
   for (var j = chunk; j < u.length; j += u.chunks) {

@@ -56,7 +56,12 @@ const table: Record<string, Unary> = {
   Ceil: { float: "ceil(x)", int: "x" },
   Round: { float: "round(x)", int: "x" },
   Sigmoid: { float: "1.0 / (1.0 + fastExp(-x))", functions: ["fastExp"] },
-  Softplus: { float: "max(x, 0.0) + log1pOf(expOf(-abs(x)))", functions: ["expOf", "log1pOf"] },
+  Softplus: {
+    float: "max(x, 0.0) + log1pOf(expOf(-abs(x)))",
+    // The logarithm is below 1.
+    int: "max(x, 0)",
+    functions: ["expOf", "log1pOf"],
+  },
   Erf: { float: keepNan("erfOf(x)"), functions: ["erfOf"] },
   Sin: { float: "sinOf(x)", functions: ["trigonometry"] },
   Cos: { float: "cosOf(x)", functions: ["trigonometry"] },

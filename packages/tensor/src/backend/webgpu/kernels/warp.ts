@@ -1,5 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
+import { checkBoxImages } from "../../box-images.js";
 import { f32, type Uniform, u32 } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
 import { elementType, type Kernel, type KernelTable } from "./kernel.js";
@@ -39,9 +40,13 @@ fn sample(image: u32, y: f32, x: f32, channel: u32) -> f32 {
   }
 }`;
 
-/** Boxes [y1, x1, y2, x2] of images, in fractions of their sides, resampled to one size. */
+/**
+ * Boxes [y1, x1, y2, x2] of images, in fractions of their sides, resampled to one size. An image out of range throws where `boxInd` still
+ * lies on the host; on the device it gives zeros, since a shader cannot throw.
+ */
 const cropAndResize: Kernel = ({ inputs: { image, boxes, boxInd }, attrs, backend }) => {
   const { cropSize, method, extrapolationValue } = attrs;
+  checkBoxImages(backend.hostValues(boxInd.dataId) as Int32Array | null, image.shape[0]);
   const shape = [boxes.shape[0], ...cropSize, image.shape[3]];
   const output = backend.output(shape, "float32");
   backend.launch({

@@ -54,7 +54,8 @@ export function windowOf(info: Info2D | Info3D): Window {
       size: fields[`filter${side}`],
       stride: fields[`stride${side}`],
       dilation: fields[`dilation${side}`],
-      before: fields.padInfo[before],
+      // tfjs-core's is below 0 for a volume whose last voxels no window reaches.
+      before: Math.max(0, fields.padInfo[before]),
     })),
     inShape,
     outShape,

@@ -301,6 +301,24 @@ const scatterNd: tf.GradConfig = {
   }),
 };
 
+/** tfjs-core's gradient adds slice after slice, as many as there are repetitions, and refuses more than 4 axes. */
+const tile: tf.GradConfig = {
+  kernelName: "Tile",
+  inputsToSave: ["x"],
+  gradFunc: (dy, [x], attrs): Gradient => ({
+    x: () => {
+      const { reps } = attrs as unknown as { reps: number[] };
+      if (dy instanceof tf.Tensor && dy.size === 0) return tf.zeros(x.shape);
+      // Each axis that repeats has one of the repetitions before it.
+      const apart = x.shape.flatMap((size, axis) => (reps[axis] === 1 ? [size] : [reps[axis]!, size]));
+      const axes = reps.flatMap((count, axis) =>
+        count === 1 ? [] : [axis + reps.slice(0, axis).filter((other) => other !== 1).length],
+      );
+      return tf.sum(tf.reshape(dy as tf.Tensor, apart), axes);
+    },
+  }),
+};
+
 /** Gradients that take the place of tfjs-core's own, or that it lacks. */
 export const correctedGradients: readonly tf.GradConfig[] = [
   averagePool("AvgPool"),
@@ -316,6 +334,7 @@ export const correctedGradients: readonly tf.GradConfig[] = [
   scatterNd,
   squaredDifference,
   stridedSlice,
+  tile,
   ofParts("SplitV"),
   ofParts("Unpack"),
   floorDiv,

@@ -4,6 +4,11 @@
  * Sums are added to what the results hold.
  */
 
+import { flush } from "./sum";
+
+/** Places whose products are summed in float32 before they are added to the totals. */
+const PLACES: i32 = 256;
+
 // @ts-expect-error: decorator
 @inline
 function field(window: usize, i: i32): i32 {
@@ -115,10 +120,11 @@ function dot(bytes: usize, a: usize, b: usize): f32 {
 
 /**
  * Computes the gradient of `x`, or of the filter, from `dy`; the other of `dx` and `dw` is 0. Where `full`, the filter is [taps, channels,
- * outChannels]; else it is depthwise, [taps, outChannels], and an input channel has its share of the output channels only.
+ * outChannels]; else it is depthwise, [taps, outChannels], and an input channel has its share of the output channels only. The
+ * filter's is a sum over all places: in float32 over some, which `totals`, a zero in float64 for each weight, takes up.
  */
 export function windowGradient(
-  window: usize, full: bool, x: usize, filter: usize, dy: usize, dx: usize, dw: usize,
+  window: usize, full: bool, x: usize, filter: usize, dy: usize, dx: usize, dw: usize, totals: usize,
 ): void {
   const channels = field(window, 1);
   const outBytes = <usize>field(window, 2) << 2;
@@ -128,7 +134,9 @@ export function windowGradient(
   // The bytes of dy that belong to one input channel, and the distance to those of the next channel.
   const bytes = full ? outBytes : outBytes / <usize>channels;
   const step = full ? 0 : bytes;
+  const weightCount = <i32>(<usize>(taps * channels) * (bytes >> 2));
   for (let place = 0; place < places; place++) {
+    if (dw != 0 && place % PLACES == PLACES - 1) flush(weightCount, dw, totals);
     const fromDy = dy + <usize>place * outBytes;
     for (let tap = 0; tap < taps; tap++) {
       const at = inputPlace(window, place, tap);
@@ -151,4 +159,7 @@ export function windowGradient(
       }
     }
   }
+  if (dw == 0) return;
+  flush(weightCount, dw, totals);
+  for (let i: usize = 0; i < <usize>weightCount; i++) store<f32>(dw + (i << 2), <f32>load<f64>(totals + (i << 3)));
 }

@@ -22,7 +22,10 @@ describe.each(await testBackends())("averages on $name", ({ start }) => {
   const pools: [name: string, run: () => tf.Tensor][] = [
     ["an image of 256 x 256", () => tf.avgPool(filled<tf.Rank.R4>([2, 256, 256, 3]), 256, 1, "valid")],
     ["an image of 1000 x 1000", () => tf.avgPool(filled<tf.Rank.R4>([1, 1000, 1000, 1]), 1000, 1, "valid")],
-    ["a row of 300,000", () => tf.avgPool(filled<tf.Rank.R4>([1, 1, 300_000, 1]), [1, 300_000], 7, "same")],
+    [
+      "a row of 300,000",
+      () => tf.avgPool(filled<tf.Rank.R4>([1, 1, 300_000, 1]), [1, 300_000], 300_000, "same"),
+    ],
     ["windows of 200 x 200", () => tf.avgPool(filled<tf.Rank.R4>([1, 201, 201, 2]), 200, 1, "valid")],
     ["padded windows of 300 x 300", () => tf.avgPool(filled<tf.Rank.R4>([1, 301, 301, 1]), 300, 100, "same")],
     [
@@ -75,18 +78,5 @@ describe.each(await testBackends())("averages on $name", ({ start }) => {
       tf.grad((x: tf.Tensor) => tf.avgPool(x as tf.Tensor4D, 2, 2, 2))(tf.ones([1, 2, 2, 1])),
     );
     expect(gradient.values).toEqual([0.25, 0.25, 0.25, 0.25]);
-  });
-
-  it("sums of a million rows of one segment lose no digits", async () => {
-    const n = 1_000_000;
-    const { values } = await read(() =>
-      tf.unsortedSegmentSum(filled([n]), tf.zeros([n], "int32") as tf.Tensor1D, 1),
-    );
-    expectClose(values, [n * tenth], close);
-    const gradient = await read(() => {
-      const places = tf.zeros([n], "int32") as tf.Tensor1D;
-      return tf.grad((x: tf.Tensor) => tf.mul(tf.gather(x, places), 0.1))(tf.ones([2]));
-    });
-    expectClose(gradient.values, [n * tenth, 0], close);
   });
 });

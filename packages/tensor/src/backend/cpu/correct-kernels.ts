@@ -6,8 +6,8 @@ import { checkBoxImages } from "../box-images.js";
 import { einsumOn } from "../einsum.js";
 import { rewritten, rewrittenKernels } from "../rewritten-calls.js";
 import { settledAttributes, settledKernels } from "../settled-attributes.js";
-import { sumSegments } from "../sum-segments.js";
 import { eachPair } from "./each-pair.js";
+import { longSums } from "./long-sums.js";
 import { matMul } from "./mat-mul.js";
 import { maxPool3dGradient } from "./max-pool-3d-gradient.js";
 import { resizeGradient } from "./resize-gradient.js";
@@ -25,17 +25,6 @@ const ofNothing: Record<string, (dtype: string) => number> = {
 
 /** Depth of a matrix product from which tfjs-backend-cpu, which adds sums of 48 products in float32, is replaced. */
 const longProduct = 4096;
-
-function segmentSum(x: TensorInfo, segmentIds: TensorInfo, params: Parameters<KernelFunc>[0]): TensorInfo {
-  const host = params.backend as MathBackendCPU;
-  const [from, ids] = [x, segmentIds].map(({ dataId }) => host.data.get(dataId).values as Float32Array);
-  const tail = x.shape.slice(segmentIds.shape.length);
-  const shape = [(params.attrs as { numSegments: number }).numSegments, ...tail];
-  const dtype = x.dtype === "float32" ? "float32" : "int32";
-  const result = tf.util.getArrayFromDType(dtype, tf.util.sizeFromShape(shape));
-  sumSegments(result, from, { ids, inner: tf.util.sizeFromShape(tail) });
-  return host.makeTensorInfo(shape, dtype, result);
-}
 
 /** tfjs-backend-cpu's powers with 1 for 1 to any power, and for -1 to an infinite one, as IEEE 754 has it; JavaScript has NaN there. */
 function power(theirs: KernelFunc, params: Parameters<KernelFunc>[0]): TensorInfo {
@@ -86,11 +75,7 @@ export function correctCpuKernels(): void {
   replace("MaxPool3DGrad", () => maxPool3dGradient);
   replace("ResizeBilinearGrad", () => resizeGradient(true));
   replace("ResizeNearestNeighborGrad", () => resizeGradient(false));
-  replace("UnsortedSegmentSum", () => (params) => {
-    // It multiplies all of x by 0 and 1 for each segment: slow for many, NaN everywhere for one infinity, and float32 for int32.
-    const { x, segmentIds } = params.inputs as Record<"x" | "segmentIds", TensorInfo>;
-    return segmentSum(x, segmentIds, params);
-  });
+  for (const [kernelName, by] of Object.entries(longSums)) replace(kernelName, by);
   replace("TopK", () => topK);
   for (const [kernelName, exact] of Object.entries(wholeProducts)) {
     replace(kernelName, (theirs) => (params) => {

@@ -41,7 +41,8 @@ export const resizeGradient =
     const rows = tapsOf(height, newHeight, isBilinear, attrs as ResizeAttrs);
     const columns = tapsOf(width, newWidth, isBilinear, attrs as ResizeAttrs);
     const gradient = host.data.get(dy.dataId).values as Float32Array;
-    const result = new Float32Array(tf.util.sizeFromShape(images.shape));
+    // In float64: a pixel may get the sum of thousands.
+    const result = new Float64Array(tf.util.sizeFromShape(images.shape));
     let from = 0;
     for (let n = 0; n < batch; n++) {
       for (const row of rows) {
@@ -60,5 +61,5 @@ export const resizeGradient =
         }
       }
     }
-    return host.makeTensorInfo(images.shape, "float32", result);
+    return host.makeTensorInfo(images.shape, "float32", Float32Array.from(result));
   };

@@ -2,6 +2,7 @@ import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { eachPair } from "./each-pair.js";
+import { type Running, running } from "./running.js";
 
 // Products of int32 modulo 2^32, as numpy has them. tfjs-backend-cpu multiplies in float64, which drops the last digits above 2^53.
 
@@ -61,26 +62,9 @@ const prod: KernelFunc = (params) => {
 
 const cumprod: KernelFunc = (params) => {
   const { x } = params.inputs as { x: TensorInfo };
-  const { axis, exclusive, reverse } = params.attrs as unknown as {
-    axis: number;
-    exclusive: boolean;
-    reverse: boolean;
-  };
-  const [along] = tf.util.parseAxisParam(axis, x.shape);
-  const [count, inner] = [x.shape[along], tf.util.sizeFromShape(x.shape.slice(along + 1))];
-  const values = valuesOf(params, x);
-  const result = new Int32Array(values.length);
-  for (let start = 0; start < values.length; start += count * inner) {
-    for (let j = 0; j < inner; j++) {
-      let product = 1;
-      for (let k = 0; k < count; k++) {
-        const at = start + (reverse ? count - 1 - k : k) * inner + j;
-        const next = Math.imul(product, values[at]);
-        result[at] = exclusive ? product : next;
-        product = next;
-      }
-    }
-  }
+  const result = new Int32Array(tf.util.sizeFromShape(x.shape));
+  const values = { from: valuesOf(params, x), shape: x.shape, start: 1, step: Math.imul };
+  running(result, values, params.attrs as unknown as Running);
   return whole(params, x.shape, result);
 };
 

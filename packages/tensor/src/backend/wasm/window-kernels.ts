@@ -138,8 +138,13 @@ const convGradient =
     const window = windowFor(x?.shape ?? attrs.inputShape, filter?.shape ?? attrs.filterShape, attrs);
     const gradient = zeros(call, x ? attrs.filterShape : attrs.inputShape);
     const [dx, dw] = x ? [0, at(gradient)] : [at(gradient), 0];
-    withWindow(backend, window, (pointer) =>
-      kernels.windowGradient(pointer, full ? 1 : 0, x ? at(x) : 0, filter ? at(filter) : 0, at(dy), dx, dw),
+    const totalBytes = x ? 8 * tf.util.sizeFromShape(gradient.shape) : 0;
+    withScratch(backend, totalBytes, (totals) =>
+      withWindow(backend, window, (pointer) => {
+        backend.wasm.HEAPU8.fill(0, totals, totals + totalBytes);
+        const operands = [x ? at(x) : 0, filter ? at(filter) : 0, at(dy)];
+        kernels.windowGradient(pointer, full ? 1 : 0, ...operands, dx, dw, totals);
+      }),
     );
     return gradient;
   };

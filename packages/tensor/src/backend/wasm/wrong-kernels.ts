@@ -33,6 +33,9 @@ const rightForBools = words(
 /** Make an infinity of NaN, or NaN of what has no weight. */
 const forNonFinite = words("AvgPool AvgPool3D CropAndResize MaxPool ResizeBilinear ResizeBilinearGrad");
 
+/** The longest sum of one term after another in float32 that keeps its digits. */
+const longSum = 1024;
+
 export interface Given {
   inputs: Inputs;
   attrs: Attrs;
@@ -46,9 +49,14 @@ function isOutside({ backend }: Given, indices: TensorInfo, shape: number[]): bo
   return values.some((index, i) => index < 0 || index >= shape[i % depth]);
 }
 
-/** A gradient of resizing whose kernel knows nothing of the centres of pixels, and divides by 0 for a single pixel. */
-const resizing = ({ inputs, attrs }: Given): boolean =>
-  attrs.halfPixelCenters || (attrs.alignCorners && inputs.images.shape.slice(1, 3).includes(1));
+/**
+ * A gradient of resizing whose kernel knows nothing of the centres of pixels, divides by 0 for a single pixel, and adds what a pixel gets
+ * one by one in float32.
+ */
+const resizing = ({ inputs: { images, dy }, attrs }: Given): boolean =>
+  attrs.halfPixelCenters ||
+  (attrs.alignCorners && images.shape.slice(1, 3).includes(1)) ||
+  size(dy.shape) > longSum * size(images.shape);
 
 /** Whether some value lies outside [0, below): memory of others would be read for it. */
 const exceeds = ({ backend }: Given, x: TensorInfo, below = Infinity): boolean =>
@@ -60,9 +68,9 @@ function hasEmptyWindow({ attrs: { pad, filterSize } }: Given): boolean {
   return Array.isArray(pad) && [1, 2].some((axis) => Math.max(...pad[axis]) >= (sizes[axis - 1] ?? sizes[0]));
 }
 
-/** Whether a window has so many taps that their sum, one after another in float32, loses digits. */
+/** Whether a window has too many taps for such a sum. */
 const hasLongSums = ({ inputs, attrs: { filterSize } }: Given): boolean =>
-  (Array.isArray(filterSize) ? size(filterSize) : filterSize ** (inputs.x.shape.length - 2)) > 1024;
+  (Array.isArray(filterSize) ? size(filterSize) : filterSize ** (inputs.x.shape.length - 2)) > longSum;
 
 /** Wrong for some inputs. */
 const sometimes: Record<string, (given: Given) => boolean> = {
@@ -80,13 +88,16 @@ const sometimes: Record<string, (given: Given) => boolean> = {
     (inputs.x.dtype === "int32" && Math.fround(value) !== value),
   GatherV2: ({ attrs }) => attrs.batchDims > 0,
   GatherNd: (given) => isOutside(given, given.inputs.indices, given.inputs.params.shape),
-  ScatterNd: (given) => isOutside(given, given.inputs.indices, given.attrs.shape),
   TensorScatterUpdate: (given) => isOutside(given, given.inputs.indices, given.inputs.tensor.shape),
   SparseToDense: (given) => isOutside(given, given.inputs.sparseIndices, given.attrs.outputShape),
+  // They add one by one in float32.
+  ScatterNd: (given) =>
+    given.inputs.indices.shape[0] > longSum || isOutside(given, given.inputs.indices, given.attrs.shape),
+  Bincount: (given) => size(given.inputs.x.shape) > longSum || exceeds(given, given.inputs.x),
+  DenseBincount: (given) => size(given.inputs.x.shape) > longSum || exceeds(given, given.inputs.x),
+  Cumsum: ({ inputs, attrs }) => inputs.x.shape[attrs.axis] > longSum,
   AvgPool: (given) => hasEmptyWindow(given) || hasLongSums(given),
   AvgPool3D: hasLongSums,
-  Bincount: (given) => exceeds(given, given.inputs.x),
-  DenseBincount: (given) => exceeds(given, given.inputs.x),
   CropAndResize: (given) => exceeds(given, given.inputs.boxInd, given.inputs.image.shape[0]),
   MaxPool: hasEmptyWindow,
   ResizeBilinearGrad: resizing,

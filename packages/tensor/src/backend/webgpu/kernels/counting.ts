@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { Random } from "../../../random.js";
 import { u32 } from "../launch.js";
+import { compensationUniforms, sumWhere } from "./compensated-sum.js";
 import { elementType, type Kernel, type KernelTable } from "./kernel.js";
 import { cast } from "./shape.js";
 import { softmaxKernels } from "./softmax.js";
@@ -28,14 +29,16 @@ const bincount =
       inputs: [{ name: "x", info: x }, ...(weighted ? [{ name: "weights", info: weights }] : [])],
       outputs: [{ name: "result", info: output }],
       count: tf.util.sizeFromShape(output.shape),
-      uniforms: [u32("n", n), u32("size", size)],
+      uniforms: [...compensationUniforms, u32("n", n), u32("size", size)],
       body: () => `let row = index / u.size * u.n;
   let bin = i32(index % u.size);
-  var sum = ${type}(0);
-  for (var j = row; j < row + u.n; j++) {
-    if (i32(load_x(j)) == bin) { sum ${binaryOutput ? `= ${type}(1)` : `+= ${weighted ? "load_weights(j)" : `${type}(1)`}`}; }
-  }
-  store_result(index, sum);`,
+  ${sumWhere(type, {
+    terms: weighted && !binaryOutput ? "load_weights(j)" : `${type}(1)`,
+    first: "row",
+    end: "row + u.n",
+    condition: "i32(load_x(j)) == bin",
+  })}
+  store_result(index, ${binaryOutput ? `min(sum, ${type}(1))` : "sum"});`,
     });
     return output;
   };

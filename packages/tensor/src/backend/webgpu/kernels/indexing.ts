@@ -2,6 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { f32, i32, partAlignment, u32, u32List } from "../launch.js";
 import type { WebGPUBackend } from "../webgpu-backend.js";
+import { compensated, compensationUniforms, sumWhere } from "./compensated-sum.js";
 import { fill } from "./fill.js";
 import { floatFunctions } from "./float-functions.js";
 import { elementType, type Kernel, type KernelTable } from "./kernel.js";
@@ -159,6 +160,7 @@ export function segmentSum(
       outputs: [{ name: "result", info: output, part: part.count < size(output.shape) ? part : undefined }],
       count: (byRow ? rows : numSegments) * inner,
       uniforms: [
+        ...compensationUniforms,
         u32("rows", rows),
         u32("inner", inner),
         u32("segments", numSegments),
@@ -177,10 +179,12 @@ export function segmentSum(
   let column = index % u.inner;
   let offset = u32(segment) * u.inner + column;
   if (offset < u.first || offset >= u.end) { return; }
-  var sum = ${type}(0);
-  for (var j = firstRow; j < u.rows; j++) {
-    if (load_ids(j) == segment) { sum += load_x(j * u.inner + column); }
-  }
+  ${sumWhere(type, {
+    terms: "load_x(j * u.inner + column)",
+    first: "firstRow",
+    end: "u.rows",
+    condition: "load_ids(j) == segment",
+  })}
   store_result(offset - u.first, sum);`;
       },
     });
@@ -191,7 +195,7 @@ export function segmentSum(
 const unsortedSegmentSum: Kernel = ({ inputs: { x, segmentIds }, attrs, backend }) =>
   segmentSum(backend, x, { segmentIds, numSegments: attrs.numSegments });
 
-/** Running sums or products along an axis; one invocation a line. */
+/** Running sums, compensated where they are of float32, or products along an axis; one invocation a line. */
 const scan =
   (name: "Cumsum" | "Cumprod"): Kernel =>
   ({ inputs: { x }, attrs, backend }) => {
@@ -201,21 +205,30 @@ const scan =
     const length = x.shape[own] ?? 1;
     const inner = stridesOf(x.shape)[own] ?? 1;
     const type = elementType(x.dtype);
-    const operator = name === "Cumsum" ? "+" : "*";
+    const running =
+      name === "Cumsum" && type === "f32"
+        ? compensated("total")
+        : {
+            declarations: `var total = ${type}(${name === "Cumsum" ? 0 : 1});`,
+            add: (value: string) => `total = total ${name === "Cumsum" ? "+" : "*"} ${value};`,
+            value: "total",
+          };
+    // A sum of one is the number itself, -0 too.
+    const soFar = exclusive ? running.value : `select(${running.value}, value, j == 0u)`;
+    const store = `store_result(at, ${soFar});`;
     backend.launch({
       name,
       key: `${Boolean(exclusive)}${Boolean(reverse)}`,
       inputs: [{ name: "x", info: x }],
       outputs: [{ name: "result", info: output }],
       count: size(x.shape) / Math.max(1, length),
-      uniforms: [u32("length", length), u32("inner", inner)],
+      uniforms: [...compensationUniforms, u32("length", length), u32("inner", inner)],
       body: () => `let base = (index / u.inner) * u.length * u.inner + index % u.inner;
-  var total = ${type}(${name === "Cumsum" ? 0 : 1});
+  ${running.declarations}
   for (var j = 0u; j < u.length; j++) {
     let at = base + ${reverse ? "(u.length - 1u - j)" : "j"} * u.inner;
     let value = load_x(at);
-    ${exclusive ? "store_result(at, total);" : ""}
-    ${exclusive ? `total = total ${operator} value;` : `total = select(total ${operator} value, value, j == 0u); store_result(at, total);`}
+    ${exclusive ? `${store}\n    ${running.add("value")}` : `${running.add("value")}\n    ${store}`}
   }`,
     });
     return output;

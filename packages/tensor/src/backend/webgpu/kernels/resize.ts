@@ -112,13 +112,15 @@ const resizeGradient =
   (name: Name): Kernel =>
   ({ inputs: { dy, images }, attrs, backend }) => {
     const dx = backend.output(images.shape, "float32");
+    const sum = compensated("sum");
+    const term = "share * load_dy(((image * u.newHeight + toY) * u.newWidth + toX) * u.channels + channel)";
     backend.launch({
       name: `${name}Grad`,
       key: keyOf(attrs),
       inputs: [{ name: "dy", info: dy }],
       outputs: [{ name: "result", info: dx }],
       count: tf.util.sizeFromShape(images.shape),
-      uniforms: uniformsOf(images.shape, dy.shape, attrs),
+      uniforms: [...compensationUniforms, ...uniformsOf(images.shape, dy.shape, attrs)],
       declarations: () => `${sampling(name, attrs)}
 fn weight(to: u32, at: u32, step: f32, size: u32) -> f32 {
   let taps = tapsOf(to, step, size);
@@ -138,17 +140,17 @@ fn end(at: u32, step: f32, count: u32) -> u32 {
   let image = index / (u.channels * u.width * u.height);
   let firstX = first(atX, u.stepX, u.newWidth);
   let endX = end(atX, u.stepX, u.newWidth);
-  var sum = 0.0;
+  ${sum.declarations}
   for (var toY = first(atY, u.stepY, u.newHeight); toY < end(atY, u.stepY, u.newHeight); toY++) {
     let weightY = weight(toY, atY, u.stepY, u.height);
     if (weightY == 0.0) { continue; }
     for (var toX = firstX; toX < endX; toX++) {
       let share = weightY * weight(toX, atX, u.stepX, u.width);
       if (share == 0.0) { continue; }
-      sum += share * load_dy(((image * u.newHeight + toY) * u.newWidth + toX) * u.channels + channel);
+      ${sum.add(term)}
     }
   }
-  store_result(index, sum);`,
+  store_result(index, ${sum.value});`,
     });
     return dx;
   };

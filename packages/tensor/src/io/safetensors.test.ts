@@ -215,6 +215,20 @@ describe("serializeSafetensors", () => {
     await expect(serializeSafetensors({ text })).rejects.toThrow(
       'tensor "text": expected dtype float32, int32 or bool, got string',
     );
+    const gone = tf.zeros([2]);
+    gone.dispose();
+    await expect(serializeSafetensors({ one, gone })).rejects.toThrow(
+      'serializeSafetensors: tensor "gone" [2] is disposed',
+    );
+    for (const [value, shown] of [
+      [undefined, "undefined"],
+      [null, "null"],
+      [[1], "an array of 1"],
+    ] as const) {
+      await expect(serializeSafetensors({ one, other: value as never })).rejects.toThrow(
+        `serializeSafetensors: tensor "other": expected a tensor, got ${shown}`,
+      );
+    }
     await expect(serializeSafetensors({ __metadata__: one })).rejects.toThrow("__metadata__");
     await expect(serializeSafetensors({ one }, { dtype: "F64" as "F16" })).rejects.toThrow(
       'serializeSafetensors: dtype must be one of F32, F16, BF16, got "F64"',

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
-import { checkChoice, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkOptions, describe } from "../shared/check-options.js";
 import { float32ToFloat16Array, numberToBfloat16 } from "../shared/half-floats.js";
 import {
   checkHeaderLength,
@@ -170,6 +170,10 @@ function encodeHeader(caller: string, header: Record<string, unknown>): Uint8Arr
 
 function storedDtype(caller: string, name: string, tensor: tf.Tensor, floats: FloatDtype): SafetensorsDtype {
   if (name === "__metadata__") throw new Error(`${caller}: a tensor cannot be named "__metadata__"`);
+  if (!(tensor instanceof tf.Tensor)) {
+    throw new TypeError(`${caller}: tensor ${shown(name)}: expected a tensor, got ${describe(tensor)}`);
+  }
+  if (tensor.isDisposed) throw new Error(`${caller}: tensor ${shown(name)} [${tensor.shape}] is disposed`);
   if (tensor.dtype === "float32") return hasFullPrecision(tensor) ? "F32" : floats;
   if (tensor.dtype === "int32") return "I32";
   if (tensor.dtype === "bool") return "BOOL";

@@ -1,8 +1,21 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stageFile, writeFileAtomically } from "./write-file-atomically.js";
@@ -51,13 +64,64 @@ describe("writeFileAtomically", () => {
     expect(await readdir(join(folder, "staged"))).toEqual(["first"]);
   });
 
+  it.skipIf(process.platform === "win32")("keeps the permissions of a file that was there", async () => {
+    const path = join(folder, "private", "file");
+    await writeFileAtomically(path, "old");
+    for (const mode of [0o600, 0o640, 0o666, 0o444]) {
+      await chmod(path, mode);
+      await writeFileAtomically(path, String(mode));
+      expect((await stat(path)).mode & 0o777).toBe(mode);
+      expect(await readFile(path, "utf8")).toBe(String(mode));
+    }
+  });
+
+  it.skipIf(process.platform === "win32")("writes what a symbolic link leads to", async () => {
+    const place = join(folder, "links");
+    await mkdir(join(place, "real"), { recursive: true });
+    await symlink(join("real", "file"), join(place, "first"));
+    await symlink("first", join(place, "second"));
+    for (const text of ["of a missing file", "of the file"]) {
+      await writeFileAtomically(join(place, "second"), text);
+      expect(await readFile(join(place, "real", "file"), "utf8")).toBe(text);
+      expect((await lstat(join(place, "second"))).isSymbolicLink()).toBe(true);
+    }
+    expect(await readdir(join(place, "real"))).toEqual(["file"]);
+    expect(await readdir(place)).toEqual(["first", "real", "second"]);
+    await symlink("circle", join(place, "circle"));
+    await expect(writeFileAtomically(join(place, "circle"), "x")).rejects.toThrow(
+      /circle: could not be written \(its symbolic links lead in a circle\)/,
+    );
+  });
+
+  it("writes names as long as the file system takes", async () => {
+    for (const name of ["n".repeat(255), `${"ü".repeat(127)}n`, "😀".repeat(63)]) {
+      const path = join(folder, "long", name);
+      await writeFileAtomically(path, "x");
+      await writeFileAtomically(path, "y");
+      expect(await readFile(path, "utf8")).toBe("y");
+    }
+    expect(await readdir(join(folder, "long"))).toHaveLength(3);
+  });
+
+  it.skipIf(process.platform === "win32")("leaves a FIFO where it is", async () => {
+    const path = join(folder, "fifo");
+    await promisify(execFile)("mkfifo", [path]);
+    await expect(writeFileAtomically(path, "x")).rejects.toThrow(
+      /fifo: could not be written \(its place is taken by what is no file\)/,
+    );
+    expect((await lstat(path)).isFIFO()).toBe(true);
+    await rm(path);
+  });
+
   it("names the file when its place is taken", async () => {
     const file = join(folder, "plain");
     await writeFile(file, "");
     await expect(writeFileAtomically(join(file, "below"), "x")).rejects.toThrow(
       /plain\/below: could not be written \(E/,
     );
-    await expect(writeFileAtomically(folder, "x")).rejects.toThrow(/could not be written \(E/);
+    await expect(writeFileAtomically(folder, "x")).rejects.toThrow(
+      `${folder}: could not be written (a folder is in its place)`,
+    );
   });
 
   it.skipIf(process.platform === "win32")(

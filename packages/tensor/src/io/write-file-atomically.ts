@@ -17,8 +17,8 @@ export interface StagedFile {
 
 /**
  * Writes a whole file or nothing: to a temporary file beside it, flushed to disk, then renamed over `path`. Missing
- * folders are made. A reader sees the old contents or the new, never a part. Temporary files that processes left in the folder when they
- * died are removed. Node only.
+ * folders are made. A reader sees the old contents or the new, never a part. A file that was there keeps its permissions, and a symbolic
+ * link stays and leads to the new contents. Temporary files that processes left in the folder when they died are removed. Node only.
  *
  * @param contents The file's contents, or the chunks of them in order.
  * @throws an error that names the file when it cannot be written; what was there before is then untouched.
@@ -36,18 +36,25 @@ export async function writeFileAtomically(path: string, contents: FileContents):
 export async function stageFile(path: string, contents: FileContents): Promise<StagedFile> {
   checkText("writeFileAtomically: path", path);
   const { mkdir, open, rename, rm } = nodeModule("node:fs/promises");
-  const { dirname } = nodeModule("node:path");
+  const { basename, dirname, join } = nodeModule("node:path");
   const failed = (error: unknown): Error =>
     new Error(`${path}: could not be written (${(error as Error).message})`, { cause: error });
-  const temporary = `${path}.${processTag()}.${nodeModule("node:crypto").randomUUID()}.tmp`;
+  let place = path;
+  let temporary: string | undefined;
   const discard = async (): Promise<void> => {
-    await rm(temporary, { force: true }).catch(() => {});
+    if (temporary) await rm(temporary, { force: true }).catch(() => {});
   };
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await removeLeftovers(dirname(path));
-    const file = await open(temporary, "wx");
+    place = await linkTarget(path);
+    const mode = await modeOf(place);
+    await mkdir(dirname(place), { recursive: true });
+    await removeLeftovers(dirname(place));
+    const tail = `.${processTag()}.${nodeModule("node:crypto").randomUUID()}.tmp`;
+    temporary = join(dirname(place), shortened(basename(place), longestName - tail.length) + tail);
+    const file = await open(temporary, "wx", mode);
     try {
+      // The mask of the process took bits from it.
+      if (mode !== undefined) await file.chmod(mode);
       await writeTo(file, contents);
       await file.sync();
     } finally {
@@ -60,7 +67,7 @@ export async function stageFile(path: string, contents: FileContents): Promise<S
   return {
     commit: async () => {
       try {
-        await rename(temporary, path);
+        await rename(temporary!, place);
       } catch (error) {
         await discard();
         throw failed(error);
@@ -68,6 +75,43 @@ export async function stageFile(path: string, contents: FileContents): Promise<S
     },
     discard,
   };
+}
+
+/** Bytes that a file's name may have. */
+const longestName = 255;
+
+/** The beginning of a name, of so many bytes at most. */
+function shortened(name: string, bytes: number): string {
+  const characters = [...name];
+  while (Buffer.byteLength(characters.join("")) > bytes) characters.pop();
+  return characters.join("");
+}
+
+/** Links that lead to one another before they count as a circle. */
+const mostLinks = 40;
+
+/** Where a path leads that may be a symbolic link, to a file that may be missing: the link is to stay. */
+async function linkTarget(path: string): Promise<string> {
+  const { readlink } = nodeModule("node:fs/promises");
+  const { dirname, resolve } = nodeModule("node:path");
+  let place = path;
+  for (let links = 0; links < mostLinks; links++) {
+    const target = await readlink(place).catch(() => undefined);
+    if (target === undefined) return place;
+    place = resolve(dirname(place), target);
+  }
+  throw new Error("its symbolic links lead in a circle");
+}
+
+/** The permissions of the file at a place, or undefined where there is none. A folder or a device stays where it is. */
+async function modeOf(place: string): Promise<number | undefined> {
+  const stats = await nodeModule("node:fs/promises")
+    .stat(place)
+    .catch(() => undefined);
+  if (stats === undefined) return undefined;
+  if (stats.isDirectory()) throw new Error("a folder is in its place");
+  if (!stats.isFile()) throw new Error("its place is taken by what is no file");
+  return stats.mode & 0o777;
 }
 
 async function writeTo(file: FileHandle, contents: FileContents): Promise<void> {

@@ -3,7 +3,7 @@ import { checkPadding, conv2d, type Padding } from "../ops/conv2d.js";
 import { groupNorm } from "../ops/group-norm.js";
 import { layerNorm } from "../ops/layer-norm.js";
 import { linear } from "../ops/linear.js";
-import { checkNumber, checkOptions } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { Module } from "./module.js";
 import { type Initializer, Parameter } from "./parameter.js";
 
@@ -147,8 +147,12 @@ export class Embedding extends Module {
     this.weight = new Parameter([count, dim], { init: (shape, random) => random.normal(shape) });
   }
 
-  /** @param ids int32 of any shape. @returns `[...ids.shape, dim]`. */
+  /** @param ids int32 of any shape. @returns `[...ids.shape, dim]`. @throws for another dtype, of which ids would be cut */
   forward(ids: tf.Tensor): tf.Tensor {
-    return tf.gather(this.weight.value, ids.dtype === "int32" ? (ids as tf.Tensor1D) : tf.cast(ids, "int32"));
+    if (!(ids instanceof tf.Tensor) || ids.dtype !== "int32") {
+      const got = ids instanceof tf.Tensor ? `${ids.dtype} [${ids.shape}]` : describe(ids);
+      throw new TypeError(`Embedding.forward: ids must be an int32 tensor, got ${got}`);
+    }
+    return tf.gather(this.weight.value, ids as tf.Tensor1D);
   }
 }

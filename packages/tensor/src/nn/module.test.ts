@@ -3,6 +3,7 @@ import { expectClose, expectNoLeaks } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import "../shared/register-gradients.js";
+import { storeAs } from "../ops/store-as.js";
 import { valueAndGradients } from "../optim/value-and-gradients.js";
 import { Random } from "../random.js";
 import { Conv2d, Embedding, GroupNorm, LayerNorm, Linear } from "./layers.js";
@@ -166,6 +167,43 @@ describe("Module", () => {
     });
   });
 
+  it("refuses a module that holds the one above it, and takes a private field", () => {
+    class Child extends Module {
+      readonly weight = new Parameter([1]);
+      readonly #above: Module;
+      constructor(
+        above: Module,
+        public parent?: Module,
+      ) {
+        super();
+        this.#above = above;
+      }
+      get above(): Module {
+        return this.#above;
+      }
+    }
+    class Parent extends Module {
+      readonly layers = [new Child(this), new Child(this)];
+    }
+    const model = new Parent();
+    expect(model.layers[0].above).toBe(model);
+    expect(model.parameters()).toHaveLength(2);
+    model.layers[1].parent = model;
+    const walks = [
+      () => model.parameters(),
+      () => model.train(),
+      () => model.enableGradientCheckpointing(),
+      () => model.dispose(),
+    ];
+    for (const walk of walks) {
+      expect(walk).toThrow(
+        "Parent: layers.1.parent holds a module that it is a part of; keep that in a private field, such as #parent",
+      );
+    }
+    model.layers[1].parent = undefined;
+    model.dispose();
+  });
+
   it("train() reaches every module of the tree", () => {
     const model = new Everything();
     const modes = () => [model, ...Array.from(model.children(), ([, child]) => child)].map((m) => m.training);
@@ -206,6 +244,32 @@ describe("Embedding", () => {
       tf.dispose([weight, ids, y, value, gradients] as tf.TensorContainer);
       layer.dispose();
     });
+  });
+
+  it("refuses ids of another type, which would be cut", async () => {
+    await expectNoLeaks(() => {
+      const layer = new Embedding(4, 2).initialize(new Random(1));
+      const ids = tf.tensor1d([1.7, 2]);
+      const before = tf.memory().numTensors;
+      expect(() => layer.forward(ids)).toThrow(
+        "Embedding.forward: ids must be an int32 tensor, got float32 [2]",
+      );
+      expect(() => layer.forward([1] as never)).toThrow("got an array of 1");
+      expect(tf.memory().numTensors).toBe(before);
+      ids.dispose();
+      layer.dispose();
+    });
+  });
+
+  it("refuses a storage that it does not know", () => {
+    const layer = new Embedding(4, 2).initialize(new Random(1));
+    expect(() => layer.storeAs("float99" as "float32")).toThrow(
+      'Embedding.storeAs: storage must be one of float32, float16, got "float99"',
+    );
+    expect(() => storeAs(layer.weight.value as tf.Tensor, "float99" as "float32")).toThrow(
+      'storeAs: storage must be one of float32, float16, got "float99"',
+    );
+    layer.dispose();
   });
 });
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { checkpoint } from "../ops/checkpoint.js";
-import { storageOf } from "../ops/store-as.js";
+import { checkStorage, storageOf } from "../ops/store-as.js";
 import type { Random } from "../random.js";
 import { checkOptions, describe } from "../shared/check-options.js";
 import { Parameter } from "./parameter.js";
@@ -16,9 +16,25 @@ export interface LoadOptions {
   prefix?: string;
 }
 
+/** Refuses a tree in which a module holds one that it is a part of: no walk over it would end. */
+function checkTree(module: Module, above = new Set<Module>(), path = ""): void {
+  above.add(module);
+  for (const [name, child] of module.children()) {
+    if (above.has(child)) {
+      const [root] = above;
+      throw new Error(
+        `${root!.constructor.name}: ${path}${name} holds a module that it is a part of; keep that in a private field, such as #parent`,
+      );
+    }
+    checkTree(child, above, `${path}${name}.`);
+  }
+  above.delete(module);
+}
+
 /**
  * A model or a part of one: its parameters and children are its own properties (a `Parameter`, a `Module` or
- * an array of modules), and their names are the property paths, equal to Hugging Face's state-dict names.
+ * an array of modules), and their names are the property paths, equal to Hugging Face's state-dict names. One that needs the module
+ * above it keeps it in a private field.
  */
 export abstract class Module {
   /** Whether dropout and its like are active. Set by `train()` for the whole tree. Default false. */
@@ -44,6 +60,7 @@ export abstract class Module {
 
   /** Every parameter of the tree with its state-dict name; one that the tree holds twice (tied) has two names. */
   *namedParameters(prefix = ""): Iterable<[string, Parameter]> {
+    if (prefix === "") checkTree(this);
     for (const [name, value] of Object.entries(this)) {
       if (value instanceof Parameter) yield [prefix + name, value];
     }
@@ -141,6 +158,7 @@ export abstract class Module {
    * @throws for float16 where a parameter is trainable or the device cannot; nothing is changed then.
    */
   storeAs(storage: FloatStorage): this {
+    checkStorage(`${this.constructor.name}.storeAs`, storage);
     const named = Array.from(this.namedParameters());
     const [trainable] = named.find(([, parameter]) => parameter.trainable) ?? [];
     if (storage === "float16" && trainable !== undefined) {
@@ -160,6 +178,7 @@ export abstract class Module {
   }
 
   train(mode = true): this {
+    checkTree(this);
     this.training = mode;
     for (const [, child] of this.children()) child.train(mode);
     return this;
@@ -173,6 +192,7 @@ export abstract class Module {
    * @param flag false switches it off again.
    */
   enableGradientCheckpointing(flag = true): this {
+    checkTree(this);
     this.gradientCheckpointing = flag;
     for (const [, child] of this.children()) child.enableGradientCheckpointing(flag);
     return this;
@@ -196,6 +216,7 @@ export abstract class Module {
 
   /** Frees every parameter of the tree. A module that holds other tensors overrides it to free them too. */
   dispose(): void {
+    checkTree(this);
     for (const value of Object.values(this)) if (value instanceof Parameter) value.dispose();
     for (const [, child] of this.children()) child.dispose();
   }

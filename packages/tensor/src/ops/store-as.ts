@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { WebGPUBackend } from "../backend/webgpu/webgpu-backend.js";
+import { checkChoice } from "../shared/check-options.js";
+import { checkFloatTensors } from "./check-float-tensors.js";
 
 /** Whether tensors can be stored as float16: on backend "dcr-webgpu", where its adapter has shader-f16. */
 export function hasFloat16Storage(): boolean {
@@ -14,6 +16,11 @@ function float16Backend(caller: string): WebGPUBackend {
   const lack =
     backend instanceof WebGPUBackend ? "an adapter with shader-f16" : `WebGPU, and "${tf.getBackend()}" runs`;
   throw new Error(`${caller}: float16 storage needs ${lack}; see hasFloat16Storage, and use float32`);
+}
+
+/** Refuses what is no name of a storage. */
+export function checkStorage(caller: string, storage: FloatStorage): void {
+  checkChoice(`${caller}: storage`, storage, ["float32", "float16"]);
 }
 
 /** How a tensor is stored. */
@@ -33,7 +40,8 @@ export function storageOf(x: tf.Tensor): FloatStorage {
  * @throws for float16 where `hasFloat16Storage()` is false.
  */
 export function storeAs<T extends tf.Tensor>(x: T, storage: FloatStorage): T {
-  if (x.dtype !== "float32") throw new Error(`storeAs: x must be float32, got ${x.dtype} [${x.shape}]`);
+  checkFloatTensors("storeAs", { x });
+  checkStorage("storeAs", storage);
   if (storage === "float16") float16Backend("storeAs");
   if (!tf.getKernel("StoreAs", tf.getBackend())) return tf.clone(x);
   return tf.engine().runKernel("StoreAs", { x }, { storage }) as T;

@@ -55,4 +55,50 @@ describe("accumulateGradients", () => {
       tf.dispose([sum, other]);
     });
   });
+
+  it("refuses what is no list of tensors that live", () => {
+    const [x, gone] = [tf.zeros([2]), tf.zeros([2])];
+    gone.dispose();
+    const before = tf.memory().numTensors;
+    const cases: [sum: unknown, gradients: unknown, message: string][] = [
+      [undefined, x, "gradients must be an array of tensors, got a Tensor"],
+      [undefined, undefined, "gradients must be an array of tensors, got undefined"],
+      [undefined, [x, 1], "gradients[1] must be a tensor, got 1"],
+      [[gone], [x], "sum[0] [2] is disposed"],
+      [null, [x], "sum must be an array of tensors, got null"],
+    ];
+    for (const [sum, gradients, message] of cases) {
+      expect(() => accumulateGradients(sum as tf.Tensor[], gradients as tf.Tensor[])).toThrow(
+        `accumulateGradients: ${message}`,
+      );
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    x.dispose();
+  });
+});
+
+describe("valueAndGradients", () => {
+  it("refuses what is no loss and what are no parameters", async () => {
+    await expectNoLeaks(() => {
+      const layer = new Linear(3, 2).initialize(new Random(1));
+      const parameters = layer.parameters();
+      const zero = () => tf.tidy(() => tf.sum(layer.weight.value) as tf.Scalar);
+      const cases: [loss: unknown, parameters: unknown, message: string][] = [
+        [5, parameters, "loss must be a function, got 5"],
+        [async () => zero(), parameters, "loss must not be async"],
+        [() => 1, parameters, "loss must return a scalar tensor, got 1"],
+        [() => undefined, parameters, "loss must return a scalar tensor, got undefined"],
+        [() => layer.weight.value, parameters, "loss must return a scalar, got [2,3]"],
+        [zero, layer, "parameters must be an array of Parameters, got a Linear"],
+        [zero, [layer.weight.value], "parameters[0] must be a Parameter, got a Variable"],
+        [zero, [], "parameters must not be empty"],
+      ];
+      for (const [loss, list, message] of cases) {
+        expect(() => tf.tidy(() => valueAndGradients(loss as never, list as never))).toThrow(
+          `valueAndGradients: ${message}`,
+        );
+      }
+      layer.dispose();
+    });
+  });
 });

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkTensors } from "./check-tensors.js";
 
 /**
  * Adds a micro-batch's gradients to the sum of those before it, for batches that do not fit in memory. The mean over a
@@ -19,7 +20,9 @@ import * as tf from "@tensorflow/tfjs-core";
  * }
  */
 export function accumulateGradients(sum: tf.Tensor[] | undefined, gradients: tf.Tensor[]): tf.Tensor[] {
-  if (!sum) return gradients;
+  checkTensors("accumulateGradients: gradients", gradients);
+  if (sum === undefined) return gradients;
+  checkTensors("accumulateGradients: sum", sum);
   const shapes = (tensors: tf.Tensor[]) => tensors.map(({ shape }) => `[${shape}]`).join(", ");
   if (shapes(sum) !== shapes(gradients)) {
     throw new Error(

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, describe } from "../shared/check-options.js";
+import { checkNumber } from "../shared/check-options.js";
+import { checkTensors } from "./check-tensors.js";
 
 /** Elements of small tensors that are laid side by side at a time: 4 MiB. */
 const elementsAtOnce = 2 ** 20;
@@ -60,11 +61,4 @@ export function clipGradNorm(
     const factor = tf.minimum(1, tf.div(maxNorm, tf.add(norm, 1e-6)));
     return { gradients: gradients.map((gradient) => tf.mul(gradient, factor)), norm };
   });
-}
-
-function checkTensors(name: string, tensors: readonly tf.Tensor[]): void {
-  if (!Array.isArray(tensors))
-    throw new TypeError(`${name} must be an array of tensors, got ${describe(tensors)}`);
-  const bad = tensors.findIndex((x) => !(x instanceof tf.Tensor));
-  if (bad >= 0) throw new TypeError(`${name}[${bad}] must be a tensor, got ${describe(tensors[bad])}`);
 }

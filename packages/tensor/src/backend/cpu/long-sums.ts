@@ -65,7 +65,11 @@ const cumsum: Correction = (theirs) => (params) => {
   const { x } = params.inputs as { x: TensorInfo };
   if (x.dtype !== "float32") return theirs(params);
   const result = new Float32Array(tf.util.sizeFromShape(x.shape));
-  const step = (total: number, value: number) => total + value;
+  const step = (total: number, value: number) => {
+    const next = total + value;
+    // An infinity of float32 stays one.
+    return Number.isFinite(Math.fround(next)) ? next : Math.fround(next);
+  };
   running(
     result,
     { from: valuesOf(params, x), shape: x.shape, start: 0, step },

@@ -28,7 +28,7 @@ export function running(
       for (let k = 0; k < count; k++) {
         const at = first + (reverse ? count - 1 - k : k) * inner + j;
         // A total of one is the element itself, -0 too.
-        const next = k === 0 ? from[at] : step(total, from[at]);
+        const next = k === 0 && !exclusive ? from[at] : step(total, from[at]);
         to[at] = exclusive ? total : next;
         total = next;
       }

@@ -186,7 +186,7 @@ Object.assign(cases, {
   "images moved with each fill and interpolation": () =>
     (["constant", "reflect", "wrap", "nearest"] as const).flatMap((fill) =>
       (["nearest", "bilinear"] as const).flatMap((interpolation) =>
-        [-9, -4.75, -3, -1, 0, 1, 2.25, 3, 9].map((shift) =>
+        [-9, -4.75, -3, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2.25, 2.5, 3, 9].map((shift) =>
           tf.image.transform(
             ramp(1, 1, 4, 1),
             tf.tensor2d([[1, 0, shift, 0, 1, 0, 0, 0]]),

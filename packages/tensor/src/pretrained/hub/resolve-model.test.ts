@@ -58,6 +58,14 @@ async function layout(folder: string, prefix = ""): Promise<Record<string, strin
 }
 
 describe("resolveModel", () => {
+  it("refuses a file where a folder is expected", async () => {
+    const file = join(root, "config.json");
+    await writeFile(file, "{}");
+    await expect(resolveModel(file, { cacheDir, localFilesOnly: true })).rejects.toThrow(
+      `resolveModel: expected a folder or a model's id, got the file "${file}"`,
+    );
+  });
+
   it("takes a local folder as it is", async () => {
     await mkdir(join(root, "local", "unet"), { recursive: true });
     expect(await resolve(join(root, "local"))).toBe(join(root, "local"));

@@ -70,7 +70,7 @@ export async function resolveModel(idOrFolder: string, options: ResolveOptions =
   }
   const within = (folder: string) =>
     subfolder === undefined ? folder : join(folder, ...subfolder.split("/"));
-  if (await isThere(idOrFolder)) return within(idOrFolder);
+  if (await isFolder(idOrFolder)) return within(idOrFolder);
   const missing = `${resolve(idOrFolder)} does not exist`;
   if (!isModelId(idOrFolder)) {
     throw new Error(
@@ -109,13 +109,21 @@ function checkTexts(name: string, texts: readonly string[]): void {
 const isModelId = (text: string): boolean =>
   /^[\w-][\w.-]{0,95}(\/[\w-][\w.-]{0,95})?$/.test(text) && !/\.\.|--|\.git$/.test(text);
 
-async function isThere(path: string): Promise<boolean> {
-  return nodeModule("node:fs/promises")
+const isThere = (path: string): Promise<boolean> =>
+  nodeModule("node:fs/promises")
     .stat(path)
     .then(
       () => true,
       () => false,
     );
+
+/** Whether a folder is at the path. @throws where it is a file */
+async function isFolder(path: string): Promise<boolean> {
+  const stats = await nodeModule("node:fs/promises")
+    .stat(path)
+    .catch(() => undefined);
+  if (stats === undefined || stats.isDirectory()) return stats !== undefined;
+  throw new Error(`resolveModel: expected a folder or a model's id, got the file ${shown(path)}`);
 }
 
 /** Whether a snapshot has what is wanted: Python may have downloaded a part of it. */

@@ -207,15 +207,17 @@ const scan =
     const type = elementType(x.dtype);
     const running =
       name === "Cumsum" && type === "f32"
-        ? compensated("total")
+        ? { ...compensated("total"), plain: "totalPlain = value;" }
         : {
             declarations: `var total = ${type}(${name === "Cumsum" ? 0 : 1});`,
             add: (value: string) => `total = total ${name === "Cumsum" ? "+" : "*"} ${value};`,
             value: "total",
+            plain: "",
           };
-    // A sum of one is the number itself, -0 too.
-    const soFar = exclusive ? running.value : `select(${running.value}, value, j == 0u)`;
-    const store = `store_result(at, ${soFar});`;
+    const store = `store_result(at, ${running.value});`;
+    const add = running.add("value");
+    // A total of one is the number itself, -0 too.
+    const start = `if (j == 0u) { total = value; ${running.plain} } else { ${add} }`;
     backend.launch({
       name,
       key: `${Boolean(exclusive)}${Boolean(reverse)}`,
@@ -228,7 +230,7 @@ const scan =
   for (var j = 0u; j < u.length; j++) {
     let at = base + ${reverse ? "(u.length - 1u - j)" : "j"} * u.inner;
     let value = load_x(at);
-    ${exclusive ? `${store}\n    ${running.add("value")}` : `${running.add("value")}\n    ${store}`}
+    ${exclusive ? `${store}\n    ${add}` : `${start}\n    ${store}`}
   }`,
     });
     return output;

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { f32, type Uniform, u32 } from "../launch.js";
 import { affineCopy } from "./affine-copy.js";
+import { compensated, compensationUniforms } from "./compensated-sum.js";
 import { type Attributes, elementType, type Kernel, type KernelTable } from "./kernel.js";
 import { stridesOf } from "./moves.js";
 import { reduce } from "./reduce.js";

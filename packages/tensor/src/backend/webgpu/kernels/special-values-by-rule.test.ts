@@ -29,6 +29,24 @@ describe.runIf(backend)("special values by rule", () => {
     );
   });
 
+  it("refuses a crop of an image that is not there, as tfjs's cpu backend", async () => {
+    await backend!.start();
+    const before = tf.memory().numTensors;
+    for (const image of [-1, 2]) {
+      const crop = () =>
+        tf.image.cropAndResize(
+          tf.ones([2, 3, 3, 1]) as tf.Tensor4D,
+          tf.tensor2d([[0, 0, 1, 1]]),
+          tf.tensor1d([image], "int32"),
+          [2, 2],
+        );
+      expect(() => tf.tidy(crop)).toThrow(
+        `cropAndResize: boxInd must be at least 0 and below the batch of 2, got ${image} at 0`,
+      );
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it("topk takes NaN for the largest, as torch.topk does", async () => {
     const values = () =>
       tf.tensor2d([

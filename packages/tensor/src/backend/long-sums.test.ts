@@ -24,7 +24,12 @@ const cases: Record<string, { run: () => tf.Tensor; terms: number }> = {
   },
   "weights of a bin": { run: () => tf.bincount(zeros(n), tenths(n), 1), terms: n },
   "weights of a bin of each row": {
-    run: () => tf.denseBincount(zeros(2, n / 2) as tf.Tensor as tf.Tensor2D, tenths(2, n / 2), 1),
+    run: () =>
+      tf.denseBincount(
+        zeros(2, n / 2) as tf.Tensor as tf.Tensor2D,
+        tenths(2, n / 2) as tf.Tensor as tf.Tensor2D,
+        1,
+      ),
     terms: n / 2,
   },
   "a running sum": { run: () => tf.slice(tf.cumsum(tenths(n)), [n - 1], [1]), terms: n },

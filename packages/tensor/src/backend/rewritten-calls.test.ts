@@ -161,7 +161,7 @@ describe.each(await testBackends())("rewritten calls on $name", ({ start }) => {
         return tf.reshape(tf.div(places, 20), [1, 6, 7, 2]) as tf.Tensor4D;
       });
       const w = normalTensor<tf.Rank.R4>(2, [size, size, 2, 3]);
-      const volume = (y: tf.Tensor) => tf.reshape(y, [1, ...y.shape]) as tf.Tensor5D;
+      const volume = (y: tf.Tensor) => tf.reshape(y, [1, ...y.shape] as number[]) as tf.Tensor as tf.Tensor5D;
       const [windowOf, stridesOf] = [size, stride].map((n) => [1, n, n] as [number, number, number]);
       const pairs: [image: (y: tf.Tensor4D) => tf.Tensor, of: (y: tf.Tensor) => tf.Tensor][] = [
         [

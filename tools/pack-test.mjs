@@ -88,14 +88,16 @@ function checkTypes(name, project) {
         `export const load = async (): Promise<typeof All> => await import("@dcr-js/cli");\n`
       : `import * as all from "@dcr-js/${name}";\nexport const names = Object.keys(all);\n`;
   writeFileSync(join(project, "commonjs.cts"), commonJS);
-  for (const module of ["node16", "node20"]) compile(project, module);
+  for (const module of ["node16", "node20"]) compile(project, { module });
+  // TypeScript's rules from before `exports`, its default for "module": "commonjs" up to version 5.
+  compile(project, { module: "commonjs", moduleResolution: "node10", ignoreDeprecations: "6.0" });
 }
 
-function compile(project, module) {
+function compile(project, options) {
   const compilerOptions = {
     noEmit: true,
     strict: true,
-    module,
+    ...options,
     target: "es2022",
     lib: ["es2023", "dom", "dom.iterable"],
     types: [],

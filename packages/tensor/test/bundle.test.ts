@@ -85,3 +85,37 @@ it.each(Object.entries(bundlers))("keeps every gradient in a bundle by %s", asyn
     second: [expect.closeTo(-2 * Math.tanh(0.5) * slope, 5)],
   });
 });
+
+// Node's entry of tfjs-backend-cpu is not among the files that its package.json says to keep, and CommonJS has no import.meta.url.
+it.each([
+  ["cpu", "esm"],
+  ["cpu", "cjs"],
+  ["wasm", "cjs"],
+] as const)("starts %s in a program for Node, bundled as %s", async (device, format) => {
+  const contents = `
+    import { initialize } from "@dcr-js/tensor";
+    import * as tf from "@tensorflow/tfjs-core";
+    initialize({ device: "${device}" }).then(() => {
+      const gradient = tf.grad((x) => tf.mean(tf.square(x)))(tf.tensor1d([1, 3]));
+      console.log("RESULT" + JSON.stringify([tf.getBackend(), ...gradient.dataSync()]));
+      process.exit(0);
+    });`;
+  const file = join(folder, `${device}.${format === "esm" ? "mjs" : "cjs"}`);
+  const banner =
+    'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+  await esbuild({
+    stdin: { contents, resolveDir: here },
+    bundle: true,
+    format,
+    platform: "node",
+    external: ["webgpu"],
+    banner: { js: format === "esm" ? banner : "" },
+    logLevel: "error",
+    outfile: file,
+  });
+  // Outside a project, Node looks for tfjs-backend-wasm's files in NODE_PATH.
+  const { stdout } = await promisify(execFile)(process.execPath, [file], {
+    env: { ...process.env, NODE_PATH: join(here, "../../../node_modules") },
+  });
+  expect(JSON.parse(stdout.slice(stdout.indexOf("RESULT") + 6))).toEqual([device, 1, 3]);
+});

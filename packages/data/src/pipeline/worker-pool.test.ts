@@ -1,13 +1,19 @@
 import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { syntheticPixels } from "@dcr-js/testing";
+import { build } from "esbuild";
 import { describe, expect, it, vi } from "vitest";
 import { checkDecodeOptions } from "../decode/decode-image.js";
 import type { ImageTask, Recipe } from "./image-task.js";
 import { startWorkerPool } from "./worker-pool.js";
 
 const recipe: Recipe = { kind: "evaluation", transform: {}, decode: checkDecodeOptions("test") };
+/** Outside a project, Node looks for packages in NODE_PATH. */
+const withPackages = { ...process.env, NODE_PATH: join(import.meta.dirname, "../../../../node_modules") };
 const task = (i: number): ImageTask => ({
   name: `${i}`,
   content: { image: { data: syntheticPixels(i, 4, 3), width: 4, height: 3 } },
@@ -93,4 +99,37 @@ describe("startWorkerPool", () => {
     const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", code]);
     expect((await run).stdout).toBe("2\n4\n");
   });
+});
+
+it("reads in this thread where a bundle lacks the workers' program, and says so where workers are asked for", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "data-bundle-"));
+  const contents = `
+    import { imageArray, readImages } from "@dcr-js/data";
+    const images = imageArray([{ name: "a", image: { data: new Uint8Array(12), width: 2, height: 2 } }]);
+    const read = async (options) => {
+      for await (const { names } of readImages(images, { resize: { width: 2, height: 2 } }, options)) console.log(names[0]);
+    };
+    read().then(() => read({ workers: 1 })).catch((error) => console.log(error.message));`;
+  const banner =
+    'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+  for (const format of ["esm", "cjs"] as const) {
+    const file = join(folder, format === "esm" ? "bundle.mjs" : "bundle.cjs");
+    await build({
+      stdin: { contents, resolveDir: import.meta.dirname },
+      bundle: true,
+      format,
+      platform: "node",
+      external: ["sharp"],
+      banner: { js: format === "esm" ? banner : "" },
+      logLevel: "error",
+      outfile: file,
+    });
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { env: withPackages });
+    expect(stdout.trim().split("\n")).toEqual([
+      "a",
+      "readImages: workers: this bundle lacks image-worker.js, the program of the 1 data workers; " +
+        "leave @dcr-js/data out of the bundle, or set workers: 0",
+    ]);
+  }
+  await rm(folder, { recursive: true });
 });

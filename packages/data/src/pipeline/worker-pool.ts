@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import { nodeModule } from "../shared/node-modules.js";
+import { workerProgram } from "../shared/worker-program.js";
 import type { PixelData } from "../transforms/image.js";
 import { type ImageResult, type ImageTask, type Recipe, runImageTask } from "./image-task.js";
 
@@ -51,9 +52,13 @@ function inThisThread(caller: string, recipe: Recipe): WorkerPool {
 
 function inWorkers(caller: string, recipe: Recipe, count: number): WorkerPool {
   const { Worker } = nodeModule("node:worker_threads");
-  // Tests run the sources, where the worker is not compiled.
-  const built = import.meta.url.endsWith(".ts") ? "../../dist/pipeline/" : "./";
-  const url = new URL(`${built}image-worker.js`, import.meta.url);
+  const program = imageWorker();
+  if (!program) {
+    throw new Error(
+      `${caller}: workers: this bundle lacks image-worker.js, the program of the ${count} data workers; ` +
+        "leave @dcr-js/data out of the bundle, or set workers: 0",
+    );
+  }
   let failure: Error | undefined;
   let nextId = 0;
 
@@ -66,7 +71,7 @@ function inWorkers(caller: string, recipe: Recipe, count: number): WorkerPool {
   };
   const start = (): Thread => {
     // A worker takes over this process's flags, and some, such as --input-type, are not for files.
-    const worker = new Worker(url, { workerData: recipe, execArgv: [] });
+    const worker = new Worker(program, { workerData: recipe, execArgv: [] });
     const pending: Thread["pending"] = new Map();
     worker.unref();
     worker.on("message", ({ id, result }: { id: number; result: ImageResult }) => {
@@ -118,9 +123,11 @@ function ownCopy<D extends PixelData>(view: D): D {
   return (view instanceof Float32Array ? new Float32Array(view) : new Uint8Array(view)) as D;
 }
 
-/** Half of the processor's threads, at most 8: the step needs the others. None outside Node. */
+const imageWorker = () => workerProgram(import.meta.url, "pipeline/image-worker.js");
+
+/** Half of the processor's threads, at most 8: the step needs the others. None outside Node, and in a bundle, which lacks their program. */
 export function defaultWorkers(): number {
-  if (!globalThis.process?.getBuiltinModule) return 0;
+  if (!globalThis.process?.getBuiltinModule || !imageWorker()) return 0;
   const { availableParallelism } = nodeModule("node:os");
   return Math.min(8, Math.max(1, Math.floor(availableParallelism() / 2)));
 }

@@ -4,7 +4,7 @@ import { checkNumber } from "../shared/check-options.js";
 import { nodeModule } from "../shared/node-modules.js";
 import { hostUnitRows } from "./host-unit-rows.js";
 import { hasScoreKernel, openScoreKernel, scale, scoreKernelBytes } from "./score-kernel.js";
-import { type BlockScores, startScoreThreads } from "./score-threads.js";
+import { type BlockScores, scoreProgram, startScoreThreads } from "./score-threads.js";
 
 export interface SearchOptions {
   /**
@@ -51,9 +51,12 @@ export async function forEachScoreRow(
   if (threads !== undefined) checkNumber(`${caller}: threads`, threads, { min: 1, max: 1024, integer: true });
   const [n, dim] = queries.shape;
   const count = candidates.shape[0];
-  const isNode = globalThis.process?.getBuiltinModule !== undefined;
-  if (threads !== undefined && threads > 1 && !isNode)
-    throw new Error(`${caller}: threads must be 1 outside Node, got ${threads}`);
+  const program = scoreProgram();
+  if (threads !== undefined && threads > 1 && !program) {
+    throw new Error(
+      `${caller}: threads must be 1 outside Node, and in a bundle that lacks score-worker.js, got ${threads}`,
+    );
+  }
   const block = Math.max(
     4,
     Math.min(mostBlock, 4 * Math.floor(blockScores / count / 4), 4 * Math.ceil(n / 4)),
@@ -68,8 +71,8 @@ export async function forEachScoreRow(
   const a = await hostUnitRows(queries);
   const b = candidates === queries ? a : await hostUnitRows(candidates);
   const fastest =
-    n * count * dim < manyProducts || !isNode ? 1 : nodeModule("node:os").availableParallelism();
-  const scorer = openScorer(b, { count, dim, block, threads: Math.min(threads ?? fastest, count) });
+    n * count * dim < manyProducts || !program ? 1 : nodeModule("node:os").availableParallelism();
+  const scorer = openScorer(b, { count, dim, block, program, threads: Math.min(threads ?? fastest, count) });
   try {
     const ask = (start: number) =>
       start < n ? scorer.score(a.slice(start * dim, Math.min(n, start + block) * dim)) : undefined;
@@ -104,9 +107,15 @@ interface Scorer {
 
 function openScorer(
   candidates: Float32Array,
-  { threads, ...sizes }: { count: number; dim: number; block: number; threads: number },
+  {
+    threads,
+    program,
+    ...sizes
+  }: { count: number; dim: number; block: number; threads: number; program: URL | undefined },
 ): Scorer {
-  if (threads > 1) return { ahead: true, ...startScoreThreads(candidates, { ...sizes, threads }) };
+  if (threads > 1 && program) {
+    return { ahead: true, ...startScoreThreads(candidates, { ...sizes, threads, program }) };
+  }
   const kernel = openScoreKernel(candidates, sizes);
   return {
     ahead: false,

@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import { nodeModule } from "../shared/node-modules.js";
+import { workerProgram } from "../shared/worker-program.js";
 import type { ScoreWorkerData } from "./score-worker.js";
 
 /** Scores of a block of queries. */
@@ -17,19 +18,29 @@ export interface ScoreThreads {
   close(): Promise<void>;
 }
 
+/** The program of a thread; undefined outside Node, and in a bundle that lacks it. */
+export function scoreProgram(): URL | undefined {
+  if (!globalThis.process?.getBuiltinModule) return undefined;
+  return workerProgram(import.meta.url, "search/score-worker.js");
+}
+
 /**
  * Starts the threads.
  *
  * @param candidates rows of length 1 or 0, `[count, dim]`
+ * @param options `program` is that of the threads, {@link scoreProgram}
  */
 export function startScoreThreads(
   candidates: Float32Array,
-  { count, dim, block, threads }: { count: number; dim: number; block: number; threads: number },
+  {
+    count,
+    dim,
+    block,
+    threads,
+    program,
+  }: { count: number; dim: number; block: number; threads: number; program: URL },
 ): ScoreThreads {
   const { Worker } = nodeModule("node:worker_threads");
-  // Tests run the sources, where the worker is not compiled.
-  const built = import.meta.url.endsWith(".ts") ? "../../dist/search/" : "./";
-  const url = new URL(`${built}score-worker.js`, import.meta.url);
   const share = Math.ceil(count / threads);
   const out: ScoreWorkerData["out"] = [
     new SharedArrayBuffer(4 * block * count),
@@ -48,7 +59,7 @@ export function startScoreThreads(
       out,
     };
     // A worker takes over this process's flags, and some, such as --input-type, are not for files.
-    workers.push(new Worker(url, { workerData, transferList: [own.buffer], execArgv: [] }));
+    workers.push(new Worker(program, { workerData, transferList: [own.buffer], execArgv: [] }));
   }
   let slot: 0 | 1 = 0;
   return {

@@ -1,5 +1,4 @@
-import type { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
-import "@tensorflow/tfjs-backend-cpu";
+import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import type { KernelFunc, TensorInfo } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { checkBoxImages } from "../box-images.js";
@@ -48,6 +47,8 @@ const corrected = new Set<KernelFunc>();
 
 /** Replaces kernels of tfjs's backend "cpu" whose results are wrong; calling it again changes nothing. */
 export function correctCpuKernels(): void {
+  // A bundler drops the package where nothing is taken from it.
+  if (!tf.findBackendFactory("cpu")) tf.registerBackend("cpu", () => new MathBackendCPU(), 1);
   const corrections = new Map<string, Correction[]>();
   const replace = (kernelName: string, by: Correction) =>
     corrections.set(kernelName, [...(corrections.get(kernelName) ?? []), by]);

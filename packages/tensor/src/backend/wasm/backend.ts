@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { nodeModule } from "../../shared/node-modules.js";
+import { nodeRequire } from "../../shared/node-require.js";
 import { registerWasmKernels } from "./register.js";
 
 export interface WasmOptions {
@@ -43,10 +44,8 @@ export async function startWasmBackend(options: WasmOptions = {}): Promise<numbe
 /** The folder of tfjs-backend-wasm's files, in Node. */
 function installedFiles(): string | undefined {
   if (typeof process === "undefined" || !process.versions?.node) return undefined;
-  const { createRequire } = nodeModule("node:module");
   const { dirname, join, sep } = nodeModule("node:path");
-  const require = createRequire(import.meta.url);
-  const folder = dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"));
+  const folder = dirname(nodeRequire().resolve("@tensorflow/tfjs-backend-wasm/package.json"));
   return join(folder, "wasm-out") + sep;
 }
 

@@ -1,4 +1,4 @@
-import { nodeModule } from "../../shared/node-modules.js";
+import { nodeRequire } from "../../shared/node-require.js";
 import { isCommit, isInside } from "./cache.js";
 import { causeOf, type RemoteFile } from "./download.js";
 
@@ -28,7 +28,7 @@ const ANSWER_TIMEOUT = 30_000;
 
 /** Loaded when it is first needed, and so that bundlers for browsers do not find it. */
 function hubClient(): typeof import("@huggingface/hub") {
-  return nodeModule("node:module").createRequire(import.meta.url)("@huggingface/hub");
+  return nodeRequire()("@huggingface/hub");
 }
 
 /** Asks the hub which commit a revision is, and which files it has. */

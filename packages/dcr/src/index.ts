@@ -118,3 +118,4 @@ export { type BatchReader, readBatches } from "./stages/read-batch.js";
 export type { Stage, StepRecord } from "./stages/stage.js";
 export type { Adapters, ImageNormalizer, StageOptions, TargetKind } from "./stages/stage-options.js";
 export type { StageProgress, StageSetting, StageState } from "./stages/stage-state.js";
+export { type ObjectiveSizes, tryObjective } from "./stages/try-objective.js";

@@ -22,7 +22,7 @@ const reasons = {
 
 function refuseBesideResume(options: Record<string, unknown>): void {
   for (const [name, why] of Object.entries(reasons)) {
-    if (options[name] !== undefined) throw new Error(`--${name}: a resumed run ${why}; leave --${name} away`);
+    if (options[name] !== undefined) throw new Error(`--${name}: a resumed run ${why}; omit --${name}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { reportHTML, type Section } from "@dcr-js/eval";
 import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import type { Command } from "commander";
@@ -76,7 +76,7 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
       }
       if (out !== undefined) {
         await writeEvaluation(out, { title: options.encoder, evaluation, sections });
-        console.log(join(out, "report.html"));
+        console.log(`report: ${relative(base, join(out, "report.html"))}`);
       }
     } finally {
       loaded.dispose();

@@ -5,13 +5,16 @@ import type { CommandContext } from "../command-line/command-context.js";
 import { natural } from "../command-line/parse-option.js";
 import { addRunOptions, readRunOptions } from "../command-line/run-options.js";
 import { addSettingOptions, checkGiven, givenSettings } from "../command-line/settings-options.js";
+import { checkMethodNames } from "../config/methods.js";
 import { resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
+import { deviceLine } from "../device/device-line.js";
 import { checkRun } from "../plan/check-run.js";
 import { formatBytes } from "../plan/format-bytes.js";
 import { measureSteps } from "../plan/measure-steps.js";
 import type { MemoryPlan } from "../plan/plan-memory.js";
-import { jobLabel } from "../run/jobs.js";
+import { tryEvaluations } from "../plan/try-evaluations.js";
+import { jobLabel, methodsOf } from "../run/jobs.js";
 import { formatSeconds } from "../run/progress.js";
 import { newRunFolder } from "../run/run-folder.js";
 
@@ -19,11 +22,11 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
   const command = program
     .command("plan")
     .description(
-      "Says what a run would load, how much memory and disk it would take, and how long. For the time it trains a few steps of each stage in a temporary folder; no encoder is written.",
+      "Says what a run would load, how much memory and disk it would take, and how long. For the time it trains a few steps of each stage in a temporary folder, and evaluates the encoder as it is; no encoder is written.",
     )
     .option(
       "--measure <steps>",
-      "steps of each stage that are trained to measure the time; 0 trains nothing",
+      "steps of each stage that are trained to measure the time; 0 trains and evaluates nothing",
       natural,
       2,
     )
@@ -33,8 +36,9 @@ export function addPlanCommand(program: Command, context: CommandContext): void 
     const { out, jobs } = readRunOptions(command);
     const config = resolvePaths(checkGiven(await givenSettings(command, context.base)), context.base);
     const folder = newRunFolder(out, context.base);
+    checkMethodNames(config);
     const device = await initialize({ device: config.device });
-    console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
+    console.log(deviceLine(device));
     const checked = await checkRun(folder, config, { device });
     console.log(memoryTable(checked.memory));
     console.log(`\nwritten: ${formatBytes(checked.written)} at most, to ${relative(context.base, folder)}`);
@@ -70,5 +74,12 @@ async function printTimes(config: RunConfig, steps: number): Promise<void> {
       `${jobLabel(job)}: ${secondsPerStep.toPrecision(3)} s a step, ${all} steps: ${formatSeconds(seconds)}${times}`,
     );
   }
-  console.log(`time: ${formatSeconds(total)}, measured on ${steps} steps of each`);
+  const evaluating = await tryEvaluations(config, config.evaluate);
+  if (evaluating > 0) {
+    const encoders = methodsOf(config).length * seeds;
+    total += evaluating * encoders;
+    const each = encoders > 1 ? ` for each of ${encoders} encoders` : "";
+    console.log(`evaluation: ${formatSeconds(evaluating)}${each}`);
+  }
+  console.log(`time: ${formatSeconds(total)}, measured on ${steps} step${steps > 1 ? "s" : ""} of each`);
 }

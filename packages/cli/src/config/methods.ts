@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
+import { isModulePath } from "./import-default.js";
+import { didYouMean } from "./near-name.js";
 import { mergeSettings } from "./read-config.js";
 import {
   type AlignmentLoss,
@@ -11,6 +14,20 @@ import {
 /** Whether a method is one of ours, and not a user's module. */
 export const isOwnMethod = (method: string): method is (typeof methodNames)[number] =>
   (methodNames as readonly string[]).includes(method);
+
+/** @throws where a method is neither one of ours nor a file. @param methods with absolute paths */
+export function checkMethodNames({ methods }: Pick<RunConfig, "methods">): void {
+  for (const path of methods.map(baseOf)) {
+    if (isOwnMethod(path) || existsSync(path)) continue;
+    const name = basename(path);
+    if (isModulePath(name)) throw new Error(`--methods: ${path}: no such file`);
+    // naive+pcgrad where the method's name is a slip.
+    const meant = didYouMean(name.split("+")[0]!, methodNames);
+    throw new Error(
+      `--methods: no method ${JSON.stringify(name)}${meant}; methods are ${methodNames.join(", ")}, one of them with an aggregator (naive+pcgrad), or the path of a module (./my-loss.mjs)`,
+    );
+  }
+}
 
 /**
  * A method as a user writes it: `naive+pcgrad` is short for the variant of `naive` of that name whose aggregator is `pcgrad`. Every other text

@@ -82,6 +82,9 @@ export function parseEvaluation(what: string): ParsedEvaluation {
   throw new Error("expected mmvp:<folder>, folder:<folder> or a module");
 }
 
+/** Whether an evaluation is a user's module. */
+export const isEvaluationModule = (what: string): boolean => parseEvaluation(what).kind === "module";
+
 async function evaluateOne(what: string, input: EvaluationInput): Promise<Evaluation> {
   const { kind, path } = parseEvaluation(what);
   if (kind === "mmvp") return evaluateMMVP(path, input);

@@ -13,7 +13,7 @@ export async function evaluateJob(
   { run, config, tell }: JobContext,
 ): Promise<Evaluation> {
   if (config.evaluate.length === 0) return { figures: {} };
-  tell({ type: "progress", phase: "evaluating", done: 0, total: 1 });
+  tell({ type: "progress", phase: "evaluating" });
   const { output } = jobFiles(run, job);
   const folder = job.method === "original" ? await resolveEncoder(config) : join(output, "encoder");
   const loaded = await loadWholeEncoder(folder);

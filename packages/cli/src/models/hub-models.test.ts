@@ -178,7 +178,7 @@ describe("models of the hub", () => {
       /^--diffusion: .* answers 404/,
     );
     await expect(find({ encoderRevision: "v2" })).rejects.toThrow(
-      /^--encoder-revision: .*clip is a folder and has no revisions; leave --encoder-revision away, /,
+      /^--encoder-revision: .*clip is a folder and has no revisions; omit --encoder-revision, /,
     );
     await expect(find({ diffusionRevision: "v2" })).rejects.toThrow(/^--diffusion-revision: .* is a folder/);
   });

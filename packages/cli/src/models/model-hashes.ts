@@ -1,18 +1,15 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { open, readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { readdir } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
 import type { ModelSettings, RunConfig } from "../config/run-config.js";
+import { type HashedFiles, hashFile } from "./hash-file.js";
 import { diffusionParts, resolveDiffusion, resolveEncoder } from "./resolve-models.js";
 
 type Models = Pick<RunConfig, ModelSettings>;
 
 /** A commit of the hub by its own name. */
 const commitName = /^[0-9a-f]{40}$/;
-
-/** Of a folder's weights this many blocks are read, evenly apart, the header among them: other weights differ in all of them. */
-const blocks = 64;
-const blockBytes = 4096;
 
 /** Files that make a model. */
 const modelFile = /\.(safetensors|json|txt|model)$/;
@@ -21,6 +18,8 @@ const modelFile = /\.(safetensors|json|txt|model)$/;
 export interface ModelHashes {
   encoder: string;
   diffusion: string;
+  /** The files of folders. */
+  files: HashedFiles;
 }
 
 /** The models with the commits that branches and tags of the hub mean now, so that a run has the same models to its end. */
@@ -35,12 +34,21 @@ export async function pinRevisions(
   };
 }
 
-/** Tells what each model of a run is made of. */
-export async function hashModels(config: Models): Promise<ModelHashes> {
+/** Tells what each model of a run is made of. @param known hashes of before, so that files that have not changed are not read again */
+export async function hashModels(config: Models, known: HashedFiles = {}): Promise<ModelHashes> {
   const [encoder, diffusion] = [await resolveEncoder(config), await resolveDiffusion(config)];
+  const files: HashedFiles = {};
+  const hashFolder = async (folder: string, parts: readonly string[]) => {
+    const found = await hashFiles(folder, parts, known);
+    Object.assign(files, found);
+    const contents = Object.entries(found).map(([path, { sha256 }]) => [relative(folder, path), sha256]);
+    return createHash("sha256").update(JSON.stringify(contents)).digest("hex");
+  };
   return {
-    encoder: commitOf(config.encoder, encoder) ?? (await hashFiles(encoder, [""])),
-    diffusion: commitOf(config.diffusion, diffusion) ?? (await hashFiles(diffusion, ["", ...diffusionParts])),
+    encoder: commitOf(config.encoder, encoder) ?? (await hashFolder(encoder, [""])),
+    diffusion:
+      commitOf(config.diffusion, diffusion) ?? (await hashFolder(diffusion, ["", ...diffusionParts])),
+    files,
   };
 }
 
@@ -50,33 +58,15 @@ function commitOf(name: string, folder: string): string | undefined {
   return !existsSync(name) && commitName.test(commit) ? commit : undefined;
 }
 
-/** A hash of the names, sizes and a sample of the contents of a model's files. */
-async function hashFiles(folder: string, parts: readonly string[]): Promise<string> {
-  const hash = createHash("sha256");
+/** The hash of each of a model's files. */
+async function hashFiles(folder: string, parts: readonly string[], known: HashedFiles): Promise<HashedFiles> {
+  const found: HashedFiles = {};
   for (const part of parts) {
     const names = await readdir(join(folder, part)).catch(() => []);
     for (const name of names.filter((each) => modelFile.test(each)).sort()) {
-      const file = await open(join(folder, part, name));
-      try {
-        const { size } = await file.stat();
-        hash.update(JSON.stringify([part, name, size]));
-        for (const start of blockStarts(size)) {
-          const { buffer, bytesRead } = await file.read(Buffer.alloc(blockBytes), 0, blockBytes, start);
-          hash.update(buffer.subarray(0, bytesRead));
-        }
-      } finally {
-        await file.close();
-      }
+      const path = join(folder, part, name);
+      found[path] = await hashFile(path, known);
     }
   }
-  return hash.digest("hex");
-}
-
-/** Where the blocks begin that are read of a file: everywhere in a small one. */
-function blockStarts(size: number): number[] {
-  const whole = Math.ceil(size / blockBytes);
-  const count = Math.min(blocks, whole);
-  return Array.from({ length: count }, (_, i) =>
-    count < whole ? Math.floor((i * (size - blockBytes)) / (count - 1)) : i * blockBytes,
-  );
+  return found;
 }

@@ -21,9 +21,7 @@ interface WantedRevision {
 /** @throws where a local folder, which has no revisions, should be of one */
 function checkRevision({ name, revision, option }: WantedRevision): void {
   if (revision === undefined || !existsSync(name)) return;
-  throw new Error(
-    `${option}: ${name} is a folder and has no revisions; leave ${option} away, or name a hub id`,
-  );
+  throw new Error(`${option}: ${name} is a folder and has no revisions; omit ${option}, or name a hub id`);
 }
 
 /**

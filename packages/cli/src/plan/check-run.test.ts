@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initialize } from "@dcr-js/tensor";
 import { expectNoLeaks } from "@dcr-js/testing";
+import { writeTestImages } from "@dcr-js/testing/images";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { fixtures } from "../../test/run-command.js";
 import { mergeSettings, type PartialConfig } from "../config/read-config.js";
@@ -103,6 +104,56 @@ it("finds what a stage would stumble over, before anything is trained or written
     await expect(
       check({ enhance: { batch: 51 }, images: await source("few.mjs", "values") }),
     ).rejects.toThrow(/^--batch: 51 is more than the 50 images of /);
+  });
+});
+
+it("runs a user's objective once, and names the option of a batch that is larger than the images", async () => {
+  const objective = async (name: string, terms: string) => {
+    const path = join(folder, name);
+    const uses = "usesAugmented: false, usesPredictions: true";
+    await writeFile(path, `export default { name: "mine", ${uses}, terms: (input) => ${terms} };`);
+    return path;
+  };
+  const typo = await objective("typo.mjs", "[input.featurs.shape]");
+  const form = await objective("form.mjs", "({})");
+  const shapes = await objective(
+    "shapes.mjs",
+    `{ const { features, predictor: { conditions, target } } = input;
+       throw new Error([features, conditions, target].map(({ shape }) => "[" + shape + "]").join(" ")); }`,
+  );
+  const one = join(folder, "one.mjs");
+  await writeFile(
+    one,
+    `import { featureObjective } from ${JSON.stringify(import.meta.resolve("@dcr-js/dcr"))};
+     import { mean } from ${JSON.stringify(import.meta.resolve("@tensorflow/tfjs-core"))};
+     export default featureObjective("mine", (features) => mean(features));`,
+  );
+  const photos = join(folder, "photos");
+  await writeTestImages(photos, 20);
+  await expectNoLeaks(async () => {
+    for (const [settings, message] of [
+      [
+        { methods: ["dcr", typo] },
+        `--methods: ${typo}: Cannot read properties of undefined (reading 'shape')`,
+      ],
+      [
+        { methods: [form] },
+        `--methods: ${form}: objective mine: terms must return an array of one loss or more`,
+      ],
+      [{ methods: [shapes], enhance: { batch: 5 } }, `--methods: ${shapes}: [5,24] [5,32] [5,4,4,4]`],
+      [
+        { methods: [one], aggregator: "pcgrad" },
+        "--aggregator: pcgrad needs two losses or more, and one has one, mine; omit it for this method",
+      ],
+      [
+        { images: photos, align: { batch: 30 } },
+        "--align-batch: 30 is more than there are images: the folder ",
+      ],
+      [{ images: photos, enhance: { batch: 30 } }, "--batch: 30 is more than there are images: the folder "],
+    ] as [PartialConfig, string][]) {
+      await expect(check(settings)).rejects.toThrow(message);
+    }
+    await check({ methods: [one] });
   });
 });
 

@@ -1,12 +1,12 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { dirname } from "node:path";
-import { type Objective, readBatches } from "@dcr-js/dcr";
+import { type Objective, readBatches, tryObjective } from "@dcr-js/dcr";
 import { DDPMScheduler } from "@dcr-js/diffusion";
 import { type DeviceInfo, hasFloat16Storage } from "@dcr-js/tensor";
 import { namingOption } from "../command-line/naming-option.js";
 import { checkOutputFolder } from "../command-line/output-file.js";
-import { baseOf, checkVariant, methodLabel, settingsOf } from "../config/methods.js";
+import { baseOf, checkVariant, isOwnMethod, methodLabel, settingsOf } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
 import { pinRevisions } from "../models/model-hashes.js";
@@ -49,6 +49,7 @@ export async function checkRun(
   checkStorage(config, device);
   await checkMethods(config);
   const { shapes, text } = await readModelShapes(config);
+  await tryObjectives(config, shapes);
   await checkTimesteps(config);
   await checkAdapters(config);
   if (config.latentCache !== null) checkOutputFolder(config.latentCache, "--latent-cache");
@@ -154,7 +155,37 @@ async function checkMethods(config: RunConfig): Promise<void> {
   }
 }
 
-/** @throws where images are contrasted, and a batch holds one alone */
+/**
+ * Runs each objective of the user's own once, on random features and predictions of the models' shapes.
+ *
+ * @throws where it fails, or has one loss and an aggregator
+ */
+async function tryObjectives(config: RunConfig, { encoder, unet, vae }: ModelShapes): Promise<void> {
+  const side = encoder.imageSize / vae.factor;
+  for (const method of config.methods) {
+    const path = baseOf(method);
+    if (isOwnMethod(path)) continue;
+    const { aggregator, enhance, ...settings } = settingsOf(method, config);
+    const objective = await loadObjective(path, settings);
+    const losses = await namingOption(
+      "--methods",
+      () =>
+        tryObjective(objective, {
+          batchSize: enhance.batch,
+          featureSize: encoder.featureSize,
+          conditionSize: unet.config.cross_attention_dim,
+          latents: [side, side, vae.config.latent_channels],
+        }),
+      path,
+    );
+    if (aggregator === "sum" || losses.length > 1) continue;
+    throw new Error(
+      `--aggregator: ${aggregator} needs two losses or more, and ${methodLabel(method)} has one, ${losses[0]}; omit it for this method`,
+    );
+  }
+}
+
+/** @throws where images are contrasted, and a batch has one alone, without others */
 function checkBatch(option: string, batch: number, { name, needsNegatives = true }: Objective): void {
   if (batch > 1 || !needsNegatives) return;
   throw new Error(`${option}: must be at least 2, got ${batch}; ${name} needs other images as negatives`);
@@ -202,7 +233,13 @@ async function checkImages(config: RunConfig, size: number): Promise<void> {
   }
   for (const [batch, option] of batches) {
     const log = (line: string) => console.error(line);
-    const source = await namingOption("--images", () =>
+    const naming = <T>(run: () => Promise<T>, place?: string): Promise<T> =>
+      namingOption("--images", run, place).catch((error: Error) => {
+        // The size of the batch has an option of its own.
+        const tooLarge = /batchSize (\d+ is more than there are images.*)$/.exec(error.message)?.[1];
+        throw tooLarge === undefined ? error : new Error(`${option}: ${tooLarge}`, { cause: error });
+      });
+    const source = await naming(() =>
       openTrainingImages(images, { size, batchSize: batch, seed: seeds[0], augment, strict, log }),
     );
     const reader = readBatches(source);
@@ -211,7 +248,7 @@ async function checkImages(config: RunConfig, size: number): Promise<void> {
       if (length !== undefined && length < batch) {
         throw new Error(`${option}: ${batch} is more than the ${length} images of ${images}`);
       }
-      await namingOption("--images", () => reader.next(), images);
+      await naming(() => reader.next(), images);
     } finally {
       await reader.close();
       await source.close();

@@ -1,18 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Method, RunConfig } from "../config/run-config.js";
 import { alignmentJob, type Job, jobFiles, listJobs, stepsOf } from "../run/jobs.js";
 import { readMetrics } from "../run/metrics-file.js";
-import { startRun } from "../run/run-files.js";
 import { runJobs } from "../run/run-jobs.js";
+import { inTemporaryRun } from "./temporary-run.js";
 
 /** How long a job's steps take. */
 export interface MeasuredJob {
   job: Job;
-  /** That it takes. */
+  /** All steps of the job. */
   steps: number;
-  /** Of one step. The first step, which also compiles and fills caches, counts only where there is no other. */
+  /** The time of one step. The first step, which also compiles and fills caches, counts only where there is no other. */
   secondsPerStep: number;
   seconds: number;
 }
@@ -22,7 +19,6 @@ export interface MeasuredJob {
  * neither read nor filled.
  */
 export async function measureSteps(config: RunConfig, steps: number): Promise<MeasuredJob[]> {
-  const folder = await mkdtemp(join(tmpdir(), "dcr-plan-"));
   const few: RunConfig = {
     ...config,
     methods: config.methods.map((method) => withSteps(method, steps)),
@@ -33,9 +29,8 @@ export async function measureSteps(config: RunConfig, steps: number): Promise<Me
     latentCache: null,
     tensorboard: false,
   };
-  try {
-    await startRun(folder, few);
-    await runJobs(folder, few, { measures: true });
+  return inTemporaryRun(few, async (folder) => {
+    await runJobs(folder, few, { purpose: "measure" });
     const measured: MeasuredJob[] = [];
     for (const job of listJobs({ ...config, seeds: few.seeds })) {
       const method = withSteps(job.method, steps);
@@ -50,9 +45,7 @@ export async function measureSteps(config: RunConfig, steps: number): Promise<Me
       measured.push({ job, steps: total, secondsPerStep, seconds: secondsPerStep * total });
     }
     return measured;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** A variant's own numbers of steps override the run's. */

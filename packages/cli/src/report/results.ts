@@ -33,6 +33,8 @@ export interface Conflict {
   steps: number;
   /** Mean norm of each loss's gradient. */
   meanNorms: Record<string, number>;
+  /** Mean weight that the aggregator gave to each loss's gradient, where the method has one. */
+  meanWeights?: Record<string, number>;
 }
 
 export interface Results {
@@ -202,6 +204,10 @@ function meanPatterns(method: string, evaluations: Evaluation[]): Results["patte
   }));
 }
 
+/** The mean of a figure of each of the two losses of a pair. */
+const meansOf = (pair: string, figures: readonly Record<string, number>[]): Record<string, number> =>
+  Object.fromEntries(pair.split("/").map((loss) => [loss, meanOf(figures.map((each) => each[loss]!))]));
+
 function conflictsOf(metrics: readonly MetricsRow[]): Conflict[] {
   const methods = [...new Set(metrics.map(({ method }) => method))];
   return methods.flatMap((method) => {
@@ -211,9 +217,16 @@ function conflictsOf(metrics: readonly MetricsRow[]): Conflict[] {
       pair,
       ...summarizeCosines(rows.map(({ cosines }) => cosines![pair]!)),
       steps: rows.length,
-      meanNorms: Object.fromEntries(
-        pair.split("/").map((loss) => [loss, meanOf(rows.map(({ norms }) => norms![loss]!))]),
+      meanNorms: meansOf(
+        pair,
+        rows.map(({ norms }) => norms!),
       ),
+      ...(rows[0]!.weights && {
+        meanWeights: meansOf(
+          pair,
+          rows.map(({ weights }) => weights!),
+        ),
+      }),
     }));
   });
 }

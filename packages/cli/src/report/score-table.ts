@@ -63,11 +63,15 @@ export function driftLines({ drift, seeds }: Results): string[] {
 
 /** A sentence on each pair of losses. */
 export function conflictLines({ conflict }: Results): string[] {
-  return conflict.map(({ method, pair, negativeShare, meanCosine, steps, meanNorms }) => {
-    const norms = Object.entries(meanNorms).map(([loss, norm]) => `${loss} ${norm.toPrecision(2)}`);
+  return conflict.map(({ method, pair, negativeShare, meanCosine, steps, meanNorms, meanWeights }) => {
+    const list = (means: Record<string, number>) =>
+      Object.entries(means)
+        .map(([loss, mean]) => `${loss} ${mean.toPrecision(2)}`)
+        .join(", ");
+    const weights = meanWeights ? `; the aggregator's mean weights ${list(meanWeights)}` : "";
     return (
       `${method}, ${pair}: the gradients' cosine is negative in ${percent(negativeShare)} % of ${steps} steps, ` +
-      `mean ${meanCosine.toFixed(3)}; mean norms ${norms.join(", ")}`
+      `mean ${meanCosine.toFixed(3)}; mean norms ${list(meanNorms)}${weights}`
     );
   });
 }

@@ -194,13 +194,13 @@ describe("dcr enhance", () => {
   it("refuses other options with --resume and names the difference", async () => {
     const refused = await dcr(["enhance", "--resume", "whole", "--steps", "5", "--batch", "3"]);
     expect(refused.stderr).toBe(
-      "error: --resume: --steps is 5, and the run in whole has 4; leave it out, or start another run\n",
+      "error: --resume: --steps is 5, and the run in whole has 4; omit it, or start another run\n",
     );
     expect(refused.code).toBe(1);
     const file = await dcr(["enhance", "--resume", "whole", "--config", "other.yaml"]);
     expect(file).toMatchObject({
       code: 1,
-      stderr: "error: --config: a resumed run has its own settings, in config.yaml; leave --config away\n",
+      stderr: "error: --config: a resumed run has its own settings, in config.yaml; omit --config\n",
     });
     expect(await dcr(["enhance", "--resume", "whole", "--steps", "4", "--device", "auto"])).toMatchObject({
       code: 0,
@@ -223,6 +223,45 @@ describe("dcr enhance", () => {
     expect(stderr).toMatch(/^error: --resume: the run began on webgpu: requestWebGPUDevice: .*$/m);
     expect(code).toBe(1);
   }, 60_000);
+
+  it("tries an evaluation before anything is trained, and goes on with one that was mended", async () => {
+    const evaluation = (code: string) => writeFile(path("measure.mjs"), code);
+    const short = over([...models, ...few], "--align-steps", "1", "--steps", "1");
+    const args = (out: string) => ["enhance", ...short, "--evaluate", "measure.mjs", "--out", out];
+    await evaluation("export default () => ({ figures: { mine: { norm: 4.2 } } });");
+    const refused = await dcr(args("wrong"));
+    expect(refused.stderr).toMatch(/^error: --evaluate: .*measure\.mjs: figures\.mine\.norm: .*\n$/);
+    expect(refused.code).toBe(1);
+    expect(existsSync(path("wrong"))).toBe(false);
+
+    // What fails only later: the first call is the trial.
+    await evaluation(`import { existsSync, writeFileSync } from "node:fs";
+      import { readSafetensors } from ${JSON.stringify(import.meta.resolve("@dcr-js/tensor"))};
+      export default async ({ projector }) => {
+        const count = Object.keys(await readSafetensors(projector)).length;
+        if (existsSync("tried")) throw new Error("a slip");
+        writeFileSync("tried", String(count));
+        return { figures: { mine: { share: 0.5 } } };
+      };`);
+    const failed = await dcr(args("mended"));
+    expect(failed.stderr).toMatch(
+      /^error: original-seed0: .*measure\.mjs: a slip; when that is mended, go on with: .* --resume mended\n$/,
+    );
+    expect(readFileSync(path("tried"), "utf8")).toBe("6");
+    const aligned = readFileSync(path("mended/jobs/align-rec-seed0/metrics.jsonl"), "utf8");
+    await evaluation("export default () => ({ figures: { mine: { share: 0.25 } } });");
+    expect(await dcr(["enhance", "--resume", "mended"])).toMatchObject({ code: 0, stderr: "" });
+    expect(readFileSync(path("mended/jobs/align-rec-seed0/metrics.jsonl"), "utf8")).toBe(aligned);
+
+    // A result that was made with the module of before is not mixed with others.
+    await rm(path("mended/jobs/dcr-seed0/result.json"));
+    await evaluation("export default () => ({ figures: { mine: { share: 0.75 } } });");
+    const mixed = await dcr(["enhance", "--resume", "mended"]);
+    const result = path("mended/jobs/original-seed0/result.json");
+    expect(mixed.stderr).toBe(
+      `error: --evaluate: ${path("measure.mjs")} has other contents than when ${result} was made; put those back, or delete ${result} to make it anew, or start another run\n`,
+    );
+  }, 300_000);
 
   it("fails where somebody else stops a worker, and names a checkpoint that was damaged, and rows that are gone", async () => {
     const run = "damaged";
@@ -274,7 +313,7 @@ describe("bad input", () => {
     [["--seeds", "1,,2"], /Expected values between the commas, got "1,,2"/],
     [
       [...models, "--methods", "dcr,magic"],
-      /^error: --methods: .*magic: no such file, and no method of that name$/m,
+      /^error: --methods: no method "magic"; methods are original, rec, con, naive, dcr, /m,
     ],
     [[...models, "--learning-rate", "-1"], /^error: --learning-rate: .*, got -1$/m],
     [[...models, "--stpes", "1"], /^error: unknown option '--stpes' \(Did you mean --steps\?\)$/m],

@@ -4,10 +4,14 @@ import { join, relative, resolve } from "node:path";
 import { type DeviceInfo, initialize } from "@dcr-js/tensor";
 import type { CommandContext } from "../command-line/command-context.js";
 import { at, checkGiven, type GivenSettings, settingAt } from "../command-line/settings-options.js";
+import { checkMethodNames } from "../config/methods.js";
 import { mergeSettings, type PartialConfig, readRunConfig } from "../config/read-config.js";
 import { resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
+import { deviceLine } from "../device/device-line.js";
+import { isEvaluationModule } from "../evaluate/evaluate-encoder.js";
 import { type CheckedRun, checkRun } from "../plan/check-run.js";
+import { tryEvaluations } from "../plan/try-evaluations.js";
 import { reportText, writeReport } from "../report/report.js";
 import { gatherMetrics, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
@@ -18,6 +22,7 @@ import { removeLeftovers } from "./leftovers.js";
 import { publishOutputs } from "./publish.js";
 import { startRun } from "./run-files.js";
 import { newRunFolder, refuseUsedFolder } from "./run-folder.js";
+import { checkResumedInputs, writeInputs } from "./run-inputs.js";
 import { runJobs } from "./run-jobs.js";
 import { lockRun } from "./run-lock.js";
 import { RunStopped } from "./stop-signals.js";
@@ -37,6 +42,7 @@ export async function enhance(
 ): Promise<void> {
   const { base } = context;
   const config = resolvePaths(checkGiven(given), base);
+  checkMethodNames(config);
   const folder = newRunFolder(out, base);
   const lock = await lockRun(folder);
   try {
@@ -48,6 +54,7 @@ export async function enhance(
     try {
       device = await initialize({ device: config.device });
       checked = await checkRun(folder, config, { device });
+      await tryEvaluations(checked.config, checked.config.evaluate.filter(isEvaluationModule));
       await startRun(folder, checked.config);
     } catch (error) {
       // A run that cannot start leaves nothing.
@@ -71,20 +78,31 @@ export async function resume(
   refuseOtherSettings(stopped, config, given, context);
   const lock = await lockRun(folder);
   try {
-    const device = await initialize({ device: config.device }).catch((error: Error) => {
+    const found = await initialize({ device: config.device }).catch((error: Error) => {
       throw new Error(`--resume: the run began on ${config.device}: ${error.message}`, { cause: error });
     });
+    // The settings name the kind that the run began on, which may have been found and not asked for.
+    const device = { ...found, reason: "the run began on it" };
     const all = listJobs(config);
     for (const job of all) await endOrphan(jobFiles(folder, job).worker);
     await removeLeftovers(folder, all);
     await checkResults(folder, config);
     const isLeft = all.some((job) => !isDone(folder, job));
     // Where every job is done, models and images may be gone, and the report is all that is written.
-    const { atOnce } = isLeft ? await checkRun(folder, config, { device, resumed: true }) : { atOnce: 1 };
+    const atOnce = isLeft ? await checkLeft(folder, config, device) : 1;
     await work(folder, { config, atOnce: jobs ?? atOnce }, { device, context });
   } finally {
     await lock.release();
   }
+}
+
+/** Checks a run that goes on, and notes the inputs that were mended meanwhile. @returns how many jobs may run at the same time */
+async function checkLeft(folder: string, config: RunConfig, device: DeviceInfo): Promise<number> {
+  const { inputs, evaluations } = await checkResumedInputs(folder, config);
+  const { atOnce } = await checkRun(folder, config, { device, resumed: true });
+  await tryEvaluations(config, evaluations.filter(isEvaluationModule));
+  await writeInputs(folder, inputs);
+  return atOnce;
 }
 
 function refuseOtherSettings(
@@ -107,7 +125,7 @@ function refuseOtherSettings(
     );
     if (own !== other) {
       throw new Error(
-        `--resume: ${option} is ${other}, and the run in ${run} has ${own}; leave it out, or start another run`,
+        `--resume: ${option} is ${other}, and the run in ${run} has ${own}; omit it, or start another run`,
       );
     }
   }
@@ -121,7 +139,7 @@ async function work(
 ): Promise<void> {
   const { base, invocation } = context;
   const name = relative(base, folder) || ".";
-  console.log(`device: ${device.kind}${device.adapter ? ` (${device.adapter})` : ""}: ${device.reason}`);
+  console.log(deviceLine(device));
   console.log(`run:    ${name}`);
   try {
     await runJobs(folder, config, { atOnce });

@@ -25,6 +25,8 @@ const metricsRowSchema = z.strictObject({
   cosines: finiteByName.optional(),
   /** `2|a||b| / (|a|^2 + |b|^2)` by pair. */
   magnitudeSimilarities: finiteByName.optional(),
+  /** The weight that the aggregator gave to each loss's gradient. */
+  weights: finiteByName.optional(),
   /** Seconds that the step took. */
   time: z.number(),
   /** When the step ended, in seconds since 1970. */

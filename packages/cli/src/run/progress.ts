@@ -3,8 +3,8 @@ import { MultiBar, Presets, type SingleBar } from "cli-progress";
 /** A worker's report of its work. */
 export interface ProgressReport {
   phase: string;
-  done: number;
-  total: number;
+  /** Steps that are done, of `total`; left out where they are those of the report before. */
+  steps?: { done: number; total: number };
   loss?: number;
 }
 
@@ -15,15 +15,23 @@ export interface JobProgress {
   end(how: string): void;
 }
 
-/** Shows jobs' progress, with rate and time left, and lines of text. @param stream by default standard output */
-export function createProgress(stream: NodeJS.WriteStream = process.stdout): {
+/**
+ * Shows jobs' progress, with rate and time left, and lines of text.
+ *
+ * @param names of all jobs, so that their columns begin at one place @param stream by default standard output
+ */
+export function createProgress(
+  names: readonly string[],
+  stream: NodeJS.WriteStream = process.stdout,
+): {
   job(name: string): JobProgress;
   log(text: string): void;
   close(): void;
 } {
   const bars = new MultiBar(
     {
-      format: "{name} {bar} {value}/{total} {phase} | loss {loss} | {rate} | {left} left",
+      // The bar is last: a narrow terminal cuts it off, and none of the figures.
+      format: "{name} {value}/{total} {phase} | loss {loss} | {rate} | {left} left {bar}",
       stream,
       hideCursor: true,
       noTTYOutput: !stream.isTTY,
@@ -32,6 +40,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stdout): {
     },
     Presets.shades_classic,
   );
+  const width = Math.max(0, ...names.map(({ length }) => length));
   // The library keeps lines until it draws the next time: without a terminal that is seconds later, without a bar never.
   const isDrawn = () => stream.isTTY && bars.isActive;
   const log = (text: string) => {
@@ -39,7 +48,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stdout): {
     else stream.write(`${text}\n`);
   };
   return {
-    job: (name) => createJobProgress(bars, name, log),
+    job: (name) => createJobProgress(bars, { name, width }, log),
     log,
     close: () => {
       if (isDrawn()) bars.update();
@@ -48,15 +57,22 @@ export function createProgress(stream: NodeJS.WriteStream = process.stdout): {
   };
 }
 
-function createJobProgress(bars: MultiBar, name: string, log: (text: string) => void): JobProgress {
+function createJobProgress(
+  bars: MultiBar,
+  { name, width }: { name: string; width: number },
+  log: (text: string) => void,
+): JobProgress {
   let bar: SingleBar | undefined;
+  let last = { done: 0, total: 1 };
   let shown: { total: number; began: number; first: number; phase: string } | undefined;
   return {
     log: (text) => log(`${name}: ${text}`),
-    show({ phase, done, total, loss }) {
+    show({ phase, steps = last, loss }) {
+      last = steps;
+      const { done, total } = steps;
       const now = performance.now();
       if (shown?.total !== total || shown.phase !== phase) shown = { total, began: now, first: done, phase };
-      bar ??= bars.create(total, done, { name: name.padEnd(18), phase, loss: "-", rate: "-", left: "?" });
+      bar ??= bars.create(total, done, { name: name.padEnd(width), phase, loss: "-", rate: "-", left: "?" });
       bar.setTotal(total);
       const rate = (done - shown.first) / ((now - shown.began) / 1000);
       bar.update(done, {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openImages } from "@dcr-js/data";
@@ -9,10 +10,12 @@ import { baseOf, isOwnMethod } from "../config/methods.js";
 import type { ModelSettings, RunConfig } from "../config/run-config.js";
 import { openClassFolder } from "../evaluate/class-folder.js";
 import { parseEvaluation } from "../evaluate/evaluate-encoder.js";
+import { hashedFileSchema } from "../models/hash-file.js";
 import { hashModels } from "../models/model-hashes.js";
 import { messageOf } from "../shared/message-of.js";
 import { hashDataset } from "../train/hash-dataset.js";
 import { isImageModule } from "../train/images.js";
+import { jobFiles, listJobs } from "./jobs.js";
 
 /** The settings that name a run's inputs. */
 type InputSettings = Pick<RunConfig, ModelSettings | "images" | "methods" | "evaluate">;
@@ -26,22 +29,23 @@ const inputsSchema = z.strictObject({
   images: z.string(),
   methods: hashes,
   evaluate: hashes,
+  /** The hashes of models' files, so that a file which has not changed is not read again. */
+  files: z.record(z.string(), hashedFileSchema),
 });
 
-type Inputs = z.infer<typeof inputsSchema>;
+export type RunInputs = z.infer<typeof inputsSchema>;
 
 /** Where a run keeps the hashes of its inputs. */
 const inputsPath = (run: string): string => join(run, "inputs.json");
 
-/** Writes to a run's folder what its inputs are made of. */
-export async function writeInputs(run: string, config: InputSettings): Promise<void> {
-  await writeFileAtomically(inputsPath(run), `${JSON.stringify(await hashInputs(config), null, 2)}\n`);
+/** Writes to a run's folder what its inputs are made of, before any job works on them. */
+export async function writeInputs(run: string, inputs: RunInputs): Promise<void> {
+  await writeFileAtomically(inputsPath(run), `${JSON.stringify(inputs, null, 2)}\n`);
 }
 
-/** @throws where an input is not what it was when the run began; the error names its option */
-export async function checkInputs(run: string, config: InputSettings): Promise<void> {
+async function readInputs(run: string): Promise<RunInputs> {
   const path = inputsPath(run);
-  const began = await readFile(path, "utf8")
+  return readFile(path, "utf8")
     .then((text) => inputsSchema.parse(JSON.parse(text)))
     .catch((cause: Error) => {
       throw new Error(
@@ -49,26 +53,96 @@ export async function checkInputs(run: string, config: InputSettings): Promise<v
         { cause },
       );
     });
-  const now = await hashInputs(config);
-  const check = (option: string, what: string, [before, after]: [string | undefined, string]) => {
-    if (before === after) return;
-    throw new Error(`--${option}: ${what} than when the run began; put those back, or start another run`);
-  };
-  for (const model of ["encoder", "diffusion"] as const) {
-    check(model, `${config[model]} has other files`, [began[model], now[model]]);
-  }
-  check("images", `${config.images} has other images`, [began.images, now.images]);
-  for (const setting of ["methods", "evaluate"] as const) {
-    for (const [name, hash] of Object.entries(now[setting])) {
-      check(setting, `${name} has other contents`, [began[setting][name], hash]);
-    }
-  }
 }
 
-async function hashInputs(config: InputSettings): Promise<Inputs> {
+/** An input that is not what it was. */
+interface ChangedInput {
+  option: "encoder" | "diffusion" | "images" | "methods" | "evaluate";
+  /** What the option names. */
+  name: string;
+}
+
+function changedInputs(config: InputSettings, before: RunInputs, now: RunInputs): ChangedInput[] {
+  const changed: ChangedInput[] = [];
+  for (const option of ["encoder", "diffusion", "images"] as const) {
+    if (before[option] !== now[option]) changed.push({ option, name: config[option] });
+  }
+  for (const option of ["methods", "evaluate"] as const) {
+    for (const [name, hash] of Object.entries(now[option])) {
+      if (before[option][name] !== hash) changed.push({ option, name });
+    }
+  }
+  return changed;
+}
+
+const contentsOf = {
+  encoder: "files",
+  diffusion: "files",
+  images: "images",
+  methods: "contents",
+  evaluate: "contents",
+};
+
+const describeChange = ({ option, name }: ChangedInput): string =>
+  `--${option}: ${name} has other ${contentsOf[option]}`;
+
+/**
+ * Checks a job's inputs when it begins.
+ *
+ * @throws where one is not what it was when the run was started, or gone on with; the error names its option
+ */
+export async function checkInputs(run: string, config: InputSettings): Promise<void> {
+  const began = await readInputs(run);
+  const [changed] = changedInputs(config, began, await hashInputs(config, began.files));
+  if (changed) throw new Error(`${describeChange(changed)} than when the run was started`);
+}
+
+/**
+ * Checks the inputs of a run that goes on: what a finished job or a checkpoint was made with must be what it was, and all else may have been
+ * mended meanwhile.
+ *
+ * @returns the inputs as they are now, to be written before a job works on them, and the evaluations that have changed
+ * @throws naming the option, and the files that were made with what has changed
+ */
+export async function checkResumedInputs(
+  run: string,
+  config: RunConfig,
+): Promise<{ inputs: RunInputs; evaluations: string[] }> {
+  const before = await readInputs(run);
+  const inputs = await hashInputs(config, before.files);
+  const changed = changedInputs(config, before, inputs);
+  for (const input of changed) {
+    const made = madeWith(run, config, input);
+    if (made.length === 0) continue;
+    const shown = made.length > 3 ? [...made.slice(0, 3), `${made.length - 3} more`] : made;
+    const list = shown.join(" and ");
+    throw new Error(
+      `${describeChange(input)} than when ${list} ${made.length > 1 ? "were" : "was"} made; put those back, or delete ${list} to make ${made.length > 1 ? "them" : "it"} anew, or start another run`,
+    );
+  }
+  return {
+    inputs,
+    evaluations: changed.filter(({ option }) => option === "evaluate").map(({ name }) => name),
+  };
+}
+
+/** The folders of jobs that have trained with an input, or the results of those that have evaluated with it. */
+function madeWith(run: string, config: RunConfig, { option, name }: ChangedInput): string[] {
+  return listJobs(config).flatMap((job) => {
+    const { folder, checkpoint, output, result } = jobFiles(run, job);
+    const isOriginal = job.method === "original";
+    if (option === "evaluate") return job.kind === "method" && existsSync(result) ? [result] : [];
+    if (option === "images" && isOriginal) return [];
+    if (option === "methods" && (job.kind === "align" || baseOf(job.method) !== name)) return [];
+    return [checkpoint, output, result].some((path) => existsSync(path)) ? [folder] : [];
+  });
+}
+
+/** @param known hashes of models' files of before */
+export async function hashInputs(config: InputSettings, known?: RunInputs["files"]): Promise<RunInputs> {
   const modules = config.methods.map(baseOf).filter((method) => !isOwnMethod(method));
   return {
-    ...(await hashModels(config)),
+    ...(await hashModels(config, known)),
     images: await naming("images", config.images, () => hashImages(config.images)),
     methods: await hashEach(modules, (path) => naming("methods", path, () => hashModule(path))),
     evaluate: await hashEach(config.evaluate, (what) => naming("evaluate", what, () => hashEvaluation(what))),

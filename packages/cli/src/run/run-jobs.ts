@@ -4,17 +4,23 @@ import { fileURLToPath } from "node:url";
 import { baseOf, isOwnMethod } from "../config/methods.js";
 import type { RunConfig } from "../config/run-config.js";
 import { alignmentJob, isDone, type Job, jobFiles, jobName, listJobs } from "./jobs.js";
-import { createProgress, type JobProgress } from "./progress.js";
+import { createProgress, type JobProgress, type ProgressReport } from "./progress.js";
 import { RunStopped, watchStopSignals } from "./stop-signals.js";
 import { endOrphan } from "./workers.js";
 
 /** A worker's messages to the process that started it. */
 export type JobMessage =
-  | { type: "progress"; phase: string; done: number; total: number; loss?: number }
+  | ({ type: "progress" } & ProgressReport)
   | { type: "log"; text: string }
   | { type: "done" }
   | { type: "stopped" }
   | { type: "failed"; message: string; stack?: string };
+
+/**
+ * What workers do: the whole of each job; only its steps, to measure them, and no encoders; or the evaluations of the encoder as it is, once, to try
+ * them before anything is trained.
+ */
+export type WorkPurpose = "whole" | "measure" | "try";
 
 /** How a worker ended that was not done. */
 class JobFailed extends Error {}
@@ -31,19 +37,20 @@ const patience = { steps: 4, leastMs: 60_000 };
  * After Ctrl-C, SIGTERM, SIGHUP, or when nobody reads the output any more, every worker saves the step just done; a second
  * Ctrl-C, or a worker that does not answer, ends the workers at once.
  *
- * @param options `atOnce`; `measures`: whether only steps are wanted, and no encoders
  * @throws {RunStopped} when the run was stopped; another error where a job has no result in the end
  */
 export async function runJobs(
   run: string,
   config: RunConfig,
-  { atOnce = 1, measures = false }: { atOnce?: number; measures?: boolean } = {},
+  { atOnce = 1, purpose = "whole" }: { atOnce?: number; purpose?: WorkPurpose } = {},
 ): Promise<void> {
-  const all = listJobs(config);
+  const tries = purpose === "try";
+  const all = listJobs(config).filter(({ method }) => !tries || method === "original");
   for (const job of all) await endOrphan(jobFiles(run, job).worker);
   const waiting = all.filter((job) => !isDone(run, job)).sort((a, b) => placeOf(a) - placeOf(b));
   const workers = new Map<Job, Worker>();
-  const progress = createProgress();
+  const shownName = (job: Job) => (tries ? "--evaluate" : jobName(job));
+  const progress = createProgress(waiting.map(shownName));
   let stopped: NodeJS.Signals | undefined;
   const stopAll = () => {
     for (const worker of workers.values()) worker.stop();
@@ -60,7 +67,7 @@ export async function runJobs(
   });
   const isReady = (job: Job) => {
     const first = alignmentJob(job, config);
-    return !first || isDone(run, first);
+    return tries || !first || isDone(run, first);
   };
   const running = new Map<Job, Promise<void>>();
   let failure: unknown;
@@ -69,7 +76,8 @@ export async function runJobs(
       const next = waiting.findIndex(isReady);
       if (!failure && !stopped && running.size < atOnce && next >= 0) {
         const [job] = waiting.splice(next, 1) as [Job];
-        const worker = startWorker(run, job, { progress: progress.job(jobName(job)), measures });
+        const name = shownName(job);
+        const worker = startWorker(run, job, { name, progress: progress.job(name), purpose });
         workers.set(job, worker);
         const ended = worker.ended
           .catch((error: unknown) => {
@@ -101,7 +109,7 @@ const byLength: readonly string[] = ["dcr", "naive", "rec", "con"];
 /** The longest jobs start first, so that in the end no core waits for one that began late. */
 function placeOf(job: Job): number {
   if (job.kind === "align") return 0;
-  // It trains nothing: where an evaluation cannot be made, that shows before hours of training.
+  // It trains nothing: where its evaluation fails on the trained projector, that shows before the methods have trained.
   if (job.method === "original") return 1;
   const method = baseOf(job.method);
   // A module may take as long as any.
@@ -118,15 +126,11 @@ interface Worker {
 function startWorker(
   run: string,
   job: Job,
-  { progress, measures }: { progress: JobProgress; measures: boolean },
+  { name, progress, purpose }: { name: string; progress: JobProgress; purpose: WorkPurpose },
 ): Worker {
-  const child = fork(
-    workerProgram,
-    [run, jobName(job), String(process.pid), measures ? "measure" : "whole"],
-    {
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-    },
-  );
+  const child = fork(workerProgram, [run, jobName(job), String(process.pid), purpose], {
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
   let last: JobMessage | undefined;
   let complaint = "";
   let longestStep = 0;
@@ -147,26 +151,22 @@ function startWorker(
     if (message.type === "progress") progress.show(message);
   });
   const ended = new Promise<void>((resolve, reject) => {
-    child.on("error", (error) =>
-      reject(new JobFailed(`${jobName(job)}: ${error.message}`, { cause: error })),
-    );
+    child.on("error", (error) => reject(new JobFailed(`${name}: ${error.message}`, { cause: error })));
     child.on("exit", (code, signal) => {
       clearTimeout(timer);
       progress.end(last?.type === "done" || last?.type === "stopped" ? last.type : "ended");
       if (last?.type === "done" || (last?.type === "stopped" && asked)) return resolve();
       if (last?.type === "stopped") {
         return reject(
-          new JobFailed(
-            `${jobName(job)}: its process was told to stop, and not by this one; it saved its last step`,
-          ),
+          new JobFailed(`${name}: its process was told to stop, and not by this one; it saved its last step`),
         );
       }
       if (last?.type === "failed") {
-        const error = new JobFailed(`${jobName(job)}: ${last.message}`);
+        const error = new JobFailed(`${name}: ${last.message}`);
         if (last.stack) error.stack = last.stack;
         return reject(error);
       }
-      reject(new JobFailed(`${jobName(job)}: ${describeDeath(code, signal, complaint)}`));
+      reject(new JobFailed(`${name}: ${describeDeath(code, signal, complaint)}`));
     });
   });
   return {

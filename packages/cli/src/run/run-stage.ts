@@ -21,6 +21,8 @@ export interface StepReport {
     norms: Record<string, number>;
     pairs: { losses: readonly [string, string]; cosine: number; magnitudeSimilarity: number }[];
   };
+  /** The weight that an aggregator gave to each loss's gradient. */
+  weights?: Record<string, number>;
 }
 
 /** A stage of training that can be saved and restored. */
@@ -119,7 +121,7 @@ async function restore({ stage, files, owner, steps }: StageRun): Promise<number
 }
 
 function metricsRow(fixed: StageRun["row"], step: number, report: StepReport, seconds: number): MetricsRow {
-  const { loss, losses, metrics, gradNorm, conflict } = report;
+  const { loss, losses, metrics, gradNorm, conflict, weights } = report;
   const byPair = (figure: "cosine" | "magnitudeSimilarity") =>
     Object.fromEntries(conflict!.pairs.map((pair) => [pair.losses.join("/"), pair[figure]]));
   return {
@@ -134,6 +136,7 @@ function metricsRow(fixed: StageRun["row"], step: number, report: StepReport, se
       cosines: byPair("cosine"),
       magnitudeSimilarities: byPair("magnitudeSimilarity"),
     }),
+    ...(weights && { weights }),
     time: Number(seconds.toFixed(4)),
     at: Date.now() / 1000,
   };
@@ -146,7 +149,8 @@ async function startEvents(path: string, rows: readonly MetricsRow[]): Promise<E
   return events;
 }
 
-function scalarsOf({ at, step, stage, loss, losses, metrics, gradNorm, norms, cosines }: MetricsRow) {
+function scalarsOf(row: MetricsRow) {
+  const { at, step, stage, loss, losses, metrics, gradNorm, norms, cosines, weights } = row;
   const scalars: Record<string, number> = {
     [`stage${stage}/loss`]: loss,
     [`stage${stage}/gradient_norm`]: gradNorm,
@@ -158,5 +162,6 @@ function scalarsOf({ at, step, stage, loss, losses, metrics, gradNorm, norms, co
   add("metrics", metrics);
   add("gradient_norms", norms);
   add("cosines", cosines);
+  add("aggregator_weights", weights);
   return { at, step, scalars };
 }

@@ -6,10 +6,10 @@ import { evaluateJob } from "../evaluate/evaluate-job.js";
 import { checkEvaluation, writeResult } from "../run/job-result.js";
 import { type Job, jobFiles, jobName, listJobs } from "../run/jobs.js";
 import { checkInputs } from "../run/run-inputs.js";
-import type { JobMessage } from "../run/run-jobs.js";
+import type { JobMessage, WorkPurpose } from "../run/run-jobs.js";
 import { registerWorker } from "../run/workers.js";
 import { messageOf } from "../shared/message-of.js";
-import { type JobContext, trainEncoder, trainProjector } from "./train-job.js";
+import { type JobContext, trainEncoder, trainProjector, writeUntrainedProjector } from "./train-job.js";
 
 /** A job's process. Its starter tells it to stop, and it tells its starter how far it is. */
 
@@ -55,14 +55,15 @@ async function work(job: Job, context: JobContext): Promise<JobMessage> {
   return { type: "done" };
 }
 
-const [run, name, starter, purpose] = process.argv.slice(2) as [string, string, string, "measure" | "whole"];
+const [run, name, starter, purpose] = process.argv.slice(2) as [string, string, string, WorkPurpose];
 try {
   const config = await readRunConfig(run);
   const job = listJobs(config).find((candidate) => jobName(candidate) === name)!;
   const files = jobFiles(run, job);
   const beforeWrite = await registerWorker(files.worker, Number(starter));
   beforeWrite();
-  await checkInputs(run, config);
+  // Whoever measures or tries keeps nothing.
+  if (purpose === "whole") await checkInputs(run, config);
   await initialize({ device: config.device });
   const context: JobContext = {
     run,
@@ -72,6 +73,7 @@ try {
     beforeWrite,
     measures: purpose === "measure",
   };
+  if (purpose === "try") await writeUntrainedProjector(job, context);
   const last = await work(job, context);
   await rm(files.worker, { force: true });
   await tell(last);

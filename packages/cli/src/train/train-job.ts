@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   createAlignmentStage,
   createEndToEndStage,
   createEnhancementStage,
+  Projector,
   type Stage,
   type StageOptions,
 } from "@dcr-js/dcr";
@@ -19,6 +20,7 @@ import {
 import * as tf from "@tensorflow/tfjs-core";
 import { baseOf, settingsOf, usesSetting } from "../config/methods.js";
 import { type RunConfig, settingsHash } from "../config/run-config.js";
+import { readModelShapes } from "../models/model-shapes.js";
 import { alignmentJob, type Job, jobFiles, jobLabel, jobName } from "../run/jobs.js";
 import type { JobMessage } from "../run/run-jobs.js";
 import { runStage } from "../run/run-stage.js";
@@ -70,6 +72,19 @@ export async function trainProjector(
   }
 }
 
+/** Writes a projector that nobody has trained where an evaluation of `original` looks for one. */
+export async function writeUntrainedProjector(job: Job, { run, config }: JobContext): Promise<void> {
+  const first = alignmentJob(job, config);
+  if (!first) return;
+  const { projector: path, folder } = jobFiles(run, first);
+  const { encoder, unet } = (await readModelShapes(config)).shapes;
+  const projector = new Projector(encoder.featureSize, unet.config.cross_attention_dim);
+  projector.initialize(new Random(job.seed).fork("projector"));
+  await mkdir(folder, { recursive: true });
+  await saveProjector({ projector }, path);
+  projector.dispose();
+}
+
 /** Stage 2: trains the encoder's adapters, and writes what the user gets. @returns whether it is done */
 export async function trainEncoder(
   job: Extract<Job, { kind: "method" }>,
@@ -107,13 +122,13 @@ export async function trainEncoder(
     if (!(await runJobStage(job, context, { stage, steps: settings.enhance.steps, number: 2 }))) return false;
     if (context.measures) return true;
     context.beforeWrite();
-    context.tell({ type: "progress", phase: "writing", done: 0, total: 1 });
+    context.tell({ type: "progress", phase: "writing" });
     await rm(files.unfinishedOutput, { recursive: true, force: true });
     await saveAdapter(lora, join(files.unfinishedOutput, "adapter"), {
       baseModel: config.encoder,
       ...(config.encoderRevision !== undefined && { revision: config.encoderRevision }),
     });
-    // Without either nobody trained it.
+    // Where there was neither stage 1 nor one stage for both, the projector is as it was drawn.
     if (first || settings.endToEnd)
       await saveProjector(models, join(files.unfinishedOutput, "projector.safetensors"));
   } finally {
@@ -181,7 +196,7 @@ function openImages(
   return openTrainingImages(images, options);
 }
 
-async function saveProjector({ projector }: TrainingModels, path: string): Promise<void> {
+async function saveProjector({ projector }: Pick<TrainingModels, "projector">, path: string): Promise<void> {
   const weights = projector.stateDict();
   try {
     await writeSafetensors(path, weights, { finite: true });
@@ -220,7 +235,12 @@ function runJobStage(
     tensorboard: config.tensorboard,
     beforeWrite,
     onStep: (done, loss) =>
-      tell({ type: "progress", phase: "training", done, total: steps, ...(loss !== undefined && { loss }) }),
+      tell({
+        type: "progress",
+        phase: "training",
+        steps: { done, total: steps },
+        ...(loss !== undefined && { loss }),
+      }),
     stopAsked,
   });
 }

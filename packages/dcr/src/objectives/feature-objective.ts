@@ -6,6 +6,8 @@ import type { Objective } from "./objective.js";
 export interface FeatureObjectiveOptions {
   /** Whether the loss looks at the augmented views. Default true. */
   usesAugmented?: boolean;
+  /** Whether the loss needs other images as negatives, so that a batch of one is refused. Default true. */
+  needsNegatives?: boolean;
 }
 
 /**
@@ -26,11 +28,15 @@ export function featureObjective(
 ): Objective {
   checkText("featureObjective: name", name);
   checkFunction("featureObjective: loss", loss);
-  const { usesAugmented = true } = checkOptions("featureObjective", options, { usesAugmented: "boolean" });
+  const { usesAugmented = true, needsNegatives = true } = checkOptions("featureObjective", options, {
+    usesAugmented: "boolean",
+    needsNegatives: "boolean",
+  });
   return {
     name,
     usesAugmented,
     usesPredictions: false,
+    needsNegatives,
     terms: ({ features, augmented, processes }) => {
       const inputs = usesAugmented ? [features, augmented!] : [features];
       const { value, grads } = tf.valueAndGrads((...given: tf.Tensor[]) => {

@@ -57,7 +57,7 @@ export interface JointObjectiveOptions {
   lambdaCon?: number;
   /** Weight of the reconstruction loss. Default 1. */
   lambdaRec?: number;
-  /** Of the contrastive loss, greater than 0. Default 0.1. */
+  /** The contrastive loss's temperature, greater than 0. Default 0.1. */
   temperature?: number;
 }
 

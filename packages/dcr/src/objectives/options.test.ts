@@ -75,20 +75,28 @@ describeOptions("conObjective", {
   options: { temperature },
 });
 describeOptions("featureObjective", {
-  run: (o: FeatureObjectiveOptions) => [Number(featureObjective("mine", (z) => tf.sum(z), o).usesAugmented)],
-  options: { usesAugmented: { default: true, other: false } },
+  run: (o: FeatureObjectiveOptions) => {
+    const { usesAugmented, needsNegatives } = featureObjective("mine", (z) => tf.sum(z), o);
+    return [usesAugmented, needsNegatives].map(Number);
+  },
+  options: {
+    usesAugmented: { default: true, other: false },
+    needsNegatives: { default: true, other: false },
+  },
 });
 describeOptions("predictionObjective", {
   run: (o: PredictionObjectiveOptions) => {
-    const { usesAugmented, terms } = predictionObjective("mine", ({ predictions }) => tf.sum(predictions), o);
+    const made = predictionObjective("mine", ({ predictions }) => tf.sum(predictions), o);
+    const { usesAugmented, needsNegatives, terms } = made;
     return tf.tidy(() => {
       const [{ value }] = terms({ features, augmented: others, predictor: predictor(), ...alone });
-      return [Number(usesAugmented), ...value.dataSync()];
+      return [Number(usesAugmented), Number(needsNegatives), ...value.dataSync()];
     });
   },
   options: {
     pairs: { default: "own", other: "all", refused: ["some"] },
     usesAugmented: { default: false, other: true, refused: [1] },
+    needsNegatives: { default: false, other: true, refused: [1] },
   },
 });
 describeOptions("dcrObjective", {
@@ -130,6 +138,12 @@ describeOptions("jointObjective", {
     lambdaRec: { default: 1, other: 2, range: { min: 0 } },
     temperature,
   },
+});
+
+it("a loss on pairs of images needs others, unless it says that it does not", () => {
+  const needs = (o: PredictionObjectiveOptions) =>
+    predictionObjective("mine", ({ predictions }) => tf.sum(predictions), o).needsNegatives;
+  expect([needs({ pairs: "all" }), needs({ pairs: "all", needsNegatives: false })]).toEqual([true, false]);
 });
 
 it("names what no objective and no loss is made of", () => {

@@ -21,6 +21,8 @@ export interface PredictionObjectiveOptions {
   pairs?: "own" | "all";
   /** Whether the loss looks at the augmented views' predictions. Default false. */
   usesAugmented?: boolean;
+  /** Whether the loss needs other images as negatives, so that a batch of one is refused. Default true with `pairs: "all"`, else false. */
+  needsNegatives?: boolean;
 }
 
 /**
@@ -40,15 +42,21 @@ export function predictionObjective(
 ): Objective {
   checkText("predictionObjective: name", name);
   checkFunction("predictionObjective: loss", loss);
-  const { pairs = "own", usesAugmented = false } = checkOptions("predictionObjective", options, {
+  const {
+    pairs = "own",
+    usesAugmented = false,
+    needsNegatives = pairs === "all",
+  } = checkOptions("predictionObjective", options, {
     pairs: true,
     usesAugmented: "boolean",
+    needsNegatives: "boolean",
   });
   checkChoice("predictionObjective: pairs", pairs, ["own", "all"]);
   return {
     name,
     usesAugmented,
     usesPredictions: true,
+    needsNegatives,
     terms: ({ predictor, processes }) => {
       const asked = askPredictions(predictor!, { pairs, usesAugmented });
       const { value, conditionGradient } = chunkedLossGradient(asked.made, (predicted) => {
@@ -74,7 +82,7 @@ export interface AskedPredictions {
 /** Lists the predictions that a loss needs: own or all pairs by rows, then each image under its augmented view's condition. */
 export function askPredictions(
   predictor: Predictor,
-  { pairs, usesAugmented }: Required<PredictionObjectiveOptions>,
+  { pairs, usesAugmented }: Required<Pick<PredictionObjectiveOptions, "pairs" | "usesAugmented">>,
 ): AskedPredictions {
   const { conditions, augmentedConditions, target, offset, chunk, predict } = predictor;
   const [n, ...item] = target.shape;

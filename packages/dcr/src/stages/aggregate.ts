@@ -19,6 +19,8 @@ export interface StepGradients {
 export interface Aggregated {
   gradient: tf.Tensor[];
   conflict?: GradientConflict;
+  /** The weight that the aggregator gave to each loss's gradient, by the loss's name. */
+  weights?: Record<string, number>;
   /** The memory that the aggregator must be given in the next step. */
   memory?: number[];
 }
@@ -61,5 +63,6 @@ export async function aggregate(
     lists,
     weights.map((weight, i) => weight * shares[i]),
   );
-  return { gradient, conflict, memory };
+  const weightOf = Object.fromEntries(names.map((name, i) => [name, weights[i]]));
+  return { gradient, conflict, weights: weightOf, memory };
 }

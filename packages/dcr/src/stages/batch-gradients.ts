@@ -40,7 +40,6 @@ interface Shared {
 /**
  * Losses and gradients of one batch: encode without a graph, ask the objective, carry its gradients through the projector and,
  * a micro-batch at a time, through the encoder. The caller disposes the gradients.
- *
  */
 export async function batchGradients(
   settings: StageSettings,

@@ -110,7 +110,10 @@ describe("checkStageOptions", () => {
     const objective = recObjective();
     for (const [change, message] of [
       [{ aggregator: "pcgrad" }, 'aggregator must be an object with weigh(), got "pcgrad"'],
-      [{ aggregator: gradDrop() }, "aggregator must be an object with weigh(), got a Object"],
+      [
+        { aggregator: gradDrop() },
+        'aggregator must be one with weigh(); "gradDrop" combines gradients element by element',
+      ],
       [{ aggregator: { weigh: () => {} } }, "aggregator.name must be a string, not empty, got undefined"],
       [{ communicator: {} }, "communicator must be an object with allReduce(), got a Object"],
       [

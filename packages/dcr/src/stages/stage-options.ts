@@ -65,11 +65,14 @@ export interface StageOptions {
   maxGradNorm?: number;
   /** Batches to a step, at least 1. Default 1. */
   accumulation?: number;
-  /** Makes the step's gradient of the losses' gradients, each times its loss's weight. Default their sum. */
+  /**
+   * Makes the step's gradient of the losses' gradients, each times its loss's weight: an aggregator that weighs them, as all of
+   * `@dcr-js/gradient-conflict` do but `gradDrop`, `trimmedMean` and `ExcessMTL`. Default their sum.
+   */
   aggregator?: Aggregator;
   /**
    * Whether a step records how the losses' gradients compare (norms, cosines). It costs one backward pass of the encoder for each
-   * loss. Default false.
+   * loss, which an aggregator needs anyway. Default: whether there is an aggregator.
    */
   conflict?: boolean;
   /** Default `"scheduler"`; `"velocity"` reproduces the reference implementation, which takes the velocity for any model. */
@@ -170,7 +173,7 @@ export function checkStageOptions(
     weightDecay: 0.01,
     maxGradNorm: 1,
     accumulation: 1,
-    conflict: false,
+    conflict: given.aggregator !== undefined,
     target: "scheduler",
     timestepRange: [0, steps],
     localTokens: 0,
@@ -207,6 +210,12 @@ export function checkStageOptions(
 
   const { aggregator, communicator } = settings;
   if (aggregator !== undefined) {
+    const { combine } = aggregator as { combine?: unknown };
+    if (typeof aggregator.weigh !== "function" && typeof combine === "function") {
+      throw new TypeError(
+        `${caller}: aggregator must be one with weigh(); ${describe(aggregator.name ?? "this one")} combines gradients element by element`,
+      );
+    }
     checkPart(`${caller}: aggregator`, aggregator, ["weigh"]);
     checkText(`${caller}: aggregator.name`, aggregator.name);
   }

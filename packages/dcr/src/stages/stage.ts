@@ -31,8 +31,10 @@ export interface StepRecord {
   /** Global norm of the gradient, before clipping. */
   gradNorm: number;
   learningRate: number;
-  /** How the losses' gradients compare (norms, cosines), where `conflict` or an aggregator asks and there are two or more. */
+  /** How the losses' gradients compare (norms, cosines), where `conflict` asks and there are two or more. */
   conflict?: GradientConflict;
+  /** The weight that the aggregator gave to each loss's gradient, by the loss's name, beside the loss's own weight. */
+  weights?: Record<string, number>;
 }
 
 /** A stage in progress. One step runs at a time. */
@@ -133,7 +135,7 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
         memory = aggregated.memory;
         objectiveMemory = remembered;
         position = reached;
-        const { conflict } = aggregated;
+        const { conflict, weights } = aggregated;
         return {
           step: done,
           loss,
@@ -141,7 +143,8 @@ export function createStage(settings: StageSettings, parts: StageParts): Stage {
           metrics,
           gradNorm,
           learningRate: rate,
-          ...(conflict && { conflict }),
+          ...(settings.conflict && conflict && { conflict }),
+          ...(weights && { weights }),
         };
       } finally {
         tf.dispose([clipped.gradients, clipped.norm]);

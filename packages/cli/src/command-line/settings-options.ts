@@ -176,8 +176,8 @@ const stages: SettingOption[] = [
   setting(
     "--lora-targets <names>",
     "lora.targetModules",
-    "comma-separated names of adapted layers; all linear layers by default",
-    listOf(text),
+    "adapted layers of the image tower: comma-separated names, all-linear, or a regular expression of the whole path",
+    targetsOf,
   ),
 ];
 
@@ -223,6 +223,12 @@ const running: SettingOption[] = [
   ),
   flag("--tensorboard", "tensorboard", "write TensorBoard event files too"),
 ];
+
+/** Names alone are a list; `all-linear` and everything else is one text, as for peft. */
+function targetsOf(value: string): unknown {
+  const isList = /^[\w., -]+$/.test(value) && value.trim().toLowerCase() !== "all-linear";
+  return isList ? listOf(text)(value) : text(value);
+}
 
 export const settingOptions: SettingOption[] = [...models, ...method, ...stages, ...running];
 

@@ -37,7 +37,7 @@ export function addDoctorCommand(program: Command): void {
     });
 }
 
-/** Without these nothing runs. */
+/** The things that every run needs. */
 const needed = new Set(["Node", "WebAssembly", "sharp"]);
 
 async function examine(): Promise<Finding[]> {

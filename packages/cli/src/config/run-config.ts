@@ -54,7 +54,7 @@ const stageSchema = z.strictObject({
   /** AdamW moves each weight by about this much: above 1 it is a slip, such as 1e5 for 1e-5. */
   learningRate: positive.max(1),
   warmupSteps: z.int().nonnegative(),
-  /** Of the learning rate after the warm-up: constant, or half a cosine down to 0 at the end. */
+  /** The learning rate after the warm-up: constant, or half a cosine down to 0 at the end. */
   schedule: z.enum(schedules),
   weightDecay: z.number().nonnegative(),
   /** Global norm that gradients are clipped to. */
@@ -79,10 +79,12 @@ const methodSettings = z.strictObject({
     alpha: positive,
     dropout: z.number().min(0).lt(1),
     bias: z.enum(["none", "all", "lora_only"]),
-    /** Names of the layers that are adapted; null takes every linear layer of the transformer. */
-    targetModules: z.array(text).nonempty().nullable(),
+    /** The layers that are adapted, as peft's `target_modules`: names, `all-linear`, or a regular expression of the whole path. */
+    targetModules: z.union([text, z.array(text).nonempty()], {
+      error: "must be a list of names, all-linear, or a regular expression",
+    }),
   }),
-  /** Of the contrastive losses; `auto`, of the DCR loss only, measures it. */
+  /** The contrastive losses' temperature; `auto`, for the DCR loss alone, measures it. */
   temperature: z.union([z.number().positive(temperatureError), z.literal("auto")], {
     error: temperatureError,
   }),
@@ -223,7 +225,13 @@ export const defaultConfig: Omit<RunConfig, RequiredSetting> = {
     weightDecay: 0.01,
     maxGradNorm: 1,
   },
-  lora: { rank: 16, alpha: 16, dropout: 0.1, bias: "lora_only", targetModules: null },
+  lora: {
+    rank: 16,
+    alpha: 16,
+    dropout: 0.1,
+    bias: "lora_only",
+    targetModules: ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+  },
   temperature: 0.1,
   timesteps: null,
   target: "scheduler",

@@ -10,18 +10,19 @@ import {
 import { neighbourGallery } from "@dcr-js/eval/datasets";
 import * as tf from "@tensorflow/tfjs-core";
 
-/** Rows of a map: the time of t-SNE grows with their square. */
+/** Images of a map and of the silhouette: the time of both grows with their square. */
 const mostPoints = 1000;
+const mostDistances = 4000;
 
 interface ClassFindings {
-  /** Of the data set, for titles. */
+  /** The data set's name, for titles. */
   name: string;
   dataset: ImageDataset;
   features: tf.Tensor2D;
-  /** Of each row. */
+  /** The class of each row. */
   labels: string[];
   clustering: ClusteringScores;
-  /** Of the labels that a row's nearest neighbours have. */
+  /** Each class against the classes that its rows' nearest neighbours vote for. */
   confusion: ConfusionMatrix;
   neighbours: number;
   seed: number;
@@ -44,7 +45,7 @@ export async function addClassSections(
         `k-means, ${measure}`,
         value,
       ]),
-      ["silhouette of the classes", await silhouette(features, labels)],
+      ...(await silhouetteRows(features, labels)),
       [`${voters}, accuracy`, confusion.accuracy],
       [`${voters}, mean per class`, confusion.meanPerClass],
     ],
@@ -52,12 +53,8 @@ export async function addClassSections(
   const { classes, counts } = confusion;
   addSection({ kind: "confusion", title: `${name}: ${voters}`, classes, counts });
   if (labels.length >= 3) {
-    const shown = Math.min(mostPoints, labels.length);
-    const rows = Array.from({ length: shown }, (_, i) => Math.floor((i * labels.length) / shown));
-    const part = tf.tidy(() => tf.gather(features, tf.tensor1d(rows, "int32")));
+    const { part, own, some } = someOf(features, labels, mostPoints);
     try {
-      const own = rows.map((row) => labels[row]!);
-      const some = shown < labels.length ? `, ${shown} of ${labels.length} images` : "";
       const map = (method: string, points: [number, number][]) =>
         addSection({ kind: "points", title: `${name}: ${method}${some}`, points, labels: own });
       map("t-SNE", await projectTSNE(part, { seed }));
@@ -68,4 +65,27 @@ export async function addClassSections(
   }
   const title = `${name}: nearest neighbours`;
   addSection(await neighbourGallery(dataset, { features, labels, title }));
+}
+
+/** At most `most` images, evenly apart. @returns `part`, which the caller disposes, their labels, and words that say how many they are */
+function someOf(features: tf.Tensor2D, labels: readonly string[], most: number) {
+  const shown = Math.min(most, labels.length);
+  const rows = Array.from({ length: shown }, (_, i) => Math.floor((i * labels.length) / shown));
+  return {
+    part: tf.tidy(() => tf.gather(features, tf.tensor1d(rows, "int32"))),
+    own: rows.map((row) => labels[row]!),
+    some: shown < labels.length ? `, ${shown} of ${labels.length} images` : "",
+  };
+}
+
+/** The silhouette's row; none where it is not defined, which needs two classes and a class of two images. */
+async function silhouetteRows(features: tf.Tensor2D, labels: readonly string[]): Promise<[string, number][]> {
+  const { part, own, some } = someOf(features, labels, mostDistances);
+  try {
+    const classes = new Set(own).size;
+    if (classes < 2 || classes === own.length) return [];
+    return [[`silhouette of the classes${some}`, await silhouette(part, own)]];
+  } finally {
+    part.dispose();
+  }
 }

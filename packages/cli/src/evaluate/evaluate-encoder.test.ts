@@ -1,6 +1,6 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TextTokenizer } from "@dcr-js/encoders";
 import { reportHTML, type Section, type TableSection } from "@dcr-js/eval";
@@ -92,6 +92,39 @@ describe("evaluateEncoder", () => {
       ]);
       expect(reportHTML({ title: "t", sections })).toContain("<h2>MMVP-VLM: pairs</h2>");
     });
+  });
+
+  it("takes the README's module", async () => {
+    const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+    const [, code] = /```js\n\/\/ my-evaluation\.mjs\n([\s\S]*?)```/.exec(readme)!;
+    const [tfjs, file] = ["@tensorflow/tfjs-core", path("readme.mjs")];
+    await writeFile(file, code!.replace(`"${tfjs}"`, JSON.stringify(import.meta.resolve(tfjs))));
+    const sections: Section[] = [];
+    await expectNoLeaks(async () => {
+      const addSection = (section: Section) => sections.push(section);
+      const { figures, patterns, features } = await evaluateEncoder([file], {
+        ...loaded,
+        seed: 0,
+        addSection,
+      });
+      expect(figures).toEqual({ means: { P: 0.5, D: 0.25 }, colours: { k: 0.1 } });
+      expect(patterns).toHaveLength(1);
+      expect(features!.values[0]).toHaveLength(loaded.encoder.featureSize);
+    });
+    expect((sections[0] as TableSection).rows[0]).toEqual([expect.any(Number)]);
+  });
+
+  it("leaves the silhouette out where each image is a class of its own", async () => {
+    const images = await writeTestImages(path("some"), 2);
+    for (const [i, image] of images.entries()) {
+      await cp(path("some", image), path("pair", String(i), basename(image)));
+    }
+    const sections: Section[] = [];
+    const addSection = (section: Section) => sections.push(section);
+    await evaluateEncoder([`folder:${path("pair")}`], { ...loaded, seed: 0, addSection });
+    const names = (sections[0] as TableSection).rows.map(([name]) => name);
+    expect(names).toContain("k-means, nmi");
+    expect(names.filter((name) => String(name).startsWith("silhouette"))).toEqual([]);
   });
 
   it("takes a module, and names what is wrong with its result", async () => {

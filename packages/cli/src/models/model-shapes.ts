@@ -16,7 +16,7 @@ export interface ModelShapes {
   unet: UNet2DConditionModel;
   vae: AutoencoderKL;
   textEncoder: CLIPTextModel;
-  /** Of Stable Diffusion XL. */
+  /** The second text encoder of Stable Diffusion XL. */
   textEncoder2?: CLIPTextModelWithProjection;
 }
 
@@ -103,7 +103,7 @@ function checkFit(folder: string, { unet, vae, textEncoder, textEncoder2, encode
   }
 }
 
-/** How many numbers a model's weights are. */
-export function countWeights(model: Module): number {
+/** How many numbers the weights of a model or of adapters are. */
+export function countWeights(model: Pick<Module, "parameters">): number {
   return model.parameters().reduce((sum, { shape }) => sum + shape.reduce((size, n) => size * n, 1), 0);
 }

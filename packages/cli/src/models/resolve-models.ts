@@ -7,7 +7,7 @@ import { formatBytes } from "../plan/format-bytes.js";
 /** Folders of a diffusers model that are read. */
 export const diffusionParts = [
   ...["scheduler", "tokenizer", "text_encoder", "vae", "unet"],
-  // Of Stable Diffusion XL.
+  // Stable Diffusion XL has two more.
   ...["tokenizer_2", "text_encoder_2"],
 ];
 

@@ -69,6 +69,13 @@ it("finds what a stage would stumble over, before anything is trained or written
   await expectNoLeaks(async () => {
     const checked = await check({});
     expect(checked.config.memory.chunk).toBeGreaterThan(0);
+    const adapters = (memory: typeof checked.memory) =>
+      memory.rows.find(({ what }) => what.startsWith("adapters"))!.bytes;
+    // One rank more: a row and a column for each layer, of the fixture's two blocks of widths 32 and 64; 4 bytes each of values, moments and gradients.
+    const more = await check({ lora: { rank: 17 } });
+    expect(adapters(more.memory) - adapters(checked.memory)).toBe(20 * 2 * (4 * 2 * 32 + 2 * (32 + 64)));
+    const names = await check({ lora: { targetModules: "all-linear" } });
+    expect(adapters(names.memory)).toBeGreaterThan(adapters(checked.memory));
     // A run goes on with the kind of device that it found.
     expect([defaultConfig.device, checked.config.device]).toEqual(["auto", "wasm"]);
     await expect(check({ storage: "float16" })).rejects.toThrow(

@@ -7,7 +7,7 @@ import { type DeviceInfo, hasFloat16Storage } from "@dcr-js/tensor";
 import { namingOption } from "../command-line/naming-option.js";
 import { checkOutputFolder } from "../command-line/output-file.js";
 import { baseOf, checkVariant, isOwnMethod, methodLabel, settingsOf } from "../config/methods.js";
-import type { RunConfig } from "../config/run-config.js";
+import type { Method, RunConfig } from "../config/run-config.js";
 import { checkEvaluations } from "../evaluate/evaluate-encoder.js";
 import { pinRevisions } from "../models/model-hashes.js";
 import { countWeights, type ModelShapes, readEncoderShape, readModelShapes } from "../models/model-shapes.js";
@@ -23,7 +23,7 @@ import { type MemoryPlan, planMemory } from "./plan-memory.js";
 
 /** A run whose inputs were checked before anything is loaded. */
 export interface CheckedRun {
-  /** With the chunk, the micro-batch and the kind of device that were chosen, and the hub's commits of the models. */
+  /** The settings with the chunk, the micro-batch and the kind of device that were chosen, and the hub's commits of the models. */
   config: RunConfig;
   memory: MemoryPlan;
   /** Bytes of all that the run writes to its folder, at most. */
@@ -51,7 +51,7 @@ export async function checkRun(
   const { shapes, text } = await readModelShapes(config);
   await tryObjectives(config, shapes);
   await checkTimesteps(config);
-  await checkAdapters(config);
+  const adapterValues = await checkAdapters(config);
   if (config.latentCache !== null) checkOutputFolder(config.latentCache, "--latent-cache");
   await checkImages(config, shapes.encoder.imageSize);
   await checkEvaluations(config.evaluate, text);
@@ -60,7 +60,10 @@ export async function checkRun(
   const training = left.filter(({ method }) => method !== "original");
   const methods = new Set((training.length > 0 ? training : left).map(({ method }) => method));
   const plans = [...methods].map((method) =>
-    planMemory(shapes, settingsOf(method, config), available, { resumed }),
+    planMemory(shapes, settingsOf(method, config), available, {
+      adapterValues: adapterValues.get(method) ?? 0,
+      resumed,
+    }),
   );
   const memory = largestPlan(plans);
   const written = bytesWritten(shapes, config, left);
@@ -204,17 +207,19 @@ async function checkTimesteps(config: RunConfig): Promise<void> {
   }
 }
 
-/** Attaches each method's adapters to an encoder without weights. */
-async function checkAdapters(config: RunConfig): Promise<void> {
+/** Attaches each method's adapters to an encoder without weights. @returns how many numbers they are, by method */
+async function checkAdapters(config: RunConfig): Promise<Map<Method, number>> {
   const folder = await resolveEncoder(config);
+  const counts = new Map<Method, number>();
   for (const method of config.methods) {
     if (method === "original") continue;
     const { encoder } = await readEncoderShape(folder);
     await namingOption("--lora-targets", async () => {
-      addAdapters(encoder, settingsOf(method, config).lora, 0);
+      counts.set(method, countWeights(addAdapters(encoder, settingsOf(method, config).lora, 0)));
     });
     encoder.dispose();
   }
+  return counts;
 }
 
 /**

@@ -41,25 +41,25 @@ const valueBytes = 4;
  */
 const bufferSlack = 1.2;
 const keptBuffers = 1.2;
-/** As the trainer has them without these settings. */
+/** The trainer's own defaults. */
 const usualSizes = { chunk: 16, microBatch: 8 };
 /**
  * A chunk is larger than usual as long as its gradient takes no more than this, 512 MiB. The trainer makes all predictions but the last chunk's twice,
  * so that a chunk of all of them saves a forward pass.
  */
-export const smallChunkBytes = 2 ** 29;
+const smallChunkBytes = 2 ** 29;
 
 /**
  * A run's memory, and the largest chunk and micro-batch that fit.
  *
- * @param options `resumed`: whether the run goes on, with the settings that it has
+ * @param options `adapterValues`: how many numbers the method's adapters are; `resumed`: whether the run goes on, with the settings that it has
  * @throws where not even one prediction and one image at a time fit, with advice
  */
 export function planMemory(
   shapes: ModelShapes,
   config: RunConfig,
   device: DeviceMemory,
-  { resumed = false }: { resumed?: boolean } = {},
+  { adapterValues, resumed = false }: { adapterValues: number; resumed?: boolean },
 ): MemoryPlan {
   checkLargestWeight(shapes, config, device);
   const { total = Number.POSITIVE_INFINITY } = device;
@@ -71,7 +71,7 @@ export function planMemory(
     microBatch: fixed.microBatch ?? Math.min(usualSizes.microBatch, 2 * batch),
   };
   for (;;) {
-    const needed = memoryRows(shapes, config, plan);
+    const needed = memoryRows(shapes, config, { ...plan, adapterValues });
     const rows = device.keepsBuffers ? [...needed, spareRow(needed)] : needed;
     const peak = peakOf(rows);
     if (peak <= total) return { ...plan, rows, peak };
@@ -108,12 +108,11 @@ function spareRow(rows: readonly MemoryRow[]): MemoryRow {
 function memoryRows(
   { encoder, unet, vae, textEncoder, textEncoder2 }: ModelShapes,
   config: RunConfig,
-  { chunk, microBatch }: { chunk: number; microBatch: number },
+  { chunk, microBatch, adapterValues }: { chunk: number; microBatch: number; adapterValues: number },
 ): MemoryRow[] {
   const frozen = config.storage === "float16" ? 2 : 4;
   const batch = largestBatch(config);
-  const trained =
-    adapterValues(encoder, config) + projectorValues(encoder.featureSize, unet.config.cross_attention_dim);
+  const trained = adapterValues + projectorValues(encoder.featureSize, unet.config.cross_attention_dim);
   const pairs = batch * batch + batch;
   const always = (what: string, bytes: number): MemoryRow => ({ what, bytes, held: "always" });
   const phase = (what: string, values: number): MemoryRow => ({
@@ -171,16 +170,6 @@ function transformerSizes(encoder: ModelShapes["encoder"]) {
   } = settings;
   const tokens = (encoder.imageSize / patch!) ** 2 + 1;
   return { tokens, width: width!, inner: inner!, layers: layers! };
-}
-
-function adapterValues(encoder: ModelShapes["encoder"], { lora }: RunConfig): number {
-  const names = lora.targetModules ?? ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"];
-  let sum = 0;
-  for (const [path, { inFeatures, outFeatures }] of encoder.imageLinearLayers()) {
-    if (!names.some((name) => path === name || path.endsWith(`.${name}`))) continue;
-    sum += lora.rank * (inFeatures + outFeatures) + (lora.bias === "none" ? 0 : outFeatures);
-  }
-  return sum;
 }
 
 const projectorValues = (d: number, c: number): number => 2 * d + (d + 1) * c + (c + 1) * c;

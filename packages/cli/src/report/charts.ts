@@ -12,7 +12,7 @@ const ownColors: Record<string, string> = {
   naive: "#d55e00",
   dcr: "#009e73",
 };
-/** Of methods that are a user's own. */
+/** The colours of methods that are a user's own. */
 const otherColors = ["#cc79a7", "#56b4e9", "#7a5230", "#333333"];
 
 const config: Config = {

@@ -13,7 +13,7 @@ export interface Difference {
   interval?: [number, number];
 }
 
-/** By seed where there are several, else by standard errors as if the two had been measured on different examples. */
+/** The difference of two methods: paired by seed where there are several, else with standard errors as if the two had been measured on different examples. */
 export function difference(
   { evaluations, results }: RunFindings,
   { group, name }: Figure,

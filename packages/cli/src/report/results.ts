@@ -13,7 +13,7 @@ import { readEvaluation } from "../run/job-result.js";
 import { jobFiles, jobName, listJobs, methodsOf, stepsOf } from "../run/jobs.js";
 import { type MetricsRow, readMetrics } from "../run/metrics-file.js";
 
-/** Over the seeds. */
+/** Mean and standard deviation over the seeds. */
 export interface Spread {
   mean: number;
   /** Sample standard deviation; 0 for one seed. */
@@ -40,16 +40,16 @@ export interface Conflict {
 export interface Results {
   device: DeviceInfo;
   seeds: number[];
-  /** By method. */
+  /** The figures of each method. */
   figures: Record<string, FigureSpreads>;
-  /** Of each figure, a seed's change against `original` with the same seed. */
+  /** The changes of each method's figures against `original` with the same seed. */
   changes: Record<string, FigureSpreads>;
-  /** By method: 1 - the mean cosine between the features that an evaluation shows and `original`'s with the same seed. */
+  /** 1 - the mean cosine between the features that an evaluation of each method shows and `original`'s with the same seed. */
   drift: Record<string, Spread>;
   /** Means over the seeds. */
   patterns: { method: string; measure: string; pattern: string; count: number; accuracy: number }[];
   conflict: Conflict[];
-  /** Of metrics.jsonl without its times: equal for two runs that computed the same. */
+  /** SHA-256 of metrics.jsonl without its times: equal for two runs that computed the same. */
   metricsSha256: string;
 }
 
@@ -57,7 +57,7 @@ export interface Results {
 export interface RunFindings {
   results: Results;
   metrics: MetricsRow[];
-  /** By method, one for each seed. */
+  /** Each method's evaluations, one for each seed. */
   evaluations: Record<string, Evaluation[]>;
 }
 
@@ -232,7 +232,7 @@ function conflictsOf(metrics: readonly MetricsRow[]): Conflict[] {
 }
 
 /** SHA-256 of the rows without their times. */
-export function timelessHash(metrics: readonly MetricsRow[]): string {
+function timelessHash(metrics: readonly MetricsRow[]): string {
   const lines = metrics.map(({ time: _, at: __, ...row }) => JSON.stringify(row));
   return createHash("sha256").update(lines.join("\n")).digest("hex");
 }

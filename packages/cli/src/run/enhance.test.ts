@@ -375,9 +375,9 @@ describe("bad input", () => {
   it.skipIf(process.platform === "win32")(
     "names the file that a full disk cuts off, and leaves no part of it",
     async () => {
-      // The shell's limit on file sizes, 2 or 4 KiB: writes fail part-way, as on a full disk, with no need to fill one.
+      // The shell's limit on file sizes, 10 or 20 KiB: writes fail part-way, as on a full disk, with no need to fill one.
       const args = ["enhance", ...models, ...few, "--out", "full-disk"];
-      const limited = ["-c", 'ulimit -f 4 && exec "$@"', "sh", process.execPath, main, ...args];
+      const limited = ["-c", 'ulimit -f 20 && exec "$@"', "sh", process.execPath, main, ...args];
       const ended = await run(["sh", ...limited], { cwd: folder });
       expect(ended.stderr).toMatch(
         /^error: align-rec-seed0: .*checkpoint\.safetensors: could not be written \(EFBIG.*--resume full-disk\n$/,

@@ -16,7 +16,7 @@ export type MethodJob = Extract<Job, { kind: "method" }>;
 const resultSchema = z.strictObject({
   /** Hash of the settings that the job was done with. */
   settings: z.string(),
-  /** Of a method. */
+  /** What the evaluations found, where the job is a method. */
   evaluation: evaluationSchema.optional(),
 });
 

@@ -43,7 +43,7 @@ export function jobFiles(run: string, job: Job) {
  * The loss that aligns a method's projector. With `own` stage 2 starts where the projector can do no more, and what its
  * gradient still asks for is the encoder's to give; see docs/method.md.
  */
-export function alignmentOf(method: Method, config: RunConfig): AlignmentLoss {
+function alignmentOf(method: Method, config: RunConfig): AlignmentLoss {
   const { loss } = settingsOf(method, config).align;
   if (loss !== "own") return loss;
   return baseOf(method) === "dcr" ? "dcr" : "rec";

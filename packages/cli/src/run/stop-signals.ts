@@ -10,7 +10,7 @@ export class RunStopped extends Error {
     super(message);
   }
 
-  /** As shells have it. */
+  /** The exit code that shells give to a program that a signal ended. */
   get exitCode(): number {
     // Windows has no SIGPIPE.
     return 128 + (constants.signals[this.signal] ?? 13);

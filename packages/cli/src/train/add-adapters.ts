@@ -10,7 +10,7 @@ export function addAdapters(encoder: ImageEncoder, lora: RunConfig["lora"], seed
     alpha,
     dropout,
     bias,
-    ...(targetModules && { targetModules }),
+    targetModules,
     random: new Random(seed).fork("lora"),
   });
 }

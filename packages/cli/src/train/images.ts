@@ -10,7 +10,7 @@ export interface TrainingImagesOptions {
   /** Width and height of the images, in pixels. */
   size: number;
   batchSize: number;
-  /** Of order, crops and views. */
+  /** The seed of order, crops and views. */
   seed: number;
   augment: RunConfig["augment"];
   /** Whether one broken image is an error. */

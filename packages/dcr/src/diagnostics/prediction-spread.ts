@@ -19,7 +19,7 @@ export interface SpreadInput {
   augmentedConditions?: tf.Tensor2D;
   /** The timesteps to look at. */
   timesteps: readonly number[];
-  /** Of the noise, which is the same at all timesteps. */
+  /** The seed of the noise, which is the same at all timesteps. */
   seed: number;
   /** Predictions that are made at once; 0 makes all. Default 16. */
   chunk?: number;
@@ -28,11 +28,11 @@ export interface SpreadInput {
 /** Mean cosine similarities of the anchors `a_i = P[i, i]` at one timestep. */
 export interface PredictionSpread {
   timestep: number;
-  /** With `G_i`. */
+  /** The anchors' similarities with `G_i`. */
   target: number;
-  /** With `A+_i`, where augmented views are given. */
+  /** The anchors' similarities with `A+_i`, where augmented views are given. */
   augmented?: number;
-  /** With `P[i, k]`, `k != i`. */
+  /** The anchors' similarities with `P[i, k]`, `k != i`. */
   negatives: number;
   /** Standard deviation of `s(a_i, P[i, k])` over k, averaged over i. */
   negativesSpread: number;

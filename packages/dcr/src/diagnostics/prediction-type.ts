@@ -12,7 +12,7 @@ export interface PredictionTypeInput {
   scheduler: DDPMScheduler;
   /** `x0`: latents times the scaling factor, `[N, h, w, channels]`. */
   latents: tf.Tensor4D;
-  /** Of the noise. */
+  /** The seed of the noise. */
   seed: number;
 }
 

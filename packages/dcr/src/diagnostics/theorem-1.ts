@@ -63,7 +63,7 @@ export async function theoremOne(
     throw new Error("theoremOne: all features are equal, so no pair tells how noises follow them");
   }
   const kappa = 1 / upper ** 2;
-  // Where different features give one noise, noises say nothing of how far features scatter.
+  // Two different features with one noise have no finite ratio: the scatter of the noises does not bound that of the features.
   const tells = lower > 0;
   const eta = tells ? 1 / lower ** 2 - kappa : Number.POSITIVE_INFINITY;
   return {

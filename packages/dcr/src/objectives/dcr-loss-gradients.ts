@@ -20,7 +20,7 @@ export interface DCRGradientOptions extends Omit<DCRTermsOptions, "temperature">
    * of the two, this is the gradient of that positive's own loss, for diagnosing how the two conflict.
    */
   towards?: readonly DCRPositive[];
-  /** Over the anchors. Default `"mean"`. */
+  /** The reduction over the anchors. Default `"mean"`. */
   reduction?: "mean" | "sum";
 }
 

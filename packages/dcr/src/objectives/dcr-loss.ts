@@ -12,7 +12,7 @@ import {
 export interface DCRLossOptions<R extends Reduction = Reduction> extends DCRTermsOptions {
   /** The positives that the loss draws the anchors to; the others stay candidates. Default all of `positives`. */
   towards?: readonly DCRPositive[];
-  /** Over the anchors. Default `"mean"`. */
+  /** The reduction over the anchors. Default `"mean"`. */
   reduction?: R;
 }
 

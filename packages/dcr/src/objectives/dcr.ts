@@ -63,7 +63,7 @@ export function dcrObjective(options?: DCRObjectiveOptions): Objective {
 }
 
 /** The steps that temperature `"auto"` is measured in. */
-export const measuredSteps = 10;
+const measuredSteps = 10;
 
 /** A floor for predictions that do not differ at all. */
 const leastTemperature = 1e-6;

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { checkOptions } from "../shared/check-options.js";
 
 export interface ReconstructionLossOptions<R extends Reduction = Reduction> {
-  /** Over the samples. Default `"mean"`. */
+  /** The reduction over the samples. Default `"mean"`. */
   reduction?: R;
 }
 

@@ -24,10 +24,10 @@ export interface TermGradients extends TermValues {
 
 export interface BatchInput {
   batch: ImageBatch;
-  /** Of this batch only. */
+  /** Random numbers of this batch only. */
   random: Random;
   frozenFeatures?: FrozenFeatures;
-  /** The objective's, from the step before. */
+  /** What the objective remembers from the step before. */
   memory?: readonly number[];
 }
 

@@ -55,7 +55,7 @@ export interface StageOptions {
   learningRate: number;
   /** Steps in which the learning rate rises linearly, an integer of at least 0. Default 10. */
   warmupSteps?: number;
-  /** Of the learning rate after the warm-up: constant, or half a cosine down to 0 at `totalSteps`. Default `"constant"`. */
+  /** The course of the learning rate after the warm-up: constant, or half a cosine down to 0 at `totalSteps`. Default `"constant"`. */
   schedule?: "constant" | "cosine";
   /** The steps that the stage will take; `"cosine"` needs it, and nothing else does. */
   totalSteps?: number;

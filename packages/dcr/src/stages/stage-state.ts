@@ -12,7 +12,7 @@ export interface StageState {
 
 /** The setting that a state belongs to. Learning rate and the like may change from one process to the next. */
 export interface StageSetting {
-  /** Which stage it is of. */
+  /** The stage's name, such as `enhancement`. */
   stage: string;
   seed: number;
   accumulation: number;

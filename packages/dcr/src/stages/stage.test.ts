@@ -264,6 +264,11 @@ describe("aggregator", () => {
     expectCloseNorm(summed.gradient, plain.gradient, { relative: 1e-6 });
     expect(summed.record.losses).toEqual(plain.record.losses);
     expect(summed.record.conflict).toEqual(plain.record.conflict);
+    expect(summed.record.weights).toEqual({ con: 1, rec: 1 });
+    expect(plain.record).not.toHaveProperty("weights");
+    const silent = await first(objective, { conflict: false, aggregator: weightedSum([0.5, 2]) });
+    expect(silent.record).not.toHaveProperty("conflict");
+    expect(silent.record.weights).toEqual({ con: 0.5, rec: 2 });
   });
 
   it("pcgrad steps against neither loss where the sum does", async () => {

@@ -45,7 +45,7 @@ describe("checkConfig", () => {
     [{ encoder: "" }, 'x: encoder: must not be empty, got ""'],
     [{ temperature: 0 }, 'x: temperature: must be a number above 0, or "auto", got 0'],
     [{ temperature: Number.NaN }, /^x: temperature: .*, got NaN$/],
-    [{ timesteps: [300, 300] }, /^x: timesteps: the first must be below the end, got an array of 2$/],
+    [{ timesteps: [300, 300] }, "x: timesteps: the first must be below the end, got [300,300]"],
     [
       { methods: [3] },
       /^x: methods.0: must be a method's name, the path of a module, or \{ name, .*, got 3$/,
@@ -55,13 +55,27 @@ describe("checkConfig", () => {
       { methods: [{ name: "rec", method: "dcr" }] },
       'x: methods.0.name: is another method\'s name, got "rec"',
     ],
-    [{ methods: [{ name: "mine", method: "original" }] }, /^x: methods.0.method: original trains nothing/],
-    [{ methods: [{ name: "mine" }] }, "x: methods.0.method: missing"],
+    [
+      { methods: [{ name: "mine", method: "original" }] },
+      /^x: methods: mine: method: original trains nothing/,
+    ],
+    [{ methods: [{ name: "mine" }] }, "x: methods: mine: method: missing"],
     [
       { methods: [{ name: "mine", method: "dcr", enhance: { stps: 3 } }] },
-      /^x: methods.0.enhance.stps: no such setting/,
+      "x: methods: mine: enhance.stps: no such setting; did you mean enhance.steps?",
     ],
-    [{ methods: ["dcr", "dcr"] }, "x: methods: each once, got an array of 2"],
+    [
+      { methods: [{ name: "mine", method: "dcr", temprature: 3 }] },
+      "x: methods: mine: temprature: no such setting; did you mean temperature?",
+    ],
+    [
+      { methods: ["dcr", { name: "dcr late", method: "dcr", enhance: { steps: "3" } }] },
+      'x: methods: dcr late: enhance.steps: expected number, got "3"',
+    ],
+    [{ methods: ["dcr", "dcr"] }, 'x: methods: "dcr" is given twice, got ["dcr","dcr"]'],
+    [{ seeds: [1, 0, 2, 0] }, "x: seeds: 0 is given twice, got [1,0,2,0]"],
+    // peft's name of the rank.
+    [{ lora: { ...whole.lora, r: 3 } }, "x: lora.r: no such setting; did you mean lora.rank?"],
     [{ lora: { ...whole.lora, dropout: 1 } }, /^x: lora.dropout: .*, got 1$/],
     [{ align: { ...whole.align, batch: 0 } }, "x: align.batch: expected a number of more than 0, got 0"],
     [{ enhance: { ...whole.enhance, steps: 1.5 } }, "x: enhance.steps: expected integer, got 1.5"],
@@ -79,7 +93,7 @@ describe("checkConfig", () => {
       "x: lora.rank: expected a number of at most 65536, got 65537",
     ],
     [{ seeds: [-1] }, "x: seeds.0: expected a number of at least 0, got -1"],
-    [{ methods: [] }, "x: methods: expected a list with a length of at least 1, got an array of 0"],
+    [{ methods: [] }, "x: methods: expected a list with a length of at least 1, got []"],
     [{ device: "gpu" }, /^x: device: expected "auto" or .*, got "gpu"/],
     [{ tensorboard: "yes" }, 'x: tensorboard: expected boolean, got "yes"'],
   ])("names what is wrong in %j", (change, message) => {

@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { describe } from "../shared/check-options.js";
 import { expectation } from "../shared/expectation.js";
 import { readSmallFile } from "../shared/regular-file.js";
+import { shown } from "../shared/shown.js";
 import { didYouMean, nearName } from "./near-name.js";
 import { type RunConfig, runConfigSchema } from "./run-config.js";
 
@@ -37,11 +38,18 @@ export function tryConfig(
 
 function problemsOf(issue: z.core.$ZodIssue, config: unknown): Problem[] {
   const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => unknownSetting([...path, key]));
+  const unknown = issue.code === "unrecognized_keys" ? issue.keys : [];
+  const variant = nameOfVariant([...path, ...unknown], config);
+  if (variant !== undefined) {
+    const own = { ...issue, path: issue.path.slice(2) } as z.core.$ZodIssue;
+    return problemsOf(own, at(config, path.slice(0, 2))).map(({ setting, what }) => ({
+      setting: path[0]!,
+      what: `${variant}: ${setting}: ${what}`,
+    }));
   }
-  const given = path.reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], config);
-  // Of a union only the form of sections says what is wrong inside of it.
+  if (unknown.length > 0) return unknown.map((key) => unknownSetting([...path, key]));
+  const given = at(config, path);
+  // A section that is neither form of a union has the form of sections, and one of its settings is wrong.
   if (issue.code === "invalid_union" && isSection(given)) {
     const inner = issue.errors.at(-1)!;
     return inner.flatMap((own) => problemsOf({ ...own, path: [...issue.path, ...own.path] }, config));
@@ -51,8 +59,22 @@ function problemsOf(issue: z.core.$ZodIssue, config: unknown): Problem[] {
   const choices = issue.code === "invalid_value" && typeof given === "string" ? issue.values.map(String) : [];
   // The schema's own messages say more than zod's.
   const demand = /^(Invalid|Too) /.test(issue.message) ? expectation(issue) : issue.message;
-  return [{ setting, what: `${demand}, got ${describe(given)}${didYouMean(String(given), choices)}` }];
+  const got = Array.isArray(given) ? shown(given) : describe(given);
+  return [{ setting, what: `${demand}, got ${got}${didYouMean(String(given), choices)}` }];
 }
+
+const at = (config: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>((value, key) => (value as PartialConfig | undefined)?.[key], config);
+
+/** The name of the variant that a path such as `methods.4.enhance.steps` leads into; undefined where it does not, or the name itself is wrong. */
+function nameOfVariant([list, index, key]: readonly string[], config: unknown): string | undefined {
+  if (list !== "methods" || key === undefined || key === "name") return undefined;
+  const name = at(config, [list, index!, "name"]);
+  return typeof name === "string" && name !== "" ? name : undefined;
+}
+
+/** peft's names of settings that are called otherwise here. */
+const peftNames: Record<string, string> = { r: "rank", lora_alpha: "alpha", lora_dropout: "dropout" };
 
 /** One line on a setting that does not exist, with the one that may be meant. */
 function unknownSetting(path: string[]): Problem {
@@ -62,6 +84,7 @@ function unknownSetting(path: string[]): Problem {
   const siblings = known.filter((name) => name.split(".").slice(0, -1).join(".") === parent);
   const last = (name: string) => name.split(".").at(-1)!;
   const near =
+    (parent === "lora" ? peftNames[path.at(-1)!] : undefined) ??
     nearName(path.at(-1)!, siblings.map(last)) ??
     // The same name in another section.
     known.find((name) => last(name) === path.at(-1) && name !== own);

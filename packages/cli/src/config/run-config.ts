@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type DeviceChoice, deviceChoices } from "@dcr-js/tensor";
 import { z } from "zod";
+import { shown } from "../shared/shown.js";
 
 /** The paper's comparison (Han et al. 2026, section 5). A method may also be the path of a module, see the README. */
 export const methodNames = ["original", "rec", "con", "naive", "dcr"] as const;
@@ -64,6 +65,13 @@ const stageSchema = z.strictObject({
 /** Two jobs of one name would write the same files. */
 const once = <T>(values: readonly T[]) => new Set(values).size === values.length;
 
+const twice = {
+  error: ({ input }: { input?: unknown }): string => {
+    const values = input as readonly unknown[];
+    return `${shown(values.find((value, i) => values.indexOf(value) < i))} is given twice`;
+  },
+};
+
 const temperatureError = 'must be a number above 0, or "auto"';
 
 /** The settings that one run may have several of, each method its own. */
@@ -98,7 +106,7 @@ const methodSettings = z.strictObject({
   positives: z
     .array(z.enum(["augmented", "target"]))
     .nonempty()
-    .refine(once, "each once"),
+    .refine(once, twice),
   /** Through which predictions the gradient of the DCR loss flows. */
   gradient: z.enum(["all", "anchor", "anchor-and-positive"]),
   /** Share of the encoder's local tokens that condition the denoiser beside the class token. */
@@ -164,8 +172,8 @@ export const runConfigSchema = methodSettings.extend({
   images: text,
   /** Whether one broken image stops the run. */
   strict: z.boolean(),
-  methods: z.array(methodSchema).nonempty().refine(once, "each once"),
-  seeds: z.array(z.int().nonnegative()).nonempty().refine(once, "each once"),
+  methods: z.array(methodSchema).nonempty().refine(once, twice),
+  seeds: z.array(z.int().nonnegative()).nonempty().refine(once, twice),
   device: z.enum(deviceChoices as readonly [DeviceChoice, ...DeviceChoice[]]),
   /** How frozen weights are stored. */
   storage: z.enum(["float32", "float16"]),
@@ -182,7 +190,7 @@ export const runConfigSchema = methodSettings.extend({
     everySeconds: positive,
   }),
   /** Evaluations of the encoder before and after: `mmvp:<folder>`, `folder:<folder>`, or a module. */
-  evaluate: z.array(text).refine(once, "each once"),
+  evaluate: z.array(text).refine(once, twice),
   tensorboard: z.boolean(),
 });
 

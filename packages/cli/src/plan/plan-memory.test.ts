@@ -139,7 +139,9 @@ describe("planMemory", () => {
       /--chunk and --micro-batch may be smaller/,
     );
     // A run that goes on cannot change them.
-    expect(() => planMemory(paper, set, { name: "a GPU", total: 12 * GiB }, { resumed: true })).toThrow(
+    expect(() =>
+      planMemory(paper, set, { name: "a GPU", total: 12 * GiB }, { ...adapters, resumed: true }),
+    ).toThrow(
       /\); a run keeps its settings: end other programs that hold memory and try again, or start another run with a smaller --chunk and --micro-batch$/,
     );
   });

@@ -220,7 +220,7 @@ describe("dcr enhance", () => {
       env,
     });
     // The driver's loader may have its say before it.
-    expect(stderr).toMatch(/^error: --resume: the run began on webgpu: requestWebGPUDevice: .*$/m);
+    expect(stderr).toMatch(/^error: --resume: the run began on webgpu: .*$/m);
     expect(code).toBe(1);
   }, 60_000);
 

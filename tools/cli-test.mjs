@@ -108,6 +108,11 @@ console.log((await readFeatures(file)).names.length, (await nearestNeighbours(fi
     ["enhance", ...options, "--images", "photos", "--batch", "61", "--out", "runs/refused"],
     /61 is more than/,
   );
+  writeFileSync(join(project, "wrong.mjs"), "export default () => ({ figures: { mine: { share: 42 } } });\n");
+  refused(
+    ["enhance", ...options, "--images", "photos", "--evaluate", "./wrong.mjs", "--out", "runs/refused"],
+    /--evaluate: .*wrong\.mjs: figures\.mine\.share: expected a number of at most 1, got 42/,
+  );
   refused(["enhance", ...options, "--images", "nothing", "--out", "runs/refused"], /nothing does not exist/);
   truncateSync(join(project, "shards/00001.tar"), 1000);
   refused(["enhance", ...options, "--images", "shards", "--out", "runs/refused"], /00001\.tar: .*cut short/);

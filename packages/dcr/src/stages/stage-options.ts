@@ -160,7 +160,7 @@ export function checkStageOptions(
   for (const [name, methods] of Object.entries(parts)) {
     checkPart(`${caller}: ${name}`, given[name as keyof typeof given], methods);
   }
-  const { source, encoder, projector, denoiser, scheduler, latents, objective } = given;
+  const { scheduler, objective } = given;
   checkObjective(`${caller}: objective`, objective);
   const steps = checkNumber(
     `${caller}: scheduler.config.num_train_timesteps`,
@@ -182,43 +182,67 @@ export function checkStageOptions(
     communicator: singleProcess,
     ...given,
   };
-  const count = { integer: true, min: 0 };
-  checkNumber(`${caller}: seed`, settings.seed, count);
-  checkNumber(`${caller}: learningRate`, settings.learningRate, { min: 0 });
-  checkNumber(`${caller}: warmupSteps`, settings.warmupSteps, count);
-  checkChoice(`${caller}: schedule`, settings.schedule, ["constant", "cosine"]);
-  if (settings.schedule === "cosine") {
-    checkNumber(`${caller}: totalSteps`, settings.totalSteps, { integer: true, min: 1 });
-  } else if (settings.totalSteps !== undefined) {
-    throw new Error(`${caller}: totalSteps applies to schedule "cosine" only, got ${settings.totalSteps}`);
+  checkSchedule(caller, settings);
+  checkSizes(caller, settings);
+  checkTarget(caller, settings, steps);
+  checkAggregator(`${caller}: aggregator`, settings.aggregator);
+  checkSource(caller, settings);
+  checkAgreement(caller, settings);
+  return settings;
+}
+
+const count = { integer: true, min: 0 };
+
+function checkSchedule(caller: string, settings: StageSettings): void {
+  const { learningRate, warmupSteps, schedule, totalSteps, weightDecay, maxGradNorm } = settings;
+  checkNumber(`${caller}: learningRate`, learningRate, { min: 0 });
+  checkNumber(`${caller}: warmupSteps`, warmupSteps, count);
+  checkChoice(`${caller}: schedule`, schedule, ["constant", "cosine"]);
+  if (schedule === "cosine") {
+    checkNumber(`${caller}: totalSteps`, totalSteps, { integer: true, min: 1 });
+  } else if (totalSteps !== undefined) {
+    throw new Error(`${caller}: totalSteps applies to schedule "cosine" only, got ${totalSteps}`);
   }
-  checkNumber(`${caller}: weightDecay`, settings.weightDecay, { min: 0 });
-  checkNumber(`${caller}: maxGradNorm`, settings.maxGradNorm, { above: 0 });
-  checkNumber(`${caller}: accumulation`, settings.accumulation, { integer: true, min: 1 });
-  checkNumber(`${caller}: localTokens`, settings.localTokens, { min: 0, max: 1 });
-  checkNumber(`${caller}: chunk`, settings.chunk, count);
-  checkNumber(`${caller}: encoderMicroBatch`, settings.encoderMicroBatch, count);
-  checkChoice(`${caller}: target`, settings.target, ["scheduler", "velocity"]);
-  if (settings.target === "velocity") checkPart(`${caller}: scheduler`, scheduler, ["velocity"]);
-  const { timestepRange } = settings;
+  checkNumber(`${caller}: weightDecay`, weightDecay, { min: 0 });
+  checkNumber(`${caller}: maxGradNorm`, maxGradNorm, { above: 0 });
+}
+
+function checkSizes(caller: string, { seed, accumulation, chunk, encoderMicroBatch }: StageSettings): void {
+  checkNumber(`${caller}: seed`, seed, count);
+  checkNumber(`${caller}: accumulation`, accumulation, { integer: true, min: 1 });
+  checkNumber(`${caller}: chunk`, chunk, count);
+  checkNumber(`${caller}: encoderMicroBatch`, encoderMicroBatch, count);
+}
+
+/** @param steps the scheduler's timesteps */
+function checkTarget(
+  caller: string,
+  { target, scheduler, timestepRange }: StageSettings,
+  steps: number,
+): void {
+  checkChoice(`${caller}: target`, target, ["scheduler", "velocity"]);
+  if (target === "velocity") checkPart(`${caller}: scheduler`, scheduler, ["velocity"]);
   if (!Array.isArray(timestepRange) || timestepRange.length !== 2) {
     throw new TypeError(`${caller}: timestepRange must be [first, end), got ${describe(timestepRange)}`);
   }
   const [first, end] = timestepRange;
   checkNumber(`${caller}: timestepRange[0]`, first, { integer: true, min: 0, below: steps });
   checkNumber(`${caller}: timestepRange[1]`, end, { integer: true, above: first, max: steps });
+}
 
-  const { aggregator, communicator } = settings;
-  if (aggregator !== undefined) {
-    const { combine } = aggregator as { combine?: unknown };
-    if (typeof aggregator.weigh !== "function" && typeof combine === "function") {
-      throw new TypeError(
-        `${caller}: aggregator must be one with weigh(); ${describe(aggregator.name ?? "this one")} combines gradients element by element`,
-      );
-    }
-    checkPart(`${caller}: aggregator`, aggregator, ["weigh"]);
-    checkText(`${caller}: aggregator.name`, aggregator.name);
+function checkAggregator(name: string, aggregator: Aggregator | undefined): void {
+  if (aggregator === undefined) return;
+  const { combine } = aggregator as { combine?: unknown };
+  if (typeof aggregator.weigh !== "function" && typeof combine === "function") {
+    throw new TypeError(
+      `${name} must be one with weigh(); ${describe(aggregator.name ?? "this one")} combines gradients element by element`,
+    );
   }
+  checkPart(name, aggregator, ["weigh"]);
+  checkText(`${name}.name`, aggregator.name);
+}
+
+function checkSource(caller: string, { source, communicator, objective }: StageSettings): void {
   checkPart(`${caller}: communicator`, communicator, ["allReduce", "allGather"]);
   const { size: processes } = communicator;
   checkNumber(`${caller}: communicator.size`, processes, { integer: true, min: 1 });
@@ -232,38 +256,39 @@ export function checkStageOptions(
       `${caller}: source has ${source.length} images, fewer than its batch of ${source.batchSize}`,
     );
   }
-  agree(caller, "the encoder's imageSize", encoder.imageSize, "the source's size", source.size);
+}
+
+/** Checks the parts against each other. */
+function checkAgreement(caller: string, settings: StageSettings): void {
+  const { source, encoder, projector, denoiser, latents, localTokens, gradientCheckpointing } = settings;
+  const agree = (one: string, a: number, other: string, b: number): void => {
+    if (a !== b) throw new Error(`${caller}: ${one} and ${other} must be equal, got ${a} and ${b}`);
+  };
+  const { featureSize } = encoder;
+  agree("the encoder's imageSize", encoder.imageSize, "the source's size", source.size);
+  agree("the encoder's featureSize", featureSize, "the projector's inFeatures", projector.inFeatures);
   agree(
-    caller,
-    "the encoder's featureSize",
-    encoder.featureSize,
-    "the projector's inFeatures",
-    projector.inFeatures,
-  );
-  agree(
-    caller,
     "the projector's outFeatures",
     projector.outFeatures,
     "the denoiser's conditionSize",
     denoiser.conditionSize,
   );
   agree(
-    caller,
     "the latents' channels",
     latents.latentChannels,
     "the denoiser's latentChannels",
     denoiser.latentChannels,
   );
-  if (settings.localTokens > 0) checkPart(`${caller}: encoder`, encoder, ["tokens"]);
-  if (settings.gradientCheckpointing !== undefined) {
+  checkNumber(`${caller}: localTokens`, localTokens, { min: 0, max: 1 });
+  if (localTokens > 0) checkPart(`${caller}: encoder`, encoder, ["tokens"]);
+  if (gradientCheckpointing !== undefined) {
     checkPart(`${caller}: encoder`, encoder, ["enableGradientCheckpointing"]);
   }
-  if (settings.localTokens > 0 && !denoiser.capabilities?.tokenConditions) {
+  if (localTokens > 0 && !denoiser.capabilities?.tokenConditions) {
     throw new Error(
-      `${caller}: localTokens must be 0 for this denoiser, whose capabilities.tokenConditions is false, got ${settings.localTokens}`,
+      `${caller}: localTokens must be 0 for this denoiser, whose capabilities.tokenConditions is false, got ${localTokens}`,
     );
   }
-  return settings;
 }
 
 /** Checks that others' code has the methods that a stage calls. */
@@ -284,8 +309,4 @@ function checkObjective(name: string, objective: Objective): void {
     checkBoolean(`${name}.needsNegatives`, objective.needsNegatives);
   }
   if (objective.remember !== undefined) checkPart(name, objective, ["remember"]);
-}
-
-function agree(caller: string, one: string, a: number, other: string, b: number): void {
-  if (a !== b) throw new Error(`${caller}: ${one} and ${other} must be equal, got ${a} and ${b}`);
 }

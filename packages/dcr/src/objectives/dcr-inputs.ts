@@ -33,51 +33,52 @@ export function mask(rows: number, columns: number, holds: (row: number, column:
 }
 
 /** Checks inputs and options of the DCR loss. */
-export function checkDCR(where: string, inputs: DCRPredictions, options?: DCRTermsOptions) {
+export function checkDCR(caller: string, inputs: DCRPredictions, options?: DCRTermsOptions) {
   const names = { temperature: true, positives: true } as const;
-  const { temperature = 0.1, positives = ["augmented", "target"] } = checkOptions(where, options, names);
+  const { temperature = 0.1, positives = ["augmented", "target"] } = checkOptions(caller, options, names);
   // A misspelt `anchors` would be the default ones.
-  const { predictions } = checkOptions(`${where}: inputs`, inputs, {
+  const { predictions } = checkOptions(`${caller}: inputs`, inputs, {
     predictions: true,
     augmented: true,
     target: true,
     anchors: true,
   });
-  checkFloats(where, "predictions", predictions);
+  checkFloatTensor(caller, "predictions", predictions);
   const [n, all, ...item] = predictions.shape;
   const { anchors = Int32Array.from({ length: n }, (_, i) => i) } = inputs;
   if (predictions.rank < 3 || (inputs.anchors === undefined && n !== all)) {
-    throw new Error(`${where}: predictions must be [N, N, ...], got [${predictions.shape}]`);
+    throw new Error(`${caller}: predictions must be [N, N, ...], got [${predictions.shape}]`);
   }
-  if (all < 2) throw new Error(`${where}: a batch of one has no negatives; N must be at least 2, got ${all}`);
+  if (all < 2)
+    throw new Error(`${caller}: a batch of one has no negatives; N must be at least 2, got ${all}`);
   const inside = Array.from(anchors).every((k) => Number.isInteger(k) && k >= 0 && k < all);
   if (anchors.length !== n || !inside) {
     throw new Error(
-      `${where}: anchors must be ${n} columns in 0..${all - 1}, one for each row, got [${Array.from(anchors)}]`,
+      `${caller}: anchors must be ${n} columns in 0..${all - 1}, one for each row, got [${Array.from(anchors)}]`,
     );
   }
-  checkPositives(`${where}: positives`, positives, ["augmented", "target"]);
+  checkPositives(`${caller}: positives`, positives, ["augmented", "target"]);
   for (const positive of positives) {
     const given = inputs[positive];
     if (given === undefined || String(given.shape) !== String([n, ...item])) {
       throw new Error(
-        `${where}: ${positive} must be [${[n, ...item]}] beside predictions [${predictions.shape}], ` +
+        `${caller}: ${positive} must be [${[n, ...item]}] beside predictions [${predictions.shape}], ` +
           `got ${given ? `[${given.shape}]` : "nothing"}`,
       );
     }
-    checkFloats(where, positive, given);
+    checkFloatTensor(caller, positive, given);
   }
-  checkFloat(`${where}: temperature`, temperature, { above: 0 });
+  checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return { n, all, temperature, positives, anchors };
 }
 
-// Squares of int32 wrap around.
-function checkFloats(where: string, name: string, value: tf.Tensor): void {
+/** Refuses what is not a float32 tensor: squares of int32 wrap around. */
+function checkFloatTensor(caller: string, name: string, value: tf.Tensor): void {
   if (!(value instanceof tf.Tensor)) {
-    throw new TypeError(`${where}: ${name} must be a tensor, got ${describe(value)}`);
+    throw new TypeError(`${caller}: ${name} must be a tensor, got ${describe(value)}`);
   }
   if (value.dtype !== "float32") {
-    throw new TypeError(`${where}: ${name} must be float32, got ${value.dtype}`);
+    throw new TypeError(`${caller}: ${name} must be float32, got ${value.dtype}`);
   }
 }
 

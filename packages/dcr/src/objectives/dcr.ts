@@ -5,7 +5,7 @@ import { checkChoice, checkOptions } from "../shared/check-options.js";
 import { checkPositives, type DCRPositive, type DCRTermsOptions, mask } from "./dcr-inputs.js";
 import { type DCRGradients, dcrLossGradients } from "./dcr-loss-gradients.js";
 import type { Objective, ObjectiveInput, ObjectiveTerm } from "./objective.js";
-import { askPredictions } from "./prediction-objective.js";
+import { type AskedPredictions, askPredictions } from "./prediction-objective.js";
 
 /** Through which predictions the gradient flows; the others are constants (a stop-gradient). */
 export type DCRGradientFlow = "all" | "anchor" | "anchor-and-positive";
@@ -92,93 +92,121 @@ interface Settings {
 
 function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
   const { positives, flow, usesAugmented } = settings;
-  const { predictor, processes, apart: wantedApart, memory } = input;
+  const { predictor, processes } = input;
   if (settings.temperature === "auto" && processes > 1) {
     throw new Error(
       `objective dcr: temperature "auto" is measured in a single process, got ${processes}; give a number`,
     );
   }
   const asked = askPredictions(predictor!, { pairs: "all", usesAugmented });
-  const lossGradients = (
-    predicted: tf.Tensor,
-    temperature: number | tf.Scalar,
-    towards: readonly DCRPositive[],
-  ) => {
-    const whole = dcrLossGradients(asked.split(predicted), { temperature, positives, towards });
-    const { predictions, augmented: views } = whole;
-    const flat = tf.reshape(predictions, [-1, ...predictions.shape.slice(2)]);
-    const gradient = tf.div(views ? tf.concat([flat, views]) : flat, processes);
-    return { ...whole, value: tf.div(whole.value, processes) as tf.Scalar, gradient };
+  const { anchors, augmented } = asked.rows;
+  const flowing = flow === "anchor" ? anchors : Int32Array.from([...anchors, ...augmented]);
+  const kept: { measured?: Measured } = {};
+  /** The loss's value and gradient. All else outlives the tidy that frees the predictions, until this function returns. */
+  const lossGradient = (predicted: tf.Tensor) => {
+    const { value, gradient, ...measured } = measure(predicted, { input, settings, asked, flowing });
+    for (const tensor of tensorsOf(measured)) tf.keep(tensor);
+    kept.measured = measured;
+    return { value, gradient };
   };
-
-  const flowing =
-    flow === "anchor"
-      ? asked.rows.anchors
-      : Int32Array.from([...asked.rows.anchors, ...asked.rows.augmented]);
-  const pick = (x: tf.Tensor, rows: Int32Array) => tf.gather(x, tf.tensor1d(rows, "int32"));
-  // Made while all predictions are there, and kept beyond the tidy that frees those, until this function returns.
-  const kept: tf.Tensor[] = [];
-  const keep = <T extends tf.Tensor>(x: T): T => {
-    kept.push(tf.keep(x));
-    return x;
-  };
-  let values: tf.Scalar[] = [];
-  let metrics: Record<string, tf.Scalar> = {};
-  let difference = undefined as tf.Tensor | undefined;
-  const measure = (predicted: tf.Tensor) => {
-    const given = asked.split(predicted);
-    // Similarities do not depend on the temperature.
-    const { similarities } = dcrLossGradients(given, { positives });
-    metrics = similarityMetrics(similarities, given.anchors, processes);
-    let temperature: number | tf.Scalar;
-    if (settings.temperature === "auto") {
-      temperature = measuredTemperature(metrics["similarity/candidatesSpread"], memory);
-      metrics = { ...metrics, temperature };
-    } else temperature = settings.temperature;
-    for (const metric of Object.values(metrics)) keep(metric);
-    const all = lossGradients(predicted, temperature, positives);
-    const own = positives.map((positive) => lossGradients(predicted, temperature, [positive]));
-    values = own.map(({ value }) => keep(value));
-    if (wantedApart && own.length === 2) {
-      difference = keep(pick(tf.sub(own[0].gradient, all.gradient), flowing));
-    }
-    return all;
-  };
-
   try {
-    const whole =
+    const { value, conditionGradient } =
       flow === "all"
-        ? chunkedGradient(asked.made, measure)
-        : tf.tidy(() => {
-            const { value, gradient } = tf.tidy(() => {
-              const all = measure(predictInChunks(asked.made));
-              return { value: all.value, gradient: pick(all.gradient, flowing) };
-            });
-            return { value, conditionGradient: backpropagateInChunks(asked.made, gradient, flowing) };
-          });
-
+        ? chunkedGradient(asked.made, lossGradient)
+        : gradientAlong(asked.made, flowing, lossGradient);
+    const measured = kept.measured!;
     const parts = positives.map((positive, i) => ({
       name: termNames[positive],
       weight: 1 / positives.length,
-      value: tf.clone(values[i]),
+      value: tf.clone(measured.values[i]),
     }));
-    const measured = Object.fromEntries(
-      Object.entries(metrics).map(([name, metric]) => [name, tf.clone(metric)]),
+    const metrics = Object.fromEntries(
+      Object.entries(measured.metrics).map(([name, metric]) => [name, tf.clone(metric)]),
     );
-    if (!difference) {
-      const gradient = asked.splitGradient(whole.conditionGradient);
-      return [{ name: "dcr", weight: 1, value: whole.value, parts, metrics: measured, ...gradient }];
+    if (!measured.difference) {
+      const gradient = asked.splitGradient(conditionGradient);
+      return [{ name: "dcr", weight: 1, value, parts, metrics, ...gradient }];
     }
-    const own = backpropagateInChunks(asked.made, difference, flowing);
-    const gradients = [tf.add(whole.conditionGradient, own), tf.sub(whole.conditionGradient, own)];
+    const own = backpropagateInChunks(asked.made, measured.difference, flowing);
+    const gradients = [tf.add(conditionGradient, own), tf.sub(conditionGradient, own)];
     return parts.map((part, i) => ({
       ...part,
       ...asked.splitGradient(gradients[i]),
-      ...(i === 0 && { metrics: measured }),
+      ...(i === 0 && { metrics }),
     }));
   } finally {
-    tf.dispose(kept);
+    if (kept.measured) tf.dispose(tensorsOf(kept.measured));
   }
+}
+
+/** What a step reports of the predictions. */
+interface Measured {
+  /** The loss of each positive. */
+  values: tf.Scalar[];
+  metrics: Record<string, tf.Scalar>;
+  /** By how much the first positive's gradient differs from the whole one, at the predictions that the gradient flows through; where losses are wanted apart. */
+  difference?: tf.Tensor;
+}
+
+const tensorsOf = ({ values, metrics, difference }: Measured): tf.Tensor[] => [
+  ...values,
+  ...Object.values(metrics),
+  ...(difference ? [difference] : []),
+];
+
+const pick = (x: tf.Tensor, rows: Int32Array): tf.Tensor => tf.gather(x, tf.tensor1d(rows, "int32"));
+
+/** The loss at all predictions, its gradient there, and what a step reports. */
+function measure(
+  predicted: tf.Tensor,
+  {
+    input: { processes, apart, memory },
+    settings,
+    asked,
+    flowing,
+  }: { input: ObjectiveInput; settings: Settings; asked: AskedPredictions; flowing: Int32Array },
+): Measured & { value: tf.Scalar; gradient: tf.Tensor } {
+  const { positives } = settings;
+  const given = asked.split(predicted);
+  // Similarities do not depend on the temperature.
+  const { similarities } = dcrLossGradients(given, { positives });
+  const metrics = similarityMetrics(similarities, given.anchors, processes);
+  const isMeasured = settings.temperature === "auto";
+  const temperature = isMeasured
+    ? measuredTemperature(metrics["similarity/candidatesSpread"], memory)
+    : (settings.temperature as number);
+  const lossOf = (towards: readonly DCRPositive[]) => {
+    const { value, predictions, augmented } = dcrLossGradients(given, { temperature, positives, towards });
+    const flat = tf.reshape(predictions, [-1, ...predictions.shape.slice(2)]);
+    return {
+      value: tf.div(value, processes) as tf.Scalar,
+      gradient: tf.div(augmented ? tf.concat([flat, augmented]) : flat, processes),
+    };
+  };
+  const all = lossOf(positives);
+  const own = positives.map((positive) => lossOf([positive]));
+  return {
+    ...all,
+    values: own.map(({ value }) => value),
+    metrics: isMeasured ? { ...metrics, temperature: temperature as tf.Scalar } : metrics,
+    ...(apart && own.length === 2 && { difference: pick(tf.sub(own[0].gradient, all.gradient), flowing) }),
+  };
+}
+
+/** The gradient through the predictions of some rows only; the others are constants. */
+function gradientAlong(
+  made: AskedPredictions["made"],
+  flowing: Int32Array,
+  lossGradient: (predicted: tf.Tensor) => { value: tf.Scalar; gradient: tf.Tensor },
+): { value: tf.Scalar; conditionGradient: tf.Tensor } {
+  return tf.tidy(() => {
+    // All predictions but those of the flowing rows' gradient are freed before the denoiser runs again.
+    const { value, gradient } = tf.tidy(() => {
+      const all = lossGradient(predictInChunks(made));
+      return { value: all.value, gradient: pick(all.gradient, flowing) };
+    });
+    return { value, conditionGradient: backpropagateInChunks(made, gradient, flowing) };
+  });
 }
 
 /**

@@ -49,7 +49,9 @@ const prelu: tf.GradConfig = {
 
 /** `a / b`, and 0 where both are 0. */
 function quotientOrZero(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-  return tf.where(tf.logicalAnd(tf.equal(a, 0), tf.equal(b, 0)), 0, tf.div(a, b));
+  const quotient = tf.div(a, b);
+  // tfjs's where makes one element of none and a number.
+  return tf.where(tf.logicalAnd(tf.equal(a, 0), tf.equal(b, 0)), tf.zerosLike(quotient), quotient);
 }
 
 /**

@@ -9,7 +9,7 @@ export function checkBlockSize(caller: string, blockSize: number | undefined): n
 }
 
 /** Differences of rows that are in memory at a time, 32 MiB. */
-const mostDifferences = 2 ** 23;
+export const mostDifferences = 2 ** 23;
 
 /** How many rows of `x` leave their differences to all rows of `y`, `[rows, m, dim]`, in memory. */
 export function rowsThatFit(x: tf.Tensor2D, y: tf.Tensor2D): number {

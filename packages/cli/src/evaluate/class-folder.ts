@@ -1,6 +1,6 @@
 import { basename } from "node:path";
-import { imageFolder } from "@dcr-js/data";
 import { clusteringScores, confusionMatrix, kMeans, nearestNeighbourPredictions } from "@dcr-js/eval";
+import { classFolder } from "@dcr-js/eval/datasets";
 import { addClassSections } from "./class-sections.js";
 import { encodeDataset } from "./encode-dataset.js";
 import type { Evaluation } from "./evaluation.js";
@@ -11,10 +11,10 @@ const neighbours = 5;
 /** D-Ability on a folder with a folder for each class: k-means against the classes, and leave-one-out nearest neighbours. */
 export async function evaluateClassFolder(folder: string, input: EvaluationInput): Promise<Evaluation> {
   // The files that are not read were named when the folder was checked.
-  const dataset = await openClassFolder(folder, () => {});
+  const { dataset, classes } = await classFolder(folder);
   const { features, labels } = await encodeDataset(dataset, input);
   try {
-    const clusters = await kMeans(features, { clusters: dataset.labels!.length, seed: input.seed });
+    const clusters = await kMeans(features, { clusters: classes.length, seed: input.seed });
     const clustering = clusteringScores(labels as string[], clusters);
     const k = Math.min(neighbours, labels.length - 1);
     const predictions = await nearestNeighbourPredictions(features, { labels: labels as string[], k });
@@ -37,21 +37,4 @@ export async function evaluateClassFolder(folder: string, input: EvaluationInput
   } finally {
     features.dispose();
   }
-}
-
-/**
- * @param log is told which files are not read
- * @throws where the folder is not one of classes
- */
-export async function openClassFolder(folder: string, log: (line: string) => void) {
-  const dataset = await imageFolder(folder, { log });
-  const { labels = [], length } = dataset;
-  if (labels.length < 2) {
-    throw new Error(`expected a folder for each of two classes or more, got ${labels.length}`);
-  }
-  for (let i = 0; i < length; i++) {
-    const { name, label } = dataset.entry(i);
-    if (label === undefined) throw new Error(`${name} is in no class's folder`);
-  }
-  return dataset;
 }

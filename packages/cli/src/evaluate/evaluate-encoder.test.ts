@@ -220,7 +220,18 @@ describe("checkEvaluations", () => {
     await writeFile(path("odd/Questions.csv"), "id,type,text\n1,a,b\nx,a,d\n");
     await expect(checkEvaluations([`mmvp:${path("odd")}`], text)).rejects.toThrow(/row 3 must have a number/);
     await expect(checkEvaluations([`folder:${path("classes/stripes")}`], text)).rejects.toThrow(
-      /two classes or more, got 0/,
+      /^--evaluate folder:.*stripes: .*stripes must hold a folder for each of two classes or more, got 0$/,
+    );
+    // As torchvision's ImageFolder, which finds "no valid file for the classes".
+    await cp(path("classes"), path("gap"), { recursive: true });
+    await mkdir(path("gap/empty"));
+    await expect(checkEvaluations([`folder:${path("gap")}`], text)).rejects.toThrow(
+      /gap: expected images in every class's folder, got none in "empty"$/,
+    );
+    await rm(path("gap/empty"), { recursive: true });
+    await writeFile(path("gap/0.png"), "");
+    await expect(checkEvaluations([`folder:${path("gap")}`], text)).rejects.toThrow(
+      /0\.png is in no class's folder$/,
     );
   });
 });

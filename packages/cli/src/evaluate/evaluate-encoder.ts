@@ -1,12 +1,14 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { mmvpVLM } from "@dcr-js/eval/datasets";
+import { imageFolder } from "@dcr-js/data";
+import { classFolder, mmvpVLM } from "@dcr-js/eval/datasets";
+import { withoutFunctionName } from "../command-line/naming-option.js";
 import { importDefault, isModulePath } from "../config/import-default.js";
 import type { TextSide } from "../models/model-shapes.js";
 import { describe } from "../shared/check-options.js";
 import { expectation } from "../shared/expectation.js";
 import { messageOf } from "../shared/message-of.js";
-import { evaluateClassFolder, openClassFolder } from "./class-folder.js";
+import { evaluateClassFolder } from "./class-folder.js";
 import { type AskedEvaluation, type Evaluation, evaluationSchema, joinEvaluations } from "./evaluation.js";
 import type { EvaluationInput } from "./evaluation-input.js";
 import { evaluateMMVP } from "./mmvp.js";
@@ -47,7 +49,7 @@ export async function checkEvaluations(
         throw new Error(`its figures are of the group "${group}", as those of ${other}; rename one folder`);
       if (group) groups.set(group, one);
     } catch (error) {
-      throw new Error(`${option} ${one}: ${messageOf(error)}`, { cause: error });
+      throw new Error(`${option} ${one}: ${withoutFunctionName(messageOf(error))}`, { cause: error });
     }
   }
 }
@@ -60,7 +62,11 @@ async function checkEvaluation(what: string, text: TextSide): Promise<void> {
     await mmvpVLM(path);
     const lacks = text.hasText ? "the encoder's folder has no tokenizer" : "the encoder has no text tower";
     if (!text.tokenizer) throw new Error(`the statements cannot be read: ${lacks}`);
-  } else await openClassFolder(path, (line) => console.error(line));
+  } else {
+    await classFolder(path);
+    // Names the files that are not read.
+    await imageFolder(path, { log: (line) => console.error(line) });
+  }
 }
 
 interface ParsedEvaluation {

@@ -2,13 +2,12 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openImages } from "@dcr-js/data";
-import { mmvpVLM } from "@dcr-js/eval/datasets";
+import { classFolder, mmvpVLM } from "@dcr-js/eval/datasets";
 import { writeFileAtomically } from "@dcr-js/tensor";
 import { z } from "zod";
 import { hashModule } from "../config/import-default.js";
 import { baseOf, isOwnMethod } from "../config/methods.js";
 import type { ModelSettings, RunConfig } from "../config/run-config.js";
-import { openClassFolder } from "../evaluate/class-folder.js";
 import { parseEvaluation } from "../evaluate/evaluate-encoder.js";
 import { hashedFileSchema } from "../models/hash-file.js";
 import { hashModels } from "../models/model-hashes.js";
@@ -178,7 +177,7 @@ async function hashImages(images: string): Promise<string> {
 async function hashEvaluation(what: string): Promise<string> {
   const { kind, path } = parseEvaluation(what);
   if (kind === "module") return hashModule(path);
-  if (kind === "folder") return hashDataset(await openClassFolder(path, silent));
+  if (kind === "folder") return hashDataset((await classFolder(path)).dataset);
   const { dataset, statements, patterns } = await mmvpVLM(path);
   return hashDataset(dataset, [...statements, ...patterns]);
 }

@@ -48,6 +48,7 @@ describe("imageFolder", () => {
     await symlink(join(root, "elsewhere"), join(folder, "linked-again"));
     await symlink("nowhere.png", join(folder, "dangling.png"));
     execFileSync("mkfifo", [join(folder, "pipe.png")]);
+    await mkdir(join(folder, "empty/below"), { recursive: true });
     const log: string[] = [];
     const dataset = await imageFolder(folder, { log: (message) => log.push(message) });
     expect(Array.from({ length: dataset.length }, (_, i) => dataset.entry(i).name)).toEqual([
@@ -58,7 +59,7 @@ describe("imageFolder", () => {
       `imageFolder: ${folder}: not read: 2 hidden (.DS_Store, .cache), ` +
         "2 folders that were reached before (a/loop, linked-again), " +
         "4 without an image's ending (a/notes.txt, c.json, d.csv, ...), 1 links that lead nowhere (dangling.png), " +
-        "1 neither file nor folder (pipe.png)",
+        "1 folders without an image (empty), 1 neither file nor folder (pipe.png)",
     ]);
   });
 

@@ -56,10 +56,14 @@ async function findImages(root: string, skipped: SkippedFiles): Promise<string[]
   const visited = new Set<string>();
   const names: string[] = [];
 
-  async function visit(below: string): Promise<void> {
+  /** @returns whether the folder was not reached before */
+  async function visit(below: string): Promise<boolean> {
     const folder = join(root, below);
     const real = await fs.realpath(folder);
-    if (visited.has(real)) return skipped.add("folders that were reached before", below);
+    if (visited.has(real)) {
+      skipped.add("folders that were reached before", below);
+      return false;
+    }
     visited.add(real);
     const entries = await fs.readdir(folder, { withFileTypes: true });
     entries.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -69,6 +73,7 @@ async function findImages(root: string, skipped: SkippedFiles): Promise<string[]
       else if (await isNotUnicode(name, entry.name)) skipped.add("with a name that is not UTF-8", name);
       else await place(name, entry);
     }
+    return true;
   }
 
   /** Node replaces bytes that are not UTF-8 by U+FFFD, and then finds no such file. */
@@ -82,8 +87,13 @@ async function findImages(root: string, skipped: SkippedFiles): Promise<string[]
   async function place(name: string, entry: Dirent): Promise<void> {
     const target = entry.isSymbolicLink() ? await fs.stat(join(root, name)).catch(() => undefined) : entry;
     if (!target) skipped.add("links that lead nowhere", name);
-    else if (target.isDirectory()) await visit(name);
-    else if (!target.isFile()) skipped.add("neither file nor folder", name);
+    else if (target.isDirectory()) {
+      const before = names.length;
+      const isNew = await visit(name);
+      // A label that no image has.
+      if (isNew && !name.includes("/") && names.length === before)
+        skipped.add("folders without an image", name);
+    } else if (!target.isFile()) skipped.add("neither file nor folder", name);
     else if (hasImageExtension(name)) names.push(name);
     else skipped.add("without an image's ending", name);
   }

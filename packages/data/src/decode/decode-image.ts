@@ -4,6 +4,7 @@ import { checkNumber, checkOptions, describe } from "../shared/check-options.js"
 import { maxSide, type RGBImage } from "../transforms/image.js";
 import { checkRGB, type RGB } from "../transforms/rescale.js";
 import { describeBytes, imageFormat } from "./image-format.js";
+import { isPlainYCbCr } from "./tiff-colours.js";
 
 export interface DecodeOptions {
   /**
@@ -58,7 +59,11 @@ export async function decodeBytes(
   bytes: Uint8Array,
   { background, maxPixels }: CheckedDecode,
 ): Promise<RGBImage<Uint8Array>> {
-  if (!imageFormat(bytes)) throw new Error(describeBytes(bytes));
+  const format = imageFormat(bytes);
+  if (!format) throw new Error(describeBytes(bytes));
+  if (format === "tiff" && isPlainYCbCr(bytes)) {
+    throw new Error("is a TIFF of YCbCr without JPEG compression, which is not read");
+  }
   const sharp = await loadSharp();
   // "error" lets warnings pass that Pillow reads over, such as stray bytes before a marker.
   const open = () =>

@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import { deviceChoices } from "@dcr-js/tensor";
 import { type Command, Option } from "commander";
 import {
@@ -11,7 +11,7 @@ import {
 } from "../config/methods.js";
 import { type PresetName, presetNames, presets } from "../config/presets.js";
 import { mergeSettings, type PartialConfig, readSettings, tryConfig } from "../config/read-config.js";
-import { resolvePaths } from "../config/resolve-paths.js";
+import { absolutePath, resolvePaths } from "../config/resolve-paths.js";
 import {
   aggregatorNames,
   alignmentChoices,
@@ -277,7 +277,7 @@ export async function givenSettings(command: Command, base: string): Promise<Giv
   });
   const preset = values.preset === undefined ? {} : presets[values.preset as PresetName];
   const file =
-    values.config === undefined ? {} : await readConfigFile(resolve(base, values.config as string));
+    values.config === undefined ? {} : await readConfigFile(absolutePath(values.config as string, base));
   const options = byOption.reduce(
     (all: PartialConfig, { path, value }) => mergeSettings(all, settingAt(path, value)),
     {},

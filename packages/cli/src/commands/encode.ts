@@ -8,7 +8,7 @@ import { addDeviceOption, type DeviceOption } from "../command-line/device-optio
 import { namingOption } from "../command-line/naming-option.js";
 import { checkOutputFile } from "../command-line/output-file.js";
 import { text } from "../command-line/parse-option.js";
-import { resolveModelName } from "../config/resolve-paths.js";
+import { absolutePath, resolveModelName } from "../config/resolve-paths.js";
 import { checkNames } from "../evaluate/check-names.js";
 import { encodeDataset } from "../evaluate/encode-dataset.js";
 import { loadWholeEncoder } from "../evaluate/loaded-encoder.js";
@@ -37,17 +37,17 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
       "\nExample:\n  dcr encode --encoder runs/photos/encoder --images photos --out features.safetensors",
     );
   addDeviceOption(command).action(async (options: Options) => {
-    const out = resolve(context.base, options.out);
+    const out = absolutePath(options.out, context.base);
     checkOutputFile(out);
     const dataset = await namingOption("--images", () =>
-      openImages(resolve(context.base, options.images), { log: (line) => console.error(line) }),
+      openImages(absolutePath(options.images, context.base), { log: (line) => console.error(line) }),
     );
     checkNames(dataset);
     const folder = await resolveEncoder(
       { encoder: resolveModelName(options.encoder, context.base), encoderRevision: options.revision },
       "--revision",
     );
-    refuseInput(out, { images: resolve(context.base, options.images), encoder: resolve(folder) });
+    refuseInput(out, { images: absolutePath(options.images, context.base), encoder: resolve(folder) });
     await readEncoderShape(folder);
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(folder);

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { join, relative } from "node:path";
 import { reportHTML, type Section } from "@dcr-js/eval";
 import { initialize, writeFileAtomically } from "@dcr-js/tensor";
 import type { Command } from "commander";
@@ -9,7 +9,7 @@ import { addDeviceOption, type DeviceOption } from "../command-line/device-optio
 import { checkOutputFolder } from "../command-line/output-file.js";
 import { listOf, natural, text } from "../command-line/parse-option.js";
 import { configPath } from "../config/read-config.js";
-import { resolveEvaluation, resolveModelName } from "../config/resolve-paths.js";
+import { absolutePath, resolveEvaluation, resolveModelName } from "../config/resolve-paths.js";
 import { checkEvaluations, evaluateEncoder } from "../evaluate/evaluate-encoder.js";
 import type { Evaluation } from "../evaluate/evaluation.js";
 import { loadWholeEncoder } from "../evaluate/loaded-encoder.js";
@@ -50,7 +50,7 @@ export function addEvaluateCommand(program: Command, context: CommandContext): v
   addDeviceOption(command).action(async (options: Options) => {
     const { base } = context;
     const what = options.on.map((one) => resolveEvaluation(one, base));
-    const out = options.out === undefined ? undefined : resolve(base, options.out);
+    const out = options.out === undefined ? undefined : absolutePath(options.out, base);
     if (out !== undefined) {
       checkOutputFolder(out);
       refuseRun(out);

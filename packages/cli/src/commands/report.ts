@@ -1,9 +1,9 @@
-import { resolve } from "node:path";
 import { initialize } from "@dcr-js/tensor";
 import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { text } from "../command-line/parse-option.js";
 import { readRunConfig } from "../config/read-config.js";
+import { absolutePath } from "../config/resolve-paths.js";
 import { reportText, writeReport } from "../report/report.js";
 import { readDevice, writeResults } from "../report/results.js";
 import { resultsText } from "../report/score-table.js";
@@ -19,7 +19,7 @@ export function addReportCommand(program: Command, context: CommandContext): voi
     .argument("<run>", "the run's folder", text)
     .addHelpText("after", "\nExample:\n  dcr report runs/photos")
     .action(async (run: string) => {
-      const folder = resolve(context.base, run);
+      const folder = absolutePath(run, context.base);
       const config = await readRunConfig(folder);
       const goOn = (why: string, cause?: unknown) =>
         new Error(`${why}; go on with: ${context.invocation} --resume ${run}`, { cause });

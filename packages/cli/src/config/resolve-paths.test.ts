@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { resolvePaths } from "./resolve-paths.js";
+import { absolutePath, resolvePaths } from "./resolve-paths.js";
 import { defaultConfig } from "./run-config.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -46,3 +46,21 @@ it("makes paths absolute and leaves hub ids and our methods", () => {
   // A folder of that name goes before the hub.
   expect(resolvePaths({ ...config, encoder: "config" }, dirname(here)).encoder).toBe(here);
 });
+
+// Bash replaces "~" in `--out ~/runs` and not in `--out=~/runs`.
+it.each(["~/runs", "~", "~me/runs", "$HOME/runs", `$${"{HOME}"}/runs`])(
+  "refuses %s, which a shell did not replace",
+  (path) => {
+    const why = `${path}: a shell replaces "~" and variables only where it reads them, and it did not here; `;
+    expect(() => absolutePath(path, "/base")).toThrow(
+      `${why}write the whole path (a file of that name is ./${path})`,
+    );
+    for (const [key, value] of Object.entries({
+      ...{ encoder: path, diffusion: path, images: path, latentCache: path, methods: ["dcr", path] },
+      evaluate: [`folder:${path}`],
+    })) {
+      expect(() => resolvePaths({ [key]: value }, "/base")).toThrow(`${key}: ${why}`);
+    }
+    expect(absolutePath(`./${path}`, "/base")).toBe(`/base/${path}`);
+  },
+);

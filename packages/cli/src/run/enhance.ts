@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { join, relative } from "node:path";
 import { type DeviceInfo, initialize } from "@dcr-js/tensor";
 import type { CommandContext } from "../command-line/command-context.js";
 import { at, checkGiven, type GivenSettings, settingAt } from "../command-line/settings-options.js";
 import { checkMethodNames } from "../config/methods.js";
 import { mergeSettings, type PartialConfig, readRunConfig } from "../config/read-config.js";
-import { resolvePaths } from "../config/resolve-paths.js";
+import { absolutePath, resolvePaths } from "../config/resolve-paths.js";
 import type { RunConfig } from "../config/run-config.js";
 import { deviceLine } from "../device/device-line.js";
 import { isEvaluationModule } from "../evaluate/evaluate-encoder.js";
@@ -73,7 +73,7 @@ export async function resume(
   given: GivenSettings,
   { jobs, context }: Working,
 ): Promise<void> {
-  const folder = resolve(context.base, stopped);
+  const folder = absolutePath(stopped, context.base);
   const config = await readRunConfig(folder);
   refuseOtherSettings(stopped, config, given, context);
   const lock = await lockRun(folder);

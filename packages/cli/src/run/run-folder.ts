@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
-import { resolve } from "node:path";
 import { checkOutputFolder } from "../command-line/output-file.js";
 import { configPath } from "../config/read-config.js";
+import { absolutePath } from "../config/resolve-paths.js";
 
 /**
  * The folder of a new run. Nothing is made.
@@ -11,7 +11,7 @@ import { configPath } from "../config/read-config.js";
  */
 export function newRunFolder(out: string | undefined, base: string): string {
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
-  const folder = resolve(base, out ?? `runs/${stamp}`);
+  const folder = absolutePath(out ?? `runs/${stamp}`, base);
   checkOutputFolder(folder);
   refuseUsedFolder(folder);
   return folder;

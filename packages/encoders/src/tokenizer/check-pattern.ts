@@ -1,12 +1,14 @@
 /** Longer expressions are nobody's. */
 const MAX_LENGTH = 1000;
-/** Each costs a power of the text's length at worst. */
-const MAX_REPETITIONS = 2;
+/** A bounded repetition up to this, such as `{1,3}` and `?`, is tried at every length; a longer one counts as one without bound. */
+const MAX_COUNT = 64;
+/** How many lengths the bounded repetitions of an alternative may have together. */
+const MAX_WAYS = 64;
 
 /**
- * Checks that a regular expression of a tokenizer.json cannot take for ever: no group is repeated, nothing looks ahead or behind,
- * nothing refers back, and an alternative has at most two unbounded repetitions. The tokenizers of CLIP, SigLIP and Gemma keep
- * to that.
+ * Checks that a regular expression of a tokenizer.json cannot take for ever. An engine that goes back tries every length of every
+ * repetition, so: no group is repeated, nothing looks ahead or behind, nothing refers back, an alternative ends with its one repetition
+ * without bound (but for anchors), and the bounded ones have few lengths together. The tokenizers of SigLIP and Gemma keep to that.
  *
  * @param where the file and the key, for the error
  * @throws where it does not
@@ -20,16 +22,22 @@ export function checkPattern(where: string, pattern: string): void {
   if (pattern.length > MAX_LENGTH)
     refuse(`the expression has ${pattern.length} characters of at most ${MAX_LENGTH}`);
   let depth = 0;
-  let repetitions = 0;
+  let ways = 1;
+  let isUnbounded = false;
   let afterGroup = false;
+  const consume = () => {
+    if (isUnbounded) refuse("an alternative goes on after a repetition without bound");
+  };
   for (let i = 0; i < pattern.length; i++) {
     const rest = pattern.slice(i);
     const quantifier = /^(?:[*+?]|\{\d*,?\d*\})/.exec(rest)?.[0];
     if (quantifier && i > 0) {
       if (afterGroup) refuse("a group is repeated");
-      if (isUnbounded(quantifier) && ++repetitions > MAX_REPETITIONS) {
-        refuse(`an alternative repeats more than ${MAX_REPETITIONS} times without bound`);
-      }
+      const [least, most] = countsOf(quantifier);
+      if (most > MAX_COUNT) isUnbounded = true;
+      else ways *= most - least + 1;
+      if (ways > MAX_WAYS)
+        refuse(`the repetitions of an alternative have more than ${MAX_WAYS} lengths together`);
       i += quantifier.length - 1;
       // A possessive or lazy sign after it repeats nothing.
       if (/[?+]/.test(pattern[i + 1] ?? "")) i++;
@@ -39,26 +47,36 @@ export function checkPattern(where: string, pattern: string): void {
     const character = pattern[i];
     if (character === "\\") {
       if (/^\\(?:[1-9]|k)/.test(rest)) refuse("the expression refers back to a group");
+      if (!/^\\[AbBGzZ]/.test(rest)) consume();
       i++;
     } else if (character === "[") {
+      consume();
       i += classLength(rest) - 1;
     } else if (character === "(") {
       if (/^\(\?(?!:)/.test(rest)) refuse("a group looks ahead or behind, or sets options");
+      // The signs after it repeat nothing.
+      if (rest.startsWith("(?:")) i += 2;
       depth++;
     } else if (character === ")") {
       depth--;
       afterGroup = true;
     } else if (character === "|" && depth === 0) {
-      repetitions = 0;
+      ways = 1;
+      isUnbounded = false;
+    } else if (character !== "|" && character !== "^" && character !== "$") {
+      consume();
     }
   }
 }
 
-function isUnbounded(quantifier: string): boolean {
-  if (quantifier === "*" || quantifier === "+") return true;
-  if (quantifier === "?") return false;
-  const [, low, comma, high] = /^\{(\d*)(,?)(\d*)\}$/.exec(quantifier)!;
-  return (comma === "," && high === "") || Number(high || low) > 64;
+/** The fewest and the most times that a quantifier repeats. */
+function countsOf(quantifier: string): [least: number, most: number] {
+  if (quantifier === "?") return [0, 1];
+  if (quantifier === "*") return [0, Number.POSITIVE_INFINITY];
+  if (quantifier === "+") return [1, Number.POSITIVE_INFINITY];
+  const [, low = "", comma, high = ""] = /^\{(\d*)(,?)(\d*)\}$/.exec(quantifier)!;
+  const least = Number(low);
+  return [least, comma === "" ? least : high === "" ? Number.POSITIVE_INFINITY : Number(high)];
 }
 
 /** How many characters a class has, from its `[` to its `]`; a class inside it counts. */

@@ -69,6 +69,40 @@ describe("readSiglipDefinition", () => {
     );
   });
 
+  it("takes at most 100 steps", () => {
+    const steps = (count: number) => () =>
+      read({ normalizer: { type: "Sequence", normalizers: Array(count - 1).fill({ type: "NFC" }) } });
+    expect(steps(100)).not.toThrow();
+    expect(steps(101)).toThrow("normalizer must have at most 100 steps, got 101");
+  });
+
+  it("takes replacements that make a text at most 16 times as long together", () => {
+    const replace = (content: unknown, pattern: object = { String: "a" }) => ({
+      type: "Replace",
+      pattern,
+      content,
+    });
+    const sequence =
+      (...normalizers: object[]) =>
+      () =>
+        read({ normalizer: { type: "Sequence", normalizers } });
+    const tooLong = (times: number) =>
+      `normalizer must not make a text more than 16 times as long, got ${times} times`;
+    expect(sequence(...Array(4).fill(replace("aa")))).not.toThrow();
+    // 30 of them would make 10^9 characters of one.
+    expect(sequence(...Array(5).fill(replace("aa")))).toThrow(tooLong(32));
+    expect(sequence(replace("a".repeat(48), { String: "abc" }))).not.toThrow();
+    expect(sequence(replace("a".repeat(49), { String: "abc" }))).toThrow(tooLong(17));
+    expect(sequence(replace("a".repeat(17), { Regex: "[a-z]{2}" }))).toThrow(tooLong(17));
+    expect(sequence({ type: "Prepend", prepend: "a".repeat(17) })).toThrow(tooLong(17));
+    expect(sequence(...Array(50).fill(replace("")))).not.toThrow();
+    expect(() => read({ pre_tokenizer: { type: "Metaspace", replacement: "a".repeat(17) } })).toThrow(
+      "pre_tokenizer must not make a text more than 16 times as long",
+    );
+    expect(sequence(replace(3))).toThrow("normalizer: content must be a text, got 3");
+    expect(sequence(replace("a", { String: "" }))).toThrow("normalizer: pattern must not be empty");
+  });
+
   it("takes a Metaspace that puts its sign before every word or none", () => {
     for (const prepend_scheme of ["always", "never", undefined])
       expect(() => read({ pre_tokenizer: { type: "Metaspace", prepend_scheme } })).not.toThrow();

@@ -26,16 +26,26 @@ export interface SiglipDefinition {
 export function readSiglipDefinition(definition: Record<string, unknown>): SiglipDefinition {
   let lowercases = false;
   for (const [key, types] of Object.entries(STEPS)) {
-    for (const step of steps(definition[key])) {
+    let growth = 1;
+    const all = steps(definition[key]);
+    if (all.length > MOST_STEPS) {
+      throw new Error(`${WHERE}: ${key} must have at most ${MOST_STEPS} steps, got ${all.length}`);
+    }
+    for (const step of all) {
       const { type } = step;
       if (typeof type !== "string" || !types.includes(type)) {
         throw new Error(`${WHERE}: ${key} must be made of ${types.join(", ")}, got ${JSON.stringify(type)}`);
       }
       if (type === "Lowercase") lowercases = true;
-      const expression = object(step["pattern"])["Regex"];
-      if (expression !== undefined) {
-        if (typeof expression !== "string") throw new Error(`${WHERE}: ${key}: pattern must be a text`);
-        checkPattern(`${WHERE}: ${key}`, expression);
+      const where = `${WHERE}: ${key}`;
+      const shortest = shortestMatch(where, object(step["pattern"]));
+      for (const name of ["content", "replacement", "prepend"]) {
+        growth *= growthBy(where, name, { text: step[name], shortest });
+      }
+      if (growth > MOST_GROWTH) {
+        throw new Error(
+          `${where} must not make a text more than ${MOST_GROWTH} times as long, got ${growth} times`,
+        );
       }
       if (type === "Metaspace" && step["prepend_scheme"] === "first") {
         throw new Error(`${WHERE}: ${key}: prepend_scheme must be "always" or "never", got "first"`);
@@ -43,6 +53,36 @@ export function readSiglipDefinition(definition: Record<string, unknown>): Sigli
     }
   }
   return { vocabulary: readVocabulary(object(definition["model"])), ...readTemplate(definition), lowercases };
+}
+
+/** Published tokenizers have about ten. */
+const MOST_STEPS = 100;
+
+/** The steps of published tokenizers put a character or two in another's place. A file's could fill the memory. */
+const MOST_GROWTH = 16;
+
+/** How many characters a step's pattern matches at least, 1 where it has none. @throws where it may match none, or take for ever */
+function shortestMatch(where: string, { Regex: expression, String: text }: Record<string, unknown>): number {
+  for (const pattern of [expression, text]) {
+    if (pattern === undefined) continue;
+    if (typeof pattern !== "string")
+      throw new Error(`${where}: pattern must be a text, got ${describe(pattern)}`);
+    if (pattern === "") throw new Error(`${where}: pattern must not be empty`);
+  }
+  if (typeof expression !== "string") return typeof text === "string" ? text.length : 1;
+  checkPattern(where, expression);
+  return 1;
+}
+
+/** How many times as long a text may be when `text` stands for every match. */
+function growthBy(
+  where: string,
+  name: string,
+  { text, shortest }: { text: unknown; shortest: number },
+): number {
+  if (text === undefined || text === null) return 1;
+  if (typeof text !== "string") throw new Error(`${where}: ${name} must be a text, got ${describe(text)}`);
+  return Math.max(1, Math.ceil(text.length / shortest));
 }
 
 /** The same tokenizer with lower-casing as its first step, where it has none. */

@@ -18,14 +18,14 @@ describe("checkPattern", () => {
     "ab+|cd+|e{64}f{2,}",
     "a++",
     "ab+?",
-    "a*$",
+    "ba*$",
     "^\\b[ab]+\\b\\Z",
     // A sign at the start or after a backslash, and in a class, repeats nothing.
     "+a*",
     "\\+\\*\\?a*",
     "[a+*][[b]*+]+",
     "[\\]+*?]a*",
-    "[^]*",
+    "[^]+",
     "\\p{L}\\P{N}+",
     "(?:ab)(?:c+)",
     "(?:a|b?)c+",
@@ -34,7 +34,7 @@ describe("checkPattern", () => {
     "\\d[\\1]",
     // 64 is the most times and the most lengths.
     "a{64}b{1,64}c{1,}",
-    "a?b?c?d?e?f?",
+    "a?b?c?d?e?f?g",
     "a".repeat(1000),
   ])("accepts %s", (pattern) => {
     expect(check(pattern)).not.toThrow();
@@ -45,6 +45,10 @@ describe("checkPattern", () => {
     ["(a|a)*b", "a group is repeated"],
     ["(?:a{1,30}){1,30}", "a group is repeated"],
     ["a+b", "an alternative goes on after a repetition without bound"],
+    ...["", "a*", "a?b{0,2}", "^$", "a|", "|a", "a|b*|c", "\\b"].map((pattern): [string, string] => [
+      pattern,
+      "an alternative may match nothing, and so everywhere",
+    ]),
     ["a*a*b", "an alternative goes on after a repetition without bound"],
     ["a{0,99}b", "an alternative goes on after a repetition without bound"],
     // 2^30 ways to match 30 letters: https://swtch.com/~rsc/regexp/regexp1.html

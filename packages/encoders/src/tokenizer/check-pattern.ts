@@ -8,7 +8,7 @@ const MAX_WAYS = 64;
 /**
  * Checks that a regular expression of a tokenizer.json cannot take for ever. An engine that goes back tries every length of every
  * repetition, so: no group is repeated, nothing looks ahead or behind, nothing refers back, an alternative ends with its one repetition
- * without bound (but for anchors), and the bounded ones have few lengths together. The tokenizers of SigLIP and Gemma keep to that.
+ * without bound (but for anchors) and matches a character at least, and the bounded ones have few lengths together. The tokenizers of SigLIP and Gemma keep to that.
  *
  * @param where the file and the key, for the error
  * @throws where it does not
@@ -25,8 +25,14 @@ export function checkPattern(where: string, pattern: string): void {
   let ways = 1;
   let isUnbounded = false;
   let afterGroup = false;
+  let consumed = 0;
   const consume = () => {
     if (isUnbounded) refuse("an alternative goes on after a repetition without bound");
+    consumed++;
+  };
+  const endAlternative = () => {
+    if (consumed === 0) refuse("an alternative may match nothing, and so everywhere");
+    [ways, isUnbounded, consumed] = [1, false, 0];
   };
   for (let i = 0; i < pattern.length; i++) {
     const rest = pattern.slice(i);
@@ -34,6 +40,7 @@ export function checkPattern(where: string, pattern: string): void {
     if (quantifier && i > 0) {
       if (afterGroup) refuse("a group is repeated");
       const [least, most] = countsOf(quantifier);
+      if (least === 0) consumed--;
       if (most > MAX_COUNT) isUnbounded = true;
       else ways *= most - least + 1;
       if (ways > MAX_WAYS)
@@ -61,12 +68,12 @@ export function checkPattern(where: string, pattern: string): void {
       depth--;
       afterGroup = true;
     } else if (character === "|" && depth === 0) {
-      ways = 1;
-      isUnbounded = false;
+      endAlternative();
     } else if (character !== "|" && character !== "^" && character !== "$") {
       consume();
     }
   }
+  endAlternative();
 }
 
 /** The fewest and the most times that a quantifier repeats. */

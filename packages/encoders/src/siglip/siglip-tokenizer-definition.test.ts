@@ -41,11 +41,18 @@ describe("readSiglipDefinition", () => {
     ["decoder", ["Metaspace", "Replace", "ByteFallback", "Fuse", "Strip"]],
   ])("takes every %s of SigLIP and SigLIP 2, alone and in a sequence, or none", (key, types) => {
     const inner = { normalizer: "normalizers", pre_tokenizer: "pretokenizers", decoder: "decoders" }[key]!;
+    const pattern = { String: " " };
+    const fields: Record<string, object> = {
+      Replace: { pattern, content: "▁" },
+      Split: { pattern, behavior: "Isolated" },
+      Prepend: { prepend: "▁" },
+    };
     for (const type of types) {
       const lowercases = type === "Lowercase";
-      expect(read({ [key]: { type } }).lowercases).toBe(lowercases);
-      expect(read({ [key]: { type: "Sequence", [inner]: [{ type }] } }).lowercases).toBe(lowercases);
-      const refused = { type: "Sequence", [inner]: [{ type }, { type: `${type}Of` }] };
+      const step = { type, ...fields[type] };
+      expect(read({ [key]: step }).lowercases).toBe(lowercases);
+      expect(read({ [key]: { type: "Sequence", [inner]: [step] } }).lowercases).toBe(lowercases);
+      const refused = { type: "Sequence", [inner]: [step, { type: `${type}Of` }] };
       expect(() => read({ [key]: refused })).toThrow(`${key} must be made of`);
     }
     for (const none of [null, undefined]) expect(read({ [key]: none }).lowercases).toBe(false);
@@ -59,14 +66,34 @@ describe("readSiglipDefinition", () => {
   });
 
   it("takes a text or a bounded expression as a pattern", () => {
-    for (const pattern of [{ String: " " }, { Regex: "\\s+" }, null])
-      expect(() => read({ normalizer: { type: "Replace", pattern } })).not.toThrow();
-    expect(() => read({ normalizer: { type: "Replace", pattern: { Regex: 3 } } })).toThrow(
-      "normalizer: pattern must be a text",
-    );
-    expect(() => read({ pre_tokenizer: { type: "Split", pattern: { Regex: "(a+)+" } } })).toThrow(
-      "pre_tokenizer: a group is repeated",
-    );
+    const replace = (pattern: unknown) => () =>
+      read({ normalizer: { type: "Replace", pattern, content: "" } });
+    for (const pattern of [{ String: " " }, { Regex: "\\s+" }]) expect(replace(pattern)).not.toThrow();
+    // The tokenizers library takes these for no pattern at all.
+    for (const pattern of [null, undefined, {}, 3, "a", { Regex: 3 }, { String: "" }, { Glob: "*" }])
+      expect(replace(pattern)).toThrow("normalizer: Replace.pattern");
+    expect(() =>
+      read({ pre_tokenizer: { type: "Split", pattern: { Regex: "(a+)+" }, behavior: "Isolated" } }),
+    ).toThrow("pre_tokenizer: a group is repeated");
+  });
+
+  it.each<[Record<string, unknown>, string]>([
+    [
+      { normalizer: { type: "Replace", pattern: { String: "a" } } },
+      "normalizer: Replace.content: expected string, got undefined",
+    ],
+    [{ normalizer: { type: "Prepend", prepend: 3 } }, "normalizer: Prepend.prepend: expected string, got 3"],
+    [{ normalizer: { type: "Sequence", normalizers: 3 } }, "normalizer: Sequence"],
+    [
+      { pre_tokenizer: { type: "Split", pattern: { String: " " }, behavior: "Removes" } },
+      'pre_tokenizer: Split.behavior: expected "Removed" or "Isolated" or',
+    ],
+    [
+      { decoder: { type: "Metaspace", replacement: 3 } },
+      "decoder: Metaspace.replacement: expected string, got 3",
+    ],
+  ])("names the field of a step that is wrong: %j", (definition, message) => {
+    expect(() => read(definition)).toThrow(`SiglipTokenizer: tokenizer.json: ${message}`);
   });
 
   it("takes at most 100 steps", () => {
@@ -99,15 +126,13 @@ describe("readSiglipDefinition", () => {
     expect(() => read({ pre_tokenizer: { type: "Metaspace", replacement: "a".repeat(17) } })).toThrow(
       "pre_tokenizer must not make a text more than 16 times as long",
     );
-    expect(sequence(replace(3))).toThrow("normalizer: content must be a text, got 3");
-    expect(sequence(replace("a", { String: "" }))).toThrow("normalizer: pattern must not be empty");
   });
 
   it("takes a Metaspace that puts its sign before every word or none", () => {
     for (const prepend_scheme of ["always", "never", undefined])
       expect(() => read({ pre_tokenizer: { type: "Metaspace", prepend_scheme } })).not.toThrow();
     expect(() => read({ pre_tokenizer: { type: "Metaspace", prepend_scheme: "first" } })).toThrow(
-      'prepend_scheme must be "always" or "never", got "first"',
+      'pre_tokenizer: Metaspace.prepend_scheme: expected "always" or "never", got "first"',
     );
     expect(() => read({ normalizer: { type: "Strip", prepend_scheme: "first" } })).not.toThrow();
   });

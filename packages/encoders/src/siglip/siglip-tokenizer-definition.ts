@@ -1,4 +1,7 @@
+import { z } from "zod";
 import { describe } from "../shared/check-options.js";
+import { expectation } from "../shared/expectation.js";
+import { shown } from "../shared/shown.js";
 import { checkPattern } from "../tokenizer/check-pattern.js";
 
 const WHERE = "SiglipTokenizer: tokenizer.json";
@@ -38,17 +41,11 @@ export function readSiglipDefinition(definition: Record<string, unknown>): Sigli
       }
       if (type === "Lowercase") lowercases = true;
       const where = `${WHERE}: ${key}`;
-      const shortest = shortestMatch(where, object(step["pattern"]));
-      for (const name of ["content", "replacement", "prepend"]) {
-        growth *= growthBy(where, name, { text: step[name], shortest });
-      }
+      growth *= checkStep(where, type, step);
       if (growth > MOST_GROWTH) {
         throw new Error(
           `${where} must not make a text more than ${MOST_GROWTH} times as long, got ${growth} times`,
         );
-      }
-      if (type === "Metaspace" && step["prepend_scheme"] === "first") {
-        throw new Error(`${WHERE}: ${key}: prepend_scheme must be "always" or "never", got "first"`);
       }
     }
   }
@@ -61,28 +58,53 @@ const MOST_STEPS = 100;
 /** The steps of published tokenizers put a character or two in another's place. A file's could fill the memory. */
 const MOST_GROWTH = 16;
 
-/** How many characters a step's pattern matches at least, 1 where it has none. @throws where it may match none, or take for ever */
-function shortestMatch(where: string, { Regex: expression, String: text }: Record<string, unknown>): number {
-  for (const pattern of [expression, text]) {
-    if (pattern === undefined) continue;
-    if (typeof pattern !== "string")
-      throw new Error(`${where}: pattern must be a text, got ${describe(pattern)}`);
-    if (pattern === "") throw new Error(`${where}: pattern must not be empty`);
-  }
-  if (typeof expression !== "string") return typeof text === "string" ? text.length : 1;
-  checkPattern(where, expression);
-  return 1;
-}
+const pattern = z.union([
+  z.strictObject({ String: z.string().nonempty() }),
+  z.strictObject({ Regex: z.string() }),
+]);
 
-/** How many times as long a text may be when `text` stands for every match. */
-function growthBy(
-  where: string,
-  name: string,
-  { text, shortest }: { text: unknown; shortest: number },
-): number {
-  if (text === undefined || text === null) return 1;
-  if (typeof text !== "string") throw new Error(`${where}: ${name} must be a text, got ${describe(text)}`);
-  return Math.max(1, Math.ceil(text.length / shortest));
+/** What the steps hold that the tokenizers library would take for nothing, or fail on, where it is another thing. */
+const fields: Record<string, z.ZodType> = {
+  Replace: z.object({ pattern, content: z.string() }),
+  Split: z.object({
+    pattern,
+    behavior: z.enum(["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]),
+    invert: z.boolean().nullish(),
+  }),
+  Metaspace: z.object({
+    replacement: z.string().nullish(),
+    prepend_scheme: z.enum(["always", "never"]).nullish(),
+    split: z.boolean().nullish(),
+  }),
+  Prepend: z.object({ prepend: z.string() }),
+  Sequence: z.union([
+    z.object({ normalizers: z.array(z.unknown()) }),
+    z.object({ pretokenizers: z.array(z.unknown()) }),
+    z.object({ decoders: z.array(z.unknown()) }),
+  ]),
+};
+
+/** A step's text that stands for every match of its pattern. */
+type Replacing = {
+  content?: string;
+  replacement?: string;
+  prepend?: string;
+  pattern?: z.infer<typeof pattern>;
+};
+
+/** Checks a step's fields. @returns how many times as long it may make a text */
+function checkStep(where: string, type: string, step: Record<string, unknown>): number {
+  const issue = fields[type]?.safeParse(step).error?.issues[0];
+  if (issue) {
+    const given = issue.path.reduce<unknown>((value, key) => (value as never)?.[key], step);
+    throw new Error(
+      `${where}: ${[type, ...issue.path].join(".")}: ${expectation(issue)}, got ${shown(given)}`,
+    );
+  }
+  const { content, replacement, prepend, pattern } = (fields[type] ? step : {}) as Replacing;
+  if (pattern && "Regex" in pattern) checkPattern(where, pattern.Regex);
+  const shortest = pattern && "String" in pattern ? pattern.String.length : 1;
+  return Math.max(1, Math.ceil((content ?? replacement ?? prepend ?? "").length / shortest));
 }
 
 /** The same tokenizer with lower-casing as its first step, where it has none. */

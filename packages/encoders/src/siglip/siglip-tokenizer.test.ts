@@ -89,6 +89,16 @@ describe("SiglipTokenizer", () => {
     );
   });
 
+  it("needs neither steps nor a decoder, and names the library's own error", async () => {
+    const { model } = await json("siglip2-tokenizer/tokenizer.json");
+    const specials = { eosToken: "<eos>", padToken: "<pad>" };
+    const plain = new SiglipTokenizer({ model }, specials);
+    expect(plain.encodeRows(["a"], { maxLength: 4 })[0]).toHaveLength(4);
+    expect(() => new SiglipTokenizer({ model: { ...model, merges: [3] } }, specials)).toThrow(
+      /^SiglipTokenizer: tokenizer\.json cannot be read \(/,
+    );
+  });
+
   it.each(["siglip-tokenizer", "siglip2-tokenizer"])(
     "cuts a text of any length as it cuts its beginning: %s",
     async (name) => {

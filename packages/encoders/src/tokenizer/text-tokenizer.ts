@@ -1,6 +1,7 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import * as tf from "@tensorflow/tfjs-core";
 import { checkChoice, checkNumber, checkOptions, describe } from "../shared/check-options.js";
+import { messageOf } from "../shared/message-of.js";
 import type { AddedToken } from "./added-tokens.js";
 import { stepsWithUnicodeSpaces, stripped } from "./white-space.js";
 import { wholeTokenSplitter } from "./whole-tokens.js";
@@ -86,16 +87,24 @@ export class TextTokenizer {
     const raw = addedTokens.filter(({ normalized }) => !normalized);
     this.split = wholeTokenSplitter(raw);
     this.wholeTokens = new Map(raw.map((token) => [token.id, token]));
-    this.tokenizer = new Tokenizer(
-      {
-        ...definition,
-        normalizer: stepsWithUnicodeSpaces(definition["normalizer"]),
-        pre_tokenizer: stepsWithUnicodeSpaces(definition["pre_tokenizer"]),
-        added_tokens: addedTokens.filter(({ normalized }) => normalized),
-      },
-      // Spaces before signs are a tokenizer's own way to write them; cleaning up would lose what was there.
-      { clean_up_tokenization_spaces: false },
-    );
+    const { normalizer = null, pre_tokenizer = null, decoder = null } = definition;
+    try {
+      this.tokenizer = new Tokenizer(
+        {
+          ...definition,
+          normalizer: stepsWithUnicodeSpaces(normalizer),
+          pre_tokenizer: stepsWithUnicodeSpaces(pre_tokenizer),
+          decoder,
+          // Special tokens are put around a text here.
+          post_processor: null,
+          added_tokens: addedTokens.filter(({ normalized }) => normalized),
+        },
+        // Spaces before signs are a tokenizer's own way to write them; cleaning up would lose what was there.
+        { clean_up_tokenization_spaces: false },
+      );
+    } catch (error) {
+      throw new Error(`${name}: tokenizer.json cannot be read (${messageOf(error)})`, { cause: error });
+    }
   }
 
   /**

@@ -138,6 +138,18 @@ it("names a variable that the loss does not read, and frees what was gathered wh
     await expect(lossAcrossRanks([rows], ((x: tf.Tensor) => x) as never, alone([fine]))).rejects.toThrow(
       "lossAcrossRanks: loss must return a scalar, got shape [2,2]",
     );
+    const refused: [unknown[], string][] = [
+      [[sum, undefined], "ranks must join processes, as a Communicator does, got undefined"],
+      [[sum, { rank: 0, size: 2 }], "ranks must join processes, as a Communicator does, got a Object"],
+      [[sum, { ...alone([]), rank: 1 }], "ranks.rank must be an integer, at least 0 and at most 0, got 1"],
+      [[sum, { ...alone([]), size: 0 }], "ranks.size must be an integer, at least 1, got 0"],
+      [[undefined, alone([])], "loss must be a function, got undefined"],
+    ];
+    for (const [[loss, ranks], message] of refused) {
+      await expect(lossAcrossRanks([rows], loss as never, ranks as never)).rejects.toThrow(
+        `lossAcrossRanks: ${message}`,
+      );
+    }
     const late = () => new Promise<tf.Tensor>((resolve) => setTimeout(() => resolve(tf.clone(rows)), 5));
     const broken = () => Promise.reject(new Error("rank 1 is gone"));
     await expect(lossAcrossRanks([rows, rows, rows], sum, alone([fine, broken, late]))).rejects.toThrow(

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkEmbeddingsList } from "./check-embeddings.js";
-import { checkOptions, describe } from "./shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "./shared/check-options.js";
 import { type Trainable, tensorOf } from "./shared/trainable.js";
 
 /** The processes of a data-parallel run; `Communicator` of `@dcr-js/tensor` is one. */
@@ -54,6 +54,10 @@ export async function lossAcrossRanks(
   options: LossAcrossRanksOptions = {},
 ): Promise<LossOfAllRanks> {
   const variables = readVariables(options);
+  checkRanks(ranks);
+  if (typeof loss !== "function") {
+    throw new TypeError(`lossAcrossRanks: loss must be a function, got ${describe(loss)}`);
+  }
   const rows = tf.tidy(() => checkEmbeddingsList("lossAcrossRanks: features", features));
   const own = rows.map((x) => x.shape[0]);
   let all: tf.Tensor[] = [];
@@ -73,6 +77,17 @@ export async function lossAcrossRanks(
   } finally {
     tf.dispose([...all, ...rows.filter((x, i) => x !== features[i])]);
   }
+}
+
+function checkRanks(ranks: Ranks): void {
+  const { rank, size, allGather } = (ranks ?? {}) as Partial<Ranks>;
+  if (typeof allGather !== "function") {
+    throw new TypeError(
+      `lossAcrossRanks: ranks must join processes, as a Communicator does, got ${describe(ranks)}`,
+    );
+  }
+  checkNumber("lossAcrossRanks: ranks.size", size, { min: 1, integer: true });
+  checkNumber("lossAcrossRanks: ranks.rank", rank, { min: 0, max: size! - 1, integer: true });
 }
 
 function readVariables(options: LossAcrossRanksOptions): tf.Tensor[] {

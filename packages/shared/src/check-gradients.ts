@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber, checkOptions } from "./check-options.js";
+import { checkFunction, checkNumber, checkOptions, describe } from "./check-options.js";
 import { expectClose, type Tolerance } from "./expect-close.js";
 import { normalArray } from "./inputs.js";
 
@@ -35,15 +35,28 @@ export async function checkGradients(
   const names = { step: true, relative: true, absolute: true } as const;
   const { step = 1 / 32, relative = 1e-3, absolute = 1e-4 } = checkOptions("checkGradients", options, names);
   checkNumber("checkGradients: step", step, { above: 0 });
-  if (inputs.length === 0) throw new Error("checkGradients: inputs is empty");
-  for (const [i, { dtype, shape }] of inputs.entries()) {
+  checkFunction("checkGradients: f", f);
+  if (!Array.isArray(inputs) || inputs.length === 0) {
+    throw new TypeError(
+      `checkGradients: inputs must be an array of one tensor or more, got ${describe(inputs)}`,
+    );
+  }
+  for (const [i, x] of inputs.entries()) {
+    if (!(x instanceof tf.Tensor)) {
+      throw new TypeError(`checkGradients: input ${i} must be a tensor, got ${describe(x)}`);
+    }
+    const { dtype, shape } = x;
     if (dtype !== "float32") {
       throw new TypeError(`checkGradients: input ${i} must be float32, got ${dtype} [${shape}]`);
     }
   }
   const values = await Promise.all(inputs.map((x) => x.data() as Promise<Float32Array>));
 
-  const outputShape = tf.tidy(() => [...f(...inputs).shape]) as number[];
+  const outputShape = tf.tidy(() => {
+    const y: unknown = f(...inputs);
+    if (y instanceof tf.Tensor) return [...y.shape];
+    throw new TypeError(`checkGradients: f must return a tensor, got ${describe(y)}`);
+  }) as number[];
   const weights = normalArray(20, tf.util.sizeFromShape(outputShape));
 
   const analytic = tf.tidy(() => tf.grads(f)(inputs, tf.tensor(weights, outputShape)));

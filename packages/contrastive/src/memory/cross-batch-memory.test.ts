@@ -62,6 +62,9 @@ it("refuses rows with labels beside rows without, which would be positives of la
     memory.push(tf.ones([2, 2]), [1, 2]);
     expect(() => memory.push(tf.ones([1, 2]))).toThrow("at each push or at none, got none after some");
     expect(memory.reference().labels).toEqual([1, 2]);
+    expect(() => contrastiveLoss(tf.ones([2, 2]), [1, 2], { reference: memory as never })).toThrow(
+      "contrastiveLoss: reference must be rows with labels; call the memory's reference()",
+    );
     queue.dispose();
     memory.dispose();
     expect(() => memory.negatives()).toThrow("negatives: the memory is empty");

@@ -85,6 +85,9 @@ export function readTuples(
     throw new Error(`${caller}: expected pairs or triplets, got both`);
   let others = anchors;
   if (reference !== undefined) {
+    if (typeof (reference as { reference?: unknown }).reference === "function") {
+      throw new TypeError(`${caller}: reference must be rows with labels; call the memory's reference()`);
+    }
     const { embeddings: rows, labels: theirs } = checkOptions(`${caller}: reference`, reference, {
       embeddings: true,
       labels: true,

@@ -1,4 +1,4 @@
-import { checkNumber, describe } from "../shared/check-options.js";
+import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
 import { escapeMarkup } from "../shared/escape-markup.js";
 import type {
   ConfusionSection,
@@ -10,8 +10,19 @@ import type {
   TableSection,
 } from "./section.js";
 
+/** What a section of each kind holds beside its title. */
+const fieldsOf: Record<Section["kind"], Record<string, true>> = {
+  table: { columns: true, rows: true },
+  shares: { shares: true },
+  confusion: { classes: true, counts: true },
+  points: { points: true, labels: true },
+  gallery: { rows: true },
+};
+
 /** A section as HTML. @throws where it is none, with the name */
 export function drawSection(name: string, section: Section): string {
+  const fields = Object.hasOwn(fieldsOf, section?.kind) ? fieldsOf[section.kind] : undefined;
+  if (fields) checkOptions<object>(name, section, { kind: true, title: true, ...fields } as object);
   const title = `<h2>${escapeMarkup(String(section?.title ?? ""))}</h2>`;
   switch (section?.kind) {
     case "table":

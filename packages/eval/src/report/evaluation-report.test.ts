@@ -97,12 +97,20 @@ it.each<[object, RegExp]>([
   [{ kind: "confusion", title: "x", classes: ["a"] }, /counts must be a list, got undefined/],
   [{ kind: "points", title: "x" }, /points must be a list, got undefined/],
   [{ kind: "points", title: "x", points: [null] }, /points\[0\] must be two finite numbers, got null/],
+  [
+    { kind: "points", title: "x", points: [], colours: [] },
+    /sections\[0\]: unknown option "colours"; expected some of kind, title, points, labels/,
+  ],
+  [{ kind: "toString", title: "x" }, /kind must be one of .*, got "toString"/],
   [{ kind: "gallery", title: "x" }, /rows must be a list, got undefined/],
   [{ kind: "gallery", title: "x", rows: [{}] }, /rows\[0\].neighbours must be a list, got undefined/],
   [{ kind: "gallery", title: "x", rows: [{ neighbours: [{}] }] }, /neighbours\[0\].similarity must be/],
 ])("refuses %j", (section, message) => {
   expect(() => reportHTML({ title: "t", sections: [section as never] })).toThrow(message);
   expect(() => reportHTML({ title: "t" } as never)).toThrow(/report must be \{ title, sections \}/);
+  expect(() => reportHTML({ title: "t", sections: [], footer: "" } as never)).toThrow(
+    'reportHTML: report: unknown option "footer"; expected some of title, sections',
+  );
 });
 
 it("shows the pairs that are confused most, where the classes are too many for a matrix", () => {

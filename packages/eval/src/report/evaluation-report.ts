@@ -1,4 +1,4 @@
-import { describe } from "../shared/check-options.js";
+import { checkOptions, describe } from "../shared/check-options.js";
 import { escapeMarkup } from "../shared/escape-markup.js";
 import { drawSection } from "./draw-section.js";
 import type { Section } from "./section.js";
@@ -28,6 +28,7 @@ export function reportHTML(report: EvaluationReport): string {
   if (typeof title !== "string" || !Array.isArray(sections)) {
     throw new TypeError(`reportHTML: report must be { title, sections }, got ${describe(report)}`);
   }
+  checkOptions<EvaluationReport>("reportHTML: report", report, { title: true, sections: true });
   const body = sections.map((section, i) => drawSection(`reportHTML: sections[${i}]`, section));
   return `<!doctype html>
 <html lang="en">

@@ -14,7 +14,8 @@ import type {
 const fieldsOf: Record<Section["kind"], Record<string, true>> = {
   table: { columns: true, rows: true },
   shares: { shares: true },
-  confusion: { classes: true, counts: true },
+  // `{ kind, title, ...confusionMatrix(labels, predictions) }` has its shares too.
+  confusion: { classes: true, counts: true, accuracy: true, meanPerClass: true },
   points: { points: true, labels: true },
   gallery: { rows: true },
 };

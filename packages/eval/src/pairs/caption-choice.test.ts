@@ -76,5 +76,6 @@ it("refuses captions without an image or a negative", async () => {
     await refuse({ imageOf: [0] }, /imageOf must hold the image of each of 2 captions, got 1/);
     await refuse({ imageOf: [0, -1] }, /imageOf\[1\] must be an integer/);
     await refuse({ categories: ["a"] }, /categories must name one for each of 2/);
+    await refuse({ categories: ["a", 3] }, /captionChoice: categories\[1\] must be a text, got 3/);
   });
 });

@@ -66,6 +66,12 @@ export async function captionChoice(options: CaptionChoiceOptions): Promise<Capt
         `captionChoice: categories must name one for each of ${n} captions, got ${describe(categories)}`,
       );
     }
+    const unnamed = categories?.findIndex((category) => typeof category !== "string") ?? -1;
+    if (unnamed >= 0) {
+      throw new TypeError(
+        `captionChoice: categories[${unnamed}] must be a text, got ${describe(categories![unnamed])}`,
+      );
+    }
     const imageOf = checkPlaces(checked.imageOf, ["imageOf", "image", "captions"], [n, k]);
     const captionOf = checkPlaces(checked.captionOf, ["captionOf", "caption", "negatives"], [m, n]);
     const imagesAt = (rows: Int32Array) => {

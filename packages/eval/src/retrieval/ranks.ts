@@ -3,14 +3,15 @@ import { type Features, openSameWidth } from "../features/open-features.js";
 import { forEachScoreRow, type ScoreRow, type SearchOptions } from "../search/score-rows.js";
 
 /**
- * For each query the ranks of its right candidates, from 0, in rising order. Ties count against the query: wrong candidates
- * that are as similar as a right one, up to the tolerance, stand before it.
+ * Visits, query by query, the ranks of its right candidates, from 0, in rising order. Ties count against the query: wrong candidates
+ * that are as similar as a right one, up to the tolerance, stand before it. No more than a query's ranks are held: within one set
+ * of few classes there are as many as pairs of rows.
  *
  * @param candidates undefined for the other queries
  * @param rightOf the right candidates of a query
  * @throws where a query has none, or one that is not there, and where it is among its own candidates and no right one
  */
-export async function rightRanks(
+export async function forEachRightRanks(
   caller: string,
   { queries, candidates }: { queries: Features; candidates: Features | undefined },
   {
@@ -18,13 +19,13 @@ export async function rightRanks(
     tie,
     threads,
   }: { rightOf: (query: number, candidates: number) => readonly number[]; tie: number } & SearchOptions,
-): Promise<Int32Array[]> {
+  visit: (ranks: Int32Array) => void,
+): Promise<void> {
   const opened: { queries: tf.Tensor2D; candidates?: tf.Tensor2D } =
     candidates === undefined
       ? await openSameWidth(caller, { queries })
       : await openSameWidth(caller, { queries, candidates });
   const compared = { queries: opened.queries, candidates: opened.candidates ?? opened.queries, threads };
-  const ranks: Int32Array[] = [];
   try {
     await forEachScoreRow(caller, compared, (query, row) => {
       const right = rightOf(query, row.scores.length);
@@ -36,12 +37,11 @@ export async function rightRanks(
           `${caller}: query ${query} is among the candidates, and no right one; leave candidates undefined to search the other queries`,
         );
       }
-      ranks.push(ranksOf(row, right, { tie, left: candidates === undefined ? query : undefined }));
+      visit(ranksOf(row, right, { tie, left: candidates === undefined ? query : undefined }));
     });
   } finally {
     tf.dispose(Object.values(opened));
   }
-  return ranks;
 }
 
 function ranksOf(

@@ -97,6 +97,11 @@ it("refuses what cannot be ranked", async () => {
     await expect(recallAtK(two, two, same, [])).rejects.toThrow(/ks must be a list of at least one rank/);
     await expect(recallAtK([], two, same, [1])).rejects.toThrow(/queries must be \[n, dim\]/);
     await expect(recallAtK(two, two, [[0]] as never, [1])).rejects.toThrow(/isRight must be a function/);
+    // An async function's promise is true, whatever it promises.
+    await expect(recallAtK(two, two, (async () => false) as never, [1])).rejects.toThrow(
+      "recallAtK: isRight must return true or false, got a Promise",
+    );
+    await expect(recallAtK(two, two, (() => 1) as never, [1])).rejects.toThrow("true or false, got 1");
     await expect(recallAtK(two, two, same, [1], { tieTolerance: -1 })).rejects.toThrow(
       /tieTolerance must be/,
     );

@@ -2,7 +2,7 @@ import type { Features } from "../features/open-features.js";
 import { checkTieTolerance, type TieOptions } from "../features/tie-tolerance.js";
 import type { SearchOptions } from "../search/score-rows.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import { rightRanks } from "./ranks.js";
+import { forEachRightRanks } from "./ranks.js";
 
 /**
  * Recall at k: the share of queries with a right candidate among the k most similar ones. Ties count against it: a wrong
@@ -27,16 +27,23 @@ export async function recallAtK(
   const rightOf = (query: number, count: number) => {
     const right: number[] = [];
     for (let j = 0; j < count; j++) {
-      if ((candidates !== undefined || j !== query) && isRight(query, j)) right.push(j);
+      if (candidates === undefined && j === query) continue;
+      const answer: unknown = isRight(query, j);
+      // A promise, of an async function, would count as true.
+      if (typeof answer !== "boolean")
+        throw new TypeError(`recallAtK: isRight must return true or false, got ${describe(answer)}`);
+      if (answer) right.push(j);
     }
     return right;
   };
-  const ranks = await rightRanks(
+  const best: number[] = [];
+  await forEachRightRanks(
     "recallAtK",
     { queries, candidates },
     { rightOf, tie, threads: checked.threads },
+    ([first]) => best.push(first),
   );
-  return recalls(ranks, ks);
+  return recalls(best, ks);
 }
 
 /** Checks the ranks at which recall is asked for. */
@@ -47,7 +54,7 @@ export function checkKs(caller: string, ks: readonly number[]): void {
   for (const [i, k] of ks.entries()) checkNumber(`${caller}: ks[${i}]`, k, { min: 1, integer: true });
 }
 
-/** Share of the queries whose best right candidate is among the first k. */
-export function recalls(ranks: readonly Int32Array[], ks: readonly number[]): Record<number, number> {
-  return Object.fromEntries(ks.map((k) => [k, ranks.filter(([best]) => best < k).length / ranks.length]));
+/** Share of the queries whose best right candidate is among the first k. @param best its rank for each query */
+export function recalls(best: readonly number[], ks: readonly number[]): Record<number, number> {
+  return Object.fromEntries(ks.map((k) => [k, best.filter((rank) => rank < k).length / best.length]));
 }

@@ -73,6 +73,7 @@ it("refuse right candidates that are not there", async () => {
     await refuse({ right: [[0]] }, /right\[1\] must be a list of candidates, got undefined/);
     await refuse({ right: [[0], []] }, /query 1 has no right candidate/);
     await refuse({ right: [[0], [1], [0]] }, /right must have a list for each of 2 queries, got 3/);
+    await refuse({ right: [Int32Array.of(0), Int32Array.of(2)] }, /right\[1\] must be an integer/);
     await refuse({}, /right must be a list for each query, got undefined/);
     await refuse({ right: [[0], [1]], k: 5 }, /unknown option "k"/);
     await expect(imageTextRetrieval(two, two, { imageOf: [0, 0] })).rejects.toThrow(
@@ -95,7 +96,13 @@ it("search the other rows of one set, as metric learning does (scikit-learn's Ne
   const { within } = golden.retrieval;
   const right = labels.map((label, i) => [...labels.keys()].filter((j) => j !== i && labels[j] === label));
   await expectNoLeaks(async () => {
-    for (const options of [{ labels }, { right }, { labels: labels.map((label) => `class ${label}`) }]) {
+    const typed = right.map((list) => Int32Array.from(list));
+    for (const options of [
+      { labels },
+      { right },
+      { right: typed },
+      { labels: labels.map((label) => `class ${label}`) },
+    ]) {
       const scores = await retrievalScores(features, undefined, options);
       const found = [scores.mAP, scores.rPrecision, ...[1, 5, 10].map((k) => scores.recall[k])];
       const expected = [within.mAP, within.rPrecision, ...[1, 5, 10].map((k) => within.recall[k])];

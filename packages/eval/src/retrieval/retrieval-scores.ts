@@ -4,12 +4,12 @@ import { type Features, openSameWidth } from "../features/open-features.js";
 import { checkTieTolerance, type TieOptions } from "../features/tie-tolerance.js";
 import type { SearchOptions } from "../search/score-rows.js";
 import { checkNumber, checkOptions, describe } from "../shared/check-options.js";
-import { rightRanks } from "./ranks.js";
+import { forEachRightRanks } from "./ranks.js";
 import { checkKs, recalls } from "./recall-at-k.js";
 
 export interface RetrievalOptions extends TieOptions, SearchOptions {
   /** The numbers of the right candidates of each query, at least one. */
-  right?: readonly (readonly number[])[];
+  right?: readonly ArrayLike<number>[];
   /** In place of `right`, for a search among the queries themselves: their labels. The others of a query's label are right, at least one. */
   labels?: Labels;
   /** Ranks at which recall is counted. Default 1, 5 and 10. */
@@ -112,45 +112,65 @@ async function search(
       `${caller}: labels cannot be used with ${other}; they are of the queries, which search one another`,
     );
   }
-  const right = labels === undefined ? checked.right : othersOfLabel(`${caller}: labels`, labels);
   const tie = checkTieTolerance(caller, checked);
   checkKs(caller, ks);
-  if (!Array.isArray(right))
-    throw new TypeError(`${caller}: right must be a list for each query, got ${describe(right)}`);
-  const ranks = await rightRanks(caller, inputs, {
-    tie,
-    threads,
-    rightOf: (query, count) => {
-      if (labels !== undefined && query === 0) checkLabels(`${caller}: labels`, labels, count);
-      const list: unknown = right[query];
-      if (!Array.isArray(list))
-        throw new Error(`${caller}: right[${query}] must be a list of candidates, got ${describe(list)}`);
-      for (const j of list)
-        checkNumber(`${caller}: right[${query}]`, j, { min: 0, max: count - 1, integer: true });
-      return [...new Set(list as number[])];
-    },
+  const right = labels === undefined ? rightFrom(caller, checked.right) : othersOfLabel(caller, labels);
+  const best: number[] = [];
+  const sums = { mAP: 0, mrr: 0, rPrecision: 0 };
+  await forEachRightRanks(caller, inputs, { tie, threads, rightOf: right.of }, (own) => {
+    best.push(own[0]);
+    sums.mAP += own.reduce((sum, rank, place) => sum + (place + 1) / (rank + 1), 0) / own.length;
+    sums.mrr += 1 / (own[0] + 1);
+    sums.rPrecision += own.filter((rank) => rank < own.length).length / own.length;
   });
-  if (right.length !== ranks.length) {
-    throw new Error(
-      `${caller}: right must have a list for each of ${ranks.length} queries, got ${right.length}`,
-    );
+  const n = best.length;
+  if (right.length !== n) {
+    throw new Error(`${caller}: right must have a list for each of ${n} queries, got ${right.length}`);
   }
-  const mean = (of: (own: Int32Array) => number) =>
-    ranks.reduce((sum, own) => sum + of(own), 0) / ranks.length;
   return {
-    recall: recalls(ranks, ks),
-    mAP: mean((own) => own.reduce((sum, rank, place) => sum + (place + 1) / (rank + 1), 0) / own.length),
-    mrr: mean(([first]) => 1 / (first + 1)),
-    rPrecision: mean((own) => own.filter((rank) => rank < own.length).length / own.length),
-    ranks: Int32Array.from(ranks, ([first]) => first),
+    recall: recalls(best, ks),
+    mAP: sums.mAP / n,
+    mrr: sums.mrr / n,
+    rPrecision: sums.rPrecision / n,
+    ranks: Int32Array.from(best),
   };
 }
 
-/** For each row the other rows of its label. */
-function othersOfLabel(name: string, labels: Labels): number[][] {
-  checkLabels(name, labels, labels?.length);
+/** The right candidates of each query. */
+interface Right {
+  length: number;
+  of: (query: number, candidates: number) => readonly number[];
+}
+
+function rightFrom(caller: string, right: unknown): Right {
+  if (!Array.isArray(right))
+    throw new TypeError(`${caller}: right must be a list for each query, got ${describe(right)}`);
+  return {
+    length: right.length,
+    of: (query, candidates) => {
+      const list: unknown = right[query];
+      if (!Array.isArray(list) && !ArrayBuffer.isView(list))
+        throw new Error(`${caller}: right[${query}] must be a list of candidates, got ${describe(list)}`);
+      const range = { min: 0, max: candidates - 1, integer: true };
+      const checked = Array.from(list as ArrayLike<unknown>, (j) =>
+        checkNumber(`${caller}: right[${query}]`, j, range),
+      );
+      return [...new Set(checked)];
+    },
+  };
+}
+
+/** For each row the other rows of its label; made when they are asked for, since all are as many as pairs of rows. */
+function othersOfLabel(caller: string, labels: Labels): Right {
+  checkLabels(`${caller}: labels`, labels, labels?.length);
   const { names, numbers } = numberLabels(labels);
   const rows = names.map((): number[] => []);
   for (const [row, label] of numbers.entries()) rows[label].push(row);
-  return Array.from(numbers, (label, row) => rows[label].filter((other) => other !== row));
+  return {
+    length: labels.length,
+    of: (query, candidates) => {
+      if (query === 0) checkLabels(`${caller}: labels`, labels, candidates);
+      return rows[numbers[query]].filter((other) => other !== query);
+    },
+  };
 }

@@ -75,6 +75,39 @@ it("sums segments where the backend has no kernel for it", async () => {
   }
 });
 
+it("sums segments on tfjs's cpu backend without its kernel, which multiplies all numbers by 0 for each segment", async () => {
+  await tf.setBackend("cpu");
+  tf.tidy(() => {
+    const ids = tf.tensor1d([0, 1, 0], "int32");
+    expect(Array.from(segmentSum(tf.tensor1d([1, Number.POSITIVE_INFINITY, 2]), ids, 3).dataSync())).toEqual([
+      3,
+      Number.POSITIVE_INFINITY,
+      0,
+    ]);
+    const equal = segmentSum(tf.fill([1e6], 0.1), tf.zeros([1e6], "int32"), 1);
+    expectClose(equal, [1e6 * Math.fround(0.1)], { relative: 1e-7 });
+    // The second derivative of sum(segment^2) is 2 within a segment, and 0 elsewhere.
+    const square = (x: tf.Tensor) => tf.sum(tf.square(segmentSum(x, ids, 2)));
+    const slope = (x: tf.Tensor) => tf.sum(tf.mul(tf.grad(square)(x), [1, 0, 0]));
+    expectClose(tf.grad(slope)(tf.tensor1d([1, 2, 3])), [2, 0, 2], {});
+  });
+});
+
+it("differentiates the pairs of 256 rows: 65,536 segments of as many numbers", async () => {
+  await tf.setBackend("cpu");
+  tf.tidy(() => {
+    const x = tf.tensor2d(normalArray(5, 256 * 8), [256, 8]);
+    const many = Array.from({ length: 256 }, (_, i) => i >> 1);
+    for (const name of ["contrastiveLoss", "margin"]) {
+      const gradient = tf
+        .grad((rows) => library[name](rows, many))(x)
+        .dataSync();
+      expect(gradient.every(Number.isFinite)).toBe(true);
+      expect(gradient.some((value) => value !== 0)).toBe(true);
+    }
+  });
+});
+
 // tfjs's WebAssembly backend has the fewest kernels.
 it.each(losses)(
   "%s has tfjs's cpu backend's value and gradients on its WebAssembly backend",

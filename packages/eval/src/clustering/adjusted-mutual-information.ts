@@ -26,14 +26,22 @@ function expectedMutualInformation({ rows, columns, n }: Contingency): number {
   for (let i = 2; i <= n; i++) logFactorial[i] = logFactorial[i - 1] + Math.log(i);
   const f = (count: number) => logFactorial[count];
   let sum = 0;
-  for (const a of rows) {
-    for (const b of columns) {
+  // Parts of one size have one term.
+  for (const [a, parts] of countSizes(rows)) {
+    for (const [b, others] of countSizes(columns)) {
       const fixed = f(a) + f(b) + f(n - a) + f(n - b) - f(n);
       for (let both = Math.max(1, a + b - n); both <= Math.min(a, b); both++) {
         const probability = Math.exp(fixed - f(both) - f(a - both) - f(b - both) - f(n - a - b + both));
-        sum += (both / n) * Math.log((n * both) / (a * b)) * probability;
+        sum += parts * others * (both / n) * Math.log((n * both) / (a * b)) * probability;
       }
     }
   }
   return sum;
+}
+
+/** How many parts have each size. */
+function countSizes(sizes: Float64Array): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const size of sizes) counts.set(size, (counts.get(size) ?? 0) + 1);
+  return counts;
 }

@@ -1,10 +1,17 @@
 import { checkLabels, type Labels, numberLabels } from "../features/check-labels.js";
 import { describe } from "../shared/check-options.js";
 
+/** A label and a cluster that rows have in common, by their numbers, and how many rows. */
+export interface Cell {
+  label: number;
+  cluster: number;
+  count: number;
+}
+
 /** How many rows have each label and cluster, and how many have each. */
 export interface Contingency {
-  /** `table[label][cluster]`. */
-  table: Float64Array[];
+  /** Those that are not empty: at most one a row, where a table would have labels times clusters. */
+  cells: Cell[];
   rows: Float64Array;
   columns: Float64Array;
   n: number;
@@ -20,14 +27,17 @@ export function contingency(caller: string, labels: Labels, clusters: Labels): C
   checkLabels(`${caller}: labels`, labels, n);
   checkLabels(`${caller}: clusters`, clusters, n);
   const [label, cluster] = [numberLabels(labels), numberLabels(clusters)];
-  const table = label.names.map(() => new Float64Array(cluster.names.length));
+  const cells = new Map<number, Cell>();
   const rows = new Float64Array(label.names.length);
   const columns = new Float64Array(cluster.names.length);
   for (let i = 0; i < n; i++) {
     const [row, column] = [label.numbers[i], cluster.numbers[i]];
-    table[row][column]++;
+    const key = row * columns.length + column;
+    const cell = cells.get(key);
+    if (cell) cell.count++;
+    else cells.set(key, { label: row, cluster: column, count: 1 });
     rows[row]++;
     columns[column]++;
   }
-  return { table, rows, columns, n };
+  return { cells: [...cells.values()], rows, columns, n };
 }

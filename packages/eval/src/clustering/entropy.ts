@@ -8,12 +8,10 @@ export function entropy(counts: Float64Array, n: number): number {
 }
 
 /** Mutual information of labels and clusters in nats. */
-export function mutualInformation({ table, rows, columns, n }: Contingency): number {
+export function mutualInformation({ cells, rows, columns, n }: Contingency): number {
   let sum = 0;
-  for (const [i, row] of table.entries()) {
-    for (const [j, count] of row.entries()) {
-      if (count > 0) sum += (count / n) * (Math.log(n / rows[i]) + Math.log(count / columns[j]));
-    }
+  for (const { label, cluster, count } of cells) {
+    sum += (count / n) * (Math.log(n / rows[label]) + Math.log(count / columns[cluster]));
   }
   return Math.max(0, sum);
 }

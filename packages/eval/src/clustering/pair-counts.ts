@@ -3,7 +3,7 @@ import { contingency } from "./contingency.js";
 
 /** Pairs of rows: all, those of one label, of one cluster, and of both. */
 export function pairCounts(caller: string, labels: Labels, clusters: Labels) {
-  const { table, rows, columns, n } = contingency(caller, labels, clusters);
+  const { cells, rows, columns, n } = contingency(caller, labels, clusters);
   const pairs = (counts: Iterable<number>) => {
     let sum = 0;
     for (const count of counts) sum += (count * (count - 1)) / 2;
@@ -13,6 +13,6 @@ export function pairCounts(caller: string, labels: Labels, clusters: Labels) {
     all: (n * (n - 1)) / 2,
     label: pairs(rows),
     cluster: pairs(columns),
-    both: table.reduce((sum, row) => sum + pairs(row), 0),
+    both: pairs(cells.map(({ count }) => count)),
   };
 }

@@ -3,8 +3,8 @@ import { contingency } from "./contingency.js";
 
 /** Share of rows that have the most frequent label of their cluster, in (0, 1] (Manning, Raghavan & Schuetze 2008, section 16.3). */
 export function purity(labels: Labels, clusters: Labels): number {
-  const { table, columns, n } = contingency("purity", labels, clusters);
-  let right = 0;
-  for (const j of columns.keys()) right += table.reduce((most, row) => Math.max(most, row[j]), 0);
-  return right / n;
+  const { cells, columns, n } = contingency("purity", labels, clusters);
+  const most = new Float64Array(columns.length);
+  for (const { cluster, count } of cells) most[cluster] = Math.max(most[cluster], count);
+  return most.reduce((sum, count) => sum + count) / n;
 }

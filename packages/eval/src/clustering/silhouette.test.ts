@@ -20,6 +20,26 @@ it("counts a row that is alone as 0", async () => {
   });
 });
 
+it.each([4, 5, 6, 7, 9, 12])("is that of a loop over all pairs of %i rows", async (n) => {
+  const rows = Array.from({ length: n }, (_, i) => [
+    Math.fround(Math.sin(3 * i)),
+    Math.fround(Math.cos(5 * i)),
+    i % 3,
+  ]);
+  const clusters = rows.map((_, i) => i % 2);
+  const distance = (i: number, j: number) => Math.hypot(...rows[i].map((value, c) => value - rows[j][c]));
+  const mean = (i: number, cluster: number) => {
+    const others = rows.flatMap((_, j) => (j !== i && clusters[j] === cluster ? [distance(i, j)] : []));
+    return others.reduce((sum, value) => sum + value, 0) / others.length;
+  };
+  const widths = clusters.map((own, i) => {
+    const [inner, outer] = [mean(i, own), mean(i, 1 - own)];
+    return (outer - inner) / Math.max(inner, outer);
+  });
+  const expected = widths.reduce((sum, width) => sum + width) / n;
+  expectClose([await silhouette(rows, clusters)], [expected], { absolute: 1e-12 });
+});
+
 it("does not depend on where the rows lie, or on their unit", async () => {
   // Differences of 1, 9 and 10 beside a common part of 2^20.
   const rows = [0, 1, 10].map((x) => [x + 2 ** 20, 2 ** 20]);

@@ -65,7 +65,7 @@ it("has the optimum of large features, where the first step along the gradient w
   const expected = await at(1, 1);
   expect(Math.max(...expected)).toBeGreaterThan(0.1);
   // Weights of x * unit are those of x over the unit, where the penalty of both is the same.
-  for (const unit of [2 ** 11, 2 ** 20, 2 ** 60]) {
+  for (const unit of [2 ** 11, 2 ** 20, 2 ** 60, 2 ** -14, 2 ** -20, 2 ** -60]) {
     expectClose(await at(unit, unit ** -2), expected, { absolute: 2e-4 });
   }
 });

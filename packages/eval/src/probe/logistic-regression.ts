@@ -11,8 +11,8 @@ export interface LogisticRegressionOptions {
   /** Steps of L-BFGS at most. Default 1000. */
   maxIterations?: number;
   /**
-   * The fit ends where no component of the mean loss's gradient is larger. Where a feature is beyond 1024, this is of the features divided by
-   * a power of two, which makes the largest less than 2. Default 1e-5; above 0.
+   * The fit ends where no component of the mean loss's gradient is larger. Where a feature is beyond 1024, or all are below 1/1024, this is of
+   * the features divided by a power of two, which brings the largest to [1, 2). Default 1e-5; above 0.
    */
   tolerance?: number;
 }
@@ -118,15 +118,21 @@ export async function fit(
   }
 }
 
-/** Features beyond this are divided by a power of two: the first step of L-BFGS would be too long by their square. */
+/**
+ * Features beyond this, or all below its inverse, are divided by a power of two: the first step of L-BFGS would be too long by their square,
+ * or every gradient below the tolerance.
+ */
 const largestFeature = 1024;
+/** Weights of smaller features would be beyond float32. */
+const leastScale = 2 ** -100;
 
 /** The divisor of the features; 1 where they have usual size. */
 async function scaleOf(x: tf.Tensor2D): Promise<number> {
   const most = tf.tidy(() => tf.max(tf.abs(x)));
   const [largest] = await most.data();
   most.dispose();
-  return largest > largestFeature ? 2 ** Math.floor(Math.log2(largest)) : 1;
+  const isUsual = largest === 0 || (largest <= largestFeature && largest >= 1 / largestFeature);
+  return isUsual ? 1 : Math.max(leastScale, 2 ** Math.floor(Math.log2(largest)));
 }
 
 /** Mean loss plus `penalty / 2 |weights|^2`, as a function of the weights and then the biases. */

@@ -323,6 +323,6 @@ describeOptions("wilsonInterval", {
   options: {
     share: { other: 0.6, range: { min: 0, max: 1 } },
     n: { other: 20, range: { min: 1, integer: true } },
-    z: { default: 1.959964, other: 1, range: { above: 0 } },
+    z: { default: 1.959963984540054, other: 1, range: { above: 0 } },
   },
 });

@@ -26,7 +26,7 @@ export function difference(
   const errors = [from, to].map((method) => evaluations[method]![0]!.standardErrors?.[group]?.[name]);
   const mean = meanOf(changes);
   if (errors.includes(undefined)) return { mean };
-  const half = 1.959964 * Math.hypot(...(errors as number[])) * 100;
+  const half = 1.959963984540054 * Math.hypot(...(errors as number[])) * 100;
   return { mean, interval: [mean - half, mean + half] };
 }
 

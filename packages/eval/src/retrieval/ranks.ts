@@ -53,8 +53,12 @@ function ranksOf(
   // A candidate below the bound of a place stands behind it; their scores tell unless they are within the error.
   const bounds = own.map((value) => value - tie);
   const placeOf = (value: number, shift: number) => {
-    let place = 0;
-    while (place < bounds.length && bounds[place] * unit + shift > value) place++;
+    let [place, end] = [0, bounds.length];
+    while (place < end) {
+      const middle = (place + end) >> 1;
+      if (bounds[middle] * unit + shift > value) place = middle + 1;
+      else end = middle;
+    }
     return place;
   };
   // A query that searches its own set is left out, as the right candidates are.

@@ -16,6 +16,16 @@ it("is Wilson's", () => {
   }
 });
 
+it.each([
+  [1, 2, 0.09453120573423074, 0.9054687942657693],
+  [0, 5, 0, 0.43448246478317476],
+  [10, 10, 0.7224672001371109, 1],
+  [37, 50, 0.6044684273515115, 0.8412847250644762],
+  [3, 10000, 0.00010203219941781012, 0.0008817357723363797],
+])("is that of scipy.stats.binomtest(%i, %i)", (right, n, low, high) => {
+  expectClose(wilsonInterval(right / n, n), [low, high], { absolute: 1e-15 });
+});
+
 it("refuses what is no share of trials", () => {
   expect(() => wilsonInterval(5, 10)).toThrow(
     "wilsonInterval: share must be a finite number, at least 0 and at most 1, got 5",

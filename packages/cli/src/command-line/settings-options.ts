@@ -202,6 +202,11 @@ const running: SettingOption[] = [
     "images that the encoder's gradient holds at once; what fits by default",
     integer,
   ),
+  flag(
+    "--gradient-checkpointing",
+    "memory.gradientCheckpointing",
+    "less memory for gradients, at the cost of one more forward pass of the encoder and the denoiser",
+  ),
   setting(
     "--latent-cache <folder>",
     "latentCache",

@@ -182,6 +182,8 @@ export const runConfigSchema = methodSettings.extend({
     chunk: z.int().positive().nullable(),
     /** Images that the encoder's gradient holds at once; null takes what fits. */
     microBatch: z.int().positive().nullable(),
+    /** Whether encoder and denoiser keep the inputs of their blocks only and compute the rest again for the gradient. */
+    gradientCheckpointing: z.boolean(),
   }),
   /** A folder that keeps the VAE's latents of images for this run and later ones; null keeps them in memory only. */
   latentCache: text.nullable(),
@@ -250,7 +252,7 @@ export const defaultConfig: Omit<RunConfig, RequiredSetting> = {
   naive: { lambdaCon: 1, lambdaRec: 1 },
   aggregator: "sum",
   augment: { colorJitter: 0.1, hue: 0.05, horizontalFlip: 0.5, verticalFlip: 0.5 },
-  memory: { chunk: null, microBatch: null },
+  memory: { chunk: null, microBatch: null, gradientCheckpointing: false },
   latentCache: null,
   checkpoint: { everySteps: 50, everySeconds: 300 },
   evaluate: [],

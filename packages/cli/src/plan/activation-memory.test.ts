@@ -58,10 +58,13 @@ describe("activation memory against measured peaks", () => {
     { images: 1, image: 32, width: 32, inner: 64, layers: 4, heads: 2, dropout: 0.1 },
     { images: 1, image: 64, width: 64, inner: 128, layers: 2, heads: 4, dropout: 0.1 },
     { images: 2, image: 96, width: 64, inner: 256, layers: 3, heads: 4, dropout: 0.1 },
+    { images: 2, image: 32, width: 32, inner: 64, layers: 2, heads: 2, dropout: 0, checkpointing: true },
+    { images: 1, image: 64, width: 64, inner: 128, layers: 6, heads: 4, dropout: 0.1, checkpointing: true },
+    { images: 2, image: 64, width: 32, inner: 128, layers: 12, heads: 4, dropout: 0, checkpointing: true },
   ])(
-    "of the encoder, $images images, width $width, inner $inner, $layers layers, dropout $dropout",
+    "of the encoder, $images images, width $width, inner $inner, $layers layers, dropout $dropout, checkpointing $checkpointing",
     async (shape) => {
-      const { images, image, width, inner, layers, heads, dropout } = shape;
+      const { images, image, width, inner, layers, heads, dropout, checkpointing = false } = shape;
       const encoder = initialized(
         new CLIPVisionModelWithProjection({
           hidden_size: width,
@@ -75,6 +78,7 @@ describe("activation memory against measured peaks", () => {
       );
       const lora = addLoRA(encoder, { rank: 2, alpha: 2, dropout, bias: "lora_only" });
       encoder.train(true);
+      encoder.enableGradientCheckpointing(checkpointing);
       const pixels = random.normal([images, image, image, 3]) as tf.Tensor4D;
       const measured = peakValues(() => {
         const { value, gradients } = valueAndGradients(
@@ -84,7 +88,7 @@ describe("activation memory against measured peaks", () => {
         tf.dispose([value, gradients] as tf.TensorContainer);
       });
       const sizes = { tokens: (image / 8) ** 2 + 1, width, inner, layers };
-      expectNear(encoderBackwardValues(sizes, { images, dropout: dropout > 0 }), measured);
+      expectNear(encoderBackwardValues(sizes, { images, dropout: dropout > 0, checkpointing }), measured);
       tf.dispose(pixels);
       encoder.dispose();
     },
@@ -96,9 +100,12 @@ describe("activation memory against measured peaks", () => {
     { rows: 2, side: 16, widths: [8, 16], layers: 2, condition: 32 },
     { rows: 1, side: 16, widths: [8, 16, 16], layers: 1, condition: 32 },
     { rows: 2, side: 16, widths: [32, 64], layers: 2, condition: 64 },
+    { rows: 2, side: 8, widths: [16, 32], layers: 1, condition: 32, checkpointing: true },
+    { rows: 1, side: 16, widths: [8, 16, 16], layers: 2, condition: 32, checkpointing: true },
+    { rows: 2, side: 16, widths: [32, 64], layers: 2, condition: 64, checkpointing: true },
   ])(
-    "of the denoiser, $rows rows of $side x $side, widths $widths",
-    async ({ rows, side, widths, layers, condition }) => {
+    "of the denoiser, $rows rows of $side x $side, widths $widths, checkpointing $checkpointing",
+    async ({ rows, side, widths, layers, condition, checkpointing = false }) => {
       const last = widths.length - 1;
       const unet = initialized(
         new UNet2DConditionModel({
@@ -113,6 +120,7 @@ describe("activation memory against measured peaks", () => {
         }),
       );
       const denoiser = createUNetDenoiser(unet, random.normal([1, 77, condition]) as tf.Tensor3D);
+      denoiser.enableGradientCheckpointing!(checkpointing);
       const noisy = random.normal([rows, side, side, 4]) as tf.Tensor4D;
       const prepared = denoiser.prepare(noisy, new Int32Array(rows).fill(5));
       const conditions = random.normal([rows, condition]);
@@ -124,7 +132,7 @@ describe("activation memory against measured peaks", () => {
       // The first pass keeps what depends on the weights only.
       gradient();
       const measured = peakValues(gradient);
-      const estimate = denoiserBackwardValues(unet.config, { rows, side });
+      const estimate = denoiserBackwardValues(unet.config, { rows, side, checkpointing });
       expectNear(estimate, measured);
       tf.dispose([noisy, conditions]);
       prepared.dispose();

@@ -80,7 +80,7 @@ export async function checkRun(
     ...(await pinRevisions(config)),
     // Another kind computes other numbers, and the chunk and the micro-batch were chosen for this one.
     device: device.kind,
-    memory: { chunk, microBatch },
+    memory: { ...config.memory, chunk, microBatch },
   };
   return {
     config: fixed,

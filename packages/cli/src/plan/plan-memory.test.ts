@@ -110,7 +110,7 @@ describe("planMemory", () => {
   it("refuses what cannot fit, with advice", () => {
     const wasm = { name: "WebAssembly", total: 4 * GiB, largestTensor: 2 * GiB };
     expect(() => planMemory(paper, config, wasm, adapters)).toThrow(
-      /^the run needs [\d.]+ GiB and WebAssembly has 4 GiB \(.*unet.*\); WebGPU has no such limit \(--device webgpu, or software\), a smaller/,
+      /^the run needs [\d.]+ GiB and WebAssembly has 4 GiB \(.*unet.*\); WebGPU has no such limit \(--device webgpu, or software\), --gradient-checkpointing needs less for gradients, a smaller/,
     );
     const gpu = { name: "a GPU", total: 6 * GiB, largestTensor: 2 * GiB };
     expect(() => planMemory(paper, config, gpu, adapters)).toThrow(/--storage float16 halves frozen weights/);
@@ -123,7 +123,7 @@ describe("planMemory", () => {
       storage: "float16",
       enhance: { ...config.enhance, batch },
       align: { ...config.align, batch },
-      memory: { chunk: 4, microBatch: 1 },
+      memory: { chunk: 4, microBatch: 1, gradientCheckpointing: false },
     };
     const { peak } = planMemory(paper, settings, { name: "llvmpipe", keepsBuffers: true }, adapters);
     // The device's buffers by `npm run full-size-step -w benchmarks`; see benchmarks/README.md.
@@ -133,7 +133,7 @@ describe("planMemory", () => {
   });
 
   it("leaves sizes that the user set", () => {
-    const set = { ...config, memory: { chunk: 48, microBatch: null } };
+    const set = { ...config, memory: { ...config.memory, chunk: 48 } };
     expect(planMemory(paper, set, { name: "a GPU" }, adapters).chunk).toBe(48);
     expect(() => planMemory(paper, set, { name: "a GPU", total: 12 * GiB }, adapters)).toThrow(
       /--chunk and --micro-batch may be smaller/,
@@ -143,6 +143,26 @@ describe("planMemory", () => {
       planMemory(paper, set, { name: "a GPU", total: 12 * GiB }, { ...adapters, resumed: true }),
     ).toThrow(
       /\); a run keeps its settings: end other programs that hold memory and try again, or start another run with a smaller --chunk and --micro-batch$/,
+    );
+  });
+
+  it("holds a block at a time with gradient checkpointing, and advises it", () => {
+    const checkpointed = { ...config, memory: { ...config.memory, gradientCheckpointing: true } };
+    const phase = (settings: RunConfig, what: string) => {
+      const { rows } = planMemory(paper, settings, { name: "a GPU" }, adapters);
+      return rows.find((row) => row.what.startsWith(what))!;
+    };
+    for (const what of ["unet with its gradient", "encoder with its gradient"]) {
+      const [plain, less] = [phase(config, what), phase(checkpointed, what)];
+      expect(less.what).toBe(plain.what);
+      expect(less.bytes).toBeLessThan(plain.bytes / 2);
+    }
+    const total = 5 * GiB;
+    expect(() => planMemory(paper, config, { name: "a GPU", total }, adapters)).toThrow(
+      /--gradient-checkpointing needs less for gradients/,
+    );
+    expect(() => planMemory(paper, checkpointed, { name: "a GPU", total }, adapters)).toThrow(
+      /\); a smaller encoder or diffusion model needs less$/,
     );
   });
 

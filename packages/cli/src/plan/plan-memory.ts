@@ -67,7 +67,7 @@ export function planMemory(
   const pairs = batch * batch + batch;
   const fixed = config.memory;
   const plan = {
-    chunk: fixed.chunk ?? Math.min(Math.max(usualSizes.chunk, largestSmallChunk(shapes)), pairs),
+    chunk: fixed.chunk ?? Math.min(Math.max(usualSizes.chunk, largestSmallChunk(shapes, config)), pairs),
     microBatch: fixed.microBatch ?? Math.min(usualSizes.microBatch, 2 * batch),
   };
   for (;;) {
@@ -136,10 +136,14 @@ function memoryRows(
       ((countWeights(textEncoder) + (textEncoder2 ? countWeights(textEncoder2) : 0)) * frozen) / valueBytes,
     ),
     phase("vae, one image", vaeEncoderValues(vae.config.block_out_channels[0]!, encoder.imageSize)),
-    phase(`unet with its gradient, ${chunk} predictions`, chunkValues({ encoder, vae, unet }, chunk)),
+    phase(`unet with its gradient, ${chunk} predictions`, chunkValues({ encoder, vae, unet }, config, chunk)),
     phase(
       `encoder with its gradient, ${microBatch} images`,
-      encoderBackwardValues(transformerSizes(encoder), { images: microBatch, dropout }),
+      encoderBackwardValues(transformerSizes(encoder), {
+        images: microBatch,
+        dropout,
+        checkpointing: config.memory.gradientCheckpointing,
+      }),
     ),
   ];
 }
@@ -148,15 +152,20 @@ const latentSide = ({ encoder, vae }: Pick<ModelShapes, "encoder" | "vae">): num
   encoder.imageSize / vae.factor;
 
 /** float32 values that the gradient of `rows` predictions holds. */
-const chunkValues = (shapes: Pick<ModelShapes, "encoder" | "vae" | "unet">, rows: number): number =>
+const chunkValues = (
+  shapes: Pick<ModelShapes, "encoder" | "vae" | "unet">,
+  { memory }: Pick<RunConfig, "memory">,
+  rows: number,
+): number =>
   denoiserBackwardValues(shapes.unet.config, {
     rows,
     side: latentSide(shapes),
+    checkpointing: memory.gradientCheckpointing,
   });
 
 /** As many predictions as a gradient holds in `smallChunkBytes`. */
-const largestSmallChunk = (shapes: ModelShapes): number =>
-  Math.floor(smallChunkBytes / valueBytes / chunkValues(shapes, 1));
+const largestSmallChunk = (shapes: ModelShapes, config: RunConfig): number =>
+  Math.floor(smallChunkBytes / valueBytes / chunkValues(shapes, config, 1));
 
 /** The sizes of an encoder's transformer, as CLIP's and SigLIP's settings name them. */
 function transformerSizes(encoder: ModelShapes["encoder"]) {
@@ -217,6 +226,7 @@ function adviceTo(device: DeviceMemory, config: RunConfig): string {
     isWasm && "WebGPU has no such limit (--device webgpu, or software)",
     (config.memory.chunk !== null || config.memory.microBatch !== null) &&
       "--chunk and --micro-batch may be smaller",
+    !config.memory.gradientCheckpointing && "--gradient-checkpointing needs less for gradients",
     "a smaller encoder or diffusion model needs less",
   ];
   return advice.filter(Boolean).join(", ");

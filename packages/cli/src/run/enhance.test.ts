@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { appendFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expectClose } from "@dcr-js/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, fixtures, main, run } from "../../test/run-command.js";
 import type { Results } from "../report/results.js";
@@ -128,6 +129,19 @@ describe("dcr enhance", () => {
     },
     300_000,
   );
+
+  it("computes the same numbers with gradient checkpointing", async () => {
+    const args = ["enhance", ...models, ...few, "--gradient-checkpointing", "--out", "checkpointed"];
+    expect(await dcr(args)).toMatchObject({ code: 0, stderr: "" });
+    expect(readFileSync(path("checkpointed/config.yaml"), "utf8")).toContain("gradientCheckpointing: true");
+    const norms = (run: string) =>
+      readFileSync(path(run, "metrics.jsonl"), "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { gradNorm: number }).gradNorm);
+    // Sums of gradients in another order: float32's rounding.
+    expectClose(norms("checkpointed"), norms("whole"), { relative: 1e-4 });
+  }, 300_000);
 
   it("stops when nobody reads its output any more", async () => {
     const run = "closed-pipe";

@@ -171,6 +171,7 @@ function stageOptions(
     localTokens: config.localTokens,
     ...(config.memory.chunk !== null && { chunk: config.memory.chunk }),
     ...(config.memory.microBatch !== null && { encoderMicroBatch: config.memory.microBatch }),
+    gradientCheckpointing: config.memory.gradientCheckpointing,
   };
 }
 

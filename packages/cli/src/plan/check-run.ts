@@ -188,7 +188,7 @@ async function tryObjectives(config: RunConfig, { encoder, unet, vae }: ModelSha
   }
 }
 
-/** @throws where images are contrasted, and a batch has one alone, without others */
+/** @throws where a loss contrasts an image with others, and a batch has no others */
 function checkBatch(option: string, batch: number, { name, needsNegatives = true }: Objective): void {
   if (batch > 1 || !needsNegatives) return;
   throw new Error(`${option}: must be at least 2, got ${batch}; ${name} needs other images as negatives`);

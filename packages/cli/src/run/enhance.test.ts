@@ -234,8 +234,11 @@ describe("dcr enhance", () => {
       env,
     });
     // The driver's loader may have its say before it.
-    expect(stderr).toMatch(/^error: --resume: the run began on webgpu: .*$/m);
+    expect(stderr).toMatch(/^error: --resume: the run began on webgpu: (?!requestWebGPUDevice)/m);
     expect(code).toBe(1);
+    const auto = ["plan", ...over(models, "--device", "auto"), "--measure", "0"];
+    const planned = await run([process.execPath, main, ...auto], { cwd: folder, env });
+    expect(planned.stdout).toMatch(/^device: wasm: no GPU for WebGPU: (?!requestWebGPUDevice)/m);
   }, 60_000);
 
   it("tries an evaluation before anything is trained, and goes on with one that was mended", async () => {

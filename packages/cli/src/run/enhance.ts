@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { type DeviceInfo, initialize } from "@dcr-js/tensor";
 import type { CommandContext } from "../command-line/command-context.js";
+import { withoutFunctionName } from "../command-line/naming-option.js";
 import { at, checkGiven, type GivenSettings, settingAt } from "../command-line/settings-options.js";
 import { checkMethodNames } from "../config/methods.js";
 import { mergeSettings, type PartialConfig, readRunConfig } from "../config/read-config.js";
@@ -79,7 +80,8 @@ export async function resume(
   const lock = await lockRun(folder);
   try {
     const found = await initialize({ device: config.device }).catch((error: Error) => {
-      throw new Error(`--resume: the run began on ${config.device}: ${error.message}`, { cause: error });
+      const why = withoutFunctionName(error.message);
+      throw new Error(`--resume: the run began on ${config.device}: ${why}`, { cause: error });
     });
     // The settings name the kind that the run began on, which may have been found and not asked for.
     const device = { ...found, reason: "the run began on it" };

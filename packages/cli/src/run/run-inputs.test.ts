@@ -118,7 +118,7 @@ it("lets what no job was made with be mended, and names the jobs that were made 
   expect(resumed.evaluations).toEqual([measure]);
   expect(resumed.inputs).toEqual(await hashInputs(config));
 
-  // Whoever was evaluated, or trained, was so with the module of before.
+  // A result was made with the module as it was.
   const filesOf = (name: string) => jobFiles(run, listJobs(config).find((job) => jobName(job) === name)!);
   const touch = async (file: string) => {
     await mkdir(dirname(file), { recursive: true });

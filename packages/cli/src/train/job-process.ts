@@ -62,7 +62,7 @@ try {
   const files = jobFiles(run, job);
   const beforeWrite = await registerWorker(files.worker, Number(starter));
   beforeWrite();
-  // Whoever measures or tries keeps nothing.
+  // A measurement and a trial keep nothing that other inputs could spoil.
   if (purpose === "whole") await checkInputs(run, config);
   await initialize({ device: config.device });
   const context: JobContext = {

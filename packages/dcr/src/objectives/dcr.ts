@@ -200,7 +200,7 @@ function gradientAlong(
   lossGradient: (predicted: tf.Tensor) => { value: tf.Scalar; gradient: tf.Tensor },
 ): { value: tf.Scalar; conditionGradient: tf.Tensor } {
   return tf.tidy(() => {
-    // All predictions but those of the flowing rows' gradient are freed before the denoiser runs again.
+    // The predictions are freed before the denoiser runs again.
     const { value, gradient } = tf.tidy(() => {
       const all = lossGradient(predictInChunks(made));
       return { value: all.value, gradient: pick(all.gradient, flowing) };

@@ -73,7 +73,8 @@ async function start(device: DeviceChoice, options: DeviceOptions): Promise<Devi
       try {
         return await startWebGPU("webgpu", "a GPU is there");
       } catch (error) {
-        return startWasm(`no GPU for WebGPU: ${(error as Error).message}`, options);
+        const why = (error as Error).message.replace(/^requestWebGPUDevice: /, "");
+        return startWasm(`no GPU for WebGPU: ${why}`, options);
       }
   }
 }

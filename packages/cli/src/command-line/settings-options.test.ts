@@ -185,6 +185,14 @@ describe("an option that no method of the run uses", () => {
   });
 });
 
+it("--lora-targets takes names, or one of peft's texts", async () => {
+  const targets = async (value: string) =>
+    at((await given("--lora-targets", value)).settings, "lora.targetModules");
+  expect(await targets("q_proj, fc1")).toEqual(["q_proj", "fc1"]);
+  expect(await targets("all-linear")).toBe("all-linear");
+  expect(await targets("vision_model\\..*\\.(q|v)_proj")).toBe("vision_model\\..*\\.(q|v)_proj");
+});
+
 it("every option sets a setting that exists", () => {
   for (const { path } of settingOptions) expect(settingNames()).toContain(path);
 });

@@ -62,6 +62,8 @@ function memoryTable({ rows, peak, chunk, microBatch }: MemoryPlan): string {
   return [...table, "", `chunk ${chunk}, micro-batch ${microBatch}`].join("\n");
 }
 
+const countSteps = (steps: number): string => `${steps} step${steps === 1 ? "" : "s"}`;
+
 async function printTimes(config: RunConfig, steps: number): Promise<void> {
   const measured = await measureSteps(config, steps);
   const seeds = config.seeds.length;
@@ -71,7 +73,7 @@ async function printTimes(config: RunConfig, steps: number): Promise<void> {
     total += seconds * seeds;
     const times = seeds > 1 ? ` for each of ${seeds} seeds` : "";
     console.log(
-      `${jobLabel(job)}: ${secondsPerStep.toPrecision(3)} s a step, ${all} steps: ${formatSeconds(seconds)}${times}`,
+      `${jobLabel(job)}: ${secondsPerStep.toPrecision(3)} s a step, ${countSteps(all)}: ${formatSeconds(seconds)}${times}`,
     );
   }
   const evaluating = await tryEvaluations(config, config.evaluate);
@@ -81,5 +83,5 @@ async function printTimes(config: RunConfig, steps: number): Promise<void> {
     const each = encoders > 1 ? ` for each of ${encoders} encoders` : "";
     console.log(`evaluation: ${formatSeconds(evaluating)}${each}`);
   }
-  console.log(`time: ${formatSeconds(total)}, measured on ${steps} step${steps > 1 ? "s" : ""} of each`);
+  console.log(`time: ${formatSeconds(total)}, measured on ${countSteps(steps)} of each`);
 }

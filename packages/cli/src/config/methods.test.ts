@@ -1,5 +1,7 @@
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import {
+  checkMethodNames,
   checkVariant,
   methodLabel,
   readMethod,
@@ -29,6 +31,16 @@ it("methodLabel is a name, or that of a module's file", () => {
     "my-loss",
     "a b",
   ]);
+});
+
+it("checkMethodNames names a method that is a slip, and a module that is not there", () => {
+  const check = (...methods: string[]) => checkMethodNames({ methods: methods as ["dcr"] });
+  expect(() => check("dcr", "rec", fileURLToPath(import.meta.url))).not.toThrow();
+  expect(() => check("rec", "/x/dcrr")).toThrow(
+    /^--methods: no method "dcrr"; methods are original, rec, con, naive, dcr, .*; did you mean dcr\?$/,
+  );
+  expect(() => check("/x/naiv+pcgrad")).toThrow(/^--methods: no method "naiv\+pcgrad"; .*mean naive\?$/);
+  expect(() => check("/x/loss.mjs")).toThrow(/^--methods: \/x\/loss\.mjs: no such file$/);
 });
 
 describe("readMethod", () => {

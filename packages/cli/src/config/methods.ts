@@ -15,7 +15,7 @@ import {
 export const isOwnMethod = (method: string): method is (typeof methodNames)[number] =>
   (methodNames as readonly string[]).includes(method);
 
-/** @throws where a method is neither one of ours nor a file. @param methods with absolute paths */
+/** @param config with absolute paths of modules @throws where a method is neither one of ours nor a file */
 export function checkMethodNames({ methods }: Pick<RunConfig, "methods">): void {
   for (const path of methods.map(baseOf)) {
     if (isOwnMethod(path) || existsSync(path)) continue;
@@ -24,7 +24,7 @@ export function checkMethodNames({ methods }: Pick<RunConfig, "methods">): void 
     // naive+pcgrad where the method's name is a slip.
     const meant = didYouMean(name.split("+")[0]!, methodNames);
     throw new Error(
-      `--methods: no method ${JSON.stringify(name)}${meant}; methods are ${methodNames.join(", ")}, one of them with an aggregator (naive+pcgrad), or the path of a module (./my-loss.mjs)`,
+      `--methods: no method ${JSON.stringify(name)}; methods are ${methodNames.join(", ")}, one of them with an aggregator (naive+pcgrad), or the path of a module (./my-loss.mjs)${meant}`,
     );
   }
 }

@@ -74,8 +74,9 @@ async function writeRows(path: string, job: Job): Promise<void> {
       gradNorm: 2,
       ...(two && {
         norms: { a: 1, b: 3 },
-        cosines: { "a/b": step - 0.5 },
+        cosines: { "a/b": (step - 0.5) / 2 },
         magnitudeSimilarities: { "a/b": 0.6 },
+        weights: { a: 0.5 + step, b: 320 + 2.5 * step },
       }),
       time: Math.random(),
       at: 1e9 + Math.random(),
@@ -104,19 +105,21 @@ describe("writeResults", () => {
     expect(standsOut(results.changes.dcr!["D-Ability"]!.ACC!, [0, 1])).toBe(false);
     expect(standsOut(results.changes.dcr!["D-Ability"]!.NMI!, [0, 1])).toBe(true);
     expect(standsOut({ mean: 1, std: 0 }, [0])).toBe(false);
-    // Cosines -0.5, 0.5 and 1.5 in each of two seeds.
+    // Cosines -0.25, 0.25 and 0.75 in each of two seeds.
     expect(results.conflict).toEqual([
       {
         method: "dcr",
         pair: "a/b",
         negativeShare: expect.closeTo(1 / 3, 10),
-        meanCosine: expect.closeTo(0.5, 10),
+        meanCosine: expect.closeTo(0.25, 10),
         steps: 6,
         meanNorms: { a: 1, b: 3 },
+        meanWeights: { a: 1.5, b: 322.5 },
       },
     ]);
     expect(results.patterns.map(({ accuracy }) => accuracy)).toEqual([0.5, 0.5, 0.5]);
     expect(resultsText(results)).toMatch(/^dcr +52\.0 ±0\.0 +55\.0 ±35\.4$/m);
+    expect(resultsText(results)).toContain("norms a 1.0, b 3.0; the aggregator's mean weights a 1.5, b 323");
     // Times do not count.
     const again = await writeResults(await finishedRun("again", base), base, device);
     expect(again.results.metricsSha256).toBe(results.metricsSha256);

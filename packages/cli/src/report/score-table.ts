@@ -64,14 +64,16 @@ export function driftLines({ drift, seeds }: Results): string[] {
 /** A sentence on each pair of losses. */
 export function conflictLines({ conflict }: Results): string[] {
   return conflict.map(({ method, pair, negativeShare, meanCosine, steps, meanNorms, meanWeights }) => {
-    const list = (means: Record<string, number>) =>
+    const list = (means: Record<string, number>, format: (mean: number) => string) =>
       Object.entries(means)
-        .map(([loss, mean]) => `${loss} ${mean.toPrecision(2)}`)
+        .map(([loss, mean]) => `${loss} ${format(mean)}`)
         .join(", ");
-    const weights = meanWeights ? `; the aggregator's mean weights ${list(meanWeights)}` : "";
+    const norms = list(meanNorms, (norm) => norm.toPrecision(2));
+    const weights = meanWeights && list(meanWeights, (weight) => String(Number(weight.toPrecision(3))));
+    const aggregated = weights === undefined ? "" : `; the aggregator's mean weights ${weights}`;
     return (
       `${method}, ${pair}: the gradients' cosine is negative in ${percent(negativeShare)} % of ${steps} steps, ` +
-      `mean ${meanCosine.toFixed(3)}; mean norms ${list(meanNorms)}${weights}`
+      `mean ${meanCosine.toFixed(3)}; mean norms ${norms}${aggregated}`
     );
   });
 }

@@ -54,6 +54,7 @@ export async function enhance(
     let checked: CheckedRun;
     try {
       device = await initialize({ device: config.device });
+      console.log(deviceLine(device));
       checked = await checkRun(folder, config, { device });
       await tryEvaluations(checked.config, checked.config.evaluate.filter(isEvaluationModule));
       await startRun(folder, checked.config);
@@ -85,6 +86,7 @@ export async function resume(
     });
     // The settings name the kind that the run began on, which may have been found and not asked for.
     const device = { ...found, reason: "the run began on it" };
+    console.log(deviceLine(device));
     const all = listJobs(config);
     for (const job of all) await endOrphan(jobFiles(folder, job).worker);
     await removeLeftovers(folder, all);
@@ -141,7 +143,6 @@ async function work(
 ): Promise<void> {
   const { base, invocation } = context;
   const name = relative(base, folder) || ".";
-  console.log(deviceLine(device));
   console.log(`run:    ${name}`);
   try {
     await runJobs(folder, config, { atOnce });

@@ -4,8 +4,10 @@ import {
   conflictFromGram,
   type GradientConflict,
   gramMatrix,
+  type Weighting,
 } from "@dcr-js/gradient-conflict";
 import type * as tf from "@tensorflow/tfjs-core";
+import { checkNumber, describe } from "../shared/check-options.js";
 
 /** The gradients of a step's losses, summed over its batches and over the ranks. */
 export interface StepGradients {
@@ -52,7 +54,9 @@ export async function aggregate(
     );
   }
   const weighted = gram.map((inner, at) => inner * shares[Math.floor(at / m)] * shares[at % m]);
-  const { weights, memory } = aggregator.weigh(weighted, { ...context, names });
+  const weighting = aggregator.weigh(weighted, { ...context, names });
+  const weights = checkWeights(aggregator.name, weighting, m);
+  const { memory } = weighting;
   if (context.step > 0 && (context.memory === undefined) !== (memory === undefined)) {
     const [before, now] = context.memory === undefined ? ["none", "one"] : ["one", "none"];
     throw new Error(
@@ -65,4 +69,16 @@ export async function aggregate(
   );
   const weightOf = Object.fromEntries(names.map((name, i) => [name, weights[i]]));
   return { gradient, conflict, weights: weightOf, memory };
+}
+
+/** The weights that an aggregator returned, which may be anybody's code. */
+function checkWeights(aggregator: string, weighting: Weighting | undefined, count: number): number[] {
+  const weights = weighting?.weights;
+  if (weights?.length !== count) {
+    throw new Error(
+      `aggregator ${aggregator}: weigh must return { weights } of ${count} numbers, got ${weights ? `${weights.length} weights` : describe(weighting)}`,
+    );
+  }
+  for (let i = 0; i < count; i++) checkNumber(`aggregator ${aggregator}: weights[${i}]`, weights[i]);
+  return Array.from(weights);
 }

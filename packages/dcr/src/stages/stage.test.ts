@@ -323,6 +323,23 @@ describe("aggregator", () => {
     });
   });
 
+  it("must return a finite number for each loss", async () => {
+    const odd = (weigh: () => unknown): Aggregator => ({ name: "odd", weigh: weigh as Aggregator["weigh"] });
+    const what = "step 0 was not taken: aggregator odd: ";
+    for (const [weigh, message] of [
+      [() => [1, 1], "weigh must return { weights } of 2 numbers, got an array of 2"],
+      [async () => ({ weights: [1, 1] }), "weigh must return { weights } of 2 numbers, got a Promise"],
+      [() => ({ weights: [1] }), "weigh must return { weights } of 2 numbers, got 1 weights"],
+      [() => ({ weights: [1, Number.NaN] }), "weights[1] must be a finite number, got NaN"],
+    ] as [() => unknown, string][]) {
+      await expectNoLeaks(() =>
+        enhance(objectives.naive(), { aggregator: odd(weigh) }, async (stage) => {
+          await expect(stage.step()).rejects.toThrow(what + message);
+        }),
+      );
+    }
+  });
+
   it("must have a memory from the first step on, or never", async () => {
     const odd = (memories: (number[] | undefined)[]): Aggregator => ({
       name: "odd",

@@ -65,25 +65,8 @@ const excluded = -1e30;
  * const { value, predictions: gradient } = dcrLossGradients({ predictions, augmented, target }, { temperature: 0.1 });
  */
 export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOptions): DCRGradients {
-  const where = "dcrLossGradients";
-  const names = { temperature: true, positives: true, reduction: true, towards: true } as const;
-  const {
-    towards: wanted,
-    reduction = "mean",
-    temperature: given,
-    ...rest
-  } = checkOptions(where, options, names);
-  const measured = given instanceof tf.Tensor ? given : undefined;
-  if (measured) checkScalar(`${where}: temperature`, measured);
-  const number = given instanceof tf.Tensor ? undefined : given;
-  const { n, all, positives, anchors, ...checked } = checkDCR(where, inputs, {
-    ...rest,
-    temperature: number,
-  });
-  const temperature = measured ?? checked.temperature;
-  const towards = wanted ?? positives;
-  checkPositives(`${where}: towards`, towards, positives);
-  checkChoice(`${where}: reduction`, reduction, ["mean", "sum"]);
+  const checked = checkGradientOptions(inputs, options);
+  const { n, all, positives, anchors, temperature, towards, reduction } = checked;
   return tf.tidy(() => {
     // Every candidate is a column: the N predictions of a row, of which the anchor itself is masked, then the positives.
     const columns = tf.concat(
@@ -93,82 +76,133 @@ export function dcrLossGradients(inputs: DCRPredictions, options?: DCRGradientOp
       ],
       1,
     );
-    const anchorColumn = tf.expandDims(
-      tf.cast(
-        mask(n, all, (i, k) => k === anchors[i]),
-        "float32",
-      ),
-      2,
-    );
-    const anchorOf = (x: tf.Tensor) =>
-      tf.sum(tf.mul(tf.slice(x, [0, 0, 0], [n, all, -1]), anchorColumn), 1, true);
-    const unit = l2Normalize(columns, 2);
-    const norms = tf.sum(tf.mul(columns, unit), 2, true);
-    const inverseNorms = tf.divNoNan(1, norms);
-    const anchor = anchorOf(unit);
-    // c^ - a^, and 1 - s as half its squared length.
-    const apart = tf.sub(unit, anchor);
-    const ofDirections = tf.mul(tf.sum(tf.square(apart), 2), 0.5) as tf.Tensor2D;
-    // A zero vector has no direction: its similarity to any other is 0, and the scores with it have no gradient.
-    const hasDirection = tf.mul(tf.sign(norms), tf.sign(anchorOf(norms)));
-    const dissimilarity = tf.where(
-      tf.equal(tf.squeeze(hasDirection, [2]), 0),
-      tf.ones(ofDirections.shape),
-      ofDirections,
-    ) as tf.Tensor2D;
+    const geometry = geometryOf(columns, checked);
+    const { dissimilarity, hasDirection } = geometry;
     const scores = tf.div(dissimilarity, tf.neg(temperature)) as tf.Tensor2D;
-
-    const columnCount = all + positives.length;
-    const isCandidate = mask(n, columnCount, (i, k) => k !== anchors[i]);
-    const q = tf.softmax(tf.where(isCandidate, scores, tf.fill(scores.shape, excluded)));
     const losses = tf.div(
       tf.addN(towards.map((positive) => softmaxLoss(scores, anchors, all + positives.indexOf(positive)))),
       towards.length,
     );
     const share = tf.div(reduction === "mean" ? 1 / n : 1, temperature);
-    // dL/ds of each column: q, and for a positive in `towards` less 1 / |towards|.
-    const pulls = Array.from({ length: columnCount }, (_, column) => {
-      const own = tf.slice(q, [0, column], [n, 1]);
-      if (column < all || !towards.includes(positives[column - all])) return own;
-      const isOther = tf.cast(
-        mask(n, columnCount, (_, k) => k !== column),
-        "float32",
-      );
-      const others = tf.sum(tf.mul(q, isOther), 1, true);
-      return tf.div(tf.sub(tf.mul(own, towards.length - 1), others), towards.length);
-    });
-    const w = tf.mul(tf.expandDims(tf.mul(tf.concat(pulls, 1), share), 2), hasDirection);
-    const gap = tf.expandDims(dissimilarity, 2);
+    const w = tf.mul(tf.expandDims(tf.mul(pullsOf(scores, checked), share), 2), hasDirection);
+    const { toCandidates, predictions } = gradientsAt(w, geometry, all);
 
-    // (a^ - c^) + (1 - s) c^ for the candidates; the anchor's own column is zero, as its w is.
-    const toCandidates = tf.mul(tf.mul(w, inverseNorms), tf.sub(tf.mul(gap, unit), apart));
-    const toAnchor = tf.mul(
-      anchorOf(inverseNorms),
-      tf.sum(tf.mul(w, tf.add(apart, tf.mul(gap, anchor))), 1, true),
-    );
-    const dPredictions = tf.add(
-      tf.slice(toCandidates, [0, 0, 0], [n, all, -1]),
-      tf.mul(anchorColumn, toAnchor),
-    );
     const similarity = tf.sub(1, dissimilarity);
     const column = (at: number) => tf.reshape(tf.slice(similarity, [0, at], [n, 1]), [n]);
-    const gradients: DCRGradients = {
+    const at = positives.indexOf("augmented");
+    return {
       value: reduce(losses as tf.Tensor1D, reduction),
-      predictions: tf.reshape(dPredictions, inputs.predictions.shape),
+      predictions: tf.reshape(predictions, inputs.predictions.shape),
       similarities: {
         predictions: tf.slice(similarity, [0, 0], [n, all]) as tf.Tensor2D,
         ...Object.fromEntries(positives.map((positive, i) => [positive, column(all + i)])),
       },
-    };
-    const at = positives.indexOf("augmented");
-    if (at >= 0) {
-      gradients.augmented = tf.reshape(
-        tf.slice(toCandidates, [0, all + at, 0], [n, 1, -1]),
-        inputs.augmented!.shape,
-      );
-    }
-    return gradients as never;
+      ...(at >= 0 && {
+        augmented: tf.reshape(tf.slice(toCandidates, [0, all + at, 0], [n, 1, -1]), inputs.augmented!.shape),
+      }),
+    } as never;
   }) as unknown as DCRGradients;
+}
+
+type Checked = ReturnType<typeof checkGradientOptions>;
+
+function checkGradientOptions(inputs: DCRPredictions, options?: DCRGradientOptions) {
+  const caller = "dcrLossGradients";
+  const names = { temperature: true, positives: true, reduction: true, towards: true } as const;
+  const {
+    towards: wanted,
+    reduction = "mean",
+    temperature: given,
+    ...rest
+  } = checkOptions(caller, options, names);
+  const measured = given instanceof tf.Tensor ? given : undefined;
+  if (measured) checkScalar(`${caller}: temperature`, measured);
+  const temperature = given instanceof tf.Tensor ? undefined : given;
+  const checked = checkDCR(caller, inputs, { ...rest, temperature });
+  const towards = wanted ?? checked.positives;
+  checkPositives(`${caller}: towards`, towards, checked.positives);
+  checkChoice(`${caller}: reduction`, reduction, ["mean", "sum"]);
+  return { ...checked, temperature: measured ?? checked.temperature, towards, reduction };
+}
+
+/** How the columns of each row lie about its anchor. */
+interface Geometry {
+  /** `c^`, `[n, columns, D]`. */
+  unit: tf.Tensor;
+  /** `1 / |c|`, and 0 for a zero vector, `[n, columns, 1]`. */
+  inverseNorms: tf.Tensor;
+  /** `a^`, `[n, 1, D]`. */
+  anchor: tf.Tensor;
+  /** `c^ - a^`, `[n, columns, D]`. */
+  apart: tf.Tensor;
+  /** `1 - s`, `[n, columns]`. */
+  dissimilarity: tf.Tensor2D;
+  /** 1, and 0 where the column or the anchor is a zero vector, `[n, columns, 1]`. */
+  hasDirection: tf.Tensor;
+  /** 1 in the anchors' places among the predictions, `[n, N, 1]`. */
+  anchorColumn: tf.Tensor;
+  /** The anchor's own part of `[n, columns, ...]`, `[n, 1, ...]`. */
+  anchorOf: (x: tf.Tensor) => tf.Tensor;
+}
+
+function geometryOf(
+  columns: tf.Tensor,
+  { n, all, anchors }: Pick<Checked, "n" | "all" | "anchors">,
+): Geometry {
+  const isAnchor = mask(n, all, (i, k) => k === anchors[i]);
+  const anchorColumn = tf.expandDims(tf.cast(isAnchor, "float32"), 2);
+  const anchorOf = (x: tf.Tensor) =>
+    tf.sum(tf.mul(tf.slice(x, [0, 0, 0], [n, all, -1]), anchorColumn), 1, true);
+  const unit = l2Normalize(columns, 2);
+  const norms = tf.sum(tf.mul(columns, unit), 2, true);
+  const anchor = anchorOf(unit);
+  const apart = tf.sub(unit, anchor);
+  // 1 - s is half the squared length of c^ - a^.
+  const ofDirections = tf.mul(tf.sum(tf.square(apart), 2), 0.5) as tf.Tensor2D;
+  // A zero vector has no direction: its similarity to any other is 0, and the scores with it have no gradient.
+  const hasDirection = tf.mul(tf.sign(norms), tf.sign(anchorOf(norms)));
+  const dissimilarity = tf.where(
+    tf.equal(tf.squeeze(hasDirection, [2]), 0),
+    tf.ones(ofDirections.shape),
+    ofDirections,
+  ) as tf.Tensor2D;
+  const inverseNorms = tf.divNoNan(1, norms);
+  return { unit, inverseNorms, anchor, apart, dissimilarity, hasDirection, anchorColumn, anchorOf };
+}
+
+/** `dL/ds` of each column, times the temperature, `[n, columns]`: `q`, and for a positive in `towards` less `1 / |towards|`. */
+function pullsOf(scores: tf.Tensor2D, { n, all, anchors, positives, towards }: Checked): tf.Tensor {
+  const count = scores.shape[1];
+  const isCandidate = mask(n, count, (i, k) => k !== anchors[i]);
+  const q = tf.softmax(tf.where(isCandidate, scores, tf.fill(scores.shape, excluded)));
+  const pulls = Array.from({ length: count }, (_, column) => {
+    const own = tf.slice(q, [0, column], [n, 1]);
+    if (column < all || !towards.includes(positives[column - all])) return own;
+    const isOther = tf.cast(
+      mask(n, count, (_, k) => k !== column),
+      "float32",
+    );
+    const others = tf.sum(tf.mul(q, isOther), 1, true);
+    return tf.div(tf.sub(tf.mul(own, towards.length - 1), others), towards.length);
+  });
+  return tf.concat(pulls, 1);
+}
+
+/** The gradients at the candidates, `[n, columns, D]`, and at the predictions, `[n, N, D]`, the anchors among them. @param w `[n, columns, 1]` */
+function gradientsAt(
+  w: tf.Tensor,
+  { unit, inverseNorms, anchor, apart, dissimilarity, anchorColumn, anchorOf }: Geometry,
+  all: number,
+): { toCandidates: tf.Tensor; predictions: tf.Tensor } {
+  const gap = tf.expandDims(dissimilarity, 2);
+  // (a^ - c^) + (1 - s) c^ for the candidates; the anchor's own column is zero, as its w is.
+  const toCandidates = tf.mul(tf.mul(w, inverseNorms), tf.sub(tf.mul(gap, unit), apart));
+  const toAnchor = tf.mul(
+    anchorOf(inverseNorms),
+    tf.sum(tf.mul(w, tf.add(apart, tf.mul(gap, anchor))), 1, true),
+  );
+  const ofRows = tf.slice(toCandidates, [0, 0, 0], [toCandidates.shape[0], all, -1]);
+  return { toCandidates, predictions: tf.add(ofRows, tf.mul(anchorColumn, toAnchor)) };
 }
 
 /**

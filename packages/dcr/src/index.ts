@@ -87,7 +87,7 @@ export {
   dcrLossGradients,
 } from "./objectives/dcr-loss-gradients.js";
 export { type FeatureObjectiveOptions, featureObjective } from "./objectives/feature-objective.js";
-export { type JointObjectiveOptions, jointObjective, sumObjective } from "./objectives/joint.js";
+export { type JointObjectiveOptions, jointObjective } from "./objectives/naive.js";
 export type { Objective, ObjectiveInput, ObjectiveTerm, Predictor } from "./objectives/objective.js";
 export { type ObjectiveName, objectives } from "./objectives/objectives.js";
 export {
@@ -97,6 +97,7 @@ export {
 } from "./objectives/prediction-objective.js";
 export { recObjective } from "./objectives/rec.js";
 export { type ReconstructionLossOptions, reconstructionLoss } from "./objectives/reconstruction-loss.js";
+export { sumObjective } from "./objectives/sum-objective.js";
 export {
   backpropagateInChunks,
   type ConditionedPredictions,

@@ -5,9 +5,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { conObjective } from "./con.js";
 import { featureObjective } from "./feature-objective.js";
-import { jointObjective, sumObjective } from "./joint.js";
+import { jointObjective } from "./naive.js";
 import type { Objective, ObjectiveTerm } from "./objective.js";
 import { recObjective } from "./rec.js";
+import { sumObjective } from "./sum-objective.js";
 
 beforeAll(() => initialize({ device: "cpu" }));
 

@@ -1,6 +1,6 @@
 import { conObjective } from "./con.js";
 import { dcrObjective } from "./dcr.js";
-import { jointObjective } from "./joint.js";
+import { jointObjective } from "./naive.js";
 import { recObjective } from "./rec.js";
 
 /** The paper's comparison (Han et al. 2026, section 5) by name, but for `original`, which trains nothing. */

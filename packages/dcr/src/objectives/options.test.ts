@@ -7,10 +7,11 @@ import { type ConObjectiveOptions, conObjective } from "./con.js";
 import { type DCRObjectiveOptions, dcrObjective } from "./dcr.js";
 import { type DCRGradientOptions, dcrLossGradients } from "./dcr-loss-gradients.js";
 import { type FeatureObjectiveOptions, featureObjective } from "./feature-objective.js";
-import { type JointObjectiveOptions, jointObjective, sumObjective } from "./joint.js";
+import { type JointObjectiveOptions, jointObjective } from "./naive.js";
 import type { Objective, Predictor } from "./objective.js";
 import { type PredictionObjectiveOptions, predictionObjective } from "./prediction-objective.js";
 import { recObjective } from "./rec.js";
+import { sumObjective } from "./sum-objective.js";
 
 const [n, dim] = [3, 8];
 let [predictions, augmented, target]: tf.Tensor[] = [];

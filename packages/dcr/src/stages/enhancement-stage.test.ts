@@ -14,7 +14,7 @@ import {
   take,
 } from "../../test/setting.js";
 import { featureObjective } from "../objectives/feature-objective.js";
-import { jointObjective } from "../objectives/joint.js";
+import { jointObjective } from "../objectives/naive.js";
 import type { Objective } from "../objectives/objective.js";
 import { objectives } from "../objectives/objectives.js";
 import { reconstructionLoss } from "../objectives/reconstruction-loss.js";

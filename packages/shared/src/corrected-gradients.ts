@@ -95,19 +95,18 @@ const gather: tf.GradConfig = {
   }),
 };
 
-/** tfjs-core's gradient fails where the operands broadcast. */
+/** tfjs-core's gradient fails where the operands broadcast. Equal operands count as the first, and NaN passes on to both. */
 const extremum = (
   kernelName: "Maximum" | "Minimum",
-  first: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
+  loses: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
+  losesOrEquals: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor,
 ): tf.GradConfig => ({
   kernelName,
   inputsToSave: ["a", "b"],
   gradFunc: (dy, [a, b]) => {
-    const chosen = () => tf.cast(first(a, b), "float32");
-    return {
-      a: () => sumBroadcast(tf.mul(dy as tf.Tensor, chosen()), a.shape),
-      b: () => sumBroadcast(tf.mul(dy as tf.Tensor, tf.sub(1, chosen())), b.shape),
-    };
+    const unless = (lost: tf.Tensor, x: tf.Tensor) =>
+      sumBroadcast(tf.mul(dy as tf.Tensor, tf.cast(tf.logicalNot(lost), "float32")), x.shape);
+    return { a: () => unless(loses(a, b), a), b: () => unless(losesOrEquals(b, a), b) };
   },
 });
 
@@ -325,8 +324,8 @@ export const correctedGradients: readonly tf.GradConfig[] = [
   averagePool("AvgPool3D"),
   batchMatMul,
   cumsum,
-  extremum("Maximum", tf.greaterEqual),
-  extremum("Minimum", tf.lessEqual),
+  extremum("Maximum", tf.less, tf.lessEqual),
+  extremum("Minimum", tf.greater, tf.greaterEqual),
   gather,
   gatherNd,
   mirrorPad,

@@ -7,6 +7,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import { addedGradients } from "./added-gradients.js";
 import { correctedGradients } from "./corrected-gradients.js";
+import { correctLosses } from "./corrected-losses.js";
 import { freeFailedGradients } from "./failed-gradients.js";
 import { guardCustomGradients } from "./gradients-custom.js";
 import { isRecording, relinkOutputs } from "./gradients-tape.js";
@@ -38,3 +39,4 @@ for (const config of [...gradientConfigs, ...correctedGradients, ...specialGradi
 guardCustomGradients();
 freeFailedGradients();
 mendTapeEntries();
+correctLosses();

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { sumBroadcast } from "./sum-broadcast.js";
+import { gradientConfigs } from "./tfjs-gradients.js";
 
 // Gradients whose own in tfjs-core are wrong at a kink, of NaN, or of operands that broadcast.
 
@@ -73,11 +74,41 @@ const quotient: tf.GradConfig = {
   },
 };
 
+/** tfjs-core's is NaN for a base of 0 and a power of 0, and so is its second derivative for a power of 1: 0 times an infinity. */
+const power: tf.GradConfig = {
+  kernelName: "Pow",
+  inputsToSave: ["a", "b"],
+  outputsToSave: [true],
+  gradFunc: (dy, saved, attrs) => {
+    const [a, b] = saved as [tf.Tensor, tf.Tensor];
+    const own = gradientConfigs.find(({ kernelName }) => kernelName === "Pow")!;
+    return {
+      ...(own.gradFunc(dy, saved as tf.Tensor[], attrs) as Record<string, () => tf.Tensor>),
+      a: () => {
+        const exponent = tf.cast(b, "float32");
+        const rest = tf.where(tf.equal(exponent, 0), 0, tf.sub(exponent, 1)) as tf.Tensor;
+        return sumBroadcast(tf.mul(dy as tf.Tensor, tf.mul(exponent, tf.pow(a, rest))), a.shape);
+      },
+    };
+  },
+};
+
+/** tfjs-core's is 1 at 6: PyTorch and TensorFlow take 0 at both kinks. */
+const relu6: tf.GradConfig = {
+  kernelName: "Relu6",
+  inputsToSave: ["x"],
+  gradFunc: (dy, [x]) => ({
+    x: () => tf.mul(dy as tf.Tensor, tf.mul(tf.cast(tf.less(x, 6), "float32"), tf.step(x))),
+  }),
+};
+
 /** Gradients that take the place of tfjs-core's own at points where those are wrong. */
 export const specialGradients: readonly tf.GradConfig[] = [
   abs,
   extremum("Max"),
   extremum("Min"),
+  power,
   prelu,
   quotient,
+  relu6,
 ];

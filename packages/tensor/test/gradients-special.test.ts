@@ -88,6 +88,51 @@ describe.each(await testBackends())("gradients on $name", ({ start }) => {
     expectClose(await gradientOf(second, divisors), [0, 0.75, -0.0625, 0]);
   });
 
+  it("of powers of 0 and to the power of 0, as PyTorch's", async () => {
+    const bases = [0, 0, 0, -2, Number.NaN, Infinity];
+    expect(await gradientOf((x) => tf.pow(x, 0), bases)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(await gradientOf((x) => tf.pow(x, [0, 1, 2, 3, 0, 1]), bases)).toEqual([0, 1, 0, 12, 0, 1]);
+    const second = (power: number) => (x: tf.Tensor) => tf.grad((y: tf.Tensor) => tf.pow(y, power))(x);
+    expect(await gradientOf(second(0), [0, 3])).toEqual([0, 0]);
+    expect(await gradientOf(second(1), [0, 3])).toEqual([0, 0]);
+    expect(await gradientOf(second(2), [0, 3])).toEqual([2, 2]);
+    expect(await gradientOf(second(3), [0, 3])).toEqual([0, 18]);
+  });
+
+  it("of relu6 at its kinks is 0, as PyTorch's", async () => {
+    expect(await gradientOf(tf.relu6, [-1, 0, 3, 6, 7])).toEqual([0, 0, 1, 0, 0]);
+  });
+
+  it("of maximum and minimum passes on to NaN, and to the first of equals, as TensorFlow's", async () => {
+    const [left, right] = [
+      [1, 2, 3, Number.NaN, 0],
+      [2, 2, 1, 0, Number.NaN],
+    ]; // prettier-ignore
+    expect(await gradientOf((a) => tf.maximum(a, right), left)).toEqual([0, 1, 1, 1, 1]);
+    expect(await gradientOf((b) => tf.maximum(left, b), right)).toEqual([1, 0, 0, 1, 1]);
+    expect(await gradientOf((a) => tf.minimum(a, right), left)).toEqual([1, 1, 0, 1, 1]);
+    expect(await gradientOf((b) => tf.minimum(left, b), right)).toEqual([0, 0, 1, 1, 1]);
+  });
+
+  it("of the sigmoid's cross entropy at a logit of 0 is sigmoid(0) - label", async () => {
+    const labels = [1, 0, 0.25, 1, 0, 1];
+    const logits = [0, 0, -0, 1000, -1000, 2];
+    const loss = (x: tf.Tensor) =>
+      tf.losses.sigmoidCrossEntropy(labels, x, undefined, 0, tf.Reduction.SUM) as tf.Scalar;
+    const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+    expectClose(
+      await gradientOf(loss, logits),
+      logits.map((x, i) => sigmoid(x) - labels[i]),
+      { relative: 1e-5, absolute: 1e-7 },
+    );
+    const second = (x: tf.Tensor) => tf.grad(loss)(x);
+    expectClose(
+      await gradientOf((x) => tf.slice(second(tf.concat([x, tf.zeros([4])])), [0], [2]), [0, 2]),
+      [0, 2].map((x) => sigmoid(x) * sigmoid(-x)),
+      { relative: 1e-5 },
+    );
+  });
+
   it("of a quotient whose divisor has no square in float32", async () => {
     // -a / b^2
     expectClose(await gradientOf((b) => tf.div([1e30, -1e-30], b), [1e20, 1e-20]), [-1e-10, 1e10], {

@@ -6,6 +6,7 @@ import { einsumOn } from "../einsum.js";
 import { rewritten, rewrittenKernels } from "../rewritten-calls.js";
 import { settledAttributes, settledKernels } from "../settled-attributes.js";
 import { eachPair } from "./each-pair.js";
+import { erf, floorMod } from "./float-functions.js";
 import { longSums } from "./long-sums.js";
 import { matMul } from "./mat-mul.js";
 import { maxPool3dGradient } from "./max-pool-3d-gradient.js";
@@ -77,6 +78,8 @@ export function correctCpuKernels(): void {
   replace("ResizeBilinearGrad", () => resizeGradient(true));
   replace("ResizeNearestNeighborGrad", () => resizeGradient(false));
   for (const [kernelName, by] of Object.entries(longSums)) replace(kernelName, by);
+  replace("Mod", () => floorMod);
+  replace("Erf", () => erf);
   replace("TopK", () => topK);
   for (const [kernelName, exact] of Object.entries(wholeProducts)) {
     replace(kernelName, (theirs) => (params) => {

@@ -235,15 +235,15 @@ fn floorQuotient(a: f32, b: f32) -> f32 {
   return select(whole, whole - 1.0, rest != 0.0 && (rest < 0.0) != (b < 0.0));
 }`,
   },
-  /** tfjs's mod: the remainder, plus the divisor where signs differ. */
+  /** numpy's mod: the remainder, plus the divisor where signs differ. */
   floorModOf: {
     needs: ["fmodOf"],
     wgsl: `
 fn floorModOf(a: f32, b: f32) -> f32 {
   let rest = fmodOf(a, b);
-  if (isNan(rest) || (a < 0.0 && b < 0.0) || (a >= 0.0 && b >= 0.0)) { return rest; }
-  if (isInf(b)) { return quietNan(); }
-  return select(rest + b, withSign(0.0, b), rest == 0.0);
+  if (isNan(rest)) { return rest; }
+  if (rest == 0.0) { return withSign(0.0, b); }
+  return select(rest + b, rest, (rest < 0.0) == (b < 0.0));
 }`,
   },
   /** sinOf, cosOf and tanOf. */

@@ -55,7 +55,8 @@ export async function checkGradients(
   const outputShape = tf.tidy(() => {
     const y: unknown = f(...inputs);
     if (y instanceof tf.Tensor) return [...y.shape];
-    throw new TypeError(`checkGradients: f must return a tensor, got ${describe(y)}`);
+    const hint = tf.util.isPromise(y) ? "; it must not be async" : "";
+    throw new TypeError(`checkGradients: f must return a tensor, got ${describe(y)}${hint}`);
   }) as number[];
   const weights = normalArray(20, tf.util.sizeFromShape(outputShape));
 

@@ -75,6 +75,8 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, source: string
   if (!isObject(parsed)) {
     throw new Error(`${source}: expected its header to be a JSON object, got ${shown(parsed)}`);
   }
+  // Other readers refuse a byte order mark, and space before it.
+  if (bytes[0] !== 0x7b) throw new Error(`${source}: expected its header to begin with "{"`);
   const entries = Object.entries(parsed);
   if (entries.length > mostTensors) {
     throw new Error(`${source}: expected at most ${mostTensors} tensors, got ${entries.length}`);

@@ -102,4 +102,19 @@ describe("inputs", () => {
     expectClose(normalArray(5, 10), normalArray(5, 10));
     expect(() => expectClose(normalArray(5, 10), normalArray(6, 10), { absolute: 1e-3 })).toThrow(/differ/);
   });
+
+  it("refuses what is no function, no list of tensors, and a function that is async", async () => {
+    const x = tf.ones([2]);
+    const cases: [f: unknown, inputs: unknown, message: string][] = [
+      [1, [x], "checkGradients: f must be a function, got 1"],
+      [tf.square, x, "checkGradients: inputs must be an array of one tensor or more, got a Tensor"],
+      [tf.square, [1], "checkGradients: input 0 must be a tensor, got 1"],
+      [async () => x, [x], "checkGradients: f must return a tensor, got a Promise; it must not be async"],
+      [() => 3, [x], "checkGradients: f must return a tensor, got 3"],
+    ];
+    for (const [f, inputs, message] of cases) {
+      await expect(checkGradients(f as never, inputs as never)).rejects.toThrow(message);
+    }
+    x.dispose();
+  });
 });

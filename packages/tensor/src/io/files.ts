@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { StateDict } from "../nn/module.js";
+import { checkText } from "../shared/check-options.js";
 import { openRegularFile, readInto } from "../shared/regular-file.js";
 import { checkHeaderLength, parseHeader, type SafetensorsInfo } from "../shared/safetensors-header.js";
 import { shown } from "../shared/shown.js";
@@ -32,6 +33,7 @@ export interface SafetensorsReader extends WeightsReader {
  * that is no JSON, a name twice, unknown dtype, offsets that overlap, leave holes or disagree with the shape.
  */
 export async function openSafetensors(path: string, options: ReadOptions = {}): Promise<SafetensorsReader> {
+  checkText("openSafetensors: path", path);
   const read = checkReadOptions("openSafetensors", options);
   const { file, size } = await openRegularFile(path);
   try {

@@ -117,6 +117,8 @@ describe("parseSafetensors", () => {
     ["a header that is not UTF-8", latin1(), "expected its header to be JSON (not UTF-8)"],
     ["another kind of file", new Uint8Array(100).fill(80).buffer, "truncated or no safetensors file"],
     ["a header that is no JSON", file("{ nonsense"), "expected its header to be JSON"],
+    ["a header behind a byte order mark", file("\ufeff{}"), 'expected its header to begin with "{"'],
+    ["a header behind space", file(" {}"), 'expected its header to begin with "{"'],
     ["a header that is no object", file([1]), "expected its header to be a JSON object, got [1]"],
     [
       "metadata that are no strings",
@@ -215,6 +217,11 @@ describe("serializeSafetensors", () => {
     await expect(serializeSafetensors({ text })).rejects.toThrow(
       'tensor "text": expected dtype float32, int32 or bool, got string',
     );
+    for (const dict of [null, [one], new Map([["one", one]])]) {
+      await expect(serializeSafetensors(dict as never)).rejects.toThrow(
+        "serializeSafetensors: expected an object of tensors by their names, got",
+      );
+    }
     const gone = tf.zeros([2]);
     gone.dispose();
     await expect(serializeSafetensors({ one, gone })).rejects.toThrow(

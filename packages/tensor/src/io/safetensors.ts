@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
+import { checkStateDict } from "../nn/check-state-dict.js";
 import type { StateDict } from "../nn/module.js";
-import { checkChoice, checkOptions, describe } from "../shared/check-options.js";
+import { checkChoice, checkOptions, checkText, describe } from "../shared/check-options.js";
 import { float32ToFloat16Array, numberToBfloat16 } from "../shared/half-floats.js";
 import {
   checkHeaderLength,
@@ -30,6 +31,7 @@ export function parseSafetensors(
   source = "safetensors",
   options: ReadOptions = {},
 ): StateDict {
+  checkText("parseSafetensors: source", source);
   const read = checkReadOptions("parseSafetensors", options);
   const bytes = asBytes(file, source);
   const length = checkHeaderLength(bytes.subarray(0, 8), bytes.length, source);
@@ -104,6 +106,7 @@ export async function* safetensorsChunks(
     finite = false,
   } = checkOptions(caller, options, { dtype: true, metadata: true, finite: "boolean" });
   checkChoice(`${caller}: dtype`, dtype, ["F32", "F16", "BF16"]);
+  checkStateDict(caller, dict);
   if (metadata !== undefined) checkMetadata(metadata, caller);
   // Wide elements first keeps every tensor aligned to its own element size.
   const entries = Object.entries(dict)

@@ -167,6 +167,33 @@ describe("Module", () => {
     });
   });
 
+  it("refuses what is no state dict, no tensor and no source of random numbers", () => {
+    const layer = new Linear(2, 1);
+    const load =
+      (dict: unknown, options = {}) =>
+      () =>
+        layer.loadStateDict(dict as never, options);
+    for (const [dict, got] of [
+      [null, "null"],
+      [undefined, "undefined"],
+      [[1], "an array of 1"],
+      [new Map(), "a Map"],
+      [layer, "a Linear"],
+    ] as const) {
+      expect(load(dict)).toThrow(
+        `Linear.loadStateDict: expected an object of tensors by their names, got ${got}`,
+      );
+    }
+    expect(load({ weight: [1, 2] })).toThrow(
+      'Linear.loadStateDict: weight "weight" must be a tensor, got an array of 2',
+    );
+    expect(load({}, { prefix: 3 })).toThrow("Linear.loadStateDict: prefix must be a string, got 3");
+    expect(() => layer.initialize(1 as never)).toThrow("Linear.initialize: random must be a Random, got 1");
+    expect(() => layer.weight.assign([1] as never)).toThrow(
+      "Parameter.assign: expected a tensor, got an array of 1",
+    );
+  });
+
   it("refuses a module that holds the one above it, and takes a private field", () => {
     class Child extends Module {
       readonly weight = new Parameter([1]);

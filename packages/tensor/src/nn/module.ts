@@ -2,8 +2,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { checkpoint } from "../ops/checkpoint.js";
 import { checkStorage, storageOf } from "../ops/store-as.js";
-import type { Random } from "../random.js";
+import { Random } from "../random.js";
 import { checkOptions, describe } from "../shared/check-options.js";
+import { checkStateDict } from "./check-state-dict.js";
 import { Parameter } from "./parameter.js";
 
 /** Tensors by their Hugging Face name, in PyTorch's layouts. */
@@ -78,6 +79,11 @@ export abstract class Module {
 
   /** Fills every parameter, in the order of their names' appearance, as PyTorch would by default. */
   initialize(random: Random): this {
+    if (!(random instanceof Random)) {
+      throw new TypeError(
+        `${this.constructor.name}.initialize: random must be a Random, got ${describe(random)}`,
+      );
+    }
     const done = new Set<Parameter>();
     for (const [name, parameter] of this.namedParameters()) {
       if (done.has(parameter)) continue;
@@ -100,6 +106,12 @@ export abstract class Module {
       strict: "boolean",
       prefix: true,
     });
+    checkStateDict(`${this.constructor.name}.loadStateDict`, dict);
+    if (typeof prefix !== "string") {
+      throw new TypeError(
+        `${this.constructor.name}.loadStateDict: prefix must be a string, got ${describe(prefix)}`,
+      );
+    }
     const all = Array.from(this.namedParameters());
     const given = new Set(all.flatMap(([name, parameter]) => (dict[prefix + name] ? [parameter] : [])));
     const named = all.filter(([name, parameter]) => dict[prefix + name] || !given.has(parameter));
@@ -107,6 +119,11 @@ export abstract class Module {
       const tensor = dict[prefix + name];
       const who = this.constructor.name;
       if (!tensor) throw new Error(`${who}.loadStateDict: weight "${prefix + name}" is missing`);
+      if (!(tensor instanceof tf.Tensor)) {
+        throw new TypeError(
+          `${who}.loadStateDict: weight "${prefix + name}" must be a tensor, got ${describe(tensor)}`,
+        );
+      }
       if (tensor.isDisposed) throw new Error(`${who}.loadStateDict: weight "${prefix + name}" was disposed`);
       if (tensor.dtype !== "float32") {
         throw new Error(

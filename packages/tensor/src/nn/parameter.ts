@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { FloatStorage } from "../backend/webgpu/store.js";
 import { storageOf, storeAs } from "../ops/store-as.js";
 import type { Random } from "../random.js";
-import { checkChoice, checkNumbers, checkOptions } from "../shared/check-options.js";
+import { checkChoice, checkNumbers, checkOptions, describe } from "../shared/check-options.js";
 
 /** Fills a parameter: given its in-memory shape and a source of randomness, returns its first value. */
 export type Initializer = (shape: number[], random: Random) => tf.Tensor;
@@ -77,6 +77,9 @@ export class Parameter {
 
   /** Takes on a tensor's value and storage, of this parameter's in-memory shape; the caller keeps the tensor. */
   assign(tensor: tf.Tensor): void {
+    if (!(tensor instanceof tf.Tensor)) {
+      throw new TypeError(`Parameter.assign: expected a tensor, got ${describe(tensor)}`);
+    }
     if (tensor.dtype !== "float32") {
       throw new Error(`Parameter.assign: expected float32, got ${tensor.dtype} [${tensor.shape}]`);
     }

@@ -334,6 +334,22 @@ describe.each(await testBackends())("AdamW of disposed tensors on $name", ({ sta
   });
 });
 
+describe("AdamW refuses", () => {
+  it.each([undefined, null, 5, new Map()])("%s for gradients and for a state", (value) => {
+    const optimizer = new AdamW([]);
+    expect(() => optimizer.step(value as never)).toThrow(
+      "AdamW.step: gradients must be an array of tensors, got",
+    );
+    expect(() => optimizer.loadStateDict(value as never)).toThrow(
+      "AdamW.loadStateDict: expected an object of tensors by their names, got",
+    );
+    expect(() => optimizer.loadStateDict({ step: 1 as never })).toThrow(
+      'AdamW.loadStateDict: "step" must be a tensor, got 1',
+    );
+    expect(optimizer.stepCount).toBe(0);
+  });
+});
+
 describe("schedules", () => {
   it("rise linearly and then stay or fall", () => {
     const constant = warmupConstant({ warmupSteps: 4 });

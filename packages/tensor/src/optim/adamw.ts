@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { keepFullPrecision } from "../io/full-precision.js";
+import { checkStateDict } from "../nn/check-state-dict.js";
 import type { StateDict } from "../nn/module.js";
 import { Parameter } from "../nn/parameter.js";
 import { adamWStep } from "../ops/adamw-step.js";
@@ -69,6 +70,9 @@ export class AdamW {
    */
   step(gradients: readonly tf.Tensor[], learningRate = this.options.learningRate): void {
     this.checkAlive("step");
+    if (!Array.isArray(gradients)) {
+      throw new TypeError(`AdamW.step: gradients must be an array of tensors, got ${describe(gradients)}`);
+    }
     if (gradients.length !== this.parameters.length) {
       throw new Error(
         `AdamW.step: expected ${this.parameters.length} gradients, one for each parameter, got ${gradients.length}`,
@@ -128,6 +132,7 @@ export class AdamW {
    */
   loadStateDict(state: StateDict): void {
     this.checkAlive("loadStateDict");
+    checkStateDict("AdamW.loadStateDict", state);
     const expected = new Map<string, number[]>([["step", []]]);
     for (const [i, { shape }] of this.parameters.entries()) {
       expected.set(`exp_avg.${i}`, shape).set(`exp_avg_sq.${i}`, shape);
@@ -135,6 +140,9 @@ export class AdamW {
     for (const [name, shape] of expected) {
       const given = state[name];
       if (!given) throw new Error(`AdamW.loadStateDict: "${name}" is missing`);
+      if (!(given instanceof tf.Tensor)) {
+        throw new TypeError(`AdamW.loadStateDict: "${name}" must be a tensor, got ${describe(given)}`);
+      }
       if (given.isDisposed) throw new Error(`AdamW.loadStateDict: "${name}" is disposed`);
       if (!tf.util.arraysEqual(given.shape, shape)) {
         throw new Error(`AdamW.loadStateDict: "${name}" must have shape [${shape}], got [${given.shape}]`);

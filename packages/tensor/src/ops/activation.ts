@@ -73,10 +73,15 @@ defineComposite({
 });
 defineComposite({
   kernelName: "GeluGrad",
+  gradientOf: "Gelu",
   compute: ({ x, dy }, { variant }) => tf.mul(dy, slopeAt(curves[variant as GeluVariant], x)),
 });
 defineComposite({ kernelName: "Silu", compute: ({ x }) => swish.value(x) });
-defineComposite({ kernelName: "SiluGrad", compute: ({ x, dy }) => tf.mul(dy, slopeAt(swish, x)) });
+defineComposite({
+  kernelName: "SiluGrad",
+  gradientOf: "Silu",
+  compute: ({ x, dy }) => tf.mul(dy, slopeAt(swish, x)),
+});
 
 for (const kernelName of ["Gelu", "Silu"]) {
   tf.registerGradient({

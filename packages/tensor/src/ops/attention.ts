@@ -126,6 +126,7 @@ function backward(inputs: tf.NamedTensorMap, attributes: Attributes) {
 
 defineComposite({
   kernelName: "ScaledDotProductAttentionGradQuery",
+  gradientOf: "ScaledDotProductAttention",
   compute: (inputs, attrs) => {
     const { k, dScores } = backward(inputs, attrs as unknown as Attributes);
     return mergeHeads(tf.matMul(dScores(), k), false);
@@ -134,6 +135,7 @@ defineComposite({
 
 defineComposite({
   kernelName: "ScaledDotProductAttentionGradKey",
+  gradientOf: "ScaledDotProductAttention",
   compute: (inputs, attrs) => {
     const { q, dScores, shared } = backward(inputs, attrs as unknown as Attributes);
     return mergeHeads(tf.matMul(dScores(), q, true, false), shared);
@@ -142,6 +144,7 @@ defineComposite({
 
 defineComposite({
   kernelName: "ScaledDotProductAttentionGradValue",
+  gradientOf: "ScaledDotProductAttention",
   compute: (inputs, attrs) => {
     const { dOut, probabilities, shared } = backward(inputs, attrs as unknown as Attributes);
     return mergeHeads(tf.matMul(probabilities, dOut, true, false), shared);

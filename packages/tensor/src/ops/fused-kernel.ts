@@ -3,20 +3,24 @@ import * as tf from "@tensorflow/tfjs-core";
 /** An op of ours as a composition of tfjs ops: what a backend without a hand-written kernel runs. */
 export interface Composite {
   kernelName: string;
+  /** The op that it computes the gradient of, which has none itself. */
+  gradientOf?: string;
   compute: (inputs: tf.NamedTensorMap, attrs: Record<string, unknown>) => tf.Tensor | tf.Tensor[];
 }
 
 const composites: Composite[] = [];
 
-/** Adds an op's composite; called once by the op's own file. A kernel that computes a gradient has none itself. */
+/** Adds an op's composite; called once by the op's own file. */
 export function defineComposite(composite: Composite): void {
   composites.push(composite);
-  const [op, ofGradient] = composite.kernelName.split("Grad");
-  if (ofGradient === undefined) return;
+  const { kernelName, gradientOf } = composite;
+  if (gradientOf === undefined) return;
   tf.registerGradient({
-    kernelName: composite.kernelName,
+    kernelName,
     gradFunc: () => {
-      throw new Error(`${op}: it has first-order gradients only, and a second derivative was asked for`);
+      throw new Error(
+        `${gradientOf}: it has first-order gradients only, and a second derivative was asked for`,
+      );
     },
   });
 }

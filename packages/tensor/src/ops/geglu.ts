@@ -27,6 +27,7 @@ defineComposite({
 });
 defineComposite({
   kernelName: "GegluGrad",
+  gradientOf: "Geglu",
   compute: ({ x, dy }) => {
     const [hidden, gate] = tf.split(x, 2, -1);
     const dGelu = tf.mul(dy, hidden);

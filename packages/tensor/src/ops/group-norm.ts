@@ -89,6 +89,7 @@ function backward({ x, weight, bias, mean, rstd, dy }: tf.NamedTensorMap, { grou
 
 defineComposite({
   kernelName: "GroupNormGradInput",
+  gradientOf: "GroupNorm",
   compute: (inputs, attrs) => {
     const attributes = attrs as unknown as Attributes;
     const { normalised, dAffine } = backward(inputs, attributes);
@@ -104,6 +105,7 @@ defineComposite({
 
 defineComposite({
   kernelName: "GroupNormGradWeight",
+  gradientOf: "GroupNorm",
   compute: (inputs, attrs) => {
     const { normalised, dAffine } = backward(inputs, attrs as unknown as Attributes);
     return tf.sum(tf.mul(normalised, dAffine), [0, 1, 2]);
@@ -112,6 +114,7 @@ defineComposite({
 
 defineComposite({
   kernelName: "GroupNormGradBias",
+  gradientOf: "GroupNorm",
   compute: (inputs, attrs) => tf.sum(backward(inputs, attrs as unknown as Attributes).dAffine, [0, 1, 2]),
 });
 

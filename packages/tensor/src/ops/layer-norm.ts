@@ -66,6 +66,7 @@ const normalise = ({ x, mean, rstd }: tf.NamedTensorMap) =>
 
 defineComposite({
   kernelName: "LayerNormGradInput",
+  gradientOf: "LayerNorm",
   compute: (inputs) => {
     const normalised = normalise(inputs);
     const g = tf.mul(rows(inputs.dy), inputs.weight);
@@ -79,6 +80,7 @@ defineComposite({
 
 defineComposite({
   kernelName: "LayerNormGradWeight",
+  gradientOf: "LayerNorm",
   compute: (inputs) => tf.sum(tf.mul(rows(inputs.dy), normalise(inputs)), 0),
 });
 

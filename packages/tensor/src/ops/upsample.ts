@@ -32,6 +32,7 @@ defineComposite({
 
 defineComposite({
   kernelName: "UpsampleNearest2dGrad",
+  gradientOf: "UpsampleNearest2d",
   compute: ({ dy }, { factor }) => {
     const [batch, height, width, channels] = dy.shape;
     const f = factor as number;

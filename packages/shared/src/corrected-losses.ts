@@ -19,7 +19,7 @@ function sigmoidCrossEntropy<T extends tf.Tensor, O extends tf.Tensor>(
     const labels =
       labelSmoothing > 0 ? tf.add(tf.mul(given, 1 - labelSmoothing), 0.5 * labelSmoothing) : given;
     const isPositive = tf.greaterEqual(x, 0);
-    const positive = tf.where(isPositive, x, 0);
+    const positive = tf.where(isPositive, x, tf.zerosLike(x));
     const negative = tf.where(isPositive, tf.neg(x), x);
     const losses = tf.add(tf.sub(positive, tf.mul(x, labels)), tf.log1p(tf.exp(negative)));
     return tf.losses.computeWeightedLoss(losses, weights, reduction) as O;

@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { sumBroadcast } from "./sum-broadcast.js";
-import { gradientConfigs } from "./tfjs-gradients.js";
 
 // Gradients whose own in tfjs-core are wrong at a kink, of NaN, or of operands that broadcast.
 
@@ -51,7 +50,7 @@ const prelu: tf.GradConfig = {
 /** `a / b`, and 0 where both are 0. */
 function quotientOrZero(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   const quotient = tf.div(a, b);
-  // tfjs's where makes one element of none and a number.
+  // Not a scalar: tf.where gives an axis of none the size 1 beside one.
   return tf.where(tf.logicalAnd(tf.equal(a, 0), tf.equal(b, 0)), tf.zerosLike(quotient), quotient);
 }
 
@@ -79,15 +78,19 @@ const power: tf.GradConfig = {
   kernelName: "Pow",
   inputsToSave: ["a", "b"],
   outputsToSave: [true],
-  gradFunc: (dy, saved, attrs) => {
-    const [a, b] = saved as [tf.Tensor, tf.Tensor];
-    const own = gradientConfigs.find(({ kernelName }) => kernelName === "Pow")!;
+  gradFunc: (dy, [a, b, y]) => {
+    const slope = dy as tf.Tensor;
+    const base = () => tf.cast(a, "float32");
+    const exponent = () => tf.cast(b, "float32");
     return {
-      ...(own.gradFunc(dy, saved as tf.Tensor[], attrs) as Record<string, () => tf.Tensor>),
       a: () => {
-        const exponent = tf.cast(b, "float32");
-        const rest = tf.where(tf.equal(exponent, 0), 0, tf.sub(exponent, 1)) as tf.Tensor;
-        return sumBroadcast(tf.mul(dy as tf.Tensor, tf.mul(exponent, tf.pow(a, rest))), a.shape);
+        const rest = tf.where(tf.equal(b, 0), tf.zeros(b.shape), tf.sub(exponent(), 1));
+        return sumBroadcast(tf.mul(slope, tf.mul(exponent(), tf.pow(base(), rest))), a.shape);
+      },
+      // A base of at most 0 has no logarithm: there it is 0, as TensorFlow's.
+      b: () => {
+        const logarithm = tf.where(tf.greater(a, 0), tf.log(base()), tf.zeros(a.shape));
+        return sumBroadcast(tf.mul(slope, tf.mul(y, logarithm)), b.shape);
       },
     };
   },

@@ -133,6 +133,43 @@ describe.each(await testBackends())("gradients on $name", ({ start }) => {
     );
   });
 
+  it("of nothing has its shape", () => {
+    const shapes: [a: number[], b: number[]][] = [
+      [
+        [0, 1],
+        [0, 1],
+      ],
+      [
+        [0, 3],
+        [0, 1],
+      ],
+      [
+        [0, 1],
+        [1, 1],
+      ],
+      [[0, 3], []],
+      [
+        [2, 0],
+        [2, 1],
+      ],
+    ]; // prettier-ignore
+    for (const [a, b] of shapes) {
+      for (const f of [tf.div, tf.divNoNan, tf.pow, tf.maximum, tf.prelu] as ((
+        x: tf.Tensor,
+        y: tf.Tensor,
+      ) => tf.Tensor)[]) {
+        tf.tidy(() => {
+          const gradients = tf.grads(f)([tf.zeros(a), tf.ones(b)]);
+          expect(gradients.map(({ shape }) => shape)).toEqual([a, b]);
+        });
+      }
+    }
+    tf.tidy(() => {
+      expect(tf.where(tf.zeros([0, 1], "bool"), 0, tf.zeros([0, 1])).shape).toEqual([0, 1]);
+      expect(tf.where(tf.zeros([2, 0], "bool"), tf.ones([1, 1]), tf.ones([2, 1])).shape).toEqual([2, 0]);
+    });
+  });
+
   it("of a quotient whose divisor has no square in float32", async () => {
     // -a / b^2
     expectClose(await gradientOf((b) => tf.div([1e30, -1e-30], b), [1e20, 1e-20]), [-1e-10, 1e10], {

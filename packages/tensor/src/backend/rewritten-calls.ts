@@ -74,6 +74,15 @@ const meanOfWhole: Rewrite = (backendName, { inputs, attrs, backend }) => {
   return onBackend(backendName, backend)("Mean", { x }, { axis: axes, keepDims: true });
 };
 
+/** A choice among no elements, of operands of one shape: tfjs-core's broadcast leaves an axis of 1 where there is to be none. */
+const ofNothing: Rewrite = (_backendName, { inputs, attrs, backend }, run) => {
+  const { condition, t, e } = inputs as Record<"condition" | "t" | "e", TensorInfo>;
+  const shape = [condition, t, e].map((x) => x.shape).find((own) => own.includes(0));
+  if (!shape || [condition, t, e].every((x) => tf.util.arraysEqual(x.shape, shape))) return null;
+  const of = (x: TensorInfo) => ({ ...x, shape });
+  return run({ inputs: { condition: of(condition), t: of(t), e: of(e) }, attrs, backend });
+};
+
 const volumes =
   "MaxPool3D AvgPool3D Conv3D MaxPool3DGrad AvgPool3DGrad Conv3DBackpropInputV2 Conv3DBackpropFilterV2".split(
     " ",
@@ -82,6 +91,7 @@ const volumes =
 const rewrites: Record<string, readonly Rewrite[]> = {
   StridedSlice: [allAxes],
   BatchMatMul: [wholeBatches],
+  Select: [ofNothing],
   ...Object.fromEntries(volumes.map((kernelName) => [kernelName, [withoutLastVoxels]])),
   AvgPool: [meanOfWhole],
   AvgPool3D: [meanOfWhole, withoutLastVoxels],

@@ -18,7 +18,7 @@ import { unsortedSegmentSum } from "./segment-sum.js";
 import { address, wasmBackend } from "./simd-kernels.js";
 import { splitOn } from "./split.js";
 import { windowKernels } from "./window-kernels.js";
-import { convolutions, wrongFor } from "./wrong-kernels.js";
+import { convolutions, type Given, wrongFor } from "./wrong-kernels.js";
 
 const size = tf.util.sizeFromShape;
 
@@ -45,6 +45,9 @@ const activations: Record<string, string> = {
 /** Kernels of tfjs-backend-cpu for strings and complex numbers, which this backend does not hold. */
 const notHeldHere = /Complex|FFT|Imag|Real$|String|Ragged|Sparse|Unique/;
 
+/** A way to run a kernel: its result, or nothing where it is not for the call. */
+type Way = (call: Given, tensors: TensorInfo[]) => TensorInfo | TensorInfo[] | null | undefined | false;
+
 const originals = new Map<string, KernelConfig | undefined>();
 
 /** tfjs-backend-wasm's own kernel, whatever is registered by now. */
@@ -69,49 +72,55 @@ export async function registerWasmKernels(threadCount: number): Promise<number> 
   const hasNonFinite = (x: TensorInfo) =>
     x.dtype === "float32" && kernels.hasNonFinite(size(x.shape), at(x)) !== 0;
 
-  /** The function that runs a kernel: ours, tfjs-backend-wasm's, or that of another for inputs that both get wrong. */
+  /** The function that runs a kernel: the first way to run it that is for the call. */
   const chooser = (kernelName: string): KernelFunc => {
     const theirs = original(kernelName)?.kernelFunc;
     const ours = simdKernels[kernelName];
     const composite = compositeOf(kernelName);
     const hasHost = !composite && tf.getKernel(kernelName, "cpu") !== undefined;
     const isWrong = wrongFor(kernelName, hasNonFinite);
-    const run: KernelFunc = ({ inputs, attrs: given }) => {
-      const attrs = settledAttributes(kernelName, inputs as Inputs, (given ?? {}) as Attrs);
-      if (isChannelsFirst(kernelName, attrs)) {
-        const call = { inputs: inputs as Inputs, attrs, backend };
-        return channelsLast(kernelName, call, (turned) => run({ ...turned, backend }) as TensorInfo);
+    const run = (call: Given) => {
+      const settled = { ...call, attrs: settledAttributes(kernelName, call.inputs, call.attrs) };
+      const tensors = tensorsOf(call.inputs);
+      for (const way of ways) {
+        const result = way(settled, tensors);
+        if (result) return result;
       }
-      const again = (call: Parameters<KernelFunc>[0]) => run(call) as TensorInfo;
-      const rewriting = rewritten("wasm", kernelName, { inputs, attrs, backend }, again);
-      if (rewriting) return rewriting;
-      const tensors = tensorsOf(inputs);
-      if (composite && tensors.some(({ shape }) => size(shape) === 0)) {
-        return composite(inputs as tf.NamedTensorMap, attrs) as TensorInfo;
-      }
-      const params = { inputs, attrs, backend };
-      if (hasHost && ((!theirs && !ours) || isWrong({ inputs: inputs as Inputs, attrs, backend }, tensors))) {
-        return runOnHost(kernelName, { inputs, attrs }, backend);
-      }
-      if (ours && (!theirs || tensors.every(({ dtype }) => dtype === "float32"))) {
-        return ours({ inputs: inputs as Inputs, attrs, backend, kernels, split, at, output });
-      }
-      const activation = fused.has(kernelName) && activations[attrs.activation];
-      const { preluActivationWeights: alpha, ...operands } = inputs as Inputs;
-      const plain = {
-        inputs: operands,
-        attrs: fused.has(kernelName) ? { ...attrs, activation: "linear" } : attrs,
-        backend,
-      };
-      let x = theirs!(activation ? plain : params) as TensorInfo;
-      if (convolutions.has(kernelName) && hasNonFinite(x)) x = unclamped(kernelName, plain, x);
-      if (!activation) return x;
-      const own = { alpha: attrs.leakyreluAlpha };
-      const y = tf.getKernel(activation, "wasm").kernelFunc({ inputs: { x, alpha }, attrs: own, backend });
-      backend.disposeData(x.dataId);
-      return y;
+      throw new Error(`wasm: ${kernelName} has no kernel`);
     };
-    return run;
+    const again = (params: Parameters<KernelFunc>[0]) => run({ ...params, backend } as Given) as TensorInfo;
+    const ways: Way[] = [
+      (call) =>
+        isChannelsFirst(kernelName, call.attrs) &&
+        channelsLast(kernelName, call, (turned) => again({ ...turned, backend })),
+      (call) => rewritten("wasm", kernelName, call, again),
+      ({ inputs, attrs }, tensors) =>
+        tensors.some(({ shape }) => size(shape) === 0) &&
+        composite?.(inputs as object as tf.NamedTensorMap, attrs),
+      (call, tensors) =>
+        hasHost && ((!theirs && !ours) || isWrong(call, tensors)) && runOnHost(kernelName, call, backend),
+      (call, tensors) =>
+        (!theirs || tensors.every(({ dtype }) => dtype === "float32")) &&
+        ours?.({ ...call, kernels, split, at, output }),
+      (call) => theirs && withActivationApart(kernelName, theirs, call),
+    ];
+    return ({ inputs, attrs }) => run({ inputs: inputs as Inputs, attrs: (attrs ?? {}) as Attrs, backend });
+  };
+
+  /** A kernel of tfjs-backend-wasm; the activation of a fused one is run behind it, and NaN in a convolution is put right. */
+  const withActivationApart = (kernelName: string, theirs: KernelFunc, call: Given) => {
+    const { inputs, attrs } = call;
+    const isFused = fused.has(kernelName);
+    const activation = isFused && activations[attrs.activation];
+    const { preluActivationWeights: alpha, ...operands } = inputs;
+    const plain = { inputs: operands, attrs: isFused ? { ...attrs, activation: "linear" } : attrs, backend };
+    let x = theirs(activation ? plain : call) as TensorInfo;
+    if (convolutions.has(kernelName) && hasNonFinite(x)) x = unclamped(kernelName, plain, x);
+    if (!activation) return x;
+    const own = { alpha: attrs.leakyreluAlpha };
+    const y = tf.getKernel(activation, "wasm").kernelFunc({ inputs: { x, alpha }, attrs: own, backend });
+    backend.disposeData(x.dataId);
+    return y;
   };
 
   /** A convolution's results, of which some are not finite, without the infinities that NaN was clamped to. */

@@ -146,12 +146,14 @@ const addN: Kernel = ({ inputs, backend }) => {
 };
 
 const select: Kernel = ({ inputs: { condition, t, e }, backend }) => {
+  // tfjs-core's broadcast leaves an axis of 1 where there is to be none.
+  const shape = [condition, t, e].map((x) => x.shape).find((own) => own.includes(0)) ?? t.shape;
   const dtype = t.dtype === e.dtype ? t.dtype : tf.upcastType(t.dtype, e.dtype);
   const cast = dtype === "float32" ? "f32" : "i32";
   return elementwise(backend, {
     name: "Select",
     inputs: { condition, t, e },
-    shape: t.shape,
+    shape,
     dtype,
     expression: `select(${cast}(e), ${cast}(t), condition != 0)`,
   });

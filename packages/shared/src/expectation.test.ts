@@ -12,6 +12,8 @@ it.each<[z.ZodType, unknown, string]>([
   [z.array(z.int()).nonempty(), [], "expected a list with a length of at least 1"],
   [z.enum(["a", "b"]), "c", 'expected "a" or "b"'],
   [z.union([z.number(), z.boolean()]), "c", "expected number or boolean"],
+  [z.union([z.number(), z.boolean()], { error: "expected a size" }), "c", "expected a size"],
+  [z.number().positive("must be above 0"), 0, "must be above 0"],
   [z.strictObject({ a: z.number() }), { a: 1, b: 2 }, 'unknown key "b"'],
   [z.number().refine((x) => x % 2 === 1, "expected an odd number"), 2, "expected an odd number"],
 ])("expectation says what %# demands", (schema, value, text) => {

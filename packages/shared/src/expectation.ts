@@ -3,6 +3,8 @@ import { shown } from "./shown.js";
 
 /** What a schema demands of a value, in words: `expected a number of at least 1`. */
 export function expectation(issue: z.core.$ZodIssue): string {
+  // A schema's own message says more than zod's.
+  if (!/^(Invalid|Too|Unrecognized) /.test(issue.message)) return issue.message;
   switch (issue.code) {
     case "invalid_type":
       return `expected ${issue.expected === "int" ? "integer" : issue.expected}`;

@@ -57,10 +57,8 @@ function problemsOf(issue: z.core.$ZodIssue, config: unknown): Problem[] {
   const setting = path.join(".") || "settings";
   if (given === undefined) return [{ setting, what: "missing" }];
   const choices = issue.code === "invalid_value" && typeof given === "string" ? issue.values.map(String) : [];
-  // The schema's own messages say more than zod's.
-  const demand = /^(Invalid|Too) /.test(issue.message) ? expectation(issue) : issue.message;
   const got = Array.isArray(given) ? shown(given) : describe(given);
-  return [{ setting, what: `${demand}, got ${got}${didYouMean(String(given), choices)}` }];
+  return [{ setting, what: `${expectation(issue)}, got ${got}${didYouMean(String(given), choices)}` }];
 }
 
 const at = (config: unknown, path: readonly string[]): unknown =>

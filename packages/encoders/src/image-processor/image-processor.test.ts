@@ -167,7 +167,11 @@ describe("image processors", () => {
     [{ image_std: [1, 0, 1] }, /image_std: expected numbers above 0, got \[1,0,1\]/],
     [{ image_mean: [0.5, 0.5] }, /image_mean: .*got \[0\.5,0\.5\]/],
     [{ resample: 6 }, /resample: .*got 6/],
-    [{ size: { shortest_edge: 224, longest_edge: 448 } }, /size: /],
+    [
+      { size: { shortest_edge: 224, longest_edge: 448 } },
+      'size: expected pixels from 1 to 16384: an edge, [height, width], { height, width } or { shortest_edge }, got {"shortest_edge":224,"longest_edge":448}',
+    ],
+    [{ image_mean: [0.5] }, "image_mean: expected a number or three, got [0.5]"],
     [{ size: { max_pixels: 9 } }, /size: /],
     [{ size: 1e9 }, /size: .*got 1000000000/],
     [{ do_pad: true }, /do_pad: changes the result and is supported only at false, got true/],

@@ -11,8 +11,12 @@ const sizeObject = z.union([
   z.strictObject({ height: edge, width: edge }),
   z.strictObject({ shortest_edge: edge, longest_edge: z.null().optional() }),
 ]);
-const size = z.union([edge, z.tuple([edge, edge]), sizeObject]);
-const colour = z.union([z.number().min(-1e4).max(1e4), z.tuple([z.number(), z.number(), z.number()])]);
+const size = z.union([edge, z.tuple([edge, edge]), sizeObject], {
+  error: "expected pixels from 1 to 16384: an edge, [height, width], { height, width } or { shortest_edge }",
+});
+const colour = z.union([z.number().min(-1e4).max(1e4), z.tuple([z.number(), z.number(), z.number()])], {
+  error: "expected a number or three",
+});
 
 /** The supported keys of preprocessor_config.json; those that are absent have the class's defaults. */
 const schema = z.object({

@@ -114,10 +114,12 @@ function match(
       continue;
     }
     missing.delete(name);
-    const { shape } = reader.info(inFile);
+    const { shape, dtype } = reader.info(inFile);
     if (String(shape) !== String(parameter.stateShape)) {
       faults.push(`weight ${shown(inFile)} has shape [${shape}], expected [${parameter.stateShape}]`);
     }
+    // Quantized weights, for example, whose scales nobody would apply.
+    if (!/^B?F\d/.test(dtype)) faults.push(`weight ${shown(inFile)} is ${dtype}, expected floats`);
     parameters.push([inFile, parameter]);
   }
   for (const name of missing.keys()) faults.push(`weight ${shown(name)} is missing`);

@@ -2,7 +2,7 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { checkOutputFile, checkOutputFolder } from "./output-file.js";
+import { checkOutputFile, checkOutputFolder, refuseOtherThanSafetensors } from "./output-file.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -54,4 +54,22 @@ it.runIf(process.platform !== "win32")(
 
 it.runIf(process.platform === "linux")("names a device, which a renamed file would replace", () => {
   expect(() => checkOutputFile("/dev/full")).toThrow("/dev/full is a device or a pipe, expected a file");
+});
+
+it("lets a safetensors file be replaced, and an empty one, and nothing else", async () => {
+  const path = join(folder, "features");
+  refuseOtherThanSafetensors(join(folder, "new"));
+  refuseOtherThanSafetensors(join(folder, "file"));
+  // The length of the header in 8 bytes, then its JSON: https://huggingface.co/docs/safetensors
+  for (const [bytes, isSafetensors] of [
+    [[2, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d], true],
+    [[0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x7b], false],
+    [[2, 0, 0, 0, 0, 0, 0, 0, 0x20, 0x7b], false],
+    [[0x70, 0x61, 0x74, 0x68, 0x0a], false],
+  ] as const) {
+    await writeFile(path, Uint8Array.from(bytes));
+    const check = () => refuseOtherThanSafetensors(path);
+    if (isSafetensors) expect(check).not.toThrow();
+    else expect(check).toThrow(`--out: ${path} is there already and is no safetensors file; `);
+  }
 });

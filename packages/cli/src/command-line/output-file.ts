@@ -1,6 +1,17 @@
-import { accessSync, constants, lstatSync, realpathSync, type Stats, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../shared/message-of.js";
+import { largestHeader } from "../shared/safetensors-header.js";
 
 /** Checks that a file can be written, before any work is done for it. @throws an error that names `--out` and the reason */
 export function checkOutputFile(path: string): void {
@@ -11,6 +22,27 @@ export function checkOutputFile(path: string): void {
   // The file is written beside its place and renamed, which would replace a device such as /dev/full.
   if (there && !there.isFile()) throw new Error(`--out: ${path} is a device or a pipe, expected a file`);
   checkWritable(folder);
+}
+
+/**
+ * Checks that a file that will be replaced is one of the kind that is written, and no photo or table that a slip names.
+ *
+ * @throws an error that names `--out`
+ */
+export function refuseOtherThanSafetensors(path: string): void {
+  if (!statOf(path)?.size) return;
+  const start = Buffer.alloc(9);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, start, 0, start.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  // The length of the header, then its JSON.
+  if (start.readBigUInt64LE() <= largestHeader && start[8] === 0x7b) return;
+  throw new Error(
+    `--out: ${path} is there already and is no safetensors file; delete it, or take another name`,
+  );
 }
 
 /**

@@ -57,7 +57,8 @@ describe("dcr encode", () => {
   it("refuses an output that would replace what it reads", async () => {
     await writeFile(path("list.csv"), `path\nphotos ä/${images[0]}\n`);
     const own = await encode("--images", "list.csv", "--out", "list.csv");
-    expect(own.stderr).toBe(`error: --out: ${path("list.csv")} is what --images names; take another\n`);
+    const why = "is there already and is no safetensors file; delete it, or take another name";
+    expect(own.stderr).toBe(`error: --out: ${path("list.csv")} ${why}\n`);
     await cp(join(fixtures, "models/siglip"), path("own-encoder"), { recursive: true });
     const command = ["encode", "--encoder", "own-encoder", "--device", "wasm", "--images", "list.csv"];
     const weights = "own-encoder/model.safetensors";

@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import type { CommandContext } from "../command-line/command-context.js";
 import { addDeviceOption, type DeviceOption } from "../command-line/device-option.js";
 import { namingOption } from "../command-line/naming-option.js";
-import { checkOutputFile } from "../command-line/output-file.js";
+import { checkOutputFile, refuseOtherThanSafetensors } from "../command-line/output-file.js";
 import { text } from "../command-line/parse-option.js";
 import { absolutePath, resolveModelName } from "../config/resolve-paths.js";
 import { checkNames } from "../evaluate/check-names.js";
@@ -39,6 +39,7 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
   addDeviceOption(command).action(async (options: Options) => {
     const out = absolutePath(options.out, context.base);
     checkOutputFile(out);
+    refuseOtherThanSafetensors(out);
     const dataset = await namingOption("--images", () =>
       openImages(absolutePath(options.images, context.base), { log: (line) => console.error(line) }),
     );
@@ -47,7 +48,7 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
       { encoder: resolveModelName(options.encoder, context.base), encoderRevision: options.revision },
       "--revision",
     );
-    refuseInput(out, { images: absolutePath(options.images, context.base), encoder: resolve(folder) });
+    refuseModelFile(out, resolve(folder));
     await readEncoderShape(folder);
     await initialize({ device: options.device });
     const loaded = await loadWholeEncoder(folder);
@@ -70,10 +71,8 @@ export function addEncodeCommand(program: Command, context: CommandContext): voi
   });
 }
 
-/** @throws where the output would take the place of the images, or of a part of the encoder */
-function refuseInput(out: string, { images, encoder }: { images: string; encoder: string }): void {
-  if (out === images) throw new Error(`--out: ${out} is what --images names; take another`);
-  if (out.startsWith(`${encoder}${sep}`)) {
-    throw new Error(`--out: ${out} is in the encoder's folder, a file of which it may replace; take another`);
-  }
+/** @throws where the output may take the place of a part of the encoder */
+function refuseModelFile(out: string, encoder: string): void {
+  if (!out.startsWith(`${encoder}${sep}`)) return;
+  throw new Error(`--out: ${out} is in the encoder's folder, a file of which it may replace; take another`);
 }

@@ -222,8 +222,13 @@ describe("dcr enhance", () => {
     });
   }, 60_000);
 
-  it("goes on only on the kind of device that the run began on", async () => {
+  it("names an encoder that was deleted, and goes on only on the kind of device that the run began on", async () => {
     await cp(path("whole"), path("elsewhere"), { recursive: true });
+    await rm(path("elsewhere/encoder"), { recursive: true });
+    const { stdout } = await dcr(["enhance", "--resume", "elsewhere"]);
+    expect(stdout.split("\n")).toContain(
+      "note:   elsewhere/encoder is not there any more; delete elsewhere/jobs/dcr-seed0 and resume to make it anew",
+    );
     const settings = readFileSync(path("elsewhere/config.yaml"), "utf8");
     expect(settings).toMatch(/^device: wasm$/m);
     await writeFile(path("elsewhere/config.yaml"), settings.replace("device: wasm", "device: webgpu"));

@@ -35,6 +35,8 @@ describe("checkPattern", () => {
     // 64 is the most times and the most lengths.
     "a{64}b{1,64}c{1,}",
     "a?b?c?d?e?f?g",
+    "(?:a|b)".repeat(6),
+    "(?:a|b|c|(?:d|e))f",
     "a".repeat(1000),
   ])("accepts %s", (pattern) => {
     expect(check(pattern)).not.toThrow();
@@ -52,12 +54,12 @@ describe("checkPattern", () => {
     ["a*a*b", "an alternative goes on after a repetition without bound"],
     ["a{0,99}b", "an alternative goes on after a repetition without bound"],
     // 2^30 ways to match 30 letters: https://swtch.com/~rsc/regexp/regexp1.html
-    [
-      `${"a?".repeat(30)}${"a".repeat(30)}`,
-      "the repetitions of an alternative have more than 64 lengths together",
-    ],
-    ["a{0,64}", "the repetitions of an alternative have more than 64 lengths together"],
-    ["a{1,8}a{1,9}b", "the repetitions of an alternative have more than 64 lengths together"],
+    [`${"a?".repeat(30)}${"a".repeat(30)}`, "an alternative can match in more than 64 ways"],
+    ["(?:a|a)".repeat(40), "an alternative can match in more than 64 ways"],
+    ["(?:a|b)(?:c|d|(?:e|f|g){0,1})", "a group is repeated"],
+    [`(?:${"a|".repeat(64)}a)`, "an alternative can match in more than 64 ways"],
+    ["a{0,64}", "an alternative can match in more than 64 ways"],
+    ["a{1,8}a{1,9}b", "an alternative can match in more than 64 ways"],
     ["(?=a+)b", "a group looks ahead or behind, or sets options"],
     ["(a)\\1", "the expression refers back to a group"],
     ["(a)?", "a group is repeated"],

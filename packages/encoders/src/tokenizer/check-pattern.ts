@@ -2,13 +2,14 @@
 const MAX_LENGTH = 1000;
 /** A bounded repetition up to this, such as `{1,3}` and `?`, is tried at every length; a longer one counts as one without bound. */
 const MAX_COUNT = 64;
-/** How many lengths the bounded repetitions of an alternative may have together. */
+/** In how many ways the bounded repetitions and the groups of an alternative may match together. */
 const MAX_WAYS = 64;
 
 /**
  * Checks that a regular expression of a tokenizer.json cannot take for ever. An engine that goes back tries every length of every
- * repetition, so: no group is repeated, nothing looks ahead or behind, nothing refers back, an alternative ends with its one repetition
- * without bound (but for anchors) and matches a character at least, and the bounded ones have few lengths together. The tokenizers of SigLIP and Gemma keep to that.
+ * repetition and every alternative of every group, so: no group is repeated, nothing looks ahead or behind, nothing refers back, an
+ * alternative ends with its one repetition without bound (but for anchors) and matches a character at least, and the bounded ones and the
+ * groups match in few ways together. The tokenizers of SigLIP and Gemma keep to that.
  *
  * @param where the file and the key, for the error
  * @throws where it does not
@@ -21,7 +22,8 @@ export function checkPattern(where: string, pattern: string): void {
   };
   if (pattern.length > MAX_LENGTH)
     refuse(`the expression has ${pattern.length} characters of at most ${MAX_LENGTH}`);
-  let depth = 0;
+  /** How many alternatives each of the groups has that are open. */
+  const groups: number[] = [];
   let ways = 1;
   let isUnbounded = false;
   let afterGroup = false;
@@ -29,6 +31,10 @@ export function checkPattern(where: string, pattern: string): void {
   const consume = () => {
     if (isUnbounded) refuse("an alternative goes on after a repetition without bound");
     consumed++;
+  };
+  const multiply = (count: number) => {
+    ways *= count;
+    if (ways > MAX_WAYS) refuse(`an alternative can match in more than ${MAX_WAYS} ways`);
   };
   const endAlternative = () => {
     if (consumed === 0) refuse("an alternative may match nothing, and so everywhere");
@@ -42,9 +48,7 @@ export function checkPattern(where: string, pattern: string): void {
       const [least, most] = countsOf(quantifier);
       if (least === 0) consumed--;
       if (most > MAX_COUNT) isUnbounded = true;
-      else ways *= most - least + 1;
-      if (ways > MAX_WAYS)
-        refuse(`the repetitions of an alternative have more than ${MAX_WAYS} lengths together`);
+      else multiply(most - least + 1);
       i += quantifier.length - 1;
       // A possessive or lazy sign after it repeats nothing.
       if (/[?+]/.test(pattern[i + 1] ?? "")) i++;
@@ -63,13 +67,14 @@ export function checkPattern(where: string, pattern: string): void {
       if (/^\(\?(?!:)/.test(rest)) refuse("a group looks ahead or behind, or sets options");
       // The signs after it repeat nothing.
       if (rest.startsWith("(?:")) i += 2;
-      depth++;
+      groups.push(1);
     } else if (character === ")") {
-      depth--;
+      multiply(groups.pop() ?? 1);
       afterGroup = true;
-    } else if (character === "|" && depth === 0) {
-      endAlternative();
-    } else if (character !== "|" && character !== "^" && character !== "$") {
+    } else if (character === "|") {
+      if (groups.length === 0) endAlternative();
+      else groups[groups.length - 1]!++;
+    } else if (character !== "^" && character !== "$") {
       consume();
     }
   }

@@ -1,4 +1,5 @@
 import type { ImageDataset } from "@dcr-js/data";
+import { describe } from "../shared/check-options.js";
 
 /** Images with a class each. */
 export interface LabelledImages {
@@ -17,11 +18,14 @@ export function classNumbers(
   labels: readonly (string | undefined)[],
   classes: readonly string[],
 ): Int32Array {
+  for (const [name, list] of Object.entries({ labels, classes })) {
+    if (!Array.isArray(list))
+      throw new TypeError(`classNumbers: ${name} must be a list, got ${describe(list)}`);
+  }
   const place = new Map(classes.map((name, i) => [name, i]));
   return Int32Array.from(labels, (label, i) => {
     const number = label === undefined ? undefined : place.get(label);
-    if (number === undefined)
-      throw new Error(`classNumbers: labels[${i}] is no class: ${JSON.stringify(label)}`);
+    if (number === undefined) throw new Error(`classNumbers: labels[${i}] is no class: ${describe(label)}`);
     return number;
   });
 }

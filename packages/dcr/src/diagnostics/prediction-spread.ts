@@ -1,6 +1,7 @@
 import type { DDPMScheduler, Denoiser } from "@dcr-js/diffusion";
 import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloatTensor } from "../objectives/check-float-tensor.js";
 import { similarityMetrics } from "../objectives/dcr.js";
 import { dcrLossGradients } from "../objectives/dcr-loss-gradients.js";
 import { askPredictions } from "../objectives/prediction-objective.js";
@@ -12,11 +13,11 @@ export interface SpreadInput {
   denoiser: Denoiser;
   scheduler: DDPMScheduler;
   /** `x0`: latents times the scaling factor, `[N, h, w, channels]`, N >= 2. */
-  latents: tf.Tensor4D;
+  latents: tf.Tensor;
   /** `h(z)` of each image, `[N, c]`. */
-  conditions: tf.Tensor2D;
+  conditions: tf.Tensor;
   /** `h(z)` of each image's augmented view, `[N, c]`. Default none. */
-  augmentedConditions?: tf.Tensor2D;
+  augmentedConditions?: tf.Tensor;
   /** The timesteps to look at. */
   timesteps: readonly number[];
   /** The seed of the noise, which is the same at all timesteps. */
@@ -71,6 +72,8 @@ export async function predictionSpread(input: SpreadInput): Promise<PredictionSp
   });
   checkNumber("predictionSpread: seed", seed, { integer: true, min: 0 });
   checkNumber("predictionSpread: chunk", chunk, { integer: true, min: 0 });
+  checkFloatTensor("predictionSpread: latents", latents, "[N, h, w, channels]");
+  checkFloatTensor("predictionSpread: conditions", conditions, "[N, c]");
   const [n] = latents.shape;
   if (n < 2 || conditions.shape[0] !== n) {
     throw new Error(
@@ -88,15 +91,15 @@ export async function predictionSpread(input: SpreadInput): Promise<PredictionSp
   const results: PredictionSpread[] = [];
   for (const timestep of timesteps) {
     const metrics = tf.tidy(() => {
-      const noise = new Random(seed).fork("noise").normal(latents.shape) as tf.Tensor4D;
+      const [x0, noise] = [latents, new Random(seed).fork("noise").normal(latents.shape)] as tf.Tensor4D[];
       const all = new Int32Array(n).fill(timestep);
-      const noisy = scheduler.addNoise(latents, noise, all);
+      const noisy = scheduler.addNoise(x0, noise, all);
       const prepared = denoiser.prepare(noisy, all);
       const asked = askPredictions(
         {
           conditions,
           augmentedConditions,
-          target: scheduler.target(latents, noise, all),
+          target: scheduler.target(x0, noise, all),
           offset: 0,
           chunk,
           predict: (rows, e) => denoiser.predict(prepared, rows, e),

@@ -1,6 +1,7 @@
 import type { DDPMScheduler, Denoiser } from "@dcr-js/diffusion";
 import { Random } from "@dcr-js/tensor";
 import * as tf from "@tensorflow/tfjs-core";
+import { checkFloatTensor } from "../objectives/check-float-tensor.js";
 import { checkNumber, checkOptions } from "../shared/check-options.js";
 
 /** The targets that a diffusion model may have been trained to predict, by diffusers' names. */
@@ -11,7 +12,7 @@ export interface PredictionTypeInput {
   denoiser: Denoiser;
   scheduler: DDPMScheduler;
   /** `x0`: latents times the scaling factor, `[N, h, w, channels]`. */
-  latents: tf.Tensor4D;
+  latents: tf.Tensor;
   /** The seed of the noise. */
   seed: number;
 }
@@ -38,13 +39,14 @@ export async function measurePredictionType(input: PredictionTypeInput): Promise
   const caller = "measurePredictionType";
   const names = { denoiser: true, scheduler: true, latents: true, seed: true } as const;
   const { denoiser, scheduler, latents, seed } = checkOptions(caller, input, names);
+  checkFloatTensor(`${caller}: latents`, latents, "[N, h, w, channels]");
   checkNumber(`${caller}: seed`, seed, { integer: true, min: 0 });
   const [n] = latents.shape;
   const steps = scheduler.config.num_train_timesteps;
   const timesteps = Int32Array.from({ length: n }, (_, i) => Math.floor(((i + 0.5) / n) * steps));
   const scalars = tf.tidy(() => {
-    const noise = new Random(seed).fork("noise").normal(latents.shape) as tf.Tensor4D;
-    const prepared = denoiser.prepare(scheduler.addNoise(latents, noise, timesteps), timesteps);
+    const [x0, noise] = [latents, new Random(seed).fork("noise").normal(latents.shape)] as tf.Tensor4D[];
+    const prepared = denoiser.prepare(scheduler.addNoise(x0, noise, timesteps), timesteps);
     const rows = Int32Array.from({ length: n }, (_, i) => i);
     const predicted = denoiser.predict(prepared, rows, tf.zeros([n, denoiser.conditionSize]));
     prepared.dispose();
@@ -52,7 +54,7 @@ export async function measurePredictionType(input: PredictionTypeInput): Promise
       tf.div(tf.mean(tf.squaredDifference(predicted, target)), tf.mean(tf.square(target)));
     return {
       epsilon: error(noise),
-      v_prediction: error(scheduler.velocity(latents, noise, timesteps)),
+      v_prediction: error(scheduler.velocity(x0, noise, timesteps)),
       sample: error(latents),
     };
   });

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber } from "../shared/check-options.js";
+import { checkFloatTensor } from "../objectives/check-float-tensor.js";
+import { checkNumber, describe } from "../shared/check-options.js";
 
 /** How classes lie in a space; the caller disposes both scalars. */
 export interface Scatter {
@@ -20,9 +21,8 @@ export interface Scatter {
  * @param features `[n, dim]`, n >= 2. @param labels the class of each row, `n`.
  * @throws when there is not one label, a finite number, for each row, or fewer than two rows.
  */
-export function featureScatter(features: tf.Tensor2D, labels: ArrayLike<number>): Scatter {
-  if (features.rank !== 2)
-    throw new Error(`featureScatter: features must be [n, dim], got [${features.shape}]`);
+export function featureScatter(features: tf.Tensor, labels: ArrayLike<number>): Scatter {
+  checkFloatTensor("featureScatter: features", features, "[n, dim]");
   return scatter("featureScatter", features, labels);
 }
 
@@ -34,18 +34,20 @@ export function featureScatter(features: tf.Tensor2D, labels: ArrayLike<number>)
  * @throws when there is not one label, a finite number, for each row, or fewer than two rows.
  */
 export function noiseScatter(noises: tf.Tensor, labels: ArrayLike<number>): Scatter {
+  checkFloatTensor("noiseScatter: noises", noises);
   if (noises.rank < 2) throw new Error(`noiseScatter: noises must be [n, ...], got [${noises.shape}]`);
   return scatter("noiseScatter", noises, labels);
 }
 
-function scatter(where: string, x: tf.Tensor, labels: ArrayLike<number>): Scatter {
+function scatter(caller: string, x: tf.Tensor, labels: ArrayLike<number>): Scatter {
   const n = x.shape[0];
-  if (n < 2) throw new Error(`${where}: expected two samples or more, got ${n}`);
-  if (labels.length !== n) {
-    throw new Error(`${where}: expected ${n} labels, one for each row, got ${labels.length}`);
+  if (n < 2) throw new Error(`${caller}: expected two samples or more, got ${n}`);
+  if (labels?.length !== n) {
+    const got = labels?.length ?? describe(labels);
+    throw new Error(`${caller}: expected ${n} labels, one for each row, got ${got}`);
   }
   const given = Array.from(labels);
-  for (const [i, label] of given.entries()) checkNumber(`${where}: labels[${i}]`, label);
+  for (const [i, label] of given.entries()) checkNumber(`${caller}: labels[${i}]`, label);
   const count = (label: number) => given.filter((other) => other === label).length;
   // Row i averages the rows of i's class.
   const averages = given.flatMap((label) => {

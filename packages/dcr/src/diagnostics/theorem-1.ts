@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs-core";
+import { checkFloatTensor } from "../objectives/check-float-tensor.js";
 import { featureScatter, noiseScatter, type Scatter } from "./scatter.js";
 
 /** The two sides of Theorem 1, measured. */
@@ -33,10 +34,12 @@ export interface TheoremOne {
  * @throws when the numbers of rows differ, where a number is not finite, and where all features are equal
  */
 export async function theoremOne(
-  features: tf.Tensor2D,
+  features: tf.Tensor,
   noises: tf.Tensor,
   labels: ArrayLike<number>,
 ): Promise<TheoremOne> {
+  checkFloatTensor("theoremOne: features", features, "[n, dim]");
+  checkFloatTensor("theoremOne: noises", noises);
   const n = features.shape[0];
   if (noises.shape[0] !== n) {
     throw new Error(`theoremOne: expected noises of ${n} rows, as features have, got [${noises.shape}]`);

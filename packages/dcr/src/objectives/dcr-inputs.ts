@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { checkFloat } from "../shared/check-float.js";
 import { checkOptions, describe } from "../shared/check-options.js";
+import { checkFloatTensor } from "./check-float-tensor.js";
 
 /** A positive of the DCR loss: the augmented view's prediction `A+`, or the target `G`. */
 export type DCRPositive = "augmented" | "target";
@@ -43,7 +44,7 @@ export function checkDCR(caller: string, inputs: DCRPredictions, options?: DCRTe
     target: true,
     anchors: true,
   });
-  checkFloatTensor(caller, "predictions", predictions);
+  checkFloatTensor(`${caller}: predictions`, predictions);
   const [n, all, ...item] = predictions.shape;
   const { anchors = Int32Array.from({ length: n }, (_, i) => i) } = inputs;
   if (predictions.rank < 3 || (inputs.anchors === undefined && n !== all)) {
@@ -66,20 +67,10 @@ export function checkDCR(caller: string, inputs: DCRPredictions, options?: DCRTe
           `got ${given ? `[${given.shape}]` : "nothing"}`,
       );
     }
-    checkFloatTensor(caller, positive, given);
+    checkFloatTensor(`${caller}: ${positive}`, given);
   }
   checkFloat(`${caller}: temperature`, temperature, { above: 0 });
   return { n, all, temperature, positives, anchors };
-}
-
-/** Refuses what is not a float32 tensor: squares of int32 wrap around. */
-function checkFloatTensor(caller: string, name: string, value: tf.Tensor): void {
-  if (!(value instanceof tf.Tensor)) {
-    throw new TypeError(`${caller}: ${name} must be a tensor, got ${describe(value)}`);
-  }
-  if (value.dtype !== "float32") {
-    throw new TypeError(`${caller}: ${name} must be float32, got ${value.dtype}`);
-  }
 }
 
 /** Refuses a list that is empty, repeats itself or names something else than `allowed`. */

@@ -14,7 +14,7 @@ import {
 
 export interface DCRGradientOptions extends Omit<DCRTermsOptions, "temperature"> {
   /** A number greater than 0, or a scalar, which gets no gradient. Default 0.1. */
-  temperature?: number | tf.Scalar;
+  temperature?: number | tf.Tensor;
   /**
    * The positives whose losses are differentiated; all of `positives` stay candidates. Default `positives`. With one
    * of the two, this is the gradient of that positive's own loss, for diagnosing how the two conflict.

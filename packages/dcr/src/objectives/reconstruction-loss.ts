@@ -1,6 +1,7 @@
 import { type Reduced, type Reduction, reduce } from "@dcr-js/contrastive";
 import * as tf from "@tensorflow/tfjs-core";
 import { checkOptions } from "../shared/check-options.js";
+import { checkFloatTensor } from "./check-float-tensor.js";
 
 export interface ReconstructionLossOptions<R extends Reduction = Reduction> {
   /** The reduction over the samples. Default `"mean"`. */
@@ -21,6 +22,8 @@ export function reconstructionLoss<R extends Reduction = "mean">(
   options?: ReconstructionLossOptions<R>,
 ): Reduced<R> {
   const { reduction = "mean" as R } = checkOptions("reconstructionLoss", options, { reduction: true });
+  checkFloatTensor("reconstructionLoss: prediction", prediction);
+  checkFloatTensor("reconstructionLoss: target", target);
   if (prediction.rank < 2 || String(prediction.shape) !== String(target.shape)) {
     throw new Error(
       `reconstructionLoss: expected prediction and target of one shape [N, ...], got [${prediction.shape}] and [${target.shape}]`,

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { checkNumber } from "../shared/check-options.js";
+import { checkFloatTensor } from "../objectives/check-float-tensor.js";
+import { checkFunction, checkNumber, describe } from "../shared/check-options.js";
 
 /** Many predictions from few conditions: prediction `r` is made with condition `conditionOf[r]`. */
 export interface ConditionedPredictions {
@@ -34,14 +35,11 @@ export interface ConditionGradient {
  *
  * @param rows which predictions; default all
  */
-export function predictInChunks(
-  { conditions, conditionOf, predict, chunk }: ConditionedPredictions,
-  rows: Int32Array = range(conditionOf.length),
-): tf.Tensor {
-  checkRows("predictInChunks", { conditions, conditionOf, chunk }, rows);
+export function predictInChunks(predictions: ConditionedPredictions, rows?: Int32Array): tf.Tensor {
+  const { conditions, conditionOf, predict, chunk, asked } = check("predictInChunks", predictions, rows);
   return tf.tidy(() =>
     tf.concat(
-      [...chunks(rows, chunk)].map(([, part]) =>
+      [...chunks(asked, chunk)].map(([, part]) =>
         tf.tidy(() => predict(part, gatherRows(conditions, conditionOf, part))),
       ),
     ),
@@ -57,19 +55,21 @@ export function predictInChunks(
  * @returns `[M, ...]`, of the shape of `conditions`.
  */
 export function backpropagateInChunks(
-  { conditions, conditionOf, predict, chunk }: ConditionedPredictions,
+  predictions: ConditionedPredictions,
   dPredictions: tf.Tensor,
-  rows: Int32Array = range(conditionOf.length),
+  rows?: Int32Array,
 ): tf.Tensor {
-  checkRows("backpropagateInChunks", { conditions, conditionOf, chunk }, rows);
-  if (dPredictions.shape[0] !== rows.length) {
+  const caller = "backpropagateInChunks";
+  const { conditions, conditionOf, predict, chunk, asked } = check(caller, predictions, rows);
+  checkFloatTensor(`${caller}: dPredictions`, dPredictions);
+  if (dPredictions.shape[0] !== asked.length) {
     throw new Error(
-      `backpropagateInChunks: dPredictions must have a row for each of ${rows.length} predictions, got [${dPredictions.shape}]`,
+      `${caller}: dPredictions must have a row for each of ${asked.length} predictions, got [${dPredictions.shape}]`,
     );
   }
   return tf.tidy(() => {
     let sum: tf.Tensor | undefined;
-    for (const [start, part] of chunks(rows, chunk)) {
+    for (const [start, part] of chunks(asked, chunk)) {
       const before = sum;
       sum = tf.tidy(() => {
         const dy = tf.slice(dPredictions, start, part.length);
@@ -122,13 +122,11 @@ export function chunkedLossGradient(
 }
 
 function gradientAtConditions(
-  where: string,
+  caller: string,
   predictions: ConditionedPredictions,
   loss: (predictions: tf.Tensor) => tf.Tensor,
 ): ConditionGradient {
-  const { conditions, conditionOf, predict, chunk } = predictions;
-  const rows = range(conditionOf.length);
-  checkRows(where, predictions, rows);
+  const { conditions, conditionOf, predict, chunk, asked: rows } = check(caller, predictions);
   const first = chunk === 0 ? 0 : Math.max(0, rows.length - chunk);
   const [others, last] = [rows.subarray(0, first), rows.subarray(first)];
   return tf.tidy(() => {
@@ -150,26 +148,39 @@ function gradientAtConditions(
   });
 }
 
-function checkRows(
-  where: string,
-  { conditions, conditionOf, chunk }: Omit<ConditionedPredictions, "predict">,
-  rows: Int32Array,
-): void {
-  checkNumber(`${where}: chunk`, chunk, { integer: true, min: 0 });
-  if (rows.length === 0) throw new Error(`${where}: expected one prediction or more, got none`);
+/** Checks predictions and which of them are asked for, by default all. */
+function check(
+  caller: string,
+  predictions: ConditionedPredictions,
+  rows?: Int32Array,
+): ConditionedPredictions & { asked: Int32Array } {
+  // An object of a user's own, which may have other fields.
+  const { conditions, conditionOf, predict, chunk } = predictions ?? {};
+  checkFloatTensor(`${caller}: conditions`, conditions);
+  checkFunction(`${caller}: predict`, predict);
+  checkNumber(`${caller}: chunk`, chunk, { integer: true, min: 0 });
+  if (!(conditionOf instanceof Int32Array)) {
+    throw new TypeError(`${caller}: conditionOf must be an Int32Array, got ${describe(conditionOf)}`);
+  }
   const count = conditionOf.length;
+  const asked = rows ?? Int32Array.from({ length: count }, (_, i) => i);
+  if (!(asked instanceof Int32Array)) {
+    throw new TypeError(`${caller}: rows must be an Int32Array, got ${describe(asked)}`);
+  }
+  if (asked.length === 0) throw new Error(`${caller}: expected one prediction or more, got none`);
   // Some backends read zeros or another tensor's memory outside of the range, and there is no gradient.
-  for (const row of rows) {
+  for (const row of asked) {
     if (row < 0 || row >= count) {
-      throw new RangeError(`${where}: rows must be of predictions in 0..${count - 1}, got ${row}`);
+      throw new RangeError(`${caller}: rows must be of predictions in 0..${count - 1}, got ${row}`);
     }
     const condition = conditionOf[row];
     if (condition < 0 || condition >= conditions.shape[0]) {
       throw new RangeError(
-        `${where}: conditionOf must name rows of conditions in 0..${conditions.shape[0] - 1}, got ${condition}`,
+        `${caller}: conditionOf must name rows of conditions in 0..${conditions.shape[0] - 1}, got ${condition}`,
       );
     }
   }
+  return { conditions, conditionOf, predict, chunk, asked };
 }
 
 function gatherRows(conditions: tf.Tensor, conditionOf: Int32Array, rows: Int32Array): tf.Tensor {
@@ -199,5 +210,3 @@ function* chunks(rows: Int32Array, chunk: number): Iterable<[start: number, rows
   const step = chunk === 0 ? rows.length : chunk;
   for (let start = 0; start < rows.length; start += step) yield [start, rows.subarray(start, start + step)];
 }
-
-const range = (n: number) => Int32Array.from({ length: n }, (_, i) => i);

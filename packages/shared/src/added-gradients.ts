@@ -108,6 +108,16 @@ const cumprod: tf.GradConfig = {
   }),
 };
 
+/** The kernel that `tf.elu`'s gradient runs: `dy` times 1 where y is at least 0, and times y + 1 below. */
+const eluGrad: tf.GradConfig = {
+  kernelName: "EluGrad",
+  inputsToSave: ["dy", "y"],
+  gradFunc: (ddx, [dy, y]): Gradient => ({
+    dy: () => run("EluGrad", { dy: ddx as tf.Tensor, y }, {}),
+    y: () => tf.mul(tf.mul(ddx as tf.Tensor, dy), tf.cast(tf.less(y, 0), "float32")),
+  }),
+};
+
 const flipLeftRight: tf.GradConfig = {
   kernelName: "FlipLeftRight",
   gradFunc: (dy): Gradient => ({ image: () => tf.image.flipLeftRight(dy as tf.Tensor4D) }),
@@ -195,6 +205,7 @@ export const addedGradients: readonly tf.GradConfig[] = [
   depthToSpace,
   diag,
   einsum,
+  eluGrad,
   flipLeftRight,
   tensorScatterUpdate,
   topK,

@@ -163,59 +163,86 @@ const counts = (
     return Math.min(first + size, inputs) - Math.max(first, 0);
   });
 
+type Pool = "AvgPool" | "AvgPool3D";
+
+/** For each axis of an average pool the size of its window, and how many elements of the input each window holds there. */
+function windowsOf(pool: Pool, shape: number[], attrs: Attributes): { size: number; held: number[] }[] {
+  const { filterSize, strides, pad, dimRoundingMode } = attrs as never as Record<string, never>;
+  const info =
+    pool === "AvgPool"
+      ? tf.backend_util.computePool2DInfo(
+          shape as [number, number, number, number],
+          filterSize,
+          strides,
+          1,
+          explicitPadding(pad) as never,
+          dimRoundingMode,
+        )
+      : tf.backend_util.computePool3DInfo(
+          shape as [number, number, number, number, number],
+          filterSize,
+          strides,
+          1,
+          pad,
+          dimRoundingMode,
+        );
+  const sizes = info as unknown as Record<string, number> & { padInfo: Record<string, number> };
+  const before = { Depth: "front", Height: "top", Width: "left" } as const;
+  const axes = pool === "AvgPool" ? (["Height", "Width"] as const) : (["Depth", "Height", "Width"] as const);
+  return axes.map((axis) => {
+    const size = sizes[`filter${axis}`]!;
+    const window = {
+      size,
+      stride: sizes[`stride${axis}`]!,
+      before: Math.max(0, sizes.padInfo[before[axis]]!),
+    };
+    return { size, held: counts(sizes[`in${axis}`]!, sizes[`out${axis}`]!, window) };
+  });
+}
+
+/** Multiplies each window of an average pool by a factor for each axis. */
+const scaled = (
+  y: tf.Tensor,
+  windows: { size: number; held: number[] }[],
+  factor: (size: number, held: number) => number,
+): tf.Tensor =>
+  windows.reduce((product, { size, held }, i) => {
+    if (held.every((count) => count === size)) return product;
+    const shape = product.shape.map((_, axis) => (axis === i + 1 ? held.length : 1));
+    const factors = held.map((count) => factor(size, count));
+    return tf.mul(product, tf.tensor(factors, shape));
+  }, y);
+
 /**
  * tfjs's kernels divide by the size of the window, where the pool itself divides by how many elements of the input are in it: `dy`
  * makes up for it.
  */
-const averagePool = (kernelName: "AvgPool" | "AvgPool3D"): tf.GradConfig => ({
-  kernelName,
+const averagePool = (pool: Pool): tf.GradConfig => ({
+  kernelName: pool,
   inputsToSave: ["x"],
   gradFunc: (dy, [x], attrs) => ({
     x: () => {
-      const { filterSize, strides, pad: given, dimRoundingMode } = attrs as never as Record<string, never>;
-      const pad = (kernelName === "AvgPool" ? explicitPadding(given) : given) as never;
-      const axes =
-        kernelName === "AvgPool" ? (["Height", "Width"] as const) : (["Depth", "Height", "Width"] as const);
-      const info = (kernelName === "AvgPool"
-        ? tf.backend_util.computePool2DInfo(
-            x.shape as [number, number, number, number],
-            filterSize,
-            strides,
-            1,
-            pad,
-            dimRoundingMode,
-          )
-        : tf.backend_util.computePool3DInfo(
-            x.shape as [number, number, number, number, number],
-            filterSize,
-            strides,
-            1,
-            pad,
-            dimRoundingMode,
-          )) as unknown as Record<string, number> & { padInfo: Record<string, number> };
-      const before = { Depth: "front", Height: "top", Width: "left" } as const;
-      const scaled = axes.reduce((gradient, axis, i) => {
-        const size = info[`filter${axis}`]!;
-        const window = {
-          size,
-          stride: info[`stride${axis}`]!,
-          before: Math.max(0, info.padInfo[before[axis]]!),
-        };
-        const held = counts(info[`in${axis}`]!, info[`out${axis}`]!, window);
-        if (held.every((count) => count === size)) return gradient;
-        const shape = gradient.shape.map((_, other) => (other === i + 1 ? held.length : 1));
-        return tf.mul(
-          gradient,
-          tf.tensor(
-            held.map((count) => size / count),
-            shape,
-          ),
-        );
-      }, dy as tf.Tensor);
-      const inputs = { dy: scaled, input: x };
-      return tf.engine().runKernel(`${kernelName}Grad`, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
+      const windows = windowsOf(pool, x.shape, attrs as Attributes);
+      const inputs = { dy: scaled(dy as tf.Tensor, windows, (size, held) => size / held), input: x };
+      return tf.engine().runKernel(`${pool}Grad`, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
     },
   }),
+});
+
+/** Those kernels are linear in `dy`, and tfjs-core has no gradient of them: each window gets the sum in it by its size. */
+const averagePoolGradient = (pool: Pool): tf.GradConfig => ({
+  kernelName: `${pool}Grad`,
+  gradFunc: (ddx, _saved, attrs) => {
+    const slope = ddx as tf.Tensor;
+    return {
+      dy: () => {
+        const averages = tf.engine().runKernel(pool, { x: slope }, attrs as tf.NamedAttrMap) as tf.Tensor;
+        const windows = windowsOf(pool, slope.shape, attrs as Attributes);
+        return scaled(averages, windows, (size, held) => held / size);
+      },
+      input: () => tf.zeros(slope.shape),
+    };
+  },
 });
 
 /** tfjs-core has none, or the quotient's, though the result only steps: its derivative is 0 wherever there is one. */
@@ -322,6 +349,8 @@ const tile: tf.GradConfig = {
 export const correctedGradients: readonly tf.GradConfig[] = [
   averagePool("AvgPool"),
   averagePool("AvgPool3D"),
+  averagePoolGradient("AvgPool"),
+  averagePoolGradient("AvgPool3D"),
   batchMatMul,
   cumsum,
   extremum("Maximum", tf.less, tf.lessEqual),

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 
 /**
- * `tf.losses.sigmoidCrossEntropy`, max(x, 0) - x z + log(1 + exp(-|x|)), of ops whose gradients add up to sigmoid(x) - z at x = 0 too. tfjs-core's is
- * made of relu and abs, which are 0 there each.
+ * `tf.losses.sigmoidCrossEntropy`, max(x, 0) - x z + log(1 + exp(-|x|)), of ops whose gradients add up to sigmoid(x) - z at x = 0 too:
+ * tfjs-core's is made of relu and abs, whose gradients are 0 there.
  */
 function sigmoidCrossEntropy<T extends tf.Tensor, O extends tf.Tensor>(
   multiClassLabels: T | tf.TensorLike,

@@ -400,6 +400,13 @@ describe.each(await testBackends())("gradients of tfjs-core on $name", ({ start 
       (x, w) => tf.conv3dTranspose(volume(x), volume(w), [1, 2, 3, 4, 2], 2, "same"),
       [normal(1, 1, 2, 2, 3), normal(2, 2, 3, 2, 3)],
     ],
+    ["elu", (x) => tf.elu(x), [t([-2, -1, -0.5, 0.5, 1, 2], 6)]],
+    ["avgPool with padding", (x) => tf.avgPool(image(x), [2, 3], [2, 1], "same"), [normal(1, 3, 4, 2)]],
+    [
+      "avgPool3d with padding",
+      (x) => tf.avgPool3d(volume(x), [1, 2, 3], [1, 2, 1], "same"),
+      [normal(1, 2, 3, 3, 1)],
+    ],
     ["a product of an input with itself", (x) => tf.matMul(x, x, false, true), [normal(2, 3)]],
     ["one input at both ends", (x) => tf.mul(tf.concat([x, x], 1), tf.tile(x, [1, 2])), [normal(2, 2)]],
   ])("%s", async (_name, f, inputs) => {

@@ -18,7 +18,7 @@ const three = (size: Size | number): Size => (typeof size === "number" ? [size, 
 function reached(shape: readonly number[], window: readonly number[], strides: Size): number[] {
   return shape.map((size, axis) => {
     const [length, stride] = [window[axis - 1], strides[axis - 1]];
-    if (length === undefined || stride === undefined) return size;
+    if (length === undefined || stride === undefined || size === 0) return size;
     return Math.min(size, (Math.ceil(size / stride) - 1) * stride + length);
   });
 }

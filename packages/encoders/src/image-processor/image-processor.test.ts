@@ -163,7 +163,7 @@ describe("image processors", () => {
     });
   });
 
-  it.each<[Record<string, unknown>, RegExp]>([
+  it.each<[Record<string, unknown>, RegExp | string]>([
     [{ image_std: [1, 0, 1] }, /image_std: expected numbers above 0, got \[1,0,1\]/],
     [{ image_mean: [0.5, 0.5] }, /image_mean: .*got \[0\.5,0\.5\]/],
     [{ resample: 6 }, /resample: .*got 6/],

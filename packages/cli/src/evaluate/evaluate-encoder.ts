@@ -80,6 +80,14 @@ function groupOf({ kind, path }: ParsedEvaluation): string | undefined {
   return kind === "mmvp" ? "MMVP-VLM" : basename(path);
 }
 
+/** The groups of figures that evaluations of ours will give. */
+export function expectedGroups(what: readonly string[]): AskedEvaluation[] {
+  return what.flatMap((one) => {
+    const group = groupOf(parseEvaluation(one));
+    return group === undefined ? [] : [{ what: one, evaluation: { figures: { [group]: {} } } }];
+  });
+}
+
 /** @throws where an evaluation is of no known form */
 export function parseEvaluation(what: string): ParsedEvaluation {
   const [, kind, path] = /^(mmvp|folder):(.+)$/s.exec(what) ?? [];

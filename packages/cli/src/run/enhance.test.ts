@@ -5,6 +5,7 @@ import { appendFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expectClose } from "@dcr-js/testing";
+import { writeTestImages } from "@dcr-js/testing/images";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, fixtures, main, run } from "../../test/run-command.js";
 import type { Results } from "../report/results.js";
@@ -254,6 +255,16 @@ describe("dcr enhance", () => {
     const refused = await dcr(args("wrong"));
     expect(refused.stderr).toMatch(/^error: --evaluate: .*measure\.mjs: figures\.mine\.norm: .*\n$/);
     expect(refused.code).toBe(1);
+    expect(existsSync(path("wrong"))).toBe(false);
+
+    // The figures of a class folder are called as the folder.
+    const names = await writeTestImages(path("mine"), 6);
+    expect(new Set(names.map((name) => name.split("/")[0])).size).toBeGreaterThan(1);
+    await evaluation("export default () => ({ figures: { mine: { share: 0.5 } } });");
+    const both = over(args("wrong"), "--evaluate", "folder:mine,measure.mjs");
+    expect((await dcr(both)).stderr).toBe(
+      `error: --evaluate: folder:${path("mine")} and ${path("measure.mjs")} both give figures of the group "mine"; one of them may\n`,
+    );
     expect(existsSync(path("wrong"))).toBe(false);
 
     // What fails only later: the first call is the trial.

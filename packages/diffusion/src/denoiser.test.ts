@@ -201,6 +201,16 @@ describe("createUNetDenoiser", () => {
 
   it("refuses what does not fit", () => {
     withDenoiser(undefined, (denoiser) => {
+      tf.tidy(() => {
+        for (const [wrong, got] of [
+          [tf.zeros([8, 8, noisy.shape[3]]), `[8,8,${noisy.shape[3]}]`],
+          [[[1]], "an array of 1"],
+        ] as const) {
+          expect(() => denoiser.prepare(wrong as never, timesteps)).toThrow(
+            `Denoiser.prepare: noisy must be [N, h, w, ${noisy.shape[3]}], got ${got}`,
+          );
+        }
+      });
       const prepared = denoiser.prepare(noisy, timesteps);
       tf.tidy(() => {
         for (const shape of [[2, 12], [3, 11], [3, 4, 11], [3, 0, 12], [36]]) {

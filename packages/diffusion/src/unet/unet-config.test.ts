@@ -228,6 +228,15 @@ describe("parseUNetConfig", () => {
       false,
     ],
     [
+      "the way down attends alone",
+      {
+        down_block_types: ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+        up_block_types: ["CrossAttnUpBlock2D", "UpBlock2D"],
+      },
+      [12, 8],
+      false,
+    ],
+    [
       "another level attends",
       {
         down_block_types: ["DownBlock2D", "CrossAttnDownBlock2D"],

@@ -84,6 +84,19 @@ describe.each(Object.entries(settings))("UNet2DConditionModel with %s", (name, s
             },
           });
           expectClose(run(undefined, undefined, map(first)), run(undefined, undefined, map(repeated)));
+          // One of the two for the batch, and the other for each image.
+          if (addedConditions) {
+            const [once, twice] = [map(first).addedConditions!, map(repeated).addedConditions!];
+            for (const mixed of [
+              { ...once, timeIds: twice.timeIds },
+              { ...twice, timeIds: once.timeIds },
+            ]) {
+              expectClose(
+                run(undefined, undefined, { addedConditions: mixed }),
+                run(undefined, undefined, map(first)),
+              );
+            }
+          }
           const which = classLabels ? /classLabels/ : /addedConditions|timeIds/;
           expect(() => run(undefined, undefined, {})).toThrow(which);
           const wide = (x: tf.Tensor | undefined) => x && tf.concat([x, x], x.rank - 1);

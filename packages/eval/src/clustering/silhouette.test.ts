@@ -49,6 +49,10 @@ it("does not depend on where the rows lie, or on their unit", async () => {
   }
 });
 
+it("is 0 where all rows are equal", async () => {
+  expect(await silhouette([[2], [2], [2], [2]], [0, 0, 1, 1])).toBe(0);
+});
+
 it("refuses one cluster, and a cluster for each row", async () => {
   await expectNoLeaks(async () => {
     await expect(silhouette([[0], [1], [2]], [1, 1, 1])).rejects.toThrow(

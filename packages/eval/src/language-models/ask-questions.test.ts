@@ -224,7 +224,14 @@ it("refuses questions and options that are none", async () => {
   const options = { endpoint: "http://127.0.0.1:9", model: "m" };
   const refuse = (given: unknown[], extra: object, message: RegExp) =>
     expect(askQuestions(given as Question[], { ...options, ...extra })).rejects.toThrow(message);
-  await refuse([{ id: "a" }], {}, /questions\[0\] must be \{ id, prompt, images \}/);
+  for (const question of [
+    { id: "a" },
+    { id: 1, prompt: "b", images: [] },
+    { id: "a", prompt: 2, images: [] },
+    3,
+  ]) {
+    await refuse([question], {}, /questions\[0\] must be \{ id, prompt, images \}/);
+  }
   await refuse(
     [{ id: "a", prompt: "b", images: ["x.png"] }],
     {},

@@ -7,7 +7,7 @@ import { isOwnMethod } from "./methods.js";
  * The absolute path of one that a user wrote.
  *
  * @param base where relative paths start from
- * @throws where it begins with what a shell would have replaced, such as `~` in `--out=~/runs` or in a file of settings
+ * @throws where it begins with `~` or `$`, as in `--out=~/runs` or in a file of settings: no shell has replaced it
  */
 export function absolutePath(path: string, base: string): string {
   if (!/^[~$]/.test(path)) return resolve(base, path);

@@ -3,7 +3,7 @@ import type { LoadedEncoder } from "./loaded-encoder.js";
 
 /** An evaluation reads from this; a user's module gets it as its one argument. */
 export interface EvaluationInput extends LoadedEncoder {
-  /** The seed of what is random in the evaluation, such as the centres of k-means. */
+  /** The seed of the evaluation's random choices, such as the centres of k-means. */
   seed: number;
   /** The projector's file, in a run with one: trained, or for `original` that of stage 1. */
   projector?: string;

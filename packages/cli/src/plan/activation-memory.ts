@@ -43,7 +43,7 @@ export function denoiserBackwardValues(
 /** The VAE's encoder, for one image of `size` x `size` pixels. */
 export const vaeEncoderValues = (channels: number, size: number): number => 8 * channels * size ** 2;
 
-/** Channels times pixels of each residual block (what it takes and gives) and of each attention block. */
+/** Channels times pixels of each residual block's input and output, and of each attention block. */
 function unetSizes(
   config: UNet2DConditionModel["config"],
   side: number,

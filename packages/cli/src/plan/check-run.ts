@@ -269,7 +269,7 @@ interface Written {
   needed: number;
 }
 
-/** Whether disks have room for what is written to them; folders may share one. @throws where one has not */
+/** Checks that disks have room for the files of a run; folders may share a disk. @throws where one has no room */
 function checkDisks(folders: readonly Written[]): void {
   const disks = new Map<number, { left: number; holds: Written[] }>();
   for (const written of folders) {

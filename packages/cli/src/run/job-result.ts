@@ -16,7 +16,7 @@ export type MethodJob = Extract<Job, { kind: "method" }>;
 const resultSchema = z.strictObject({
   /** Hash of the settings that the job was done with. */
   settings: z.string(),
-  /** What the evaluations found, where the job is a method. */
+  /** The evaluations' figures, where the job is a method. */
   evaluation: evaluationSchema.optional(),
 });
 
@@ -45,8 +45,7 @@ async function readResult(run: string, config: RunConfig, job: Job): Promise<z.i
 }
 
 /**
- * Checks that the jobs that are done were done with the run's settings, and that what the report and other jobs read of them is there,
- * before the jobs that are left are trained.
+ * Checks, before the other jobs are trained, that finished jobs have the run's settings and all files that the report and other jobs read.
  *
  * @throws naming the file that is missing, damaged or of other settings
  */

@@ -54,7 +54,7 @@ async function readInputs(run: string): Promise<RunInputs> {
     });
 }
 
-/** An input that is not what it was. */
+/** An input that has changed since it was hashed. */
 interface ChangedInput {
   option: "encoder" | "diffusion" | "images" | "methods" | "evaluate";
   /** What the option names. */

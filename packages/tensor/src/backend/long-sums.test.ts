@@ -1,6 +1,7 @@
 import { expectClose } from "@dcr-js/testing";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { readOp } from "../../test/read-op.js";
 import { testBackends } from "../../test/test-backends.js";
 
 // Sums of a million equal terms, which in float32, one after another, lose two digits. The sum is the number of them times the term.
@@ -71,14 +72,7 @@ const cases: Record<string, { run: () => tf.Tensor; terms: number }> = {
 
 describe.each(await testBackends())("long sums on $name", ({ start }) => {
   beforeAll(start);
-  const read = async (run: () => tf.Tensor) => {
-    const before = tf.memory().numTensors;
-    const y = tf.tidy(run);
-    const values = Array.from(await y.data());
-    y.dispose();
-    expect(tf.memory().numTensors).toBe(before);
-    return values;
-  };
+  const read = async (run: () => tf.Tensor) => (await readOp(run)).values;
 
   it.each(Object.entries(cases))("%s", async (_name, { run, terms }) => {
     const values = await read(run);

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { readOp } from "../../test/read-op.js";
 import { testBackends } from "../../test/test-backends.js";
 
 // The reference of integers is BigInt's arithmetic, kept to 32 bits as numpy keeps int32.
@@ -14,16 +15,8 @@ const ofPairs = (of: (a: bigint, b: bigint) => bigint) =>
 
 describe.each(await testBackends())("products on $name", ({ start }) => {
   beforeAll(start);
-  const read = async (run: () => tf.Tensor) => {
-    const before = tf.memory().numTensors;
-    const y = tf.tidy(run);
-    const values = Array.from(await y.data());
-    y.dispose();
-    expect(tf.memory().numTensors).toBe(before);
-    return { dtype: y.dtype, shape: y.shape, values };
-  };
   const integers = async (run: () => tf.Tensor) => {
-    const { dtype, values } = await read(run);
+    const { dtype, values } = await readOp(run);
     expect(dtype).toBe("int32");
     return values;
   };
@@ -46,7 +39,7 @@ describe.each(await testBackends())("products on $name", ({ start }) => {
     const expected = [0, 3].flatMap((from) =>
       [123456789n, -987654321n].flatMap((b) => ends.slice(from, from + 3).map((a) => kept(BigInt(a) * b))),
     );
-    const y = await read(() => tf.mul(rows, row));
+    const y = await readOp(() => tf.mul(rows, row));
     expect(y).toEqual({ dtype: "int32", shape: [2, 2, 3], values: expected });
     tf.dispose([rows, row]);
     expect(await integers(() => tf.mul(whole([2147483647, 3]), tf.tensor1d([1, 0], "bool")))).toEqual([
@@ -84,7 +77,7 @@ describe.each(await testBackends())("products on $name", ({ start }) => {
     const product = (...places: number[]) => kept(places.reduce((result, i) => result * BigInt(x[i]), 1n));
     expect(await integers(() => tf.prod(whole(x)))).toEqual([product(0, 1, 2, 3, 4, 5)]);
     expect(await integers(() => tf.prod(whole(x, [2, 3]), 1))).toEqual([product(0, 1, 2), product(3, 4, 5)]);
-    const kepts = await read(() => tf.prod(whole(x, [2, 3]), 0, true));
+    const kepts = await readOp(() => tf.prod(whole(x, [2, 3]), 0, true));
     expect(kepts).toEqual({ dtype: "int32", shape: [1, 3], values: [0, 1, 2].map((i) => product(i, i + 3)) });
     expect(await integers(() => tf.prod(whole(x, [3, 1, 2]), [0, 2]))).toEqual([product(0, 1, 2, 3, 4, 5)]);
     const running = [
@@ -125,7 +118,7 @@ describe.each(await testBackends())("products on $name", ({ start }) => {
     expect(await integers(() => tf.matMul(tf.transpose(x, [0, 2, 1]), y, true))).toEqual(both);
     expect(await integers(() => tf.matMul(x, tf.transpose(y, [0, 2, 1]), false, true))).toEqual(both);
     expect(await integers(() => tf.einsum("bij,bjk->bik", x, y))).toEqual(both);
-    const crossed = await read(() => tf.matMul(tf.reshape(x, [2, 1, m, k]), tf.reshape(y, [1, 2, k, n])));
+    const crossed = await readOp(() => tf.matMul(tf.reshape(x, [2, 1, m, k]), tf.reshape(y, [1, 2, k, n])));
     expect(crossed).toEqual({
       dtype: "int32",
       shape: [2, 2, m, n],
@@ -153,14 +146,14 @@ describe.each(await testBackends())("products on $name", ({ start }) => {
       [Number.NaN, 0, 1, 1],
       [-0, 1, 1, 1],
     ];
-    const { values } = await read(() => tf.prod(tf.tensor2d(rows), 1));
+    const { values } = await readOp(() => tf.prod(tf.tensor2d(rows), 1));
     // In float64, which none of the first three overflows.
     const exact = rows.map((row) => Math.fround(row.reduce((product, x) => product * Math.fround(x), 1)));
     expect(values.map((value, i) => (Math.abs(value / exact[i] - 1) < 1e-6 ? exact[i] : value))).toEqual(
       exact,
     );
     const long = tf.concat([tf.fill([500], 2), tf.fill([500], 0.5), tf.tensor1d([3])]);
-    expect((await read(() => tf.prod(long))).values).toEqual([3]);
+    expect((await readOp(() => tf.prod(long))).values).toEqual([3]);
     long.dispose();
   });
 

@@ -75,7 +75,7 @@ describe("writeFileAtomically", () => {
     }
   });
 
-  it.skipIf(process.platform === "win32")("writes what a symbolic link leads to", async () => {
+  it.skipIf(process.platform === "win32")("writes through a symbolic link", async () => {
     const place = join(folder, "links");
     await mkdir(join(place, "real"), { recursive: true });
     await symlink(join("real", "file"), join(place, "first"));

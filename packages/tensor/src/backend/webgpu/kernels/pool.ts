@@ -42,13 +42,16 @@ const positionOfMaximum = (position: string): Reduction => ({
   dtype: () => "int32",
 });
 
-/** Padding does not count; the average of padding alone is that of nothing, NaN. */
-const average: Reduction = {
+/** Padding does not count. */
+const averageOr = (ofPadding: string): Reduction => ({
   start: "var sum = 0.0; var count = 0.0;",
   step: "sum += value; count += 1.0;",
-  result: "select(sum / count, quietNan(), count == 0.0)",
+  result: `select(sum / count, ${ofPadding}, count == 0.0)`,
   dtype: () => "float32",
-};
+});
+
+/** The averages of an image and of a volume: of padding alone tfjs has NaN and 0. */
+const averages = { AvgPool: averageOr("quietNan()"), AvgPool3D: averageOr("0.0") };
 
 /** Taps from which the rounding errors of a sum of one after another would show. */
 const longSum = 1024;
@@ -77,7 +80,7 @@ function reduceWindow(
       ? backend.activation(window.outShape, [x])
       : backend.output(window.outShape, dtype(x));
   const type = elementType(x.dtype);
-  const isLong = reduction === average && tapCount(window) > longSum;
+  const isLong = Object.values(averages).includes(reduction) && tapCount(window) > longSum;
   const raised = filter ? ` + ${type}(load_filterValues(${join(axes, "size")} * u.channels + channel))` : "";
   backend.launch({
     name,
@@ -101,7 +104,7 @@ function reduceWindow(
   return output;
 }
 
-/** WGSL of `sum` and `count` over a window, for `average`, by a loop over its taps. */
+/** WGSL of `sum` and `count` over a window, for averages, by a loop over its taps. */
 function compensatedAverage(window: Window): string {
   const { axes } = window;
   const places = axes.map(
@@ -216,7 +219,7 @@ const withArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => {
 
 /** An average over whole images is their mean, which many invocations share. */
 const averagePool =
-  (name: string): Kernel =>
+  (name: keyof typeof averages): Kernel =>
   (call) => {
     const { x } = call.inputs;
     const window = geometry(x.shape, call.attrs);
@@ -224,7 +227,7 @@ const averagePool =
     const isWhole = axes.every(
       ({ input, output, size, before }) => output === 1 && size === input && before === 0,
     );
-    if (!isWhole || x.dtype !== "float32") return pool(name, average)(call);
+    if (!isWhole || x.dtype !== "float32") return pool(name, averages[name])(call);
     const spatial = axes.map((_, i) => i + 1);
     return reduce(call.backend, x, {
       name: "Sum",

@@ -61,7 +61,9 @@ describe.each(await testBackends())("averages on $name", ({ start }) => {
 
   // tfjs-core's own test of avgPool3d.
   it("of padding alone are 0 in a volume", async () => {
-    const { shape, values } = await readOp(() => tf.avgPool3d(tf.ones([1, 1, 1, 1, 1]), [2, 2, 2], 1, 2));
+    const { shape, values } = await readOp(() =>
+      tf.avgPool3d(tf.ones<tf.Rank.R5>([1, 1, 1, 1, 1]), [2, 2, 2], 1, 2),
+    );
     const isInside = (at: number) => at === 1 || at === 2;
     expect(shape).toEqual([1, 4, 4, 4, 1]);
     expect(values).toEqual(

@@ -57,7 +57,7 @@ async function readInputs(run: string): Promise<RunInputs> {
 /** An input that has changed since it was hashed. */
 interface ChangedInput {
   option: "encoder" | "diffusion" | "images" | "methods" | "evaluate";
-  /** What the option names. */
+  /** The value of the option. */
   name: string;
 }
 
@@ -88,7 +88,7 @@ const describeChange = ({ option, name }: ChangedInput): string =>
 /**
  * Checks a job's inputs when it begins.
  *
- * @throws where one is not what it was when the run was started, or gone on with; the error names its option
+ * @throws where an input has changed since the run was started or resumed; the error names its option
  */
 export async function checkInputs(run: string, config: InputSettings): Promise<void> {
   const began = await readInputs(run);
@@ -97,11 +97,11 @@ export async function checkInputs(run: string, config: InputSettings): Promise<v
 }
 
 /**
- * Checks the inputs of a run that goes on: what a finished job or a checkpoint was made with must be what it was, and all else may have been
+ * Checks the inputs of a resumed run. An input that a finished job or a checkpoint used must not have changed; any other may have been
  * mended meanwhile.
  *
  * @returns the inputs as they are now, to be written before a job works on them, and the evaluations that have changed
- * @throws naming the option, and the files that were made with what has changed
+ * @throws where a used input has changed, naming its option and the files that were made with it
  */
 export async function checkResumedInputs(
   run: string,

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
 
 /**
- * Refuses what is not a float32 tensor: squares of int32 wrap around.
+ * Accepts float32 tensors only: squares of int32 wrap around.
  *
  * @param name how the error names it, such as `"theoremOne: features"`
  * @param shape the tensor's axes, such as `"[n, dim]"`, of which it must have as many; default any

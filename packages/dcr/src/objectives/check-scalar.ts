@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe } from "../shared/check-options.js";
 
 /**
- * Refuses what is not a float32 scalar.
+ * Accepts float32 scalars only.
  *
  * @param name how the error names it, such as `"objective mine: the loss"`
  */

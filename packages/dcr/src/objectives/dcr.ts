@@ -139,7 +139,7 @@ function terms(input: ObjectiveInput, settings: Settings): ObjectiveTerm[] {
   }
 }
 
-/** What a step reports of the predictions. */
+/** The measures of the predictions that a step reports. */
 interface Measured {
   /** The loss of each positive. */
   values: tf.Scalar[];
@@ -156,7 +156,7 @@ const tensorsOf = ({ values, metrics, difference }: Measured): tf.Tensor[] => [
 
 const pick = (x: tf.Tensor, rows: Int32Array): tf.Tensor => tf.gather(x, tf.tensor1d(rows, "int32"));
 
-/** The loss at all predictions, its gradient there, and what a step reports. */
+/** The loss at all predictions, its gradient there, and the measures that a step reports. */
 function measure(
   predicted: tf.Tensor,
   {
